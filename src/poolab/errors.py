@@ -1,0 +1,27 @@
+"""The errors that a user can mend; a traceback is for the faults that only a developer can."""
+
+
+class PoolabError(Exception):
+    """A fault in what the user asked for: the message names it, what is allowed, and how to mend it."""
+
+
+class ConfigError(PoolabError, ValueError):
+    """A setting is wrong or does not fit the others."""
+
+
+class DataError(PoolabError, ValueError):
+    """A data set is missing, incomplete or damaged; the message names the file or folder."""
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint for a mistyped name.
+
+    >>> nearest("avgtopk", ["avg", "avg_topk", "max"])
+    'did you mean avg_topk or avg? '
+    >>> nearest("zzz", ["avg", "max"])
+    ''
+    """
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}? " if near else ""

@@ -1,0 +1,93 @@
+"""Heads: a whole map to one value, or to a fixed grid of values, for each channel."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from poolab.pooling.base import Reference
+from poolab.pooling.head_pool import HeadPool2d
+from poolab.pooling.options import Size
+from poolab.pooling.registry import register
+from poolab.pooling.windows import compute_dtype
+
+LIN_2014 = Reference("Lin, Chen, Yan", 2014, "arXiv:1312.4400")
+
+
+@register("global_avg")
+class GlobalAvgPool2d(HeadPool2d):
+    """The mean of the map, (N, C, H, W) to (N, C, 1, 1).
+
+    Example:
+        >>> GlobalAvgPool2d()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
+        2.5
+    """
+
+    reference = LIN_2014
+
+    @staticmethod
+    def formula(input: Tensor) -> Tensor:
+        """(1/HW) sum x."""
+        return _adaptive_avg(input, (1, 1))
+
+
+@register("global_max")
+class GlobalMaxPool2d(HeadPool2d):
+    """The maximum of the map, (N, C, H, W) to (N, C, 1, 1); on a tie the gradient goes to the first.
+
+    Example:
+        >>> GlobalMaxPool2d()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
+        4.0
+    """
+
+    reference = Reference("Oquab et al.", 2015, "doi:10.1109/CVPR.2015.7298668")
+
+    @staticmethod
+    def formula(input: Tensor) -> Tensor:
+        """Max x."""
+        # Not amax: that splits the gradient of a tie, and after a ReLU many cells tie at 0.
+        return F.adaptive_max_pool2d(input, 1)
+
+
+@register("adaptive_avg")
+class AdaptiveAvgPool2d(HeadPool2d):
+    """The means of a grid of bins, bin i over rows floor(iH/h) to ceil((i+1)H/h) - 1; torch's own.
+
+    Args:
+        output_size: the grid, an int or a pair (h, w).
+
+    Example:
+        >>> AdaptiveAvgPool2d(output_size=2)(torch.ones(8, 7, 5)).shape
+        torch.Size([8, 2, 2])
+    """
+
+    reference = Reference("He et al.", 2014, "arXiv:1406.4729")
+    options = {"output_size": Size(1)}
+
+    @staticmethod
+    def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
+        """The mean of each bin."""
+        return _adaptive_avg(input, output_size)
+
+
+@register("adaptive_max")
+class AdaptiveMaxPool2d(HeadPool2d):
+    """The maxima of a grid of bins, bin i over rows floor(iH/h) to ceil((i+1)H/h) - 1; torch's own.
+
+    Args:
+        output_size: the grid, an int or a pair (h, w).
+
+    Example:
+        >>> AdaptiveMaxPool2d(output_size=(1, 3))(torch.ones(8, 7, 5)).shape
+        torch.Size([8, 1, 3])
+    """
+
+    reference = Reference("He et al.", 2014, "arXiv:1406.4729")
+    options = {"output_size": Size(1)}
+
+    @staticmethod
+    def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
+        """The maximum of each bin."""
+        return F.adaptive_max_pool2d(input, output_size)
+
+
+def _adaptive_avg(input: Tensor, output_size: int | tuple[int, int]) -> Tensor:
+    return F.adaptive_avg_pool2d(input.to(compute_dtype(input.dtype)), output_size).to(input.dtype)

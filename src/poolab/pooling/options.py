@@ -1,0 +1,125 @@
+"""The options of a pooling method: declared once per class, checked by one mechanism, all faults told at once."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from poolab.errors import nearest
+
+
+@dataclass(frozen=True)
+class Option:
+    """A named option's default and what it allows; `fault` answers None or what is wrong."""
+
+    default: Any
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """What is wrong with `value`, for a window of so many `cells` (None where there is no window)."""
+        raise TypeError(f"{type(self).__name__} does not say what it allows: give it a method fault(value, cells)")
+
+
+@dataclass(frozen=True)
+class Integer(Option):
+    """A whole number from `least` to `most`; `within_window` bounds it by the number of cells of the window."""
+
+    least: int = 1
+    most: int | None = None
+    within_window: bool = False
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        most = cells if self.within_window else self.most
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if whole and value >= self.least and (most is None or value <= most):
+            return None
+        bound = f">= {self.least}" if most is None else f"from {self.least} to {most}"
+        why = " (the window has no more cells)" if self.within_window and whole and value > self.least else ""
+        return f"must be an int {bound}{why}, found {value!r}"
+
+
+@dataclass(frozen=True)
+class Real(Option):
+    """A real number between `least` and `most`; `open_least` leaves out the lower bound, `infinite` allows inf."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    open_least: bool = False
+    infinite: bool = False
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+        if number and (math.isfinite(value) or (self.infinite and value > 0)):
+            above = value > self.least if self.open_least else value >= self.least
+            if above and value <= self.most:
+                return None
+        low = f"{'>' if self.open_least else '>='} {self.least:g}" if self.least > -math.inf else ""
+        high = f"<= {self.most:g}" if self.most < math.inf else ""
+        bounds = " and ".join(part for part in (low, high) if part)
+        return f"must be a number{' ' + bounds if bounds else ''}, found {value!r}"
+
+
+@dataclass(frozen=True)
+class Choice(Option):
+    """One of `allowed`."""
+
+    allowed: tuple[Any, ...] = ()
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        # `type` too: 1 == True, but `learnable=1` is a slip.
+        if any(value == one and type(value) is type(one) for one in self.allowed):
+            return None
+        hint = nearest(value, [one for one in self.allowed if isinstance(one, str)]) if isinstance(value, str) else ""
+        return (
+            f"must be one of {', '.join(map(repr, self.allowed))}, found {value!r}{'; ' + hint if hint else ''}".strip()
+        )
+
+
+@dataclass(frozen=True)
+class Size(Option):
+    """A positive int or a pair of them."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
+        if len(pair) == 2 and all(isinstance(v, int) and not isinstance(v, bool) and v >= 1 for v in pair):
+            return None
+        return f"must be an int >= 1 or a pair of them, found {value!r}"
+
+
+def flag(default: bool) -> Choice:
+    """A True or False option."""
+    return Choice(default, (True, False))
+
+
+def checked(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any], cells: int | None) -> dict[str, Any]:
+    """The declared options with the given values over their defaults.
+
+    Raises:
+        ValueError: every unknown name and every value out of range, in one message that names `owner`.
+
+    >>> checked("AvgTopKPool2d", {"k": Integer(2)}, {"k": 0, "K": 1}, 4)
+    Traceback (most recent call last):
+    ...
+    ValueError: AvgTopKPool2d: no option K (did you mean k? options: k); k must be an int >= 1, found 0
+    """
+    faults = [f"no option {name} ({_hint(name, declared)})" for name in given if name not in declared]
+    values = {name: given.get(name, option.default) for name, option in declared.items()}
+    for name, option in declared.items():
+        fault = option.fault(values[name], cells)
+        if fault:
+            faults.append(f"{name} {fault}")
+    if faults:
+        raise ValueError(f"{owner}: " + "; ".join(faults))
+    return values
+
+
+def _hint(name: str, declared: Mapping[str, Option]) -> str:
+    if not declared:
+        return "it has none"
+    lowered = {option.lower(): option for option in declared}
+    same = lowered.get(name.lower())
+    near = f"did you mean {same}? " if same else nearest(name, list(declared))
+    return f"{near}options: {', '.join(declared)}"

@@ -1,0 +1,77 @@
+"""The poolings by name."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from poolab.errors import nearest
+from poolab.pooling.base import Pool, Role
+
+POOLS: dict[str, type[Pool]] = {}
+P = TypeVar("P", bound=type[Pool])
+
+
+def register(name: str) -> Callable[[P], P]:
+    """Give a pooling class its name; from then on configurations, tests, tables and `create_pool` know it.
+
+    Raises:
+        ValueError: the name belongs to another class.
+    """
+
+    def add(cls: P) -> P:
+        known = POOLS.get(name)
+        if known is not None and known.__qualname__ != cls.__qualname__:
+            raise ValueError(
+                f"the pooling name {name} belongs to {known.__qualname__}; choose another for {cls.__qualname__}"
+            )
+        cls.name = name
+        POOLS[name] = cls
+        return cls
+
+    return add
+
+
+def list_pools(role: Role | None = None) -> list[str]:
+    """The names of all poolings, or of those with one role.
+
+    >>> "avg_topk" in list_pools("window"), "avg_topk" in list_pools("global")
+    (True, False)
+    """
+    return sorted(name for name, cls in POOLS.items() if role is None or cls.role == role)
+
+
+def get_pool(name: str) -> type[Pool]:
+    """The class of a name.
+
+    Raises:
+        ValueError: no such pooling; the message lists the near names and all of them.
+
+    >>> get_pool("avg_topk").__name__
+    'AvgTopKPool2d'
+    """
+    if name not in POOLS:
+        raise ValueError(f"no pooling is called {name!r}: {nearest(name, list(POOLS))}known: {', '.join(list_pools())}")
+    return POOLS[name]
+
+
+def create_pool(name: str, *, channels: int | None = None, **arguments: Any) -> Pool:
+    """A pooling by its name, with torch's geometry arguments and the method's own options.
+
+    `channels` reaches the methods that use it and is ignored by the others, so that a network can always state it.
+
+    Raises:
+        ValueError: unknown name, option or geometry; a method that needs `channels` and does not get it.
+
+    >>> create_pool("avg_topk", kernel_size=3, stride=2, padding=1, k=4)
+    AvgTopKPool2d(kernel_size=3, stride=2, padding=1, k=4)
+    """
+    cls = get_pool(name)
+    if cls.uses_channels != "never":
+        arguments["channels"] = channels
+    try:
+        return cls(**arguments)
+    except TypeError as fault:  # a missing kernel_size, or a word that no pooling knows
+        raise ValueError(f"{cls.__name__}: {fault}; its arguments are {', '.join(_parameters(cls))}") from None
+
+
+def _parameters(cls: type[Pool]) -> list[str]:
+    return [str(parameter) for parameter in cls.__signature__.parameters.values()]  # type: ignore[attr-defined]
