@@ -63,10 +63,10 @@ class LpPool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:
         """M * (mean or sum of (|x| / M)^p)^(1/p)."""
+        if isinstance(p, float) and math.isinf(p):
+            return Windows(windows.input.abs(), windows.geometry).maximum()
         sizes = [tap.abs() for tap in windows.taps(0.0)]
         top = peak(sizes)  # the formula does not depend on the scale, so neither does the gradient
-        if isinstance(p, float) and math.isinf(p):
-            return torch.where(windows.maximum() >= -windows.minimum(), windows.maximum(), -windows.minimum()).abs()
         scale = torch.where(top == 0, 1.0, top)
         powers = total(sizes, lambda size: rescue_infinite(size, top, size / scale, 1.0, 0.0).pow(p))
         powers = torch.where(top == 0, 1.0, powers)  # the root of 0 has no finite slope

@@ -9,7 +9,7 @@ from poolab.pooling.base import Reference
 from poolab.pooling.options import Real, flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
-from poolab.pooling.windows import Windows, peak, rescue_infinite
+from poolab.pooling.windows import Windows, peak
 
 
 @register("softpool")
@@ -54,11 +54,13 @@ class SoftPool2d(WindowPool2d):
         """M + sum w (x - M) / sum w with w = exp((x - M) / T)."""
         cells = windows.taps(-torch.inf)
         top = peak(cells)  # y(x + c) = y(x) + c: the shift changes neither the value nor the gradient
-        lowest = torch.finfo(top.dtype).min
         weights, weighted = torch.zeros_like(top), torch.zeros_like(top)
         for cell in cells:
-            below = rescue_infinite(cell, top, cell - top, 0.0, lowest)
-            weight = (below / temperature).exp()
+            below = cell - top
+            # Infinitely far below: no weight, and no 0 * inf in either gradient. Infinite and the largest: full weight.
+            away = below == -torch.inf
+            below = below.masked_fill(away | cell.isinf(), 0.0)
+            weight = (below / temperature).exp().masked_fill(away, 0.0)
             weights = weights + weight
             weighted = weighted + weight * below
         return top + weighted / weights

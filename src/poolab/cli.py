@@ -1,0 +1,107 @@
+"""The console command `poolab`; it knows no formula and imports each room where it is used."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from poolab.errors import PoolabError
+
+VERBS = {
+    "train": "train, measure and record one network (all of Hydra's words: --help, -m, key=value)",
+    "shapes": "the size, parameters and activation bytes at every slot of a network",
+    "table": "the records of a folder as a table: one line for each arm",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb; the exit code is 0, 1 for a run that failed, 2 for a wrong setting, 130 for an interrupted run."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] == "train":  # everything after it is Hydra's
+        return train(given[1:], program="poolab train")
+    parser = argparse.ArgumentParser(prog="poolab", description="Which pooling should this CNN use, and how sure are we?")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    verbs.add_parser("train", help=VERBS["train"])
+    shapes = verbs.add_parser("shapes", help=VERBS["shapes"], description=VERBS["shapes"])
+    shapes.add_argument("overrides", nargs="*", help="backbone=... pooling=... data=..., as for train")
+    table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
+    table.add_argument("--runs", default="runs", help="the folder of the records (default: runs)")
+    table.add_argument("--markdown", action="store_true", help="as Markdown instead of a terminal table")
+    chosen = parser.parse_args(given)
+    return _guarded(lambda: {"shapes": _shapes, "table": _table}[chosen.verb](chosen))
+
+
+def train(arguments: Sequence[str], program: str = "train.py") -> int:
+    """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
+    import hydra
+
+    from poolab.configuration import config_dir, explain
+
+    codes: list[int] = []
+
+    def job(config: Any) -> None:
+        codes.append(_run(config))
+
+    # Hydra prints its own errors unless told to raise them, and they advise what poolab refuses.
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = [program, *arguments]
+    entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
+    try:
+        entry()
+    except PoolabError as fault:
+        return _complain(fault)
+    except Exception as fault:
+        if wants_traceback or not type(fault).__module__.startswith(("hydra", "omegaconf")):
+            raise
+        return _complain(PoolabError(explain(fault)))
+    return max(codes, default=0)
+
+
+def _run(config: Any) -> int:
+    from poolab.configuration import plain
+    from poolab.training.console import print_record
+    from poolab.training.launch import launch
+
+    try:
+        record, folder, fresh = launch(plain(config))
+    except PoolabError as fault:
+        return _complain(fault)
+    if record:  # the first process of a run has it
+        print_record(record, folder, fresh)
+    return 130 if record and record["status"] == "interrupted" else 0
+
+
+def _shapes(chosen: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from poolab.backbones import render_shapes
+    from poolab.configuration import compose
+    from poolab.training.shapes import configured_shapes
+
+    Console(highlight=False).print(render_shapes(configured_shapes(compose(chosen.overrides))))
+
+
+def _table(chosen: argparse.Namespace) -> None:
+    from poolab.records.table import arms, markdown, print_arms
+
+    rows = arms(chosen.runs)
+    print(markdown(rows)) if chosen.markdown else print_arms(rows)
+
+
+def _guarded(action: Any) -> int:
+    try:
+        action()
+    except PoolabError as fault:
+        return _complain(fault)
+    return 0
+
+
+def _complain(fault: PoolabError) -> int:
+    print(f"poolab: {fault}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What a run was made with: versions, machine and commit."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
+
+
+def environment(device: str = "cpu", **facts: Any) -> dict[str, Any]:
+    """Versions, processor, device and commit; never environment variables, which may hold keys.
+
+    >>> sorted(environment())[:3]
+    ['commit', 'cpus', 'device']
+    """
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "device": device,
+        "packages": _versions(),
+        **commit(),
+        **facts,
+    }
+
+
+def commit() -> dict[str, Any]:
+    """The commit of poolab's checkout and whether it has uncommitted changes; None where it is an installed wheel."""
+    package = Path(__file__).resolve().parents[1]
+    root = package.parents[1]
+    if not (root / ".git").exists() or package != root / "src" / "poolab":
+        return {"commit": None, "dirty": None}
+    head = _git(root, "rev-parse", "HEAD")
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": head or None, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("poolab", *PACKAGES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    """The processor's model; platform.processor() is empty or only "x86_64" on Linux."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,49 @@
+"""A run's identity: the hash of the settings that can change its result."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+# Where things lie, who watches, and how the work is cut up change no result. Everything else does, until shown otherwise:
+# a key that is forgotten here costs a run made twice, a key that is wrongly here mixes two runs.
+NOT_IDENTITY = (
+    "runs_dir",
+    "force",
+    "tracker",
+    "data.root",  # the fingerprint of the content stands for it
+    "data.cache_dir",
+    "data.download",
+    "data.eval_batch_size",
+    "trainer.progress_bar",
+    "trainer.threads",
+)
+
+
+def signature(config: Mapping[str, Any], data_fingerprint: str) -> str:
+    """Twelve hexadecimal digits that name a run.
+
+    `config` is the resolved configuration; `data_fingerprint` stands for the content of the data set, wherever it lies.
+    """
+    kept = {key: value for key, value in flatten(config).items() if not _left_out(key)}
+    text = json.dumps({"config": kept, "data": data_fingerprint}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys.
+
+    >>> flatten({"seed": 0, "data": {"name": "digits"}})
+    {'seed': 0, 'data.name': 'digits'}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _left_out(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in NOT_IDENTITY)

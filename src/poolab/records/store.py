@@ -1,0 +1,122 @@
+"""Where runs are kept: one folder for each signature, its result written last and in one step."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import PoolabError
+from poolab.records.schema import FINISHED
+
+
+class RunFolder:
+    """The folder `runs/<signature>/` of one run.
+
+    >>> with tempfile.TemporaryDirectory() as runs:
+    ...     folder = RunFolder(runs, "0123456789ab").make()
+    ...     folder.write_json("result.json", {"status": "completed"})
+    ...     folder.finished
+    True
+    """
+
+    def __init__(self, runs_dir: str | Path, signature: str):
+        self.signature = signature
+        self.path = Path(runs_dir) / signature
+
+    def make(self) -> "RunFolder":
+        """Create the folder where it is missing.
+
+        Raises:
+            PoolabError: it cannot be created.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise PoolabError(f"cannot make the run's folder {self.path}: {fault}; choose another runs_dir=...") from fault
+        return self
+
+    def __truediv__(self, name: str) -> Path:
+        """The path of one of its files."""
+        return self.path / name
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The record, or None where there is none yet."""
+        return _read(self / "result.json")
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has a result that need not be made again."""
+        result = self.result
+        return result is not None and result["status"] in FINISHED
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint to go on from, or None."""
+        path = self / "last.ckpt"
+        return path if path.exists() else None
+
+    def clear(self) -> None:
+        """Empty the folder, so that the run starts afresh; the lock stays, since it is held."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a file of the folder in one step."""
+        write_atomically(self / name, json.dumps(content, indent=2, allow_nan=False, default=str) + "\n")
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder, so that two processes never make the same run; the system frees it even after kill -9.
+
+        Raises:
+            PoolabError: another process holds it.
+        """
+        import fcntl
+
+        with open(self / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise PoolabError(
+                    f"another process is making this run ({self.path}); wait for it, or change a setting, e.g. the seed"
+                ) from None
+            yield
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text so that a reader sees the old file or the new one, never a part: a temporary name, then a rename."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a record from the rest of a team
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_results(runs_dir: str | Path) -> list[dict[str, Any]]:
+    """The records of all runs of a folder, oldest first; a folder without one is left out."""
+    found = [_read(path) for path in Path(runs_dir).glob("*/result.json")]
+    return sorted((result for result in found if result is not None), key=lambda result: result["started"])
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as fault:
+        raise PoolabError(f"the record {path} cannot be read: {fault}; delete the file to make the run again") from fault
+    return content

@@ -1,0 +1,208 @@
+"""What accompanies the training: streams, checkpoints, history, speed, and the two early ends."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, Checkpoint
+
+from poolab.measure import PeakMemory
+from poolab.pooling import Pool
+from poolab.records.store import write_atomically
+from poolab.streams import derive_seed
+from poolab.training.interruption import Diverged, Interrupted, StopRequest
+
+# With several processes, they have to agree before they stop; asking at each step would cost a collective call.
+AGREE_EVERY = 10
+
+
+class Streams(Callback):
+    """Gives every random pooling its own stream, newly seeded at each step.
+
+    Seeds are functions of (seed, slot, process, step): an arm that draws changes no other arm's numbers, and a resumed
+    run draws what the uninterrupted one would have drawn. What else draws from torch's global generator (dropout) has a
+    stream of its own. Under torch.compile, which does not trace generator objects, poolings use the global one.
+    """
+
+    def __init__(self, seed: int, own_generators: bool):
+        self.seed = seed
+        self.own_generators = own_generators
+        self.pools: dict[str, Pool] = {}
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Find the random poolings and give each a generator on its device."""
+        named = pl_module.named_modules()
+        self.pools = {name: module for name, module in named if isinstance(module, Pool) and module.random}
+        if self.own_generators:
+            for pool in self.pools.values():
+                pool.generator = torch.Generator(pl_module.device)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
+        """Seed this step."""
+        place = (trainer.global_rank, trainer.global_step)
+        torch.manual_seed(derive_seed(self.seed, "step", *place))
+        if self.own_generators:
+            for name, pool in self.pools.items():
+                pool.generator.manual_seed(derive_seed(self.seed, "pooling", name, *place))
+
+
+class Checkpoints(Checkpoint):
+    """Writes last.ckpt at the end of an epoch, or when the run is asked to stop, which then ends it."""
+
+    def __init__(self, path: Path, every: int, request: StopRequest):
+        self.path = path
+        self.every = every
+        self.request = request
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the signals over from Lightning, which calls collectives inside its SIGTERM handler."""
+        self.request.install()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop between two steps; after an epoch's last batch its validation comes first."""
+        last = batch_idx + 1 == trainer.num_training_batches
+        if not last and agreed(trainer, bool(self.request), batch_idx):
+            self._stop(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the checkpoint of the epoch."""
+        done = trainer.current_epoch + 1
+        stop = agreed(trainer, bool(self.request) and done < (trainer.max_epochs or 0))
+        if stop:
+            self._stop(trainer)
+        if done % self.every == 0 or done == trainer.max_epochs:
+            trainer.save_checkpoint(self.path)
+
+    def _stop(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.path)
+        raise Interrupted(f"stopped by {self.request.reason or 'a signal to another process'}")
+
+
+class DivergenceGuard(Callback):
+    """Ends the run where the training loss is NaN or infinite."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look at the loss; on an accelerator only now and then, since a look waits for the device."""
+        last = batch_idx + 1 == trainer.num_training_batches
+        if pl_module.device.type != "cpu" and batch_idx % AGREE_EVERY and not last:
+            return
+        finite = bool(torch.isfinite(pl_module.last_loss))
+        if agreed(trainer, not finite, None if last else batch_idx):
+            where = f"epoch {trainer.current_epoch + 1}, step {trainer.global_step}"
+            raise Diverged(f"the training loss became {float(pl_module.last_loss)} in {where}")
+
+
+class History(Checkpoint):
+    """One row for each epoch in history.jsonl; the checkpoint carries the rows, so that a resumed run's are whole.
+
+    A `Checkpoint` for Lightning, which calls those after the module has logged the epoch's figures, other callbacks before.
+    """
+
+    def __init__(self, path: Path, report: Callable[[dict[str, Any]], None]):
+        self.path = path
+        self.report = report
+        self.rows: list[dict[str, Any]] = []
+        self.started = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self.started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the epoch's row."""
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        seconds = round(time.perf_counter() - self.started, 3)
+        row = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, **figures}
+        row |= {"learning_rate": rate, "seconds": seconds}
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
+            self.report(row)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the rows of the checkpoint."""
+        self.rows = list(state_dict["rows"])
+
+
+class TrainingCost(Callback):
+    """Images per second and peak memory of the training steps, without validation and without the first steps."""
+
+    WARMUP = 3  # steps of a session left out: allocation, autotuning, compilation
+
+    def __init__(self, global_batch: int):
+        self.global_batch = global_batch
+        self.images = 0
+        self.seconds = 0.0
+        self.steps = 0
+        self.mark: float | None = None
+        self.memory: PeakMemory | None = None
+
+    @property
+    def images_per_s(self) -> float:
+        """Images of all processes per second of training."""
+        return self.images / self.seconds if self.seconds else float("nan")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Watch the memory from here."""
+        self.memory = PeakMemory(pl_module.device)
+        self.memory.__enter__()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Read the peak."""
+        if self.memory is not None:
+            self.memory.__exit__(None, None, None)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Read the peak of a run that ends early."""
+        self.on_train_end(trainer, pl_module)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock, unless the first steps are still to come."""
+        self.mark = self._now(pl_module) if self.steps >= self.WARMUP else None
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count; stop the clock at the epoch's last batch, before validation."""
+        self.steps += 1
+        if self.mark is not None:
+            self.images += self.global_batch
+        elif self.steps == self.WARMUP:
+            self.mark = self._now(pl_module)
+        if batch_idx + 1 == trainer.num_training_batches and self.mark is not None:
+            self.seconds += self._now(pl_module) - self.mark
+
+    def _now(self, pl_module: pl.LightningModule) -> float:
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        return time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was counted so far; a step interrupted in the middle of an epoch is not."""
+        return {"images": self.images, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.images, self.seconds = state_dict["images"], state_dict["seconds"]
+
+
+def agreed(trainer: pl.Trainer, wish: bool, batch_idx: int | None = None) -> bool:
+    """Whether any process wishes it; with `batch_idx` the processes are asked at every tenth step only."""
+    if trainer.world_size == 1:
+        return wish
+    if batch_idx is not None and batch_idx % AGREE_EVERY:
+        return False
+    return not trainer.strategy.reduce_boolean_decision(not wish, all=True)

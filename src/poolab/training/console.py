@@ -1,0 +1,95 @@
+"""What a run shows on the terminal: what it is, a line for each epoch, and a table at the end."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from poolab.backbones import Backbone
+from poolab.records import RunFolder
+
+
+class Console:
+    """The terminal of one run; a file or a pipe gets the same lines without the moving bar."""
+
+    def __init__(self, config: Mapping[str, Any], folder: RunFolder, network: Backbone, bar: bool):
+        self.config = config
+        self.folder = folder
+        self.network = network
+        self.quiet = rank_zero_only.rank != 0
+        self.bar = bar and sys.stderr.isatty() and not self.quiet
+
+    def callbacks(self) -> list[pl.Callback]:
+        """The moving bar, where there is a terminal."""
+        from pytorch_lightning.callbacks import TQDMProgressBar
+
+        return [TQDMProgressBar(refresh_rate=10)] if self.bar else []
+
+    def start(self, trainer: pl.Trainer, checkpoint: Path | None) -> None:
+        """Say what runs, where, and from where it goes on."""
+        config = self.config
+        filled = {name: slot.pooling for name, slot in self.network.slots.items()}
+        device = trainer.strategy.root_device
+        self._print(
+            f"{config['backbone']['name']} on {config['data']['name']}, seed {config['seed']}, "
+            f"{config['trainer']['epochs']} epochs on {trainer.world_size} x {device.type}\n"
+            f"slots: {', '.join(f'{name} {pooling}' for name, pooling in filled.items())}\n"
+            f"record: {self.folder.path}"
+        )
+        if checkpoint is not None:
+            self._print("going on from its checkpoint")
+
+    def epoch(self, row: Mapping[str, Any]) -> None:
+        """One line for an epoch."""
+        figures = [
+            f"{stage} loss {row[f'{stage}/loss']:.4f} accuracy {row[f'{stage}/accuracy']:.4f}"
+            for stage in ("train", "val")
+            if f"{stage}/loss" in row
+        ]
+        done = f"epoch {row['epoch']:>3}/{self.config['trainer']['epochs']}"
+        self._print(f"{done}  {'  '.join(figures)}  {row['seconds']:.1f} s")
+
+    def _print(self, text: str) -> None:
+        if not self.quiet:
+            print(text, flush=True)
+
+
+def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
+    """The table at the end: what was measured, and where the record lies."""
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    notes = record["notes"]
+    for name, value in record["metrics"].items():
+        if not name.startswith("test/class_accuracy/"):
+            table.add_row(name, shown(name, value), notes.get(name, ""))
+    console = RichConsole(highlight=False)
+    console.print(table)
+    console.print(_ending(record, folder, fresh), soft_wrap=True)
+
+
+def shown(name: str, value: float | None) -> str:
+    """A figure with its unit, as a person reads it.
+
+    >>> shown("cost/peak_memory_bytes", 5_000_000), shown("test/accuracy", 0.98765), shown("cost/parameters", 12345)
+    ('5.0 MB', '0.9877', '12,345')
+    """
+    if value is None:
+        return "not finite"
+    if name.endswith("_bytes"):
+        return f"{value / 1e6:,.1f} MB"
+    if float(value).is_integer() and abs(value) >= 2:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _ending(record: Mapping[str, Any], folder: Path, fresh: bool) -> str:
+    if not fresh:
+        return f"{record['status']} earlier, not run again (force=true does): {folder}"
+    reason = f": {record['reason']}" if record["reason"] else ""
+    again = "; the same command goes on from here" if record["status"] == "interrupted" else ""
+    return f"{record['status']}{reason}{again}\nrecord: {folder}"

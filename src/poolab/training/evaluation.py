@@ -1,0 +1,66 @@
+"""After training: the one look at the test data, the costs of the network, and the pictures."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from poolab.measure import run_costs
+from poolab.records import RunFolder
+
+if TYPE_CHECKING:
+    from poolab.training.run import Parts
+
+
+def test_and_measure(
+    config: Mapping[str, Any],
+    folder: RunFolder,
+    trainer: pl.Trainer,
+    parts: "Parts",
+    history: list[dict[str, Any]],
+    autocast: torch.dtype | None,
+) -> dict[str, float]:
+    """Test every example once, measure the costs, write the examples and the pictures; gives the flat metrics.
+
+    The network stands as the last epoch left it. All processes take part in the test, the first one does the rest.
+    """
+    trainer.test(parts.module, parts.loaders, verbose=False)
+    figures = parts.module.test_metrics.compute()
+    metrics = _scalars(figures, parts.data.classes)
+    if not trainer.is_global_zero:
+        return metrics
+    write_examples(folder, figures)
+    parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
+    measure = config["measure"]
+    metrics |= run_costs(
+        parts.network,
+        (parts.data.channels, *parts.data.image_size),
+        train_batch_size=config["data"]["batch_size"] // trainer.world_size,
+        latency_batch_size=measure["latency_batch_size"],
+        throughput_batch_size=measure["throughput_batch_size"],
+        seconds=measure["seconds"],
+        autocast=autocast,
+        channels_last=config["trainer"]["channels_last"],
+    )
+    from poolab.training.pictures import learning_curves, sample_grid
+
+    learning_curves(history, folder / "curves.png")
+    sample_grid(parts.data, figures["examples"], folder / "samples.png")
+    return metrics
+
+
+def write_examples(folder: RunFolder, figures: Mapping[str, Any]) -> None:
+    """test_examples.npz: index, label, predicted and confidence of each test example, and the confusion matrix."""
+    columns = {name: column.numpy() for name, column in figures["examples"].items()}
+    np.savez_compressed(folder / "test_examples.npz", confusion=figures["confusion"].cpu().numpy(), **columns)
+
+
+def _scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
+    names = ("loss", "accuracy", "accuracy_top5", "calibration_error")
+    metrics = {f"test/{name}": float(figures[name]) for name in names}
+    per_class = zip(classes, figures["per_class"].tolist(), strict=True)
+    metrics |= {f"test/class_accuracy/{name}": value for name, value in per_class}
+    metrics["test/samples"] = len(figures["examples"]["index"])
+    return metrics

@@ -1,0 +1,54 @@
+"""Ctrl-C and SIGTERM: the handler only sets a flag; the run stops at the next step, with a checkpoint."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has left a checkpoint."""
+
+
+class Diverged(Exception):
+    """The loss is no longer a number."""
+
+
+class StopRequest:
+    """Whether the run was asked to stop, and by which signal.
+
+    A checkpoint written inside a signal handler can hang or be torn (Lightning issues 21406 and 20542), so the handler
+    does nothing but remember. A second Ctrl-C ends the process at once.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether a signal came."""
+        return self.reason is not None
+
+    def install(self) -> None:
+        """Take the signals over; again after Lightning has put its own handlers in front."""
+        for number in self.SIGNALS:
+            signal.signal(number, self._remember)
+
+    @contextmanager
+    def listening(self) -> Iterator["StopRequest"]:
+        """Listen for the length of the block, then give the signals back."""
+        before: dict[int, Any] = {number: signal.getsignal(number) for number in self.SIGNALS}
+        self.install()
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if self.reason is not None and number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
+            raise KeyboardInterrupt
+        self.reason = signal.Signals(number).name

@@ -1,0 +1,63 @@
+"""From a configuration to its record: checks it, finds a finished run, and starts the processes that it needs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from poolab.data import data_fingerprint
+from poolab.errors import PoolabError
+from poolab.records import RunFolder, signature
+from poolab.training.settings import check_settings
+
+# Set by whatever has already started one process for each device: Lightning, torchrun, SLURM.
+LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID", "SLURM_PROCID")
+
+
+def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
+    """The record of a configuration, its folder, and whether the run was made now or before.
+
+    Raises:
+        ConfigError: all faulty settings at once.
+        DataError: the data set is missing, incomplete or damaged.
+        PoolabError: another process is making this run, or its processes ended without a record.
+    """
+    check_settings(config)
+    name = signature(config, data_fingerprint(config["data"]["name"], root=config["data"]["root"]))
+    folder = RunFolder(config["runs_dir"], name)
+    if folder.finished and not config["force"]:
+        return folder.result or {}, folder.path, False
+    if config["trainer"]["strategy"] == "ddp" and not any(key in os.environ for key in LAUNCHED):
+        return _in_processes(config, folder), folder.path, True
+    from poolab.training.run import run
+
+    return run(config, name), folder.path, True
+
+
+def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """Run in a fresh process, which starts one more for each further device.
+
+    Lightning starts the others by repeating the command of the process that it is in. Inside Hydra's multirun that
+    command is the whole sweep, so the first one gets a command that says this run and nothing else.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "config.json"
+        path.write_text(json.dumps(config))
+        worker = subprocess.Popen([sys.executable, "-m", "poolab.training.worker", str(path), folder.signature])
+        forwarded = {number: signal.signal(number, lambda *_: worker.terminate()) for number in (signal.SIGTERM,)}
+        # Ctrl-C reaches every process of the terminal's group; this one waits for the record.
+        forwarded[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            code = worker.wait()
+        finally:
+            for number, handler in forwarded.items():
+                signal.signal(number, handler)
+    record = folder.result
+    if code != 0 or record is None:
+        raise PoolabError(f"the processes of the run in {folder.path} ended with code {code}; their messages are above")
+    return record

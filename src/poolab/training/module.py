@@ -1,0 +1,76 @@
+"""The Lightning module: a network, its loss, its optimiser and its counts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from poolab.training.metrics import ClassificationMetrics, TestMetrics
+from poolab.training.optimizers import build_optimizer, build_schedule
+
+Batch = dict[str, Tensor]
+
+
+class Classifier(pl.LightningModule):
+    """Cross entropy with label smoothing on a backbone.
+
+    Args:
+        network: images (N, C, H, W) to logits (N, classes).
+        optim: the optimiser's settings.
+        num_classes: the number of classes.
+    """
+
+    def __init__(self, network: nn.Module, optim: Mapping[str, Any], num_classes: int):
+        super().__init__()
+        self.network = network
+        self.optim = dict(optim)
+        self.train_metrics = ClassificationMetrics(num_classes)
+        self.val_metrics = ClassificationMetrics(num_classes)
+        self.test_metrics = TestMetrics(num_classes)
+        self.last_loss = torch.zeros(())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The logits of a batch."""
+        return self.network(image)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The smoothed loss of a batch."""
+        logits = self(batch["image"])
+        loss = F.cross_entropy(logits, batch["label"], label_smoothing=self.optim["label_smoothing"])
+        self.train_metrics.update(loss, logits, batch["label"])
+        self.last_loss = loss.detach()
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count a validation batch."""
+        if len(batch["label"]):  # a process's share of the last batch may be empty
+            logits = self(batch["image"])
+            self.val_metrics.update(F.cross_entropy(logits, batch["label"]), logits, batch["label"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation figures."""
+        self._log_all("val", self.val_metrics.compute_and_reset())
+
+    def on_train_epoch_end(self) -> None:
+        """Log the training figures."""
+        self._log_all("train", self.train_metrics.compute_and_reset())
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count a test batch."""
+        if len(batch["label"]):
+            logits = self(batch["image"])
+            loss = F.cross_entropy(logits, batch["label"])
+            self.test_metrics.update(loss, logits, batch["label"], batch["index"])
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimiser and its schedule, one step a batch."""
+        optimizer = build_optimizer(self.parameters(), self.optim)
+        schedule = build_schedule(optimizer, self.optim, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _log_all(self, stage: str, values: dict[str, Tensor]) -> None:
+        # The values are already those of all processes.
+        self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, rank_zero_only=True)

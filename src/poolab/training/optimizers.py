@@ -1,0 +1,49 @@
+"""The optimiser and its schedule, stepped once a batch."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from poolab.training.settings import warmup_share
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], optim: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """SGD, Adam or AdamW; weight decay spares parameters of fewer than two dimensions.
+
+    Biases, normalisation weights and the scalars of learnable poolings (alpha, p, temperature) are no capacity that a
+    decay should shrink, and an arm must not differ from another by a decay of its pooling.
+    """
+    every = [parameter for parameter in parameters if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in every if p.dim() >= 2], "weight_decay": optim["weight_decay"]},
+        {"params": [p for p in every if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if optim["name"] == "sgd":
+        nesterov = optim["nesterov"] and optim["momentum"] > 0  # torch refuses Nesterov without momentum
+        return torch.optim.SGD(groups, lr=optim["lr"], momentum=optim["momentum"], nesterov=nesterov)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optim["name"]]
+    return kind(groups, lr=optim["lr"], betas=tuple(optim["betas"]))
+
+
+def build_schedule(optimizer: torch.optim.Optimizer, optim: Mapping[str, Any], steps: int) -> LRScheduler:
+    """The learning rate over `steps` steps, `optim["lr"]` at its peak."""
+    rising = round(warmup_share(optim) * steps)
+    if optim["schedule"] == "one_cycle" and steps > 1:
+        # cycle_momentum writes Adam's betas too; the settings say what momentum is, so it stays.
+        return OneCycleLR(
+            optimizer, max_lr=optim["lr"], total_steps=steps, pct_start=max(rising, 1) / steps, cycle_momentum=False
+        )
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        if optim["schedule"] == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+    return LambdaLR(optimizer, factor)

@@ -1,0 +1,225 @@
+"""One run in this process: from the resolved configuration to its record."""
+
+import traceback
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from poolab.backbones import Backbone, create_backbone
+from poolab.data import ImageData, ImageDataModule, load_data
+from poolab.errors import ConfigError
+from poolab.records import RunFolder, environment, result_record
+from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
+from poolab.training.console import Console
+from poolab.training.evaluation import test_and_measure
+from poolab.training.interruption import Diverged, Interrupted, StopRequest
+from poolab.training.module import Classifier
+from poolab.training.trackers import WandbTracker, build_tracker
+
+AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+
+
+@dataclass
+class Outcome:
+    """What became of a run."""
+
+    status: str = "completed"
+    reason: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Parts:
+    """What a run is made of."""
+
+    data: ImageData
+    loaders: ImageDataModule
+    network: Backbone
+    module: Classifier
+
+
+def build(config: Mapping[str, Any]) -> Parts:
+    """Data, network and module of a configuration.
+
+    Raises:
+        ConfigError, DataError: a setting or a data set that does not do.
+    """
+    data_settings = dict(config["data"])
+    loading = {key: data_settings.pop(key) for key in ("batch_size", "eval_batch_size", "flip", "crop_padding")}
+    data = load_data(**data_settings, seed=config["seed"])
+    backbone = dict(config["backbone"])
+    network = create_backbone(
+        backbone.pop("name"),
+        in_channels=data.channels,
+        num_classes=data.num_classes,
+        image_size=data.image_size,
+        pooling=config["pooling"],
+        head=config["head"],
+        seed=config["seed"],
+        **backbone,
+    )
+    channels_last = config["trainer"]["channels_last"]
+    if channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
+    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes))
+
+
+def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
+    """Train, test, measure and record; the other processes of a distributed run return an empty record.
+
+    A run that is interrupted, diverges or fails leaves a record that says so; what failed is raised again.
+    """
+    folder = RunFolder(config["runs_dir"], signature).make()
+    if rank_zero_only.rank != 0:
+        _quiet()
+        _run(config, folder)
+        return {}
+    with folder.claimed():
+        if config["force"]:
+            folder.clear()
+        _quiet()
+        return _recorded(config, folder)
+
+
+def _recorded(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+    started = _now()
+    folder.write_json("config.json", config)
+    outcome, tracker = Outcome("failed"), None
+    failure: BaseException | None = None
+    facts: dict[str, Any] = {}
+    try:
+        outcome, tracker, facts = _run(config, folder)
+    except ConfigError:
+        raise  # nothing ran: the user mends the setting and the same folder serves
+    except (Exception, KeyboardInterrupt, SystemExit) as fault:
+        failure = fault
+        ended = "failed" if isinstance(fault, Exception) else "interrupted"  # Lightning exits on a second Ctrl-C
+        outcome = Outcome(ended, f"{type(fault).__name__}: {fault}")
+        (folder / "error.txt").write_text(traceback.format_exc())
+    record = result_record(
+        signature=folder.signature,
+        status=outcome.status,
+        reason=outcome.reason,
+        config=config,
+        metrics=outcome.metrics,
+        notes=outcome.notes,
+        environment=environment(**facts),
+        started=started,
+        ended=_now(),
+    )
+    folder.write_json("environment.json", record["environment"])
+    folder.write_json("result.json", record)
+    if tracker is not None:
+        tracker.finish(record["metrics"], record["status"])
+    if failure is not None:
+        raise failure
+    return record
+
+
+def _run(config: Mapping[str, Any], folder: RunFolder) -> tuple[Outcome, WandbTracker | None, dict[str, Any]]:
+    if config["trainer"]["threads"]:
+        torch.set_num_threads(config["trainer"]["threads"])
+    parts = build(config)
+    console = Console(config, folder, parts.network, bar=config["trainer"]["progress_bar"])
+    tracker = build_tracker(config["tracker"], folder.path, _title(config), config)
+    request = StopRequest()
+    cost = TrainingCost(config["data"]["batch_size"])
+    history = History(folder / "history.jsonl", console.epoch)
+    trainer = _trainer(config, tracker, console, _callbacks(config, folder, request, cost, history))
+    checkpoint = None if config["force"] else folder.checkpoint
+    console.start(trainer, checkpoint)
+    if config["trainer"]["compile"]:
+        parts.network.compile()
+    outcome = Outcome()
+    with request.listening():
+        try:
+            trainer.fit(parts.module, parts.loaders, ckpt_path=checkpoint, weights_only=True)
+            measured = test_and_measure(config, folder, trainer, parts, history.rows, AUTOCAST.get(trainer.precision))
+            outcome.metrics |= measured
+        except Diverged as fault:
+            outcome.status, outcome.reason = "diverged", str(fault)
+        except Interrupted as fault:
+            outcome.status, outcome.reason = "interrupted", str(fault)
+    outcome.metrics |= _training_metrics(history, cost)
+    if cost.memory is not None:
+        outcome.notes["cost/peak_memory_bytes"] = f"{cost.memory.source} during training"
+    facts = {
+        "device": _device_name(trainer.strategy.root_device),
+        "processes": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "data_fingerprint": parts.data.fingerprint,
+    }
+    return outcome, tracker, facts
+
+
+def _callbacks(
+    config: Mapping[str, Any], folder: RunFolder, request: StopRequest, cost: TrainingCost, history: History
+) -> list[pl.Callback]:
+    own_generators = not config["trainer"]["compile"]
+    checkpoints = Checkpoints(folder / "last.ckpt", config["trainer"]["checkpoint_epochs"], request)
+    # In this order: a loss that is no number must not be written into a checkpoint, and a row of the history must be.
+    return [Streams(config["seed"], own_generators), cost, DivergenceGuard(), history, checkpoints]
+
+
+def _trainer(
+    config: Mapping[str, Any], tracker: WandbTracker | None, console: Console, callbacks: list[pl.Callback]
+) -> pl.Trainer:
+    settings = config["trainer"]
+    return pl.Trainer(
+        accelerator=settings["accelerator"],
+        strategy=settings["strategy"],
+        devices=settings["devices"],
+        num_nodes=settings["num_nodes"],
+        precision=settings["precision"],
+        max_epochs=settings["epochs"],
+        gradient_clip_val=settings["gradient_clip"],
+        sync_batchnorm=settings["sync_batchnorm"],
+        callbacks=[*callbacks, *console.callbacks()],
+        logger=tracker or False,
+        enable_progress_bar=console.bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the loaders know their process; Lightning's sampler would pad the test set
+        log_every_n_steps=10_000_000,  # figures are logged once an epoch
+    )
+
+
+def _training_metrics(history: History, cost: TrainingCost) -> dict[str, float]:
+    figures = {name: value for name, value in (history.rows[-1] if history.rows else {}).items() if "/" in name}
+    figures["speed/train_images_per_s"] = cost.images_per_s
+    if cost.memory is not None:
+        figures["cost/peak_memory_bytes"] = cost.memory.bytes
+    return {**figures, "epochs": len(history.rows)}
+
+
+def _title(config: Mapping[str, Any]) -> str:
+    return f"{config['pooling']['name']}-{config['backbone']['name']}-{config['data']['name']}-{config['seed']}"
+
+
+def _device_name(device: torch.device) -> str:
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
+
+
+def _quiet() -> None:
+    """Lightning's tips and notices hide what a user looks for."""
+    import logging
+
+    for name in ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # The loaders index a tensor in memory: worker processes would only copy it.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+    # torch 2.15 warns of Lightning 2.6's own call.
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,112 @@
+"""The check of a whole configuration before anything runs: all faults come at once."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from poolab.errors import ConfigError
+from poolab.pooling.options import Choice, Integer, Option, Real, checked, flag
+
+
+class Devices(Option):
+    """A number of devices, a list of their indices, or "auto"."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        whole = [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, int)]
+        fits = isinstance(value, list) and value and len(whole) == len(value) and min(whole) >= 0
+        if value == "auto" or fits or (whole and not isinstance(value, bool | list) and (value >= 1 or value == -1)):
+            return None
+        return f"must be a number >= 1, a list of device indices, or auto, found {value!r}"
+
+
+class Nullable(Option):
+    """Another option, or null."""
+
+    def __init__(self, option: Option):
+        super().__init__(None)
+        object.__setattr__(self, "option", option)
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        return None if value is None else self.option.fault(value, cells)  # type: ignore[attr-defined]
+
+
+class Betas(Option):
+    """Adam's two decay rates."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        numbers = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value)
+        return None if numbers and all(0 <= v < 1 for v in value) else f"must be two numbers in [0, 1), found {value!r}"
+
+
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true")
+
+TRAINER: dict[str, Option] = {
+    "accelerator": Choice("auto", ("auto", "cpu", "gpu", "cuda", "mps")),
+    "strategy": Choice("auto", ("auto", "ddp")),
+    "devices": Devices(1),
+    "num_nodes": Integer(1),
+    "precision": Choice("32-true", PRECISIONS),
+    "epochs": Integer(10),
+    "gradient_clip": Nullable(Real(1.0, least=0.0, open_least=True)),
+    "channels_last": flag(False),
+    "compile": flag(False),
+    "sync_batchnorm": flag(False),
+    "checkpoint_epochs": Integer(1),
+    "progress_bar": flag(True),
+    "threads": Nullable(Integer(1)),
+}
+
+SCHEDULE: dict[str, Option] = {
+    "lr": Real(0.001, least=0.0, open_least=True),
+    "weight_decay": Real(0.0, least=0.0),
+    "schedule": Choice("cosine", ("cosine", "one_cycle", "constant")),
+    "warmup": Real(0.0, least=0.0, most=0.9),
+    "label_smoothing": Real(0.0, least=0.0, most=0.99),
+}
+ADAM: dict[str, Option] = {**SCHEDULE, "betas": Betas((0.9, 0.999))}
+OPTIMIZERS: dict[str, dict[str, Option]] = {
+    "adam": ADAM,
+    "adamw": ADAM,
+    "sgd": {**SCHEDULE, "momentum": Real(0.9, least=0.0, most=0.999), "nesterov": flag(True)},
+}
+
+MEASURE: dict[str, Option] = {
+    "latency_batch_size": Integer(1),
+    "throughput_batch_size": Integer(256),
+    "seconds": Real(2.0, least=0.0, open_least=True),
+}
+
+
+def check_settings(config: Mapping[str, Any]) -> None:
+    """Check seed, trainer, optimiser and measurement settings; data, network and pooling check their own.
+
+    Raises:
+        ConfigError: every fault, each on its line.
+    """
+    faults = []
+    seed = config.get("seed")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        faults.append(f"seed must be an int from 0 to 2**63 - 1 (0 is a seed), found {seed!r}")
+    optim = dict(config["optim"])
+    optimizer = optim.pop("name", None)
+    if optimizer not in OPTIMIZERS:
+        faults.append(f"optim.name must be one of {', '.join(OPTIMIZERS)}, found {optimizer!r}")
+    groups = {"trainer": (TRAINER, config["trainer"]), "measure": (MEASURE, config["measure"])}
+    if optimizer in OPTIMIZERS:
+        groups["optim"] = (OPTIMIZERS[optimizer], optim)
+    for group, (declared, given) in groups.items():
+        try:
+            checked(group, declared, given, None)
+        except ValueError as fault:
+            faults.append(str(fault))
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def warmup_share(optim: Mapping[str, Any]) -> float:
+    """The share of the steps over which the rate rises; one-cycle cannot do without."""
+    share = float(optim["warmup"])
+    return 0.3 if optim["schedule"] == "one_cycle" and math.isclose(share, 0.0) else share

@@ -1,0 +1,27 @@
+"""The slots of a configured network, for `poolab shapes`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from poolab.backbones import SlotShape, slot_shapes
+from poolab.data import data_shape
+
+
+def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
+    """The slots of a configuration's network for its data, without training and, where it can be, without the data.
+
+    >>> from poolab.configuration import compose
+    >>> [(row.slot, row.pooling, row.output) for row in configured_shapes(compose(["pooling=avg", "data=cifar10"]))]
+    [('pool1', 'avg', (32, 15, 15)), ('pool2', 'avg', (64, 6, 6)), ('head', 'flatten', (64, 6, 6))]
+    """
+    shape = data_shape(config["data"])
+    backbone = dict(config["backbone"])
+    return slot_shapes(
+        backbone.pop("name"),
+        in_channels=shape.channels,
+        num_classes=shape.num_classes,
+        image_size=shape.image_size,
+        pooling=config["pooling"],
+        head=config["head"],
+        **backbone,
+    )
