@@ -110,17 +110,19 @@ class History(Checkpoint):
         self.path = path
         self.report = report
         self.rows: list[dict[str, Any]] = []
-        self.started = 0.0
+        self.started: float | None = None
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
-        self.started = time.perf_counter()
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
+        """Start the clock at the first step; the start of the epoch is not told to a run that goes on inside it."""
+        if self.started is None:
+            self.started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Add the epoch's row."""
         figures = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        seconds = round(time.perf_counter() - self.started, 3)
+        seconds = round(time.perf_counter() - (self.started or time.perf_counter()), 3)
+        self.started = None
         row = {"epoch": trainer.current_epoch + 1, "step": trainer.global_step, **figures}
         row |= {"learning_rate": rate, "seconds": seconds}
         self.rows.append(row)

@@ -21,10 +21,13 @@ class Classifier(pl.LightningModule):
         network: images (N, C, H, W) to logits (N, classes).
         optim: the optimiser's settings.
         num_classes: the number of classes.
+        steps: the optimiser steps of the whole training, for the schedule. Lightning's estimated_stepping_batches would
+            set up the loaders before a checkpoint is restored, and the loaders would never learn where to go on.
     """
 
-    def __init__(self, network: nn.Module, optim: Mapping[str, Any], num_classes: int):
+    def __init__(self, network: nn.Module, optim: Mapping[str, Any], num_classes: int, steps: int):
         super().__init__()
+        self.steps = steps
         self.network = network
         self.optim = dict(optim)
         self.train_metrics = ClassificationMetrics(num_classes)
@@ -68,7 +71,7 @@ class Classifier(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser and its schedule, one step a batch."""
         optimizer = build_optimizer(self.parameters(), self.optim)
-        schedule = build_schedule(optimizer, self.optim, int(self.trainer.estimated_stepping_batches))
+        schedule = build_schedule(optimizer, self.optim, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _log_all(self, stage: str, values: dict[str, Tensor]) -> None:

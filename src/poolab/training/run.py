@@ -69,7 +69,8 @@ def build(config: Mapping[str, Any]) -> Parts:
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
     loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
-    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes))
+    steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
+    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps))
 
 
 def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:

@@ -1,0 +1,21 @@
+"""Networks that name the places where they pool, so that any pooling can fill them."""
+
+from poolab.backbones.base import Backbone
+from poolab.backbones.initialise import initialise
+from poolab.backbones.probe import VanishError
+from poolab.backbones.registry import create_backbone, list_backbones
+from poolab.backbones.shapes import SlotShape, render_shapes, slot_shapes
+from poolab.backbones.slots import Slot, SlotFiller
+
+__all__ = [
+    "Backbone",
+    "Slot",
+    "SlotFiller",
+    "SlotShape",
+    "VanishError",
+    "create_backbone",
+    "initialise",
+    "list_backbones",
+    "render_shapes",
+    "slot_shapes",
+]

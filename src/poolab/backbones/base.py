@@ -1,0 +1,91 @@
+"""What every backbone shares: its slots, its two halves (features, classifier) and its checks."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import nn
+
+from poolab.backbones.probe import meta_twin, probe
+from poolab.backbones.slots import Slot, SlotFiller
+
+
+class Backbone(nn.Module, ABC):
+    """A classification network that names the places where it pools.
+
+    A subclass builds its layers with a `SlotFiller`, then its classifier from `self.close(slots)`, the number of
+    features that the head leaves. It says in `features` how the layers before the head follow each other.
+
+    Attributes:
+        slots: every place where the network pools, by name, in the order of the forward pass; the head comes last.
+        features_out: the number of features that the classifier gets.
+    """
+
+    head: nn.Module
+    classifier: nn.Module
+
+    def __init__(self, slots: SlotFiller, *, in_channels: int, num_classes: int, image_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.name = slots.backbone
+        self.in_channels = in_channels
+        self.num_classes = num_classes
+        self.image_size = image_size
+        self.slots: dict[str, Slot] = {}
+        self.features_out = 0
+        self._paths: dict[str, str] = {}
+
+    @abstractmethod
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """The last map before the head, (N, C, h, w)."""
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """What the classifier gets: the head's output as (N, features_out)."""
+        return self.head(self.features(images)).flatten(1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Class scores (N, num_classes) of images (N, in_channels, H, W).
+
+        Raises:
+            ValueError: the images have another number of channels, or a size that the classifier was not built for.
+        """
+        if images.ndim != 4 or images.shape[1] != self.in_channels:
+            found = f"{images.shape[1]} channels" if images.ndim == 4 else f"{images.ndim} dimensions"
+            raise ValueError(
+                f"{self.name} was built for images (N, {self.in_channels}, H, W): expected {self.in_channels} "
+                f"channels, got {found} in shape {tuple(images.shape)}. Build it with in_channels to fit the data."
+            )
+        embedding = self.embed(images)
+        if embedding.shape[1] != self.features_out:
+            (h, w), (found_h, found_w) = self.image_size, images.shape[2:]
+            raise ValueError(
+                f"{self.name} was built for {h}x{w} images and its head {self.slots['head'].pooling} leaves a number "
+                f"of features that depends on the size: expected {self.features_out}, got {embedding.shape[1]} from "
+                f"{found_h}x{found_w} images. Build it with image_size to fit, or choose head=global_avg."
+            )
+        return self.classifier(embedding)
+
+    def slot_module(self, name: str) -> nn.Module:
+        """The layer that stands in a slot (for a strided convolution that was kept, the convolution)."""
+        return self.get_submodule(self.path_of(name))
+
+    def path_of(self, name: str) -> str:
+        """The qualified name of the layer that stands in a slot."""
+        return self._paths[name]
+
+    def slot_of(self, path: str) -> str | None:
+        """The slot that the module at a qualified name belongs to, or None."""
+        inside = (slot for slot, place in self._paths.items() if path == place or path.startswith(f"{place}."))
+        return next(inside, None)
+
+    def reset_module(self, module: nn.Module) -> None:
+        """Draw the initial weights of one module that has `reset_parameters`; a backbone may have its own rule."""
+        module.reset_parameters()  # type: ignore[operator]
+
+    def close(self, slots: SlotFiller) -> int:
+        """Take the filled slots over and count the features that the head leaves for images of `image_size`.
+
+        Raises:
+            ConfigError: a slot was asked for that is not there, or a map would vanish on the way.
+        """
+        self.slots, self._paths = slots.close(self), slots.paths
+        self.features_out = probe(self, meta_twin(self), self.image_size)
+        return self.features_out

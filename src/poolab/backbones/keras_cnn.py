@@ -1,0 +1,34 @@
+"""Article 1's network: two convolutions, two poolings, two dense layers, started as Keras starts them."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from poolab.backbones.base import Backbone
+from poolab.backbones.initialise import glorot_uniform
+from poolab.backbones.slots import SlotFiller
+
+
+class KerasCNN(Backbone):
+    """Valid 3x3 convolutions of 32 and 64 channels with a 2x2 maximum after each, flatten, dense 64, classes.
+
+    Weights start Glorot-uniform, biases at zero. Slots: pool1, pool2, and the head, which is "flatten" by itself.
+    """
+
+    def __init__(self, slots: SlotFiller, *, in_channels: int, num_classes: int, image_size: tuple[int, int]) -> None:
+        super().__init__(slots, in_channels=in_channels, num_classes=num_classes, image_size=image_size)
+        self.conv1 = nn.Conv2d(in_channels, 32, 3)
+        self.pool1 = slots.fill("pool1", channels=32, own="max", kernel_size=2)
+        self.conv2 = nn.Conv2d(32, 64, 3)
+        self.pool2 = slots.fill("pool2", channels=64, own="max", kernel_size=2)
+        self.head = slots.fill_head(channels=64, own="flatten")
+        self.classifier = nn.Sequential(nn.Linear(self.close(slots), 64), nn.ReLU(), nn.Linear(64, num_classes))
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """The second pooled map."""
+        first = self.pool1(F.relu(self.conv1(images)))
+        return self.pool2(F.relu(self.conv2(first)))
+
+    def reset_module(self, module: nn.Module) -> None:
+        """Keras' start."""
+        glorot_uniform(module)

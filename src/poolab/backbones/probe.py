@@ -1,0 +1,136 @@
+"""Shapes without arithmetic: what a network does to an image size, found on torch's meta device."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from poolab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from poolab.backbones.base import Backbone
+
+LARGEST_TRIED = 2048  # pixels; the upper end of the search for an image size that works
+
+Shape = tuple[int, ...]
+
+
+class VanishError(ConfigError):
+    """An image is too small: a map would have no pixel left. `smallest` is the side of the smallest that works."""
+
+    def __init__(self, message: str, smallest: int) -> None:
+        super().__init__(message)
+        self.smallest = smallest
+
+
+@dataclass
+class Trace:
+    """What a forward pass reached: the inputs and outputs of each module by qualified name, and how it ended."""
+
+    inputs: dict[str, Shape] = field(default_factory=dict)
+    outputs: dict[str, Shape] = field(default_factory=dict)
+    last: str = ""
+    features: int = 0
+    error: Exception | None = None
+
+
+def meta_twin(model: "Backbone") -> "Backbone":
+    """A copy that has shapes and no data, in eval mode; the model itself is neither run nor copied."""
+    tensors = [*model.parameters(), *model.buffers()]
+    memo: dict[int, Any] = {id(tensor): _on_meta(tensor) for tensor in tensors}
+    return copy.deepcopy(model, memo).eval()
+
+
+def trace(twin: "Backbone", image_size: tuple[int, int]) -> Trace:
+    """Send one image of shapes through the twin up to the classifier, and note what each module got and gave."""
+    seen = Trace()
+    image = torch.empty(1, twin.in_channels, *image_size, device="meta")
+    with _noting(twin, seen), torch.no_grad():
+        try:
+            seen.features = twin.embed(image).shape[1]
+        except (RuntimeError, ValueError) as error:  # torch's and our words for a map that is too small
+            seen.error = error
+    return seen
+
+
+def probe(model: "Backbone", twin: "Backbone", image_size: tuple[int, int]) -> int:
+    """The number of features that the head leaves.
+
+    Raises:
+        VanishError: the image is too small; says where, the map's size there, and the smallest size that works.
+        ConfigError: it does not fit at this size nor at a larger one.
+    """
+    seen = trace(twin, image_size)
+    if seen.error is None:
+        return seen.features
+    height, width = image_size
+    smallest = smallest_image(twin)
+    if smallest is None or smallest <= min(height, width):
+        raise ConfigError(f"{model.name} cannot run on {height}x{width} images: {seen.error}") from seen.error
+    raise VanishError(
+        f"{model.name} on {height}x{width} images: the map would vanish at {describe_place(model, seen)}. "
+        f"The smallest image that works is {smallest}x{smallest}.",
+        smallest,
+    ) from seen.error
+
+
+def describe_place(model: "Backbone", seen: Trace) -> str:
+    """Where a forward pass ended, with the map's size there, in words."""
+    map_size = "x".join(map(str, seen.inputs[seen.last][-2:]))
+    name = model.slot_of(seen.last)
+    if name is None:
+        return f"{seen.last} ({type(model.get_submodule(seen.last)).__name__}), where it is {map_size}"
+    slot = model.slots[name]
+    window = f" with window {slot.kernel_size[0]}x{slot.kernel_size[1]}" if slot.kernel_size else ""
+    return f"slot {name} ({slot.pooling}{window}), where it is {map_size}"
+
+
+def smallest_image(twin: "Backbone") -> int | None:
+    """The side of the smallest square image that works, or None up to `LARGEST_TRIED` pixels.
+
+    Output sizes never shrink when the input grows, so doubling and then halving the interval finds it.
+    """
+    high = 1
+    while not _works(twin, high):
+        high *= 2
+        if high > LARGEST_TRIED:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _works(twin, middle) else (middle, high)
+    return high
+
+
+def _works(twin: "Backbone", side: int) -> bool:
+    return trace(twin, (side, side)).error is None
+
+
+def _on_meta(tensor: torch.Tensor) -> torch.Tensor:
+    twin = torch.empty_like(tensor, device="meta")
+    return nn.Parameter(twin, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else twin
+
+
+@contextmanager
+def _noting(twin: nn.Module, seen: Trace) -> Iterator[None]:
+    handles = []
+    for path, module in twin.named_modules():
+        if not path:
+            continue
+
+        def before(_: nn.Module, args: tuple[Any, ...], path: str = path) -> None:
+            seen.last, seen.inputs[path] = path, tuple(args[0].shape)
+
+        def after(_: nn.Module, args: tuple[Any, ...], output: torch.Tensor, path: str = path) -> None:
+            seen.outputs[path] = tuple(output.shape)
+
+        handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,117 @@
+"""The backbones by name, and the one function that builds them."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+
+from poolab.backbones.base import Backbone
+from poolab.backbones.initialise import initialise
+from poolab.backbones.keras_cnn import KerasCNN
+from poolab.backbones.resnet20 import ResNet20
+from poolab.backbones.slots import SlotFiller
+from poolab.backbones.torch_cnn import TorchCNN
+from poolab.backbones.vgg_small import VGGSmall
+from poolab.errors import ConfigError, nearest
+from poolab.streams import derive_seed
+
+# A builder is called as Class(slots, in_channels=, num_classes=, image_size=, **options) and gives a Backbone.
+BACKBONES: dict[str, Callable[..., Backbone]] = {
+    "keras_cnn": KerasCNN,
+    "torch_cnn": TorchCNN,
+    "vgg_small": VGGSmall,
+    "resnet20": ResNet20,
+}
+
+_GIVEN = ("slots", "in_channels", "num_classes", "image_size")
+
+
+def list_backbones() -> list[str]:
+    """The names that `create_backbone` takes.
+
+    >>> list_backbones()
+    ['keras_cnn', 'torch_cnn', 'vgg_small', 'resnet20']
+    """
+    return list(BACKBONES)
+
+
+def create_backbone(
+    name: str,
+    *,
+    in_channels: int,
+    num_classes: int,
+    image_size: int | tuple[int, int],
+    pooling: Mapping[str, Any] | None = None,
+    head: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> Backbone:
+    """A network with its pooling slots filled.
+
+    Args:
+        name: one of `list_backbones()`.
+        in_channels: the images' channels.
+        num_classes: the number of scores.
+        image_size: the images' side in pixels, or (height, width).
+        pooling: `{"name": ..., "slots": "all" or a list of names, ...}`; kernel_size, stride, padding, dilation and
+            ceil_mode override the slot's own unless None; all other keys are the method's options.
+            None, or the name "own", keeps the backbone's pooling.
+        head: `{"name": ..., ...options}`; None, or the name "own", keeps the backbone's.
+        seed: of the initial weights (see `initialise`); None draws them from torch's global generator.
+        options: the backbone's own, e.g. `width` of vgg_small.
+
+    Raises:
+        ConfigError: a name, slot, option or size is wrong, or a map would vanish; the message says what would do.
+
+    >>> model = create_backbone("keras_cnn", in_channels=3, num_classes=10, image_size=32, pooling={"name": "avg"})
+    >>> {name: slot.pooling for name, slot in model.slots.items()}
+    {'pool1': 'avg', 'pool2': 'avg', 'head': 'flatten'}
+    >>> model(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+    """
+    builder = _builder(name)
+    _check_options(name, builder, options)
+    size = image_pair(image_size)
+    for key, value in {"in_channels": in_channels, "num_classes": num_classes}.items():
+        if not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{name}: {key}={value!r} is not a positive integer.")
+    slots = SlotFiller(name, pooling, head)
+    with nullcontext() if seed is None else torch.random.fork_rng(devices=[]):
+        if seed is not None:  # for a layer that draws its start while it is built and has no reset_parameters
+            torch.default_generator.manual_seed(derive_seed(seed, "build"))
+        model = builder(slots, in_channels=in_channels, num_classes=num_classes, image_size=size, **options)
+    initialise(model, seed)
+    return model
+
+
+def image_pair(size: Any) -> tuple[int, int]:
+    """An image size as (height, width).
+
+    >>> image_pair(32)
+    (32, 32)
+
+    Raises:
+        ConfigError: it is neither a positive integer nor a pair of them.
+    """
+    pair = tuple(size) if not isinstance(size, int | str) and hasattr(size, "__iter__") else (size, size)
+    if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
+        raise ConfigError(f"image_size={size!r} is neither a positive integer nor a pair (height, width).")
+    return pair
+
+
+def _builder(name: str) -> Callable[..., Backbone]:
+    if name not in BACKBONES:
+        known = list_backbones()
+        raise ConfigError(f"backbone {name} is not known: {nearest(name, known)}Allowed: {', '.join(known)}.")
+    return BACKBONES[name]
+
+
+def _check_options(name: str, builder: Callable[..., Backbone], options: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(builder).parameters
+    allowed = [key for key in parameters if key not in _GIVEN]
+    for key in options:
+        if key not in allowed:
+            choice = f"Allowed: {', '.join(allowed)}." if allowed else "It has none."
+            raise ConfigError(f"backbone {name} has no option {key}: {nearest(key, allowed)}{choice}")

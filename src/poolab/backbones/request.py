@@ -1,0 +1,105 @@
+"""What the user asked to put into the slots: two mappings, read and checked before any layer is built."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from poolab.errors import ConfigError, nearest
+from poolab.pooling import list_pools
+
+Role = Literal["window", "global"]
+OWN = "own"
+GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+
+
+@dataclass(frozen=True)
+class PoolingRequest:
+    """One pooling, the slots that it goes to (None: all of them), its geometry where it differs, its options."""
+
+    name: str = OWN
+    slots: tuple[str, ...] | None = None
+    geometry: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def wants(self, slot: str) -> bool:
+        """Whether this request fills that slot (else the backbone keeps its own pooling there)."""
+        return self.name != OWN and (self.slots is None or slot in self.slots)
+
+
+def read_pooling(mapping: Mapping[str, Any] | None) -> PoolingRequest:
+    """The window pooling that was asked for; None and the name "own" keep the backbone's.
+
+    >>> read_pooling({"name": "max", "slots": ["pool1"], "kernel_size": 3, "stride": None})
+    PoolingRequest(name='max', slots=('pool1',), geometry={'kernel_size': 3}, options={})
+
+    Raises:
+        ConfigError: the name is missing, unknown or no window pooling, the slots are empty, or "own" got settings.
+    """
+    settings = _settings("pooling", mapping)
+    name = _checked_name("pooling", settings, role="window")
+    slots = _slots(settings.pop("slots", "all"))
+    geometry = {key: settings.pop(key) for key in GEOMETRY if key in settings}
+    geometry = {key: value for key, value in geometry.items() if value is not None}
+    if name == OWN and (slots is not None or geometry or settings):
+        raise ConfigError(
+            "pooling.name=own keeps the backbone's pooling as it is, so it takes no slots, geometry or options: "
+            f"got {', '.join(['slots'] * (slots is not None) + [*geometry, *settings])}. "
+            "Name a pooling (pooling=max, say) or leave them out."
+        )
+    return PoolingRequest(name, slots, geometry, settings)
+
+
+def read_head(mapping: Mapping[str, Any] | None) -> PoolingRequest:
+    """The head that was asked for; None and the name "own" keep the backbone's.
+
+    >>> read_head({"name": "global_max"}).name
+    'global_max'
+
+    Raises:
+        ConfigError: the name is missing, unknown or no head, or "own" got options.
+    """
+    settings = _settings("head", mapping)
+    name = _checked_name("head", settings, role="global")
+    if name == OWN and settings:
+        raise ConfigError(f"head.name=own takes no options: got {', '.join(settings)}. Name a head or leave them out.")
+    return PoolingRequest(name, options=settings)
+
+
+def _settings(group: str, mapping: Mapping[str, Any] | None) -> dict[str, Any]:
+    if mapping is None:
+        return {"name": OWN}
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(f"{group} is a mapping with a name and options, e.g. {{'name': 'max'}}: got {mapping!r}.")
+    return {str(key): _plain(value) for key, value in mapping.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Lists of a configuration library become tuples, which the layers take as pairs."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return tuple(_plain(item) for item in value) if is_list else value
+
+
+def _checked_name(group: str, settings: dict[str, Any], role: Role) -> str:
+    allowed = [OWN, *list_pools(role)]
+    name = settings.pop("name", None)
+    if name in allowed:
+        return str(name)
+    other: Role = "global" if role == "window" else "window"
+    if name in list_pools(other):
+        home = "head" if other == "global" else "pooling"
+        hint = f"{name} has the role {other} and belongs in {home}: write {home}={name}. "
+    else:
+        hint = f"it is not known: {nearest(str(name), allowed)}"
+    raise ConfigError(f"{group}.name={name}: {hint}Allowed in {group}: {', '.join(allowed)}.")
+
+
+def _slots(value: Any) -> tuple[str, ...] | None:
+    if value == "all" or value is None:
+        return None
+    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, tuple) else ()
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"pooling.slots={value!r} fills no slot: an arm that changes nothing is an error. "
+            "Give all, or a list of slot names such as [pool1]; pooling=own keeps the backbone's pooling."
+        )
+    return names

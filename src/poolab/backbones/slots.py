@@ -1,0 +1,156 @@
+"""Slots: the named places where a backbone pools, and the builder that fills them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from torch import nn
+
+from poolab.backbones.request import PoolingRequest, read_head, read_pooling
+from poolab.errors import ConfigError, nearest
+from poolab.pooling import Pool, create_pool
+
+Kind = Literal["window", "strided_conv", "head"]
+Pair = tuple[int, int]
+FLATTEN = "flatten"  # a head that keeps every pixel
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place where a backbone pools: what stands there by itself (`own`) and what stands there now (`pooling`).
+
+    The geometry is that of what stands there now; a head has none.
+    """
+
+    name: str
+    kind: Kind
+    channels: int
+    kernel_size: Pair | None
+    stride: Pair | None
+    padding: Pair | None
+    own: str
+    pooling: str
+
+
+class SlotFiller:
+    """Gives a backbone under construction the layer for each of its slots, and remembers what it gave.
+
+    A backbone names each place once: `self.pool1 = slots.fill("pool1", channels=32, own="max", kernel_size=2)`.
+
+    >>> slots = SlotFiller("mine", pooling={"name": "avg", "slots": ["pool2"]})
+    >>> layers = [slots.fill(f"pool{i}", channels=8, own="max", kernel_size=2) for i in (1, 2)]
+    >>> [slot.pooling for slot in slots.close(nn.ModuleList(layers)).values()]
+    ['max', 'avg']
+    """
+
+    def __init__(
+        self, backbone: str, pooling: Mapping[str, Any] | None = None, head: Mapping[str, Any] | None = None
+    ) -> None:
+        self.backbone = backbone
+        self.pooling = read_pooling(pooling)
+        self.head = read_head(head)
+        self.paths: dict[str, str] = {}
+        self._filled: dict[str, tuple[Slot, nn.Module]] = {}
+
+    def fill(
+        self, name: str, *, channels: int, own: str, kernel_size: int, stride: int | None = None, padding: int = 0
+    ) -> nn.Module:
+        """The pooling of a window slot: the one asked for, or `own`, with the slot's geometry unless overridden.
+
+        Raises:
+            ConfigError: the pooling does not take these options or this window.
+        """
+        geometry = {"kernel_size": kernel_size, "stride": stride or kernel_size, "padding": padding}
+        return self._window(Slot(name, "window", channels, None, None, None, own, own), geometry)
+
+    def fill_strided_conv(self, name: str, conv: nn.Conv2d, *, kernel_size: int = 2) -> nn.Module:
+        """The pooling that takes over the down-sampling of a strided convolution, or nothing (`nn.Identity`).
+
+        Where a pooling was asked for, `conv` is set to stride 1 and the pooling gets the stride that it had: put it
+        after the convolution's normalisation and activation. The convolution's weights stay the same either way.
+
+        Raises:
+            ConfigError: the pooling does not take these options or this window.
+        """
+        (kh, kw), (sh, sw), padding = _pair(conv.kernel_size), _pair(conv.stride), _pair(conv.padding)
+        own = f"conv{kh}x{kw}/{sh}"  # no name of a pooling: `strided_conv` may fill this slot too
+        slot = Slot(name, "strided_conv", conv.out_channels, (kh, kw), (sh, sw), padding, own, own)
+        if not self.pooling.wants(name):
+            self._remember(slot, conv)
+            return nn.Identity()
+        conv.stride = (1, 1)
+        return self._window(slot, {"kernel_size": kernel_size, "stride": (sh, sw), "padding": 0})
+
+    def fill_head(self, *, channels: int, own: str = "global_avg") -> nn.Module:
+        """The head: what turns the last map into features; `own="flatten"` keeps every pixel.
+
+        Raises:
+            ConfigError: the head does not take these options.
+        """
+        asked = self.head.wants("head")
+        name = self.head.name if asked else own
+        slot = Slot("head", "head", channels, None, None, None, own, name)
+        flatten = name == FLATTEN
+        return self._remember(slot, nn.Identity() if flatten else self._create(slot, self.head.options))
+
+    def stride_of(self, name: str) -> Pair:
+        """The stride of what stands in a slot that has been filled: what a shortcut around it must keep up with."""
+        stride = self._filled[name][0].stride
+        assert stride is not None
+        return stride
+
+    def close(self, model: nn.Module) -> dict[str, Slot]:
+        """Every slot by name, once all are filled; `paths` then says where in `model` each layer lies.
+
+        Raises:
+            ConfigError: `pooling.slots` names a slot that the backbone does not have.
+        """
+        self._check_slots(self.pooling)
+        where = {id(module): path for path, module in model.named_modules()}
+        self.paths = {name: where[id(module)] for name, (_, module) in self._filled.items()}
+        return {name: slot for name, (slot, _) in self._filled.items()}
+
+    def _window(self, slot: Slot, own_geometry: dict[str, Any]) -> nn.Module:
+        asked = self.pooling.wants(slot.name)
+        geometry = {**own_geometry, **(self.pooling.geometry if asked else {})}
+        name = self.pooling.name if asked else slot.own
+        kernel_size, stride, padding = (_pair(geometry[key], key) for key in ("kernel_size", "stride", "padding"))
+        slot = replace(slot, pooling=name, kernel_size=kernel_size, stride=stride, padding=padding)
+        pool = self._create(slot, {**geometry, **(self.pooling.options if asked else {})})
+        if pool.out_channels(slot.channels) != slot.channels:
+            raise ConfigError(
+                f"{self.backbone}: pooling {name} turns the {slot.channels} channels of slot {slot.name} into "
+                f"{pool.out_channels(slot.channels)}, and the layer behind it takes {slot.channels}: choose another."
+            )
+        return self._remember(slot, pool)
+
+    def _create(self, slot: Slot, arguments: Mapping[str, Any]) -> Pool:
+        try:
+            return create_pool(slot.pooling, channels=slot.channels, **arguments)
+        except (ValueError, TypeError) as error:
+            group = "head" if slot.kind == "head" else "pooling"
+            raise ConfigError(
+                f"{self.backbone}: {group} {slot.pooling} cannot fill slot {slot.name} "
+                f"({slot.channels} channels): {error}"
+            ) from error
+
+    def _remember(self, slot: Slot, module: nn.Module) -> nn.Module:
+        self._filled[slot.name] = (slot, module)
+        return module
+
+    def _check_slots(self, pooling: PoolingRequest) -> None:
+        allowed = [name for name, (slot, _) in self._filled.items() if slot.kind != "head"]
+        unknown = [name for name in pooling.slots or () if name not in allowed]
+        if unknown:
+            hint = "the head is chosen with head=. " if "head" in unknown else nearest(unknown[0], allowed)
+            raise ConfigError(
+                f"{self.backbone} has no pooling slot {', '.join(unknown)}: {hint}"
+                f"Allowed in pooling.slots: all, {', '.join(allowed)}."
+            )
+
+
+def _pair(value: Any, key: str = "geometry") -> Pair:
+    pair = value if isinstance(value, tuple) else (value, value)
+    if len(pair) != 2 or not all(isinstance(part, int) and not isinstance(part, bool) for part in pair):
+        raise ConfigError(f"pooling.{key}={value!r} is neither an integer nor a pair of integers.")
+    return pair

@@ -1,0 +1,29 @@
+"""Article 2's `CNNWithPooling`: a maximum first, an average second, a global average for a head."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from poolab.backbones.base import Backbone
+from poolab.backbones.slots import SlotFiller
+
+
+class TorchCNN(Backbone):
+    """Valid 3x3 convolutions of 32 and 64 channels, a 2x2 maximum after one and a 2x2 average after the other, classes.
+
+    Weights start as torch's layers start. Slots: pool1 (max), pool2 (avg), and the head (global_avg).
+    """
+
+    def __init__(self, slots: SlotFiller, *, in_channels: int, num_classes: int, image_size: tuple[int, int]) -> None:
+        super().__init__(slots, in_channels=in_channels, num_classes=num_classes, image_size=image_size)
+        self.conv1 = nn.Conv2d(in_channels, 32, 3)
+        self.pool1 = slots.fill("pool1", channels=32, own="max", kernel_size=2)
+        self.conv2 = nn.Conv2d(32, 64, 3)
+        self.pool2 = slots.fill("pool2", channels=64, own="avg", kernel_size=2)
+        self.head = slots.fill_head(channels=64, own="global_avg")
+        self.classifier = nn.Linear(self.close(slots), num_classes)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """The second pooled map."""
+        first = self.pool1(F.relu(self.conv1(images)))
+        return self.pool2(F.relu(self.conv2(first)))

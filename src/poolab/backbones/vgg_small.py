@@ -1,0 +1,55 @@
+"""A small VGG with batch normalisation: three stages of two convolutions, a pooling after each stage."""
+
+import torch
+from torch import nn
+
+from poolab.backbones.base import Backbone
+from poolab.backbones.initialise import he_normal
+from poolab.backbones.slots import SlotFiller
+from poolab.errors import ConfigError
+
+
+class VGGSmall(Backbone):
+    """Stages of `width`, 2 `width` and 4 `width` channels, two padded 3x3 convolutions with BN and ReLU in each.
+
+    Weights start He-normal. Slots: pool1 to pool3 (max 2x2) after the stages, and the head (global_avg).
+    """
+
+    def __init__(
+        self,
+        slots: SlotFiller,
+        *,
+        in_channels: int,
+        num_classes: int,
+        image_size: tuple[int, int],
+        width: int = 64,
+    ) -> None:
+        super().__init__(slots, in_channels=in_channels, num_classes=num_classes, image_size=image_size)
+        if not isinstance(width, int) or width < 1:
+            raise ConfigError(f"{self.name}: width={width!r} is not a positive integer (the channels of stage 1).")
+        self.stage1 = _stage(in_channels, width)
+        self.pool1 = slots.fill("pool1", channels=width, own="max", kernel_size=2)
+        self.stage2 = _stage(width, 2 * width)
+        self.pool2 = slots.fill("pool2", channels=2 * width, own="max", kernel_size=2)
+        self.stage3 = _stage(2 * width, 4 * width)
+        self.pool3 = slots.fill("pool3", channels=4 * width, own="max", kernel_size=2)
+        self.head = slots.fill_head(channels=4 * width, own="global_avg")
+        self.classifier = nn.Linear(self.close(slots), num_classes)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """The third pooled map."""
+        first = self.pool1(self.stage1(images))
+        second = self.pool2(self.stage2(first))
+        return self.pool3(self.stage3(second))
+
+    def reset_module(self, module: nn.Module) -> None:
+        """He's start."""
+        he_normal(module)
+
+
+def _stage(channels: int, width: int) -> nn.Sequential:
+    return nn.Sequential(*_conv_bn_relu(channels, width), *_conv_bn_relu(width, width))
+
+
+def _conv_bn_relu(channels: int, width: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

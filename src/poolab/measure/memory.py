@@ -1,0 +1,72 @@
+"""The most memory that a stretch of code had in use, and which of two different things was measured."""
+
+import sys
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+
+Source = Literal["device allocator", "resident-set growth"]
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """The peak of memory inside a `with` block, in bytes; `source` says what that means.
+
+    On CUDA ("device allocator"): the most that torch's allocator had given out, what was there before included.
+    Elsewhere ("resident-set growth"): how far the process' resident set grew above its size at the start. Memory that
+    the process had freed but not returned is used again without growth, so this is a lower bound. Where the kernel
+    does not let the peak be reset, only growth beyond the process' former peak is seen. Blocks do not nest.
+
+    Args:
+        device: the device that the code runs on.
+
+    >>> with PeakMemory("cpu") as peak:
+    ...     block = bytearray(1)
+    >>> peak.source, peak.bytes >= 0
+    ('resident-set growth', True)
+    """
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.source: Source = "device allocator" if self.device.type == "cuda" else "resident-set growth"
+        self.bytes = 0
+
+    def __enter__(self) -> Self:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+            torch.cuda.reset_peak_memory_stats(self.device)
+        else:
+            self._resettable = _reset_peak()
+            self._start = _status("VmRSS") if self._resettable else _largest_resident_set()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+            self.bytes = torch.cuda.max_memory_allocated(self.device)
+        else:
+            peak = _status("VmHWM") if self._resettable else _largest_resident_set()
+            self.bytes = max(0, peak - self._start)
+
+
+def _reset_peak() -> bool:
+    """Set the kernel's record of the largest resident set back to the present size; whether it let us."""
+    try:
+        CLEAR_REFS.write_text("5")
+    except OSError:  # not Linux, or a container that forbids it
+        return False
+    return STATUS.exists()
+
+
+def _status(key: str) -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{key}:"))
+    return int(line.split()[1]) * 1024
+
+
+def _largest_resident_set() -> int:
+    import resource  # Unix alone has it
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,116 @@
+"""What the pooling layers keep in memory between forward and backward."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from poolab.backbones import Backbone
+from poolab.measure.undisturbed import uncompiled, undisturbed
+from poolab.pooling import Pool
+
+TORCH_POOLS = (
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.LPPool2d,
+    nn.FractionalMaxPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+)
+
+
+def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
+    """The bytes that each pooling layer saves for backward beyond its own input, for one training batch.
+
+    Counted are poolab's and torch's pooling layers, by slot where a backbone names one, else by module name. Each
+    storage counts once and in full; the layer's input (which the layer before it or behind it keeps anyway) and
+    parameters do not count. Only the pooling layers run in training mode, so that no running statistic moves; the
+    model is left as it was, without gradients.
+
+    Args:
+        model: any module; the poolings in it are found by their class.
+        input: a batch of the size to be trained with, on the model's device.
+
+    >>> net = nn.Sequential(nn.MaxPool2d(2), nn.AvgPool2d(2))  # the maximum keeps an int64 index for each output
+    >>> pooling_saved_bytes(net, torch.zeros(1, 1, 8, 8))
+    {'0': 128, '1': 0}
+    """
+    model = uncompiled(model)
+    pools = _pools(model)
+    counts = {path: _Count(model.parameters()) for path in pools}
+    with undisturbed(model), _counting(pools, counts) as hooks, hooks, torch.enable_grad():
+        model.eval()
+        for pool in pools.values():
+            pool.train()
+        output = model(input.detach().requires_grad_())
+        del output
+    return {_label(model, path): count.bytes for path, count in counts.items()}
+
+
+class _Count:
+    """The storages that one layer saved, and those exempt; all are held, so that none is mistaken for a later one."""
+
+    def __init__(self, exempt: Iterable[Tensor]) -> None:
+        self.exempt = _storages(exempt)
+        self.saved: dict[int, torch.UntypedStorage] = {}
+
+    def exempt_too(self, tensors: Iterable[Tensor]) -> None:
+        self.exempt |= _storages(tensors)
+
+    def add(self, tensor: Tensor) -> None:
+        self.saved |= _storages([tensor])
+
+    @property
+    def bytes(self) -> int:
+        return sum(storage.nbytes() for key, storage in self.saved.items() if key not in self.exempt)
+
+
+@contextmanager
+def _counting(pools: dict[str, nn.Module], counts: dict[str, _Count]) -> Iterator[saved_tensors_hooks]:
+    """Hooks that credit what is saved to the pooling layer that is running at that moment."""
+    running: list[_Count] = []
+
+    def enter(path: str) -> Any:
+        def before(_: nn.Module, args: tuple[Any, ...]) -> None:
+            counts[path].exempt_too(each for each in args if isinstance(each, Tensor))
+            running.append(counts[path])
+
+        return before
+
+    def leave(*_: Any) -> None:
+        running.pop()
+
+    def pack(tensor: Tensor) -> Tensor:
+        if running:
+            running[-1].add(tensor)
+        return tensor
+
+    handles = [pool.register_forward_pre_hook(enter(path)) for path, pool in pools.items()]
+    handles += [pool.register_forward_hook(leave) for pool in pools.values()]
+    try:
+        yield saved_tensors_hooks(pack, lambda tensor: tensor)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _pools(model: nn.Module) -> dict[str, nn.Module]:
+    """The pooling layers by module name, without those that lie inside another."""
+    found: dict[str, nn.Module] = {}
+    for path, module in model.named_modules():
+        inside = any(path.startswith(f"{outer}.") or outer == "" for outer in found)
+        if isinstance(module, (Pool, *TORCH_POOLS)) and not inside:
+            found[path] = module
+    return found
+
+
+def _label(model: nn.Module, path: str) -> str:
+    slot = model.slot_of(path) if isinstance(model, Backbone) else None
+    return slot or path
+
+
+def _storages(tensors: Iterable[Tensor]) -> dict[int, torch.UntypedStorage]:
+    return {tensor.untyped_storage()._cdata: tensor.untyped_storage() for tensor in tensors}

@@ -1,0 +1,85 @@
+"""What stands in a slot is what was asked for, and nothing else changes."""
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from poolab.backbones import list_backbones
+from poolab.pooling import AvgPool2d, AvgTopKPool2d, MaxPool2d
+
+OWN = {
+    "keras_cnn": [("pool1", "window", "max"), ("pool2", "window", "max"), ("head", "head", "flatten")],
+    "torch_cnn": [("pool1", "window", "max"), ("pool2", "window", "avg"), ("head", "head", "global_avg")],
+    "vgg_small": [(f"pool{i}", "window", "max") for i in (1, 2, 3)] + [("head", "head", "global_avg")],
+    "resnet20": [(f"stage{i}", "strided_conv", "conv3x3/2") for i in (2, 3)] + [("head", "head", "global_avg")],
+}
+
+
+@pytest.mark.parametrize("name", list_backbones())
+@pytest.mark.parametrize("pooling", [None, {"name": "own"}, {"name": "own", "slots": "all", "kernel_size": None}])
+def test_own_pooling(build, name, pooling):
+    slots = build(name, pooling=pooling, head=pooling and {"name": "own"}).slots
+    assert [(slot.name, slot.kind, slot.own) for slot in slots.values()] == OWN[name]
+    assert all(slot.pooling == slot.own for slot in slots.values())
+
+
+def test_all_slots_but_the_head(build):
+    slots = build("vgg_small", pooling={"name": "avg_topk", "k": 3}).slots
+    assert [slot.pooling for slot in slots.values()] == ["avg_topk"] * 3 + ["global_avg"]
+
+
+@pytest.mark.parametrize("slots", [["pool2"], "pool2", ("pool2",)])
+def test_some_slots(build, slots):
+    model = build("vgg_small", pooling={"name": "avg", "slots": slots})
+    kinds = [type(model.slot_module(f"pool{i}")) for i in (1, 2, 3)]
+    assert kinds == [MaxPool2d, AvgPool2d, MaxPool2d]
+
+
+def test_geometry_overrides_and_options(build):
+    pooling = OmegaConf.create(
+        {"name": "avg_topk", "slots": ["pool1"], "kernel_size": [3, 2], "stride": None, "padding": 1, "k": 4}
+    )
+    model = build("keras_cnn", pooling=pooling)
+    slot, layer = model.slots["pool1"], model.slot_module("pool1")
+    assert (slot.kernel_size, slot.stride, slot.padding) == ((3, 2), (2, 2), (1, 1))
+    assert isinstance(layer, AvgTopKPool2d)
+    assert (layer.kernel_size, layer.stride, layer.padding, layer.k) == ((3, 2), (2, 2), (1, 1), 4)
+    assert model.slots["pool2"].kernel_size == (2, 2)
+
+
+def test_dilation_and_ceil_mode_reach_the_layer(build):
+    layer = build("keras_cnn", pooling={"name": "max", "dilation": 2, "ceil_mode": True}).slot_module("pool1")
+    assert (layer.dilation, layer.ceil_mode) == ((2, 2), True)
+
+
+def test_slot_module_of_a_kept_strided_convolution(build):
+    model = build("resnet20", pooling={"name": "max", "slots": ["stage3"]})
+    kept, filled = model.slot_module("stage2"), model.slot_module("stage3")
+    assert isinstance(kept, nn.Conv2d)
+    assert kept.stride == (2, 2)
+    assert isinstance(filled, MaxPool2d)
+    assert model.stage3[0].conv1.stride == (1, 1)
+    assert model.slots["stage3"].channels == 64
+
+
+def test_a_filled_strided_convolution_pools_the_same_convolution(build):
+    """Plain subsampling after a stride-1 convolution is the strided convolution: the swap changes nothing else."""
+    own, filled = (build("resnet20", seed=1, pooling={"name": name}).eval() for name in ("own", "subsample"))
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(own(images), filled(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [9, 15, 17, 32, (13, 30)])
+@pytest.mark.parametrize("pooling", [{"name": "own"}, {"name": "avg"}, {"name": "max", "ceil_mode": True}])
+def test_resnet_shortcut_follows_odd_sizes(build, size, pooling):
+    model = build("resnet20", image_size=size, pooling=pooling).eval()
+    assert model(torch.zeros(2, 3, *model.image_size)).shape == (2, 10)
+
+
+def test_option_a_shortcut_subsamples_and_pads_with_zeros(build):
+    block = build("resnet20", pooling={"name": "avg"}).stage2[0]
+    x = torch.randn(1, 16, 7, 7)
+    shortcut = block.shortcut(x, torch.empty(1, 32, 3, 3))
+    assert torch.equal(shortcut[:, :16], x[:, :, :6:2, :6:2])
+    assert not shortcut[:, 16:].any()

@@ -1,0 +1,60 @@
+import time
+
+import pytest
+import torch
+
+from poolab.measure import PeakMemory, memory
+
+MB = 1_000_000
+
+
+def _touch(megabytes):
+    block = torch.ones(megabytes * MB // 8, dtype=torch.float64)
+    return block.numel() * 8
+
+
+def test_growth_that_is_gone_at_the_end_is_seen():
+    with PeakMemory() as peak:
+        _touch(200)
+    assert peak.source == "resident-set growth"
+    assert 190 * MB < peak.bytes < 300 * MB
+
+
+@pytest.mark.skipif(not memory._reset_peak(), reason="the kernel's peak cannot be reset here")
+def test_an_earlier_peak_does_not_count():
+    _touch(300)
+    with PeakMemory() as small:
+        _touch(60)
+    assert 50 * MB < small.bytes < 120 * MB
+    with PeakMemory() as nothing:
+        time.sleep(0)
+    assert nothing.bytes < 20 * MB
+
+
+def test_where_the_peak_cannot_be_reset(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "CLEAR_REFS", tmp_path / "missing" / "clear_refs")
+    above = memory._largest_resident_set() - _resident()
+    with PeakMemory() as peak:
+        _touch(200 + above // MB)
+    assert 150 * MB < peak.bytes < 350 * MB
+
+
+def _resident():
+    return memory._status("VmRSS") if memory.STATUS.exists() else memory._largest_resident_set()
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("linux", 1024)])
+def test_the_unit_of_getrusage(monkeypatch, platform, unit):
+    import resource
+
+    monkeypatch.setattr(memory.sys, "platform", platform)
+    assert memory._largest_resident_set() == unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_on_cuda_it_is_the_allocator():
+    with PeakMemory("cuda") as peak:
+        block = torch.ones(50 * MB, device="cuda")
+        del block
+    assert peak.source == "device allocator"
+    assert peak.bytes >= 200 * MB

@@ -1,0 +1,93 @@
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from poolab.backbones import create_backbone
+from poolab.measure import inference_speed, run_costs
+
+
+class Sleeper(nn.Module):
+    """Each call takes as long as the list says, then as long as its last entry."""
+
+    def __init__(self, *seconds):
+        super().__init__()
+        self.seconds = list(seconds)
+        self.calls = []
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images):
+        self.calls.append(images)
+        assert not self.training
+        assert torch.is_inference_mode_enabled()
+        time.sleep(self.seconds.pop(0) if len(self.seconds) > 1 else self.seconds[0])
+        return images
+
+
+def test_latency_and_throughput_are_those_of_the_calls():
+    speed = inference_speed(Sleeper(0.02), (3, 4, 4), batch_size=8, warmup=1, rounds=10)
+    assert speed["rounds"] == 10
+    assert 20 <= speed["latency_ms_median"] < 40
+    assert speed["images_per_s"] == pytest.approx(8 / (speed["latency_ms_median"] / 1e3))
+
+
+def test_the_warm_up_is_not_timed_and_p95_sees_the_tail():
+    model = Sleeper(0.2, 0.2, *[0.03] * 2, *[0.001] * 10)
+    speed = inference_speed(model, (3, 4, 4), warmup=2, rounds=12)
+    assert len(model.calls) == 14
+    assert 1 <= speed["latency_ms_median"] < 20 <= speed["latency_ms_p95"] < 150
+
+
+def test_the_time_is_bounded_but_some_calls_are_made():
+    model = Sleeper(0.05)
+    start = time.perf_counter()
+    speed = inference_speed(model, (3, 4, 4), warmup=100, rounds=100, seconds=0.1)
+    assert time.perf_counter() - start < 2  # 200 calls would take 10
+    assert 3 <= speed["rounds"] < 10
+    assert inference_speed(model, (3, 4, 4), seconds=0)["rounds"] == 3
+    assert inference_speed(model, (3, 4, 4), rounds=0, warmup=0, seconds=0)["rounds"] == 3
+
+
+def test_images_are_as_asked():
+    model = Sleeper(0)
+    inference_speed(model, (3, 4, 5), batch_size=7, rounds=1, channels_last=True)
+    assert model.calls[0].shape == (7, 3, 4, 5)
+    assert model.calls[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_mixed_precision():
+    seen = []
+    model = nn.Sequential(nn.Conv2d(3, 4, 1))
+    model[0].register_forward_hook(lambda module, args, output: seen.append(output.dtype))
+    inference_speed(model, (3, 4, 4), rounds=1, autocast=torch.bfloat16)
+    inference_speed(model, (3, 4, 4), rounds=1)
+    assert set(seen[: len(seen) // 2]) == {torch.bfloat16}
+    assert set(seen[len(seen) // 2 :]) == {torch.float32}
+
+
+def test_run_costs_has_the_flat_names_and_leaves_the_model_as_it_was(untouched):
+    model = create_backbone(
+        "keras_cnn", in_channels=1, num_classes=10, image_size=16, pooling={"name": "strided_conv", "slots": ["pool2"]}
+    )
+    model.pool1.eval()
+    with untouched(model):
+        costs = run_costs(model, (1, 16, 16), train_batch_size=3, throughput_batch_size=4, rounds=3)
+    assert costs["cost/parameters"] == sum(weight.numel() for weight in model.parameters())
+    assert costs["cost/pooling_saved_bytes"] == 8 * 3 * 32 * 49
+    assert costs["cost/multiply_adds"] == 9 * 32 * 196 + 288 * 64 * 25 + 256 * 64 * 4 + 256 * 64 + 640
+    assert set(costs) - {"cost/parameters", "cost/multiply_adds", "cost/pooling_saved_bytes"} == {
+        "speed/infer_latency_ms_median",
+        "speed/infer_latency_ms_p95",
+        "speed/infer_images_per_s",
+    }
+    assert all(value > 0 for value in costs.values())
+    model(torch.zeros(2, 1, 16, 16)).sum().backward()  # it can still be trained
+
+
+def test_latency_and_throughput_have_their_own_batch_sizes():
+    sizes = set()
+    model = nn.Conv2d(3, 4, 1)
+    model.register_forward_hook(lambda module, args, output: sizes.add(len(args[0])))
+    run_costs(model, (3, 4, 4), train_batch_size=2, latency_batch_size=3, throughput_batch_size=5, rounds=3)
+    assert sizes == {1, 2, 3, 5}  # one image for the multiply-adds
