@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] == "train":  # everything after it is Hydra's
         return train(given[1:], program="poolab train")
-    parser = argparse.ArgumentParser(prog="poolab", description="Which pooling should this CNN use, and how sure are we?")
+    parser = argparse.ArgumentParser(
+        prog="poolab", description="Which pooling should this CNN use, and how sure are we?"
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     verbs.add_parser("train", help=VERBS["train"])
     shapes = verbs.add_parser("shapes", help=VERBS["shapes"], description=VERBS["shapes"])

@@ -1,7 +1,7 @@
 """The Hydra tree: where it lies, a configuration composed from it, and its faults in words that help."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def plain(config: Any) -> dict[str, Any]:
 
 def explain(fault: BaseException) -> str:
     """Hydra's and OmegaConf's words with the near names, and without the advice to append an unknown key."""
-    text = str(fault)
+    text = "\n".join(_chain(fault))
     choice = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if choice:
         group, name = choice.groups()
@@ -61,7 +61,14 @@ def explain(fault: BaseException) -> str:
     group_key = re.search(r"Could not override '([^']+)'\. No match in the defaults list", text)
     if group_key:
         return _unknown_key(group_key.group(1))
-    return "\n".join(line for line in text.splitlines() if "append to your" not in line and "object_type" not in line)
+    return "\n".join(line for line in str(fault).splitlines() if "append to your" not in line)
+
+
+def _chain(fault: BaseException | None) -> Iterator[str]:
+    """The fault's words and those of its causes: Hydra hides OmegaConf's reason behind its own."""
+    while fault is not None:
+        yield str(fault)
+        fault = fault.__cause__
 
 
 def _unknown_key(full_key: str) -> str:
@@ -74,9 +81,10 @@ def _unknown_key(full_key: str) -> str:
 
 
 def _keys(group: str) -> set[str]:
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
 
-    root = OmegaConf.load(config_dir() / "train.yaml")
+    root = OmegaConf.create((config_dir() / "train.yaml").read_text())
+    assert isinstance(root, DictConfig)
     if not group:
         return {str(key) for key in root if key not in ("defaults", "hydra")} | {
             path.name for path in config_dir().iterdir() if path.is_dir() and path.name != "hydra"

@@ -39,8 +39,8 @@ class Geometry:
         pairs = (_pair(kernel_size), _pair(step), _pair(padding), _pair(dilation))
         faults = _faults(*pairs, ceil_mode)
         if faults:
-            given = f"kernel_size={kernel_size}, stride={stride}, padding={padding}, dilation={dilation}"
-            raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode}): " + "; ".join(faults))
+            given = f"kernel_size={kernel_size!r}, stride={stride!r}, padding={padding!r}, dilation={dilation!r}"
+            raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode!r}): " + "; ".join(faults))
         return cls(*pairs, ceil_mode)
 
     @property
@@ -82,7 +82,7 @@ def _pair(value: object) -> tuple:
 
 
 def _short(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else str(pair)
+    return repr(pair[0] if pair[0] == pair[1] else pair)
 
 
 def _faults(kernel_size: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: object) -> list[str]:
@@ -94,10 +94,7 @@ def _faults(kernel_size: tuple, stride: tuple, padding: tuple, dilation: tuple, 
     if not isinstance(ceil_mode, bool):
         faults.append(f"ceil_mode must be True or False, found {ceil_mode!r}")
     if not faults:
-        for axis in (0, 1):
-            most = (dilation[axis] * (kernel_size[axis] - 1) + 1) // 2
-            if padding[axis] > most:
-                # torch's own rule; beyond it a window could lie in the padding alone.
-                faults.append(f"padding must be at most half the window's span, {most}, found {padding[axis]}")
-                break
+        most = (kernel_size[0] // 2, kernel_size[1] // 2)  # torch's own rule, whatever the dilation
+        if padding[0] > most[0] or padding[1] > most[1]:
+            faults.append(f"padding must be at most half of kernel_size, {_short(most)}, found {_short(padding)}")
     return faults

@@ -17,6 +17,7 @@ class GlobalAvgPool2d(HeadPool2d):
     """The mean of the map, (N, C, H, W) to (N, C, 1, 1).
 
     Example:
+        >>> import torch
         >>> GlobalAvgPool2d()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
         2.5
     """
@@ -34,6 +35,7 @@ class GlobalMaxPool2d(HeadPool2d):
     """The maximum of the map, (N, C, H, W) to (N, C, 1, 1); on a tie the gradient goes to the first.
 
     Example:
+        >>> import torch
         >>> GlobalMaxPool2d()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
         4.0
     """
@@ -55,6 +57,7 @@ class AdaptiveAvgPool2d(HeadPool2d):
         output_size: the grid, an int or a pair (h, w).
 
     Example:
+        >>> import torch
         >>> AdaptiveAvgPool2d(output_size=2)(torch.ones(8, 7, 5)).shape
         torch.Size([8, 2, 2])
     """
@@ -76,6 +79,7 @@ class AdaptiveMaxPool2d(HeadPool2d):
         output_size: the grid, an int or a pair (h, w).
 
     Example:
+        >>> import torch
         >>> AdaptiveMaxPool2d(output_size=(1, 3))(torch.ones(8, 7, 5)).shape
         torch.Size([8, 1, 3])
     """

@@ -20,7 +20,7 @@ class WindowPool2d(Pool):
     Args:
         kernel_size: the window, an int or a pair (height, width).
         stride: the step; None means `kernel_size`.
-        padding: cells around the map that widen the grid of windows, at most half a window.
+        padding: cells around the map that widen the grid of windows, at most half of `kernel_size`.
         dilation: the step between the cells of one window.
         ceil_mode: round the output size up.
         channels: the number of channels, for the methods that need it.

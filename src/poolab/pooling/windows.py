@@ -1,7 +1,7 @@
 """The windows of a map as the formulas see them: extremes, means, taps and ranks, without a k*k copy."""
 
 from collections.abc import Callable
-from functools import cached_property, reduce
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +50,7 @@ class Windows:
 
     # -- cells
 
-    @cached_property
+    @property
     def complete(self) -> bool:
         """Whether every window has all its cells, so that nothing has to be filled or counted."""
         return self.geometry.padding == (0, 0) and all(
@@ -67,8 +67,8 @@ class Windows:
 
         In float32 for narrower dtypes. With a stride s > 1 the map is split into its s*s phases and a tap is a slice of
         one phase: the backward of that split is one stack, where a strided slice would fill the whole map with zeros
-        once a tap (sum of the taps of 64x64x32x32, forward and backward, 2 cores: 14 against 22 ms for 2x2/2, 36 against
-        65 for 3x3/2).
+        once a tap (sum of the taps of 64x64x32x32, forward and backward, 2 cores: 14 against 22 ms for 2x2/2, 36
+        against 65 for 3x3/2).
         """
         (kh, kw), (sh, sw), (dh, dw) = self.geometry.kernel_size, self.geometry.stride, self.geometry.dilation
         oh, ow = self.output_size

@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-# Where things lie, who watches, and how the work is cut up change no result. Everything else does, until shown otherwise:
-# a key that is forgotten here costs a run made twice, a key that is wrongly here mixes two runs.
+# Where things lie, who watches, and how the work is cut up change no result. Everything else does, until shown
+# otherwise: a key that is forgotten here costs a run made twice, a key that is wrongly here mixes two runs.
 NOT_IDENTITY = (
     "runs_dir",
     "force",

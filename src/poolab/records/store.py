@@ -36,7 +36,9 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
-            raise PoolabError(f"cannot make the run's folder {self.path}: {fault}; choose another runs_dir=...") from fault
+            raise PoolabError(
+                f"cannot make the run's folder {self.path}: {fault}; choose another runs_dir=..."
+            ) from fault
         return self
 
     def __truediv__(self, name: str) -> Path:
@@ -118,5 +120,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as fault:
-        raise PoolabError(f"the record {path} cannot be read: {fault}; delete the file to make the run again") from fault
+        raise PoolabError(
+            f"the record {path} cannot be read: {fault}; delete the file to make the run again"
+        ) from fault
     return content

@@ -24,7 +24,9 @@ def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
     """
     records = read_results(runs_dir)
     if not records:
-        raise PoolabError(f"there are no records in {runs_dir}: make some with train.py, or name their folder with --runs")
+        raise PoolabError(
+            f"there are no records in {runs_dir}: make some with train.py, or name their folder with --runs"
+        )
     groups: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         groups[_arm(record["config"])].append(record)
@@ -61,7 +63,9 @@ def _row(arm: tuple[tuple[str, str], ...], shared: set[tuple[str, str]], group: 
     own = dict(item for item in arm if item not in shared)
     name = own.pop("pooling.name", dict(arm)["pooling.name"])
     # A pooling's other options show only where arms of one name differ, which `shared` cannot tell: show them all.
-    label = " ".join([name, *(f"{key.removeprefix('pooling.')}={value}" for key, value in own.items() if value != "None")])
+    label = " ".join(
+        [name, *(f"{key.removeprefix('pooling.')}={value}" for key, value in own.items() if value != "None")]
+    )
     done = [record["metrics"] for record in group if record["status"] == "completed"]
     accuracies = [metrics["test/accuracy"] for metrics in done]
     unfinished = len(group) - len(done)
@@ -87,5 +91,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     cells = []
     for column in COLUMNS:
         value = row[column]
-        cells.append("-" if value is None else value if isinstance(value, str) else format(value, forms.get(column, ",.0f")))
+        cells.append(
+            "-" if value is None else value if isinstance(value, str) else format(value, forms.get(column, ",.0f"))
+        )
     return cells

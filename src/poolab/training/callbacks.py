@@ -1,17 +1,18 @@
 """What accompanies the training: streams, checkpoints, history, speed, and the two early ends."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
 from poolab.measure import PeakMemory
-from poolab.pooling import Pool
+from poolab.pooling import WindowPool2d
 from poolab.records.store import write_atomically
 from poolab.streams import derive_seed
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
@@ -31,23 +32,24 @@ class Streams(Callback):
     def __init__(self, seed: int, own_generators: bool):
         self.seed = seed
         self.own_generators = own_generators
-        self.pools: dict[str, Pool] = {}
+        self.generators: dict[str, torch.Generator] = {}
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the random poolings and give each a generator on its device."""
         named = pl_module.named_modules()
-        self.pools = {name: module for name, module in named if isinstance(module, Pool) and module.random}
+        pools = {name: module for name, module in named if isinstance(module, WindowPool2d) and module.random}
         if self.own_generators:
-            for pool in self.pools.values():
-                pool.generator = torch.Generator(pl_module.device)
+            for name, pool in pools.items():
+                self.generators[name] = torch.Generator(pl_module.device)
+                pool.generator = self.generators[name]
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
         """Seed this step."""
         place = (trainer.global_rank, trainer.global_step)
         torch.manual_seed(derive_seed(self.seed, "step", *place))
         if self.own_generators:
-            for name, pool in self.pools.items():
-                pool.generator.manual_seed(derive_seed(self.seed, "pooling", name, *place))
+            for name, generator in self.generators.items():
+                generator.manual_seed(derive_seed(self.seed, "pooling", name, *place))
 
 
 class Checkpoints(Checkpoint):
@@ -94,16 +96,16 @@ class DivergenceGuard(Callback):
         last = batch_idx + 1 == trainer.num_training_batches
         if pl_module.device.type != "cpu" and batch_idx % AGREE_EVERY and not last:
             return
-        finite = bool(torch.isfinite(pl_module.last_loss))
-        if agreed(trainer, not finite, None if last else batch_idx):
+        loss = float(cast(torch.Tensor, pl_module.last_loss))
+        if agreed(trainer, not math.isfinite(loss), None if last else batch_idx):
             where = f"epoch {trainer.current_epoch + 1}, step {trainer.global_step}"
-            raise Diverged(f"the training loss became {float(pl_module.last_loss)} in {where}")
+            raise Diverged(f"the training loss became {loss} in {where}")
 
 
 class History(Checkpoint):
     """One row for each epoch in history.jsonl; the checkpoint carries the rows, so that a resumed run's are whole.
 
-    A `Checkpoint` for Lightning, which calls those after the module has logged the epoch's figures, other callbacks before.
+    A `Checkpoint` for Lightning, which calls those after the module has logged the epoch's figures, others before.
     """
 
     def __init__(self, path: Path, report: Callable[[dict[str, Any]], None]):

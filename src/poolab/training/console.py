@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from poolab.backbones import Backbone
 from poolab.records import RunFolder
+from poolab.training.processes import first_process
 
 
 class Console:
@@ -19,7 +19,7 @@ class Console:
         self.config = config
         self.folder = folder
         self.network = network
-        self.quiet = rank_zero_only.rank != 0
+        self.quiet = not first_process()
         self.bar = bar and sys.stderr.isatty() and not self.quiet
 
     def callbacks(self) -> list[pl.Callback]:
@@ -64,12 +64,18 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     notes = record["notes"]
-    for name, value in record["metrics"].items():
-        if not name.startswith("test/class_accuracy/"):
-            table.add_row(name, shown(name, value), notes.get(name, ""))
+    for name in sorted(record["metrics"], key=_rank):
+        if not name.startswith("test/class_accuracy/"):  # the record has them
+            table.add_row(name, shown(name, record["metrics"][name]), notes.get(name, ""))
     console = RichConsole(highlight=False)
     console.print(table)
     console.print(_ending(record, folder, fresh), soft_wrap=True)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """What a person looks for first comes last, next to the prompt."""
+    order = ("epochs", "cost", "speed", "train", "val", "test")
+    return order.index(name.split("/")[0]), name
 
 
 def shown(name: str, value: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from poolab.training.metrics import ClassificationMetrics, TestMetrics
@@ -68,7 +69,7 @@ class Classifier(pl.LightningModule):
             loss = F.cross_entropy(logits, batch["label"])
             self.test_metrics.update(loss, logits, batch["label"], batch["index"])
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimiser and its schedule, one step a batch."""
         optimizer = build_optimizer(self.parameters(), self.optim)
         schedule = build_schedule(optimizer, self.optim, self.steps)

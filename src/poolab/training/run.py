@@ -9,17 +9,17 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from poolab.backbones import Backbone, create_backbone
 from poolab.data import ImageData, ImageDataModule, load_data
-from poolab.errors import ConfigError
 from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.console import Console
 from poolab.training.evaluation import test_and_measure
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
 from poolab.training.module import Classifier
+from poolab.training.processes import first_process
+from poolab.training.settings import LOADER
 from poolab.training.trackers import WandbTracker, build_tracker
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
@@ -51,8 +51,10 @@ def build(config: Mapping[str, Any]) -> Parts:
     Raises:
         ConfigError, DataError: a setting or a data set that does not do.
     """
+    if config["trainer"]["threads"]:
+        torch.set_num_threads(config["trainer"]["threads"])
     data_settings = dict(config["data"])
-    loading = {key: data_settings.pop(key) for key in ("batch_size", "eval_batch_size", "flip", "crop_padding")}
+    loading = {key: data_settings.pop(key) for key in LOADER}
     data = load_data(**data_settings, seed=config["seed"])
     backbone = dict(config["backbone"])
     network = create_backbone(
@@ -78,28 +80,26 @@ def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
 
     A run that is interrupted, diverges or fails leaves a record that says so; what failed is raised again.
     """
+    _quiet()
+    parts = build(config)  # a wrong setting shows here, before there is a folder
     folder = RunFolder(config["runs_dir"], signature).make()
-    if rank_zero_only.rank != 0:
-        _quiet()
-        _run(config, folder)
+    if not first_process():
+        _run(config, folder, parts)
         return {}
     with folder.claimed():
         if config["force"]:
             folder.clear()
-        _quiet()
-        return _recorded(config, folder)
+        return _recorded(config, folder, parts)
 
 
-def _recorded(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dict[str, Any]:
     started = _now()
     folder.write_json("config.json", config)
     outcome, tracker = Outcome("failed"), None
     failure: BaseException | None = None
     facts: dict[str, Any] = {}
     try:
-        outcome, tracker, facts = _run(config, folder)
-    except ConfigError:
-        raise  # nothing ran: the user mends the setting and the same folder serves
+        outcome, tracker, facts = _run(config, folder, parts)
     except (Exception, KeyboardInterrupt, SystemExit) as fault:
         failure = fault
         ended = "failed" if isinstance(fault, Exception) else "interrupted"  # Lightning exits on a second Ctrl-C
@@ -125,12 +125,11 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
     return record
 
 
-def _run(config: Mapping[str, Any], folder: RunFolder) -> tuple[Outcome, WandbTracker | None, dict[str, Any]]:
-    if config["trainer"]["threads"]:
-        torch.set_num_threads(config["trainer"]["threads"])
-    parts = build(config)
+def _run(
+    config: Mapping[str, Any], folder: RunFolder, parts: Parts
+) -> tuple[Outcome, WandbTracker | None, dict[str, Any]]:
     console = Console(config, folder, parts.network, bar=config["trainer"]["progress_bar"])
-    tracker = build_tracker(config["tracker"], folder.path, _title(config), config)
+    tracker = build_tracker(config, folder.path, _title(config))
     request = StopRequest()
     cost = TrainingCost(config["data"]["batch_size"])
     history = History(folder / "history.jsonl", console.epoch)
@@ -189,7 +188,7 @@ def _trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the loaders know their process; Lightning's sampler would pad the test set
-        log_every_n_steps=10_000_000,  # figures are logged once an epoch
+        log_every_n_steps=1,  # nothing is logged at a step, only once an epoch
     )
 
 
@@ -218,6 +217,8 @@ def _quiet() -> None:
     # The loaders index a tensor in memory: worker processes would only copy it.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+    # The figures are torchmetrics', which are those of all processes already.
+    warnings.filterwarnings("ignore", message=".*recommended to use `self.log.*sync_dist=True.*")
     # torch 2.15 warns of Lightning 2.6's own call.
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
 

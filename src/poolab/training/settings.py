@@ -1,10 +1,12 @@
 """The check of a whole configuration before anything runs: all faults come at once."""
 
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from poolab.errors import ConfigError
+from poolab.data import load_data
+from poolab.errors import ConfigError, nearest
 from poolab.pooling.options import Choice, Integer, Option, Real, checked, flag
 
 
@@ -73,6 +75,11 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
     "sgd": {**SCHEDULE, "momentum": Real(0.9, least=0.0, most=0.999), "nesterov": flag(True)},
 }
 
+# What goes to the batches; the rest of `data` goes to load_data.
+LOADER = ("batch_size", "eval_batch_size", "flip", "crop_padding")
+GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker", "measure")
+ROOT = ("seed", "runs_dir", "force", *GROUPS)
+
 MEASURE: dict[str, Option] = {
     "latency_batch_size": Integer(1),
     "throughput_batch_size": Integer(256),
@@ -86,7 +93,15 @@ def check_settings(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: every fault, each on its line.
     """
-    faults = []
+    faults = [
+        f"{key}: there is no such setting; {nearest(key, list(ROOT))}the settings are {', '.join(ROOT)}"
+        for key in config
+        if key not in ROOT
+    ]
+    known = [name for name in inspect.signature(load_data).parameters if name != "seed"] + list(LOADER)
+    for key in config["data"]:
+        if key not in known:
+            faults.append(f"data.{key}: there is no such setting; {nearest(key, known)}data takes {', '.join(known)}")
     seed = config.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         faults.append(f"seed must be an int from 0 to 2**63 - 1 (0 is a seed), found {seed!r}")

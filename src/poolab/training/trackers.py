@@ -10,14 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from poolab.training.processes import first_process
 
 
-def build_tracker(tracker: Mapping[str, Any], folder: Path, name: str, config: Mapping[str, Any]) -> "WandbTracker | None":
-    """The tracker that the configuration names, or None."""
-    if tracker["name"] == "none" or rank_zero_only.rank != 0:
+def build_tracker(config: Mapping[str, Any], folder: Path, name: str) -> "WandbTracker | None":
+    """The tracker that the configuration names, in the first process."""
+    if config["tracker"]["name"] == "none" or not first_process():
         return None
-    return WandbTracker(tracker, folder, name, config)
+    return WandbTracker(config["tracker"], folder, name, config)
 
 
 class WandbTracker(Logger):
@@ -81,6 +82,8 @@ class WandbTracker(Logger):
         import wandb
         from pytorch_lightning.loggers import WandbLogger
 
+        os.environ.setdefault("WANDB_SILENT", "true")
+        wandb.setup()  # from here on it is silent: Lightning passes a deprecated setting, of which W&B warns
         if wandb.run is not None:  # a run of the same process that was not ended would be written into
             wandb.finish()
         settings = wandb.Settings(
@@ -108,7 +111,8 @@ class WandbTracker(Logger):
         except Exception as fault:
             self._broken = True
             warnings.warn(
-                f"W&B failed to {verb} ({_line(fault)}); the run goes on, its record is complete without it", stacklevel=3
+                f"W&B failed to {verb} ({_line(fault)}); the run goes on, its record is complete without it",
+                stacklevel=3,
             )
 
 

@@ -1,0 +1,54 @@
+"""Data sets as uint8 tensors, their splits, batches that any number of processes shares, and batched augmentation.
+
+Names are resolved on first use, so that `import poolab.data` costs nothing and `--help` answers at once.
+
+>>> from poolab.data import list_data
+>>> list_data()
+['cifar10', 'cifar100', 'digits', 'fashion_mnist', 'image_folder', 'mnist', 'svhn']
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from poolab.data.augment import prepare
+    from poolab.data.datamodule import ImageDataModule
+    from poolab.data.image_data import ImageData, Split
+    from poolab.data.load import data_fingerprint, data_shape, list_data, load_data
+    from poolab.data.loader import EvalBatches, TrainBatches
+
+__all__ = [
+    "EvalBatches",
+    "ImageData",
+    "ImageDataModule",
+    "Split",
+    "TrainBatches",
+    "data_fingerprint",
+    "data_shape",
+    "list_data",
+    "load_data",
+    "prepare",
+]
+
+_HOMES = {
+    "EvalBatches": "loader",
+    "ImageData": "image_data",
+    "ImageDataModule": "datamodule",
+    "Split": "image_data",
+    "TrainBatches": "loader",
+    "data_fingerprint": "load",
+    "data_shape": "load",
+    "list_data": "load",
+    "load_data": "load",
+    "prepare": "augment",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,40 @@
+"""What a loader is asked for and what it returns."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Raw(NamedTuple):
+    """A data set as it comes: uint8 images (N, C, H, W) and int64 labels (N,) of both splits, and the class names."""
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `load_data` was asked for, checked; a loader uses what concerns it."""
+
+    name: str
+    root: Path | None
+    image_size: tuple[int, int] | None
+    channels: int | None
+    cache_dir: Path
+    download: bool
+
+
+def home_folder() -> Path:
+    """The folder of decoded images: $POOLAB_CACHE or ~/.cache/poolab."""
+    return Path(os.environ.get("POOLAB_CACHE") or "~/.cache/poolab").expanduser()
+
+
+def download_folder() -> Path:
+    """The folder of downloaded archives: $POOLAB_DATA or ~/.cache/poolab/data."""
+    return Path(os.environ.get("POOLAB_DATA") or "~/.cache/poolab/data").expanduser()

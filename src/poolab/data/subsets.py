@@ -1,0 +1,83 @@
+"""Stratified subsets: the limits that all arms share, and the validation split that belongs to a seed."""
+
+import torch
+from torch import Tensor
+
+from poolab.data.image_data import Split
+from poolab.errors import ConfigError, DataError
+from poolab.streams import derive_seed
+
+
+def apportion(counts: list[int], total: int) -> list[int]:
+    """Share `total` among classes in proportion to `counts` (largest remainder), at least one each.
+
+    >>> apportion([900, 100], 10)
+    [9, 1]
+    >>> apportion([5, 5, 990], 10)
+    [1, 1, 8]
+    """
+    exact = [count * total / sum(counts) for count in counts]
+    shares = [int(value) for value in exact]
+    by_remainder = sorted(range(len(counts)), key=lambda i: shares[i] - exact[i])
+    for i in by_remainder[: total - sum(shares)]:
+        shares[i] += 1
+    for i, share in enumerate(shares):
+        if share == 0:
+            shares[shares.index(max(shares))] -= 1
+            shares[i] = 1
+    return shares
+
+
+def pick(labels: Tensor, shares: list[int], seed: int) -> Tensor:
+    """Sorted indices of `shares[c]` random images of each class c; a larger share contains every smaller one.
+
+    >>> pick(torch.tensor([0, 1, 0, 1, 1]), [2, 0], seed=0)
+    tensor([0, 2])
+    """
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(labels), generator=generator)
+    shuffled = labels[order]
+    chosen = [order[(shuffled == c).nonzero().squeeze(1)[:share]] for c, share in enumerate(shares)]
+    return torch.cat(chosen).sort().values
+
+
+def limit(split: Split, size: int | None, classes: tuple[str, ...], setting: str) -> Split:
+    """At most `size` images, stratified and the same for every seed, so that all arms and seeds share them.
+
+    Raises ConfigError where the data set is smaller than `size` or `size` would leave a class without images.
+    """
+    if size is None or size == len(split):
+        return split
+    if not len(classes) <= size <= len(split):
+        raise ConfigError(
+            f"data.{setting}={size} is not possible: choose from {len(classes)} (one image for each class) "
+            f"to {len(split)} (all images), or null for all"
+        )
+    counts = torch.bincount(split.labels, minlength=len(classes)).tolist()
+    return take(split, pick(split.labels, apportion(counts, size), derive_seed(0, setting)))
+
+
+def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int) -> tuple[Split, Split]:
+    """The training and the validation split: `fraction` of each class, chosen by the seed's stream "split".
+
+    Raises DataError where a class has fewer than the two images that this needs.
+    """
+    counts = torch.bincount(split.labels, minlength=len(classes)).tolist()
+    small = [f"{name!r} has {count}" for name, count in zip(classes, counts, strict=True) if count < 2]
+    if small:
+        raise DataError(
+            "a validation split needs at least 2 training images of each class: class "
+            + ", ".join(small[:10])
+            + (f" and {len(small) - 10} more" if len(small) > 10 else "")
+            + "; add images, remove the class, or raise data.limit_train"
+        )
+    total = max(len(classes), int(len(split) * fraction))
+    chosen = pick(split.labels, apportion(counts, total), derive_seed(seed, "split"))
+    kept = torch.ones(len(split), dtype=torch.bool)
+    kept[chosen] = False
+    return take(split, kept.nonzero().squeeze(1)), take(split, chosen)
+
+
+def take(split: Split, index: Tensor) -> Split:
+    """A copy of the images at `index`, in that order."""
+    return Split(split.images.index_select(0, index), split.labels[index])
