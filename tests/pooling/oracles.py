@@ -1,0 +1,209 @@
+"""What every pooling should give: float64 numpy, one window at a time, nothing taken from poolab.
+
+A method whose window is its real cells has a function (cells, module) -> value in ORACLES; `cells` is the 1-d array of
+the real cells in raster order. A method that needs positions or padded cells has a function (x, geometry, module) -> y
+of its own in POSITIONAL, a head one in HEADS. A random method is given by the expectation that it evaluates to.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Cells = np.ndarray  # 1-d float64
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Torch's arguments, each a pair."""
+
+    kernel_size: Pair
+    stride: Pair
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
+
+    @property
+    def arguments(self) -> dict:
+        """The keyword arguments of a torch pooling."""
+        return dict(vars(self))
+
+    def places(self, axis: int, length: int) -> list[list[int]]:
+        """The rows (or columns) of each window, as indices that may lie outside 0..length-1.
+
+        The size is the formula in torch's documentation of MaxPool2d: [length + 2 padding - dilation (kernel - 1) - 1]
+        / stride + 1, rounded down or up; windows that would start in the right padded region are left out.
+        """
+        k, s, p, d = (pair[axis] for pair in (self.kernel_size, self.stride, self.padding, self.dilation))
+        rounded = math.ceil if self.ceil_mode else math.floor
+        starts = [i * s - p for i in range(rounded((length + 2 * p - d * (k - 1) - 1) / s) + 1)]
+        return [[start + d * j for j in range(k)] for start in starts if not self.ceil_mode or start < length]
+
+
+def each_window(x: np.ndarray, shape: Shape, value: Callable[[Cells], object]) -> np.ndarray:
+    """`value` of the real cells of each window of (N, C, H, W); an array value adds no axis (dtype object)."""
+    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
+    out = np.empty((*x.shape[:2], len(rows), len(columns)), dtype=object)
+    for n, c, i, j in np.ndindex(*out.shape):
+        real = [(r, q) for r in rows[i] for q in columns[j] if 0 <= r < x.shape[2] and 0 <= q < x.shape[3]]
+        out[n, c, i, j] = value(np.array([x[n, c, r, q] for r, q in real]))
+    return out
+
+
+def reference(name: str, x: np.ndarray, shape: Shape, module: object) -> np.ndarray:
+    """What the window pooling `name` should give for (N, C, H, W)."""
+    if name in POSITIONAL:
+        return POSITIONAL[name](x, shape, module)
+    return each_window(x, shape, lambda cells: ORACLES[name](cells, module)).astype(float)
+
+
+# -- methods of the real cells
+
+
+def by_rank(cells: Cells, weights: Cells) -> float:
+    return float(np.sort(cells)[::-1] @ weights)
+
+
+def top_weights(n: int, k: int) -> Cells:
+    return np.array([1 / min(k, n) if rank < k else 0.0 for rank in range(n)])
+
+
+def geometric_weights(n: int, alpha: float, normalize: bool = True) -> Cells:
+    weights = np.array([alpha * (1 - alpha) ** rank for rank in range(n)])
+    return weights / weights.sum() if normalize else weights
+
+
+def lp(cells: Cells, m: object) -> float:
+    top = np.abs(cells).max()
+    if top == 0 or math.isinf(m.p):
+        return float(top)
+    powers = (np.abs(cells) / top) ** m.p
+    return float(top * (powers.mean() if m.norm == "mean" else powers.sum()) ** (1 / m.p))
+
+
+def softpool(cells: Cells, m: object) -> float:
+    weights = np.exp((cells - cells.max()) / m.temperature)
+    return float((weights * cells).sum() / weights.sum())
+
+
+def stochastic(cells: Cells, m: object) -> float:
+    positive = cells[cells > 0]
+    return float((positive / positive.sum()) @ positive) if positive.size else 0.0
+
+
+ORACLES: dict[str, Callable[[Cells, object], float]] = {
+    "max": lambda cells, m: cells.max(),
+    "min": lambda cells, m: cells.min(),
+    "mixed": lambda cells, m: m.alpha * cells.max() + (1 - m.alpha) * cells.mean(),
+    "lp": lp,
+    "softpool": softpool,
+    "stochastic": stochastic,
+    "avg_topk": lambda cells, m: by_rank(cells, top_weights(cells.size, m.k)),
+    "rank_avg": lambda cells, m: by_rank(cells, top_weights(cells.size, m.t)),
+    "rank_weighted": lambda cells, m: by_rank(cells, geometric_weights(cells.size, m.alpha, m.normalize)),
+    "rank_stochastic": lambda cells, m: by_rank(cells, geometric_weights(cells.size, m.alpha)),
+}
+
+# -- methods of positions
+
+
+def filled(x: np.ndarray, n: int, c: int, r: int, q: int) -> float:
+    """The cell, or 0 outside the map."""
+    return x[n, c, r, q] if 0 <= r < x.shape[2] and 0 <= q < x.shape[3] else 0.0
+
+
+def avg(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    """Padded zeros count, cells beyond the padding (that only ceil mode adds) do not."""
+    if not m.count_include_pad:
+        return each_window(x, shape, np.mean).astype(float)
+    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
+    out = np.empty((*x.shape[:2], len(rows), len(columns)))
+    for n, c, i, j in np.ndindex(*out.shape):
+        kept = [
+            (r, q)
+            for r in rows[i]
+            for q in columns[j]
+            if r < x.shape[2] + shape.padding[0] and q < x.shape[3] + shape.padding[1]
+        ]
+        out[n, c, i, j] = sum(filled(x, n, c, r, q) for r, q in kept) / len(kept)
+    return out
+
+
+def strided_conv(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    weight = m.conv.weight.detach().double().numpy()
+    bias = m.conv.bias.detach().double().numpy() if m.bias else np.zeros(len(weight))
+    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
+    out = np.empty((len(x), len(weight), len(rows), len(columns)))
+    per_group = x.shape[1] // m.groups
+    for n, o, i, j in np.ndindex(*out.shape):
+        first = o // (len(weight) // m.groups) * per_group
+        out[n, o, i, j] = bias[o] + sum(
+            weight[o, c, a, b] * filled(x, n, first + c, r, q)
+            for c in range(per_group)
+            for a, r in enumerate(rows[i])
+            for b, q in enumerate(columns[j])
+        )
+    return out
+
+
+def subsample(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    rows, columns = (
+        [min(i * shape.stride[axis], x.shape[axis - 2] - 1) for i in range(len(shape.places(axis, x.shape[axis - 2])))]
+        for axis in (0, 1)
+    )
+    return x[:, :, rows][:, :, :, columns]
+
+
+POSITIONAL: dict[str, Callable[[np.ndarray, Shape, object], np.ndarray]] = {
+    "avg": avg,
+    "strided_conv": strided_conv,
+    "subsample": subsample,
+}
+
+# -- heads
+
+
+def in_bins(x: np.ndarray, m: object, value: Callable[[Cells], float]) -> np.ndarray:
+    """Bin i of h covers the rows floor(i H / h) to ceil((i + 1) H / h) - 1."""
+    size = m.output_size if isinstance(m.output_size, tuple | list) else (m.output_size, m.output_size)
+    rows, columns = (
+        [(i * n // h, -((i + 1) * n // -h)) for i in range(h)] for h, n in zip(size, x.shape[2:], strict=True)
+    )
+    out = np.empty((*x.shape[:2], *size))
+    for n, c, i, j in np.ndindex(*out.shape):
+        out[n, c, i, j] = value(x[n, c, slice(*rows[i]), slice(*columns[j])].ravel())
+    return out
+
+
+HEADS: dict[str, Callable[[np.ndarray, object], np.ndarray]] = {
+    "global_avg": lambda x, m: x.mean((2, 3), keepdims=True),
+    "global_max": lambda x, m: x.max((2, 3), keepdims=True),
+    "adaptive_avg": lambda x, m: in_bins(x, m, np.mean),
+    "adaptive_max": lambda x, m: in_bins(x, m, np.max),
+}
+
+# -- gradients where cells tie: the first cell in raster order comes first
+
+
+def one_hot(n: int, place: int) -> Cells:
+    return np.eye(n)[place]
+
+
+def scatter_ranks(cells: Cells, weights: Cells) -> Cells:
+    """The weight of each cell's rank; among equal cells the earlier one ranks higher."""
+    gradient = np.empty(cells.size)
+    gradient[np.argsort(-cells, kind="stable")] = weights
+    return gradient
+
+
+TIES: dict[str, Callable[[Cells, object], Cells]] = {
+    "max": lambda cells, m: one_hot(cells.size, cells.argmax()),
+    "min": lambda cells, m: one_hot(cells.size, cells.argmin()),
+    "mixed": lambda cells, m: m.alpha * one_hot(cells.size, cells.argmax()) + (1 - m.alpha) / cells.size,
+    "avg_topk": lambda cells, m: scatter_ranks(cells, top_weights(cells.size, m.k)),
+    "rank_avg": lambda cells, m: scatter_ranks(cells, top_weights(cells.size, m.t)),
+    "rank_weighted": lambda cells, m: scatter_ranks(cells, geometric_weights(cells.size, m.alpha, m.normalize)),
+    "rank_stochastic": lambda cells, m: scatter_ranks(cells, geometric_weights(cells.size, m.alpha)),
+}

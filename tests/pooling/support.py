@@ -1,0 +1,119 @@
+"""What the tests of the poolings share: the registry's names and variants, random geometries, options and maps."""
+
+import numpy as np
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from poolab.pooling import Pool, create_pool, get_pool, list_pools
+from poolab.pooling.options import Choice, Integer, Option, Real, Size
+from tests.pooling.oracles import Shape
+
+torch.set_num_threads(1)
+
+WINDOWS = list_pools("window")
+HEADS = list_pools("global")
+RANDOM = [name for name in WINDOWS if get_pool(name).random]
+CHANNELS = 2
+SHAPE = Shape((3, 3), (2, 2), (1, 1))  # overlapping windows, cut at every border
+
+
+def few(examples: int) -> settings:
+    """The same examples on every machine; the first torch call of a process is slow, so no deadline."""
+    return settings(max_examples=examples, derandomize=True, deadline=None, database=None)
+
+
+def variants(name: str) -> list[dict]:
+    """The options that make a method another kind of module: fixed, learned, learned for each channel."""
+    options = get_pool(name).options
+    kinds = [{}]
+    if "learnable" in options:
+        kinds += [{"learnable": True}]
+        if "sharing" in options and "channel" in options["sharing"].allowed:
+            kinds += [{"learnable": True, "sharing": "channel"}]
+    return kinds
+
+
+def smallest(name: str) -> dict:
+    """Options that any window is large enough for."""
+    return {n: 1 for n, o in get_pool(name).options.items() if isinstance(o, Integer) and o.within_window}
+
+
+def label(value: object) -> str:
+    """A test's name for a set of options."""
+    return "-".join(f"{k}={v}" for k, v in value.items()) or "default" if isinstance(value, dict) else str(value)
+
+
+WINDOW_VARIANTS = [(name, kind) for name in WINDOWS for kind in variants(name)]
+MODES = [(name, kind, mode) for name, kind in WINDOW_VARIANTS for mode in ("eval", "train")[: 1 + (name in RANDOM)]]
+ALL_VARIANTS = [(name, kind) for name in WINDOWS + HEADS for kind in variants(name)]
+
+
+def make(
+    name: str, shape: Shape = SHAPE, *, dtype: torch.dtype = torch.float32, channels: int = CHANNELS, **options
+) -> Pool:
+    """The method in eval mode, its parameters at their start values in `dtype`."""
+    torch.manual_seed(0)
+    geometry = shape.arguments if get_pool(name).role == "window" else {}
+    module = create_pool(name, channels=channels, **geometry, **options).to(dtype)
+    if hasattr(module, "reset_parameters"):
+        module.reset_parameters()  # a start value such as 0.7 in float32 and then in float64 is another number
+    return module.eval()
+
+
+def distinct(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> torch.Tensor:
+    """Values in (-2, 2) in random order, clearly apart from each other, from minus each other and from 0."""
+    count = int(np.prod(shape))
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(count))
+    return ((order + 0.3) / count * 4 - 2).reshape(shape).to(dtype)
+
+
+def random_map(seed: int, *shape: int) -> np.ndarray:
+    """Normal values; every second seed rounds them, so that cells tie and zeros occur."""
+    values = np.random.default_rng(seed).normal(scale=2.0, size=shape)
+    return np.round(values) if seed % 2 else values
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    """Any geometry that torch's constructor takes."""
+    pair = lambda least, most: st.tuples(st.integers(least, most), st.integers(least, most))  # noqa: E731
+    kernel, stride, dilation = draw(pair(1, 4)), draw(pair(1, 4)), draw(pair(1, 3))
+    padding = (draw(st.integers(0, kernel[0] // 2)), draw(st.integers(0, kernel[1] // 2)))
+    return Shape(kernel, stride, padding, dilation, draw(st.booleans()))
+
+
+def fits(shape: Shape, height: int, width: int) -> bool:
+    """Whether there is a window, and a real cell in every window."""
+    for axis, length in enumerate((height, width)):
+        windows = shape.places(axis, length)
+        if not windows or not all(any(0 <= place < length for place in window) for window in windows):
+            return False
+    return True
+
+
+@st.composite
+def fitting(draw: st.DrawFn) -> tuple[Shape, int, int]:
+    """A geometry and the height and width of a map that it fits on."""
+    size = st.integers(1, 12)
+    return draw(st.tuples(shapes(), size, size).filter(lambda case: fits(*case)))
+
+
+def values(option: Option, cells: int) -> st.SearchStrategy:
+    """What an option may be, away from its bounds (the bounds are in test_identities)."""
+    match option:
+        case Choice():
+            return st.sampled_from(option.allowed)
+        case Integer():
+            return st.integers(option.least, cells if option.within_window else option.default + 1)
+        case Real():
+            return st.floats(max(option.least, -4.0) + 0.05, min(option.most, 8.0) - 0.05)
+        case Size():
+            return st.one_of(st.integers(1, 5), st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    raise TypeError(f"say here what to draw for an option of class {type(option).__name__}")
+
+
+def options_of(name: str, shape: Shape) -> st.SearchStrategy[dict]:
+    """A value for each option of a method."""
+    cells = shape.kernel_size[0] * shape.kernel_size[1]
+    return st.fixed_dictionaries({n: values(option, cells) for n, option in get_pool(name).options.items()})

@@ -1,0 +1,75 @@
+"""`import poolab.pooling` needs torch alone and costs what `import torch` costs."""
+
+import subprocess
+import sys
+
+# What torch itself declares or, like numpy, takes where it finds it; everything else but poolab is refused.
+BLOCKING = """
+import sys
+from importlib.metadata import packages_distributions, requires, PackageNotFoundError
+from re import match
+
+def requirements(name, seen):
+    if name in seen:
+        return seen
+    seen.add(name)
+    try:
+        needed = requires(name) or []
+    except PackageNotFoundError:
+        return seen
+    for line in needed:
+        if "extra ==" not in line:
+            requirements(match(r"[A-Za-z0-9._-]+", line)[0].lower().replace("_", "-"), seen)
+    return seen
+
+allowed = requirements("torch", {"poolab", "numpy"})
+known = packages_distributions()
+refused = {top for top, owners in known.items() if not {o.lower().replace("_", "-") for o in owners} & allowed}
+refused |= {"lightning", "pytorch_lightning", "torchvision", "hydra", "omegaconf", "wandb", "torchmetrics", "sklearn"}
+refused |= {"matplotlib", "rich", "scipy", "timm", "yaml"}
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in refused:
+            raise ModuleNotFoundError(f"{name} is blocked in this test", name=name)
+
+sys.meta_path.insert(0, Refuse())
+for name in ("torchvision", "pytorch_lightning", "sklearn", "hydra", "pytest"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError as fault:
+        assert "blocked" in str(fault)
+    else:
+        raise AssertionError(f"{name} is not blocked")
+from poolab.pooling import AvgTopKPool2d, create_pool, list_pools
+import torch
+for name in list_pools("window"):
+    assert create_pool(name, kernel_size=2, channels=3)(torch.rand(1, 3, 4, 4)).shape == (1, 3, 2, 2)
+for name in list_pools("global"):
+    create_pool(name)(torch.rand(1, 3, 4, 4))
+print(AvgTopKPool2d(2, k=3))
+"""
+
+TIMED = """
+import sys, time
+import torch
+start = time.perf_counter()
+from poolab.pooling import AvgTopKPool2d, create_pool, list_pools
+print(time.perf_counter() - start)
+heavy = {"torchvision", "pytorch_lightning", "lightning", "sklearn", "matplotlib", "hydra", "wandb", "torchmetrics"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+
+
+def run(script: str) -> str:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_torch_is_all_that_the_poolings_need():
+    assert run(BLOCKING).strip() == "AvgTopKPool2d(kernel_size=2, stride=2, k=3)"
+
+
+def test_the_import_costs_at_most_a_tenth_of_a_second_beyond_torch():
+    assert any(float(run(TIMED)) <= 0.1 for _ in range(3)), "the best of three processes took longer"
