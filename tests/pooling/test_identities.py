@@ -297,3 +297,11 @@ def test_each_sample_and_channel_is_pooled_for_itself(name: str):
 def shrunk(name: str, geometry: dict) -> dict:
     """Two of the largest cells, or one where the window has no more."""
     return {option: min(2, cells(geometry)) for option in {"k", "t"} & set(get_pool(name).options)}
+
+
+def test_a_missing_cell_ranks_behind_a_real_minus_infinity():
+    """At a border the window of avg_topk has four real cells of nine; its real -inf counts, the padding does not."""
+    x = torch.tensor([[[1.0, -torch.inf], [2.0, 3.0]]], dtype=torch.float64)
+    for k in (3, 4, 5):
+        corner = P.avg_topk_pool2d(x, 3, 2, 1, k=k)[0, 0, 0].item()
+        assert corner == (2.0 if k == 3 else -torch.inf)

@@ -7,7 +7,7 @@ from poolab.pooling.base import Reference
 from poolab.pooling.options import Integer, Real, flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
-from poolab.pooling.windows import Windows, total
+from poolab.pooling.windows import Windows
 
 SHI_2016 = Reference("Shi, Ye, Wu", 2016, "doi:10.1016/j.neunet.2016.07.003")
 
@@ -37,11 +37,9 @@ class AvgTopKPool2d(WindowPool2d):
             return windows.maximum()
         if k == windows.geometry.cells:
             return windows.mean()
-        cells, counts = windows.largest(k), windows.counts()
-        if isinstance(counts, int):
-            return total(cells) / k
-        present = [torch.where(counts > rank, cell, 0.0) for rank, cell in enumerate(cells)]
-        return total(present) / counts.clamp(max=k)
+        counts = windows.counts()
+        taken = k if isinstance(counts, int) else counts.clamp(max=k)
+        return windows.sum_by_rank(lambda rank, cell: torch.where(rank < k, cell, 0.0)) / taken
 
 
 @register("rank_avg")
@@ -87,12 +85,8 @@ class RankWeightedPool2d(WindowPool2d):
         """sum_r alpha (1 - alpha)^(r-1) x_(r)."""
         if alpha == 1.0:
             return windows.maximum()
-        ranked, counts = windows.largest(windows.geometry.cells), windows.counts()
-        weights = [alpha * (1 - alpha) ** rank for rank in range(len(ranked))]
-        terms = [weight * cell for weight, cell in zip(weights, ranked, strict=True)]
-        if not isinstance(counts, int):
-            terms = [torch.where(counts > rank, term, 0.0) for rank, term in enumerate(terms)]
-        return total(terms) / (1 - (1 - alpha) ** counts) if normalize else total(terms)
+        whole = 1 - (1 - alpha) ** windows.counts() if normalize else 1.0
+        return windows.sum_by_rank(lambda rank, cell: (1 - alpha) ** rank * cell) * (alpha / whole)
 
 
 @register("rank_stochastic")
@@ -121,11 +115,9 @@ class RankStochasticPool2d(WindowPool2d):
         """x_(r) for a drawn rank r in training, sum_r P(r) x_(r) otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, alpha)
-        ranked, counts = windows.largest(windows.geometry.cells), windows.counts()
+        counts = windows.counts()
         mark = windows.uniform(generator) * (1 - (1 - alpha) ** counts)
-        drawn = ranked[0]
-        for rank in range(1, len(ranked)):
-            # The ranks before this one hold 1 - (1 - alpha)^rank of the probability.
-            beyond = (mark >= 1 - (1 - alpha) ** rank) & torch.as_tensor(counts > rank, device=mark.device)
-            drawn = torch.where(beyond, ranked[rank], drawn)
-        return torch.where(ranked[0].isnan(), ranked[0], drawn)
+        # The first r ranks hold 1 - (1 - alpha)^r of the probability.
+        passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.cells)]
+        drawn = sum(passed, torch.zeros_like(mark)).clamp(max=counts - 1)  # rounding may pass the last real cell
+        return windows.sum_by_rank(lambda rank, cell: torch.where(rank == drawn, cell, 0.0))
