@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from poolab.errors import PoolabError
 
+INTERRUPTED = 130  # as a shell counts a process that Ctrl-C ended
 VERBS = {
     "train": "train, measure and record one network (all of Hydra's words: --help, -m, key=value)",
     "shapes": "the size, parameters and activation bytes at every slot of a network",
@@ -44,14 +46,16 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
 
     def job(config: Any) -> None:
         codes.append(_run(config))
+        if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
+            raise KeyboardInterrupt
 
-    # Hydra prints its own errors unless told to raise them, and they advise what poolab refuses.
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = [program, *arguments]
     entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
     try:
-        entry()
+        with _hydra_hears([program, *arguments]):
+            entry()
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except PoolabError as fault:
         return _complain(fault)
     except Exception as fault:
@@ -59,6 +63,20 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
             raise
         return _complain(PoolabError(explain(fault)))
     return max(codes, default=0)
+
+
+@contextmanager
+def _hydra_hears(arguments: list[str]) -> Iterator[None]:
+    """Hydra reads sys.argv, and prints its own errors, which advise what poolab refuses, unless told to raise them."""
+    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = arguments, "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        del os.environ["HYDRA_FULL_ERROR"]
+        if full_error is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
 def _run(config: Any) -> int:
@@ -72,7 +90,7 @@ def _run(config: Any) -> int:
         return _complain(fault)
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
-    return 130 if record and record["status"] == "interrupted" else 0
+    return INTERRUPTED if record and record["status"] == "interrupted" else 0
 
 
 def _shapes(chosen: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # Where things lie, who watches, and how the work is cut up change no result. Everything else does, until shown
@@ -25,7 +25,7 @@ def signature(config: Mapping[str, Any], data_fingerprint: str) -> str:
 
     `config` is the resolved configuration; `data_fingerprint` stands for the content of the data set, wherever it lies.
     """
-    kept = {key: value for key, value in flatten(config).items() if not _left_out(key)}
+    kept = {key: value for key, value in flatten(config).items() if not below(key, NOT_IDENTITY)}
     text = json.dumps({"config": kept, "data": data_fingerprint}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -45,5 +45,10 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _left_out(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in NOT_IDENTITY)
+def below(key: str, names: Iterable[str]) -> bool:
+    """Whether a dotted key is one of the names or lies below one.
+
+    >>> below("tracker.mode", ["tracker"]), below("trackers", ["tracker"])
+    (True, False)
+    """
+    return any(key == name or key.startswith(f"{name}.") for name in names)

@@ -45,7 +45,7 @@ def result_record(
         "reason": reason,
         "seed": config["seed"],
         "config": config,
-        "metrics": {name: _finite(value) for name, value in sorted(metrics.items())},
+        "metrics": {name: finite(value) for name, value in sorted(metrics.items())},
         "notes": dict(notes or {}),
         "environment": environment,
         "started": started,
@@ -53,5 +53,10 @@ def result_record(
     }
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """The value, or None where JSON has no number for it.
+
+    >>> finite(0.5), finite(float("nan"))
+    (0.5, None)
+    """
     return value if math.isfinite(value) else None

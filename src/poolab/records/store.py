@@ -1,10 +1,11 @@
 """Where runs are kept: one folder for each signature, its result written last and in one step."""
 
 import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class RunFolder:
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a file of the folder in one step."""
-        write_atomically(self / name, json.dumps(content, indent=2, allow_nan=False, default=str) + "\n")
+        write_atomically(self / name, json.dumps(strict(content), indent=2, allow_nan=False, default=str) + "\n")
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -91,6 +92,19 @@ class RunFolder:
                     f"another process is making this run ({self.path}); wait for it, or change a setting, e.g. the seed"
                 ) from None
             yield
+
+
+def strict(content: Any) -> Any:
+    """The content with numbers that JSON does not have (a loss that is NaN, `pooling.p=inf`) as texts.
+
+    >>> strict({"p": float("inf"), "k": [1, 0.5]})
+    {'p': 'inf', 'k': [1, 0.5]}
+    """
+    if isinstance(content, Mapping):
+        return {key: strict(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [strict(value) for value in content]
+    return str(content) if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -117,7 +131,9 @@ def read_results(runs_dir: str | Path) -> list[dict[str, Any]]:
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text())
-    except FileNotFoundError:
+        if not isinstance(content, dict) or "status" not in content:
+            raise ValueError("it is no record of a run")
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as fault:
         raise PoolabError(

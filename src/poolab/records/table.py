@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
-from poolab.records.identity import flatten
+from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.records.store import read_results
 
-# What an arm's rows differ by without being another arm, or without being shown.
-NOT_ARM = ("seed", "runs_dir", "force", "tracker.", "measure.", "data.root", "data.cache_dir", "trainer.progress_bar")
+# What the runs of one arm may differ by.
+NOT_ARM = (*NOT_IDENTITY, "seed", "measure")
 COLUMNS = ("arm", "runs", "test accuracy", "sd", "train images/s", "latency ms", "saved MB", "parameters")
 
 
@@ -55,7 +55,7 @@ def print_arms(rows: list[dict[str, Any]]) -> None:
 
 
 def _arm(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    kept = {key: value for key, value in flatten(config).items() if not key.startswith(NOT_ARM)}
+    kept = {key: value for key, value in flatten(config).items() if not below(key, NOT_ARM)}
     return tuple((key, str(value)) for key, value in kept.items())
 
 

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 
 from poolab.measure import PeakMemory
 from poolab.pooling import WindowPool2d
+from poolab.records.schema import finite
 from poolab.records.store import write_atomically
 from poolab.streams import derive_seed
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
@@ -129,7 +130,8 @@ class History(Checkpoint):
         row |= {"learning_rate": rate, "seconds": seconds}
         self.rows.append(row)
         if trainer.is_global_zero:
-            write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
+            lines = (json.dumps({name: finite(value) for name, value in row.items()}) + "\n" for row in self.rows)
+            write_atomically(self.path, "".join(lines))
             self.report(row)
 
     def state_dict(self) -> dict[str, Any]:
@@ -151,13 +153,20 @@ class TrainingCost(Callback):
         self.images = 0
         self.seconds = 0.0
         self.steps = 0
+        self.timed = 0  # steps of this epoch since the mark
         self.mark: float | None = None
         self.memory: PeakMemory | None = None
+        self.earlier_peak = 0
 
     @property
     def images_per_s(self) -> float:
         """Images of all processes per second of training."""
         return self.images / self.seconds if self.seconds else float("nan")
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory in use while training, over all sessions of the run."""
+        return max(self.earlier_peak, self.memory.bytes if self.memory else 0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Watch the memory from here."""
@@ -176,6 +185,7 @@ class TrainingCost(Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock, unless the first steps are still to come."""
         self.mark = self._now(pl_module) if self.steps >= self.WARMUP else None
+        self.timed = 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -183,11 +193,12 @@ class TrainingCost(Callback):
         """Count; stop the clock at the epoch's last batch, before validation."""
         self.steps += 1
         if self.mark is not None:
-            self.images += self.global_batch
+            self.timed += 1
         elif self.steps == self.WARMUP:
             self.mark = self._now(pl_module)
-        if batch_idx + 1 == trainer.num_training_batches and self.mark is not None:
+        if batch_idx + 1 == trainer.num_training_batches and self.timed and self.mark is not None:
             self.seconds += self._now(pl_module) - self.mark
+            self.images += self.timed * self.global_batch
 
     def _now(self, pl_module: pl.LightningModule) -> float:
         if pl_module.device.type == "cuda":
@@ -195,12 +206,15 @@ class TrainingCost(Callback):
         return time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
-        """What was counted so far; a step interrupted in the middle of an epoch is not."""
-        return {"images": self.images, "seconds": self.seconds}
+        """What was counted so far, in whole epochs: of one that is interrupted neither the images nor the time."""
+        if self.memory is not None:
+            self.memory.__exit__(None, None, None)  # reads the peak so far, and goes on watching
+        return {"images": self.images, "seconds": self.seconds, "peak_bytes": self.peak_bytes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
+        self.earlier_peak = state_dict["peak_bytes"]
 
 
 def agreed(trainer: pl.Trainer, wish: bool, batch_idx: int | None = None) -> bool:

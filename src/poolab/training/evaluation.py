@@ -35,7 +35,7 @@ def test_and_measure(
     parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
     measure = config["measure"]
     metrics |= run_costs(
-        parts.network,
+        parts.module.called,
         (parts.data.channels, *parts.data.image_size),
         train_batch_size=config["data"]["batch_size"] // trainer.world_size,
         latency_batch_size=measure["latency_batch_size"],

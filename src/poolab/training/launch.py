@@ -32,11 +32,18 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
         return folder.result or {}, folder.path, False
-    if config["trainer"]["strategy"] == "ddp" and not any(key in os.environ for key in LAUNCHED):
+    if _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
         return _in_processes(config, folder), folder.path, True
     from poolab.training.run import run
 
     return run(config, name), folder.path, True
+
+
+def _wants_processes(trainer: Mapping[str, Any]) -> bool:
+    """Whether Lightning would, or might, start further processes: with more than one device, whatever the strategy."""
+    devices = trainer["devices"]
+    count = len(devices) if isinstance(devices, list) else devices
+    return trainer["strategy"] == "ddp" or count != 1 or trainer["num_nodes"] != 1
 
 
 def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:

@@ -15,7 +15,7 @@ class ClassificationMetrics(torch.nn.Module):
 
     def __init__(self, num_classes: int):
         super().__init__()
-        self.loss = MeanMetric()
+        self.loss = _mean()
         self.accuracy = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
         for metric in (self.loss, self.accuracy):
             metric.persistent(True)  # a run resumed inside an epoch goes on counting
@@ -63,7 +63,7 @@ class TestMetrics(torch.nn.Module):
 
     def __init__(self, num_classes: int):
         super().__init__()
-        self.loss = MeanMetric()
+        self.loss = _mean()
         # validate_args=False: the checks copy the labels to the host in each update
         self.scores = MetricCollection(
             {
@@ -89,6 +89,11 @@ class TestMetrics(torch.nn.Module):
     def compute(self) -> dict:
         """All of it over all processes: scalars, the per-class vector, the confusion matrix and the examples."""
         return {"loss": self.loss.compute(), **self.scores.compute(), "examples": self.examples.compute()}
+
+
+def _mean() -> MeanMetric:
+    # A mean with a NaN is NaN: by default NaN is left out, and "disable" leaves out the weights (torchmetrics 1.9).
+    return MeanMetric(nan_strategy=float("nan"))
 
 
 def _joined(values: list[Tensor] | Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The Lightning module: a network, its loss, its optimiser and its counts."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -30,15 +30,26 @@ class Classifier(pl.LightningModule):
         super().__init__()
         self.steps = steps
         self.network = network
+        # In a tuple, which nn.Module does not look into: the compiled twin has the same weights.
+        self._called: tuple[nn.Module] = (network,)
         self.optim = dict(optim)
         self.train_metrics = ClassificationMetrics(num_classes)
         self.val_metrics = ClassificationMetrics(num_classes)
         self.test_metrics = TestMetrics(num_classes)
         self.last_loss = torch.zeros(())
 
+    def compile_network(self) -> None:
+        """Compute with torch.compile from here on; the names of the weights stay."""
+        self._called = (cast(nn.Module, torch.compile(self.network)),)
+
+    @property
+    def called(self) -> nn.Module:
+        """What computes the logits: the network, or its compiled twin."""
+        return self._called[0]
+
     def forward(self, image: Tensor) -> Tensor:
         """The logits of a batch."""
-        return self.network(image)
+        return self.called(image)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The smoothed loss of a batch."""

@@ -33,11 +33,11 @@ def build_optimizer(parameters: Iterable[nn.Parameter], optim: Mapping[str, Any]
 def build_schedule(optimizer: torch.optim.Optimizer, optim: Mapping[str, Any], steps: int) -> LRScheduler:
     """The learning rate over `steps` steps, `optim["lr"]` at its peak."""
     rising = round(warmup_share(optim) * steps)
-    if optim["schedule"] == "one_cycle" and steps > 1:
-        # cycle_momentum writes Adam's betas too; the settings say what momentum is, so it stays.
-        return OneCycleLR(
-            optimizer, max_lr=optim["lr"], total_steps=steps, pct_start=max(rising, 1) / steps, cycle_momentum=False
-        )
+    if optim["schedule"] == "one_cycle" and steps > 2:
+        # torch divides by the steps between the first and the peak. cycle_momentum writes Adam's betas too; the
+        # settings say what momentum is, so it stays.
+        share = min(max(rising, 2), steps - 1) / steps
+        return OneCycleLR(optimizer, max_lr=optim["lr"], total_steps=steps, pct_start=share, cycle_momentum=False)
 
     def factor(step: int) -> float:
         if step < rising:

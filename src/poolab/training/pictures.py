@@ -45,5 +45,6 @@ def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, row
         axes.imshow(image.squeeze(), cmap="gray" if data.channels == 1 else None, vmin=0, vmax=255)
         right = label == predicted
         title = data.classes[predicted] if right else f"{data.classes[predicted]}\n(is {data.classes[label]})"
-        axes.set_title(title, fontsize=8, color=RIGHT if right else WRONG)
+        # parse_math=False: a class called a$b is no formula
+        axes.set_title(title, fontsize=8, color=RIGHT if right else WRONG, parse_math=False)
     figure.savefig(path)

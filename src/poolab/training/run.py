@@ -12,6 +12,7 @@ import torch
 
 from poolab.backbones import Backbone, create_backbone
 from poolab.data import ImageData, ImageDataModule, load_data
+from poolab.measure import PeakMemory
 from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.console import Console
@@ -84,7 +85,7 @@ def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
     parts = build(config)  # a wrong setting shows here, before there is a folder
     folder = RunFolder(config["runs_dir"], signature).make()
     if not first_process():
-        _run(config, folder, parts)
+        _run(config, folder, parts, tracker=None)
         return {}
     with folder.claimed():
         if config["force"]:
@@ -95,11 +96,13 @@ def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
 def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dict[str, Any]:
     started = _now()
     folder.write_json("config.json", config)
-    outcome, tracker = Outcome("failed"), None
+    (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
+    outcome = Outcome("failed")
     failure: BaseException | None = None
     facts: dict[str, Any] = {}
+    tracker = build_tracker(config, folder.path, _title(config))
     try:
-        outcome, tracker, facts = _run(config, folder, parts)
+        outcome, facts = _run(config, folder, parts, tracker)
     except (Exception, KeyboardInterrupt, SystemExit) as fault:
         failure = fault
         ended = "failed" if isinstance(fault, Exception) else "interrupted"  # Lightning exits on a second Ctrl-C
@@ -126,10 +129,9 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dic
 
 
 def _run(
-    config: Mapping[str, Any], folder: RunFolder, parts: Parts
-) -> tuple[Outcome, WandbTracker | None, dict[str, Any]]:
+    config: Mapping[str, Any], folder: RunFolder, parts: Parts, tracker: WandbTracker | None
+) -> tuple[Outcome, dict[str, Any]]:
     console = Console(config, folder, parts.network, bar=config["trainer"]["progress_bar"])
-    tracker = build_tracker(config, folder.path, _title(config))
     request = StopRequest()
     cost = TrainingCost(config["data"]["batch_size"])
     history = History(folder / "history.jsonl", console.epoch)
@@ -137,7 +139,7 @@ def _run(
     checkpoint = None if config["force"] else folder.checkpoint
     console.start(trainer, checkpoint)
     if config["trainer"]["compile"]:
-        parts.network.compile()
+        parts.module.compile_network()
     outcome = Outcome()
     with request.listening():
         try:
@@ -149,15 +151,15 @@ def _run(
         except Interrupted as fault:
             outcome.status, outcome.reason = "interrupted", str(fault)
     outcome.metrics |= _training_metrics(history, cost)
-    if cost.memory is not None:
-        outcome.notes["cost/peak_memory_bytes"] = f"{cost.memory.source} during training"
+    device = trainer.strategy.root_device
+    outcome.notes["cost/peak_memory_bytes"] = f"{PeakMemory(device).source} during training"
     facts = {
-        "device": _device_name(trainer.strategy.root_device),
+        "device": _device_name(device),
         "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
         "data_fingerprint": parts.data.fingerprint,
     }
-    return outcome, tracker, facts
+    return outcome, facts
 
 
 def _callbacks(
@@ -195,9 +197,7 @@ def _trainer(
 def _training_metrics(history: History, cost: TrainingCost) -> dict[str, float]:
     figures = {name: value for name, value in (history.rows[-1] if history.rows else {}).items() if "/" in name}
     figures["speed/train_images_per_s"] = cost.images_per_s
-    if cost.memory is not None:
-        figures["cost/peak_memory_bytes"] = cost.memory.bytes
-    return {**figures, "epochs": len(history.rows)}
+    return {**figures, "cost/peak_memory_bytes": cost.peak_bytes, "epochs": len(history.rows)}
 
 
 def _title(config: Mapping[str, Any]) -> str:

@@ -43,6 +43,23 @@ class Betas(Option):
         return None if numbers and all(0 <= v < 1 for v in value) else f"must be two numbers in [0, 1), found {value!r}"
 
 
+class Text(Option):
+    """A text that is not empty."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        return None if isinstance(value, str) and value else f"must be a text, found {value!r}"
+
+
+class Texts(Option):
+    """A list of texts."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        fits = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        return None if fits else f"must be a list of texts, found {value!r}"
+
+
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true")
 
 TRAINER: dict[str, Option] = {
@@ -87,8 +104,22 @@ MEASURE: dict[str, Option] = {
 }
 
 
+TRACKERS: dict[str, dict[str, Option]] = {
+    "none": {},
+    "wandb": {
+        "mode": Choice("offline", ("offline", "online")),
+        "project": Text("poolab"),
+        "entity": Nullable(Text("")),
+        "group": Nullable(Text("")),
+        "tags": Texts(()),
+        "init_timeout": Real(20, least=0.0, open_least=True),
+    },
+}
+ROOTS: dict[str, Option] = {"runs_dir": Text("runs"), "force": flag(False)}
+
+
 def check_settings(config: Mapping[str, Any]) -> None:
-    """Check seed, trainer, optimiser and measurement settings; data, network and pooling check their own.
+    """Check all settings but those of the data, the network and the pooling, which check their own.
 
     Raises:
         ConfigError: every fault, each on its line.
@@ -105,20 +136,44 @@ def check_settings(config: Mapping[str, Any]) -> None:
     seed = config.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         faults.append(f"seed must be an int from 0 to 2**63 - 1 (0 is a seed), found {seed!r}")
-    optim = dict(config["optim"])
-    optimizer = optim.pop("name", None)
-    if optimizer not in OPTIMIZERS:
-        faults.append(f"optim.name must be one of {', '.join(OPTIMIZERS)}, found {optimizer!r}")
-    groups = {"trainer": (TRAINER, config["trainer"]), "measure": (MEASURE, config["measure"])}
-    if optimizer in OPTIMIZERS:
-        groups["optim"] = (OPTIMIZERS[optimizer], optim)
-    for group, (declared, given) in groups.items():
-        try:
-            checked(group, declared, given, None)
-        except ValueError as fault:
-            faults.append(str(fault))
+    root = {key: config[key] for key in ROOTS if key in config}
+    faults += _faults("settings", ROOTS, root)
+    faults += _faults("trainer", TRAINER, config["trainer"]) + _faults("measure", MEASURE, config["measure"])
+    faults += _faults_by_name("optim", OPTIMIZERS, config["optim"])
+    faults += _faults_by_name("tracker", TRACKERS, config["tracker"])
     if faults:
         raise ConfigError("\n".join(faults))
+    _check_global_batch(config["data"]["batch_size"], config["trainer"])
+
+
+def _check_global_batch(batch: int, trainer: Mapping[str, Any]) -> None:
+    """What the loaders would say only once the processes run; devices=auto is left to them."""
+    devices = trainer["devices"]
+    count = len(devices) if isinstance(devices, list) else devices
+    if isinstance(count, int) and count > 0 and batch % (count * trainer["num_nodes"]):
+        count *= trainer["num_nodes"]
+        below = batch // count * count
+        choices = [str(size) for size in (below, below + count) if size > 0]
+        raise ConfigError(
+            f"data.batch_size={batch} is the batch over all processes and does not divide by {count} processes: "
+            f"choose {' or '.join(choices)}"
+        )
+
+
+def _faults(group: str, declared: Mapping[str, Option], given: Mapping[str, Any]) -> list[str]:
+    try:
+        checked(group, declared, given, None)
+    except ValueError as fault:
+        return [str(fault)]
+    return []
+
+
+def _faults_by_name(group: str, kinds: Mapping[str, Mapping[str, Option]], settings: Mapping[str, Any]) -> list[str]:
+    given = dict(settings)
+    name = given.pop("name", None)
+    if name not in kinds:
+        return [f"{group}.name must be one of {', '.join(kinds)}, found {name!r}"]
+    return _faults(group, kinds[name], given)
 
 
 def warmup_share(optim: Mapping[str, Any]) -> float:

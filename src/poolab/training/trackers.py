@@ -89,10 +89,12 @@ class WandbTracker(Logger):
         settings = wandb.Settings(
             init_timeout=self._settings["init_timeout"], silent=True, console="off", x_disable_stats=True
         )
+        if mode == "offline":
+            # Not Lightning's `offline`: that sets WANDB_MODE, too late for W&B's set-up and in time for the next run.
+            settings.mode = "offline"
         logger = WandbLogger(
             name=self._name,
             save_dir=self._folder,
-            offline=mode == "offline",
             project=self._settings["project"],
             entity=self._settings["entity"],
             group=self._settings["group"],

@@ -1,0 +1,108 @@
+import copy
+import re
+
+import pytest
+
+from poolab.configuration import compose
+from poolab.records import signature
+
+DATA = "digits-1"
+
+
+@pytest.fixture(scope="module")
+def config():
+    return compose(["pooling=avg_topk"])
+
+
+def changed(config, key, value):
+    other = copy.deepcopy(config)
+    *groups, last = key.split(".")
+    place = other
+    for group in groups:
+        place = place[group]
+    place[last] = value
+    return other
+
+
+def test_a_signature_is_twelve_digits_and_the_same_each_time(config):
+    assert re.fullmatch(r"[0-9a-f]{12}", signature(config, DATA))
+    assert signature(config, DATA) == signature(copy.deepcopy(config), DATA)
+
+
+def test_the_order_of_the_keys_does_not_matter(config):
+    turned = {key: config[key] for key in reversed(config)}
+    turned["optim"] = {key: config["optim"][key] for key in reversed(config["optim"])}
+    assert list(turned) != list(config)
+    assert signature(turned, DATA) == signature(config, DATA)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("runs_dir", "elsewhere"),
+        ("force", True),
+        ("tracker", {"name": "none"}),
+        ("tracker.project", "another"),
+        ("data.root", "/some/where"),
+        ("data.cache_dir", "/some/where"),
+        ("data.download", False),
+        ("data.eval_batch_size", 7),
+        ("trainer.threads", 1),
+        ("trainer.progress_bar", False),
+    ],
+)
+def test_what_changes_no_result_changes_no_signature(config, key, value):
+    assert signature(changed(config, key, value), DATA) == signature(config, DATA)
+
+
+# Every setting of the tree but those above, so that a new one is part of the identity until it is decided otherwise.
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", 1),
+        ("pooling.name", "max"),
+        ("pooling.k", 3),
+        ("pooling.slots", ["pool1"]),
+        ("pooling.kernel_size", 3),
+        ("pooling.stride", 1),
+        ("pooling.padding", 1),
+        ("pooling.dilation", 2),
+        ("pooling.ceil_mode", True),
+        ("head.name", "global_avg"),
+        ("backbone.name", "resnet20"),
+        ("data.name", "mnist"),
+        ("data.batch_size", 64),
+        ("data.image_size", 28),
+        ("data.crop_padding", 0),
+        ("data.flip", True),
+        ("data.val_fraction", 0.2),
+        ("data.limit_train", 500),
+        ("optim.name", "sgd"),
+        ("optim.lr", 0.01),
+        ("optim.weight_decay", 0.1),
+        ("optim.schedule", "constant"),
+        ("optim.label_smoothing", 0.1),
+        ("trainer.epochs", 3),
+        ("trainer.precision", "bf16-mixed"),
+        ("trainer.gradient_clip", 1.0),
+        ("trainer.channels_last", True),
+        ("trainer.compile", True),
+        ("trainer.devices", 2),
+    ],
+)
+def test_what_can_change_a_result_changes_the_signature(config, key, value):
+    assert signature(changed(config, key, value), DATA) != signature(config, DATA)
+
+
+def test_a_setting_that_nobody_thought_of_changes_the_signature(config):
+    assert signature({**config, "trackers": 1}, DATA) != signature(config, DATA)
+
+
+def test_the_data_change_the_signature(config):
+    assert signature(config, "digits-2") != signature(config, DATA)
+
+
+def test_every_choice_of_a_pooling_option_is_another_run():
+    settings = [["pooling=avg_topk"], ["pooling=avg_topk", "pooling.k=3"], ["pooling=mixed"], ["pooling=max"]]
+    settings += [["pooling=mixed", "pooling.learnable=true"], ["seed=1"], ["optim=adamw"], ["optim=sgd"]]
+    assert len({signature(compose(overrides), DATA) for overrides in settings}) == len(settings)

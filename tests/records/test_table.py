@@ -1,0 +1,87 @@
+import copy
+
+import numpy as np
+import pytest
+
+from poolab.configuration import compose
+from poolab.errors import PoolabError
+from poolab.records import RunFolder
+from poolab.records.table import COLUMNS, arms, markdown, print_arms
+
+ACCURACIES = {"max": (0.5, 0.625, 0.75), "min": (0.875, 0.5, 0.9375)}
+
+
+def write(runs, name, config, status="completed", **metrics):
+    record = {"status": status, "started": name, "config": config, "metrics": metrics}
+    RunFolder(runs, name).make().write_json("result.json", record)
+
+
+@pytest.fixture(scope="module")
+def configs():
+    return {name: compose([f"pooling={name}"]) for name in ("max", "min", "avg_topk")}
+
+
+@pytest.fixture
+def runs(tmp_path, configs):
+    for name, accuracies in ACCURACIES.items():
+        for seed, accuracy in enumerate(accuracies):
+            config = {**copy.deepcopy(configs[name]), "seed": seed, "runs_dir": f"somewhere{seed}"}
+            config["trainer"]["threads"] = seed + 1  # is no other arm
+            config["data"]["eval_batch_size"] = seed + 1
+            speed = {"speed/train_images_per_s": 100.0 * (seed + 1), "speed/infer_latency_ms_median": 2.5}
+            costs = {"cost/pooling_saved_bytes": 1_500_000, "cost/parameters": 1234}
+            write(tmp_path, f"{name}{seed}", config, **{"test/accuracy": accuracy}, **speed, **costs)
+    return tmp_path
+
+
+def test_an_arm_is_a_row_over_its_seeds(runs):
+    rows = arms(runs)
+    assert [row["arm"] for row in rows] == ["min", "max"]
+    for row in rows:
+        accuracies = ACCURACIES[row["arm"]]
+        assert row["runs"] == "3"
+        assert row["test accuracy"] == pytest.approx(np.mean(accuracies))
+        assert row["sd"] == pytest.approx(np.std(accuracies, ddof=1))
+        assert (row["train images/s"], row["latency ms"], row["saved MB"]) == (200.0, 2.5, 1.5)
+
+
+def test_unfinished_runs_are_counted_and_not_averaged(runs, configs):
+    write(runs, "diverged", {**configs["max"], "seed": 9}, status="diverged", **{"test/accuracy": None})
+    row = arms(runs)[1]
+    assert row["runs"] == "3 (+1 not completed)"
+    assert row["test accuracy"] == pytest.approx(np.mean(ACCURACIES["max"]))
+
+
+def test_one_run_has_no_deviation_and_an_arm_without_a_result_comes_last(tmp_path, configs):
+    write(tmp_path, "a", configs["max"], status="failed")
+    write(tmp_path, "b", configs["min"], **{"test/accuracy": 0.5})
+    rows = arms(tmp_path)
+    assert [(row["arm"], row["test accuracy"], row["sd"]) for row in rows] == [("min", 0.5, None), ("max", None, None)]
+    assert "| max | 0 (+1 not completed) | - | - |" in markdown(rows)
+
+
+def test_an_arm_is_named_by_what_the_others_do_not_share(tmp_path, configs):
+    for k in (2, 3):
+        config = copy.deepcopy(configs["avg_topk"])
+        config["pooling"]["k"] = k
+        write(tmp_path, f"k{k}", config, **{"test/accuracy": k / 10})
+    assert [row["arm"] for row in arms(tmp_path)] == ["avg_topk k=3", "avg_topk k=2"]
+
+
+def test_markdown(runs):
+    lines = markdown(arms(runs)).splitlines()
+    assert lines[0] == f"| {' | '.join(COLUMNS)} |"
+    assert lines[3] == "| max | 3 | 0.6250 | 0.1250 | 200 | 2.50 | 1.5 | 1,234 |"
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_the_terminal_table(runs, capsys):
+    print_arms(arms(runs))
+    shown = capsys.readouterr().out
+    assert "0.6250" in shown
+    assert "min" in shown
+
+
+def test_no_records(tmp_path):
+    with pytest.raises(PoolabError, match="there are no records in"):
+        arms(tmp_path)

@@ -1,0 +1,93 @@
+"""Every choice of every group composes, and what does not fit is told in words that help."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from poolab.backbones import list_backbones
+from poolab.configuration import compose, config_dir, explain
+from poolab.data import list_data
+from poolab.errors import ConfigError
+from poolab.pooling import list_pools
+from poolab.training.settings import OPTIMIZERS, TRACKERS, check_settings
+
+GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker")
+
+
+def choices(group):
+    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+
+
+def test_each_registry_has_a_file_for_each_name():
+    assert set(choices("pooling")) == set(list_pools("window"))
+    assert set(choices("head")) == {*list_pools("global"), "own"}
+    assert set(choices("backbone")) == set(list_backbones())
+    assert set(choices("data")) == set(list_data())
+    assert set(choices("optim")) == set(OPTIMIZERS)
+    assert {"none"} | {name for name in choices("tracker") if name.startswith("wandb_")} == set(choices("tracker"))
+    assert {compose([f"tracker={name}"])["tracker"]["name"] for name in choices("tracker")} == set(TRACKERS)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_choice_says_in_its_first_line_what_it_is(group):
+    for name in choices(group):
+        assert (config_dir() / group / f"{name}.yaml").read_text().startswith("# "), name
+
+
+def test_a_file_has_the_name_of_what_it_chooses():
+    for group in ("pooling", "head", "backbone", "data", "optim"):
+        for name in choices(group):
+            assert OmegaConf.load(config_dir() / group / f"{name}.yaml")["name"] == name
+
+
+@pytest.mark.parametrize("row", range(14))  # more than any group has choices, so that each choice occurs
+def test_choices_of_all_groups_compose_into_settings_that_are_fine(row):
+    known = {group: choices(group) for group in GROUPS}
+    assert max(map(len, known.values())) <= 14
+    chosen = {group: names[row % len(names)] for group, names in known.items()}
+    config = compose([f"{group}={name}" for group, name in chosen.items()])
+    check_settings(config)
+    assert {group: config[group]["name"] for group in GROUPS[:5]} == {group: chosen[group] for group in GROUPS[:5]}
+    assert config["trainer"]["strategy"] == {"ddp": "ddp", "single": "auto"}[chosen["trainer"]]
+
+
+def test_the_command_of_the_issue():
+    network = ["pooling=avg_topk", "pooling.k=3", "backbone=resnet20", "data=cifar10"]
+    config = compose([*network, "seed=3", "trainer=ddp", "trainer.devices=2"])
+    check_settings(config)
+    assert config["pooling"] | {"name": "avg_topk", "k": 3, "slots": "all"} == config["pooling"]
+    assert (config["backbone"]["name"], config["data"]["name"], config["seed"]) == ("resnet20", "cifar10", 3)
+    assert (config["trainer"]["strategy"], config["trainer"]["devices"]) == ("ddp", 2)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("pooling=avgtopk", r"^pooling=avgtopk: there is no such choice; did you mean avg_topk.*can be avg, avg_topk"),
+        ("backbone=resnet", r"^backbone=resnet: .*did you mean resnet20.*keras_cnn"),
+        ("pooling.kk=2", r"^pooling.kk: there is no such setting; did you mean k.*those of all its choices"),
+        ("optim.learning_rate=1", r"^optim.learning_rate: there is no such setting; optim takes betas, .*lr"),
+        ("sed=1", r"^sed: there is no such setting; did you mean seed"),
+        ("trainr=ddp", r"^trainr: there is no such setting; did you mean trainer"),
+        ("seed=[", r"\["),
+    ],
+)
+def test_an_override_that_does_not_fit(override, message):
+    with pytest.raises(ConfigError, match=message) as told:
+        compose([override])
+    assert "append" not in str(told.value)
+
+
+def test_two_configurations_in_one_process_share_nothing():
+    one, two = compose(["seed=1"]), compose([])
+    one["pooling"]["name"] = "spoilt"
+    assert (two["seed"], two["pooling"]["name"]) == (0, "max")
+
+
+def test_the_tree_of_a_checkout_lies_at_its_top(pytestconfig):
+    assert config_dir() == Path(pytestconfig.rootpath, "conf")
+
+
+def test_other_faults_keep_their_words():
+    assert explain(ValueError("something else\nTo append to your config use +x=1")) == "something else"

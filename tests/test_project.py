@@ -1,0 +1,139 @@
+"""The house: which room may import which, what an import costs, and what the wheel carries."""
+
+import ast
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+GROUND = {"errors", "streams"}  # free for all
+# A room, and the rooms below it that it may import.
+FLOORS = {
+    "pooling": set(),
+    "records": set(),
+    "backbones": {"pooling"},
+    "data": {"pooling", "backbones"},
+    "measure": {"pooling", "backbones"},
+    "training": {"pooling", "backbones", "data", "measure", "records"},
+}
+HEAVY = {"pytorch_lightning", "torchvision", "torchmetrics", "wandb", "matplotlib", "sklearn", "hydra", "omegaconf"}
+
+
+def imports(path, package):
+    """Everything that a file imports, at its top or inside: full names, relative ones resolved."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {module} if module != "poolab" else {f"poolab.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.fixture(scope="module")
+def source(pytestconfig):
+    return pytestconfig.rootpath / "src" / "poolab"
+
+
+def test_every_room_has_its_floor(source):
+    rooms = {path.parent.name for path in source.glob("*/__init__.py")}
+    assert rooms == set(FLOORS)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_room_imports_only_from_the_floors_below(source, room):
+    allowed = FLOORS[room] | GROUND | {room}
+    files = sorted((source / room).rglob("*.py"))
+    assert files
+    for path in files:
+        package = ".".join(["poolab", *path.parent.relative_to(source).parts])
+        rooms = {name.split(".")[1] for name in imports(path, package) if name.startswith("poolab.")}
+        assert rooms <= allowed, f"{path.name} imports {rooms - allowed}"
+        assert "poolab" not in imports(path, package), path.name
+
+
+def test_the_ground_imports_nothing_of_ours(source):
+    for name in GROUND:
+        assert not [found for found in imports(source / f"{name}.py", "poolab") if found.startswith("poolab")]
+
+
+@pytest.mark.parametrize(("room", "strangers"), [
+    ("records", {"torch", "numpy"} | HEAVY),
+    ("pooling", {"numpy"} | HEAVY),
+])  # fmt: skip
+def test_what_a_room_does_without(source, room, strangers):
+    for path in (source / room).rglob("*.py"):
+        found = {name.split(".")[0] for name in imports(path, f"poolab.{room}")}
+        assert not found & strangers, path.name
+
+
+@pytest.mark.parametrize(("module", "absent"), [
+    ("poolab.records", ("torch", "numpy", "hydra")),
+    ("poolab.configuration", ("torch", "hydra")),
+    ("poolab.cli", ("torch", "hydra", "rich")),
+    ("poolab.data", ("torch", "pytorch_lightning")),
+])  # fmt: skip
+def test_what_an_import_does_not_bring_with_it(module, absent):
+    code = f"import sys, {module}; print([name for name in {absent!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_pooling_needs_torch_alone():
+    forbidden = sorted(HEAVY | {"numpy", "yaml", "rich"})
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({[name for name in forbidden if name != 'numpy']!r}))\n"
+        "from poolab.pooling import AvgTopKPool2d, create_pool, list_pools; import torch\n"
+        "print(tuple(create_pool('avg_topk', kernel_size=2)(torch.ones(1, 1, 4, 4)).shape), len(list_pools()) > 10)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(1, 1, 2, 2) True", done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(pytestconfig, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    done = subprocess.run([*command, str(pytestconfig.rootpath)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_the_whole_configuration_and_nothing_else(wheel, pytestconfig):
+    root = Path(pytestconfig.rootpath)
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    wanted = {f"poolab/{path.relative_to(root)}" for path in (root / "conf").rglob("*.yaml")}
+    wanted |= {str(path.relative_to(root / "src")) for path in (root / "src").rglob("*.py")} | {"poolab/py.typed"}
+    assert "poolab/conf/train.yaml" in names
+    assert names == wanted
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_from_any_folder(wheel, tmp_path):
+    place = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(place)]
+    subprocess.run([*install, "--disable-pip-version-check", str(wheel)], check=True)
+    environment = {**os.environ, "PYTHONPATH": str(place), "OMP_NUM_THREADS": "1"}
+
+    def python(*arguments):
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    # PYTHONPATH comes before the checkout's editable install
+    facts = "import poolab, poolab.records as r; print(poolab.__file__); print(r.environment()['commit'])"
+    file, commit = python("-c", facts).splitlines()
+    assert Path(file).is_relative_to(place)
+    assert commit == "None"
+    shapes = python("-m", "poolab", "shapes", "pooling=avg_topk", "data=cifar10")
+    assert "avg_topk" in shapes
+    assert "Choices: group=name" in python("-m", "poolab", "train", "--help")

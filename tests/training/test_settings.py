@@ -1,0 +1,105 @@
+import copy
+
+import pytest
+
+from poolab.configuration import compose
+from poolab.errors import ConfigError
+from poolab.training.settings import check_settings
+
+
+@pytest.fixture(scope="module")
+def composed():
+    return {name: compose(["optim=sgd"] if name == "sgd" else []) for name in ("adam", "sgd")}
+
+
+def with_values(config, **values):
+    changed = copy.deepcopy(config)
+    for key, value in values.items():
+        *groups, last = key.split("__")
+        place = changed
+        for group in groups:
+            place = place[group]
+        place[last] = value
+    return changed
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_the_defaults_are_fine(composed, name):
+    check_settings(composed[name])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"seed": -1}, r"seed must be an int from 0 .*found -1"),
+        ({"seed": None}, r"seed must be an int.*found None"),
+        ({"seed": True}, r"seed must be an int.*found True"),
+        ({"seed": 2**63}, r"seed must be an int"),
+        ({"sead": 1}, r"sead: there is no such setting; did you mean seed"),
+        ({"force": "yes"}, r"force must be one of True, False, found 'yes'"),
+        ({"runs_dir": None}, r"runs_dir must be a text, found None"),
+        ({"trainer__epochs": 0}, r"trainer: epochs must be an int >= 1, found 0"),
+        ({"trainer__precision": "bf16"}, r"precision must be one of .*'bf16-mixed'.*did you mean"),
+        ({"trainer__gradient_clip": 0}, r"gradient_clip must be a number > 0"),
+        ({"trainer__devices": 0}, r"devices must be a number >= 1, a list of device indices, or auto, found 0"),
+        ({"trainer__devices": []}, r"devices must be"),
+        ({"trainer__devices": True}, r"devices must be"),
+        ({"trainer__threads": 0}, r"threads must be an int >= 1"),
+        ({"trainer__epoch": 3}, r"trainer: no option epoch \(did you mean epochs"),
+        ({"optim__name": "lion"}, r"optim.name must be one of adam, adamw, sgd, found 'lion'"),
+        ({"optim__lr": 0}, r"optim: lr must be a number > 0, found 0"),
+        ({"optim__betas": [0.9, 1.0]}, r"betas must be two numbers in \[0, 1\)"),
+        ({"optim__betas": 0.9}, r"betas must be two numbers"),
+        ({"optim__momentum": 0.9}, r"optim: no option momentum"),
+        ({"optim__warmup": 1.0}, r"warmup must be a number >= 0 and <= 0.9"),
+        ({"optim__label_smoothing": -0.1}, r"label_smoothing must be"),
+        ({"measure__seconds": 0}, r"measure: seconds must be a number > 0"),
+        ({"measure__rounds": 3}, r"measure: no option rounds"),
+        ({"tracker__name": "wandbb"}, r"tracker.name must be one of none, wandb, found 'wandbb'"),
+        ({"tracker__mode": "onlin"}, r"tracker: mode must be one of 'offline', 'online', found 'onlin'; did you mean"),
+        ({"tracker__tags": "a"}, r"tags must be a list of texts"),
+        ({"data__batchsize": 3}, r"data.batchsize: there is no such setting; did you mean batch_size"),
+        ({"trainer__devices": 3}, r"data.batch_size=32 .* does not divide by 3 processes: choose 30 or 33"),
+        ({"trainer__devices": 4, "trainer__num_nodes": 3}, r"does not divide by 12 processes: choose 24 or 36"),
+    ],
+)
+def test_a_fault_is_told(composed, values, message):
+    with pytest.raises(ConfigError, match=message):
+        check_settings(with_values(composed["adam"], **values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"seed": 0},
+        {"trainer__devices": "auto"},
+        {"trainer__devices": -1},
+        {"trainer__devices": [0, 1]},
+        {"trainer__threads": 2},
+        {"trainer__gradient_clip": 0.5},
+        {"optim__betas": [0.0, 0.999]},
+        {"tracker": {"name": "none"}},
+        {"tracker__entity": "a-team", "tracker__tags": ["a", "b"]},
+    ],
+)
+def test_what_is_allowed(composed, values):
+    check_settings(with_values(composed["adam"], **values))
+
+
+def test_all_faults_are_told_at_once(composed):
+    faulty = with_values(
+        composed["sgd"],
+        seed=-1,
+        sead=1,
+        trainer__epochs=0,
+        trainer__precision="8",
+        optim__momentum=2,
+        measure__seconds=-1,
+        data__flop=True,
+        tracker__mode="on",
+    )
+    with pytest.raises(ConfigError) as told:
+        check_settings(faulty)
+    words = ("seed must", "sead:", "epochs", "precision", "momentum", "seconds", "data.flop", "mode")
+    missing = [word for word in words if word not in str(told.value)]
+    assert not missing

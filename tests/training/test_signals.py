@@ -1,0 +1,105 @@
+"""Real signals to real processes: kill -9, Ctrl-C, SIGTERM; the same command then finishes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from poolab import cli
+from poolab.training.module import Classifier
+
+pytestmark = pytest.mark.slow
+
+STEPS = 20  # of the 180 images, in batches of 9
+# Trains as train.py does; steps are slowed down, so that a signal finds the run inside an epoch.
+PROGRAM = """
+import sys, time
+from poolab.training.module import Classifier
+step = Classifier.training_step
+def slow(module, batch, batch_idx):
+    time.sleep(0.1)
+    print("step", module.trainer.global_step, flush=True)
+    return step(module, batch, batch_idx)
+Classifier.training_step = slow
+from poolab import cli
+sys.exit(cli.train(sys.argv[1:]))
+"""
+
+
+class Runs:
+    """One command, started as often as the test likes; each of its steps is a line."""
+
+    def __init__(self, folder, overrides):
+        self.folder = folder
+        self.overrides = [*overrides, "data.batch_size=9", f"runs_dir={folder}"]
+
+    def start(self):
+        command = [sys.executable, "-c", PROGRAM, *self.overrides]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, env=environment, cwd=self.folder, **pipes)
+
+    def interrupt(self, number, step):
+        """Start, send the signal inside the step, wait: exit code and output."""
+        with self.start() as process:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if line == f"step {step}\n":
+                    process.send_signal(number)
+            return process.wait(60), "".join(lines)
+
+    @property
+    def result(self):
+        return json.loads(next(Path(self.folder).glob("*/result.json")).read_text())
+
+
+@pytest.fixture
+def runs(tmp_path, tiny):
+    return Runs(tmp_path, tiny)
+
+
+@pytest.fixture
+def finish(runs, monkeypatch):
+    """The same command to its end, in this process: the steps that it made."""
+    steps, step = [], Classifier.training_step
+
+    def counted(module, batch, batch_idx):
+        steps.append(module.trainer.global_step)
+        return step(module, batch, batch_idx)
+
+    def train():
+        assert cli.train(runs.overrides) == 0
+        return steps
+
+    monkeypatch.setattr(Classifier, "training_step", counted)
+    return train
+
+
+def test_ctrl_c_and_then_sigterm_leave_a_checkpoint_from_which_the_same_command_goes_on(runs, finish):
+    code, output = runs.interrupt(signal.SIGINT, step=3)
+    assert code == 130
+    assert "interrupted: stopped by SIGINT; the same command goes on from here" in output
+    assert "Traceback" not in output
+    assert (runs.result["status"], runs.result["reason"]) == ("interrupted", "stopped by SIGINT")
+    assert next(Path(runs.folder).glob("*/last.ckpt")).stat().st_size > 0
+
+    code, output = runs.interrupt(signal.SIGTERM, step=STEPS + 2)
+    assert "going on from its checkpoint" in output
+    assert "step 0\n" not in output
+    assert (code, runs.result["reason"]) == (130, "stopped by SIGTERM")
+
+    assert finish() == list(range(STEPS + 3, 2 * STEPS))
+    assert (runs.result["status"], runs.result["metrics"]["epochs"]) == ("completed", 2)
+
+
+def test_after_kill_9_the_same_command_finishes(runs, finish):
+    code, output = runs.interrupt(signal.SIGKILL, step=STEPS + 2)
+    assert code == -signal.SIGKILL, output
+    assert not list(Path(runs.folder).glob("*/result.json"))
+    assert finish() == list(range(STEPS, 2 * STEPS))  # from the end of the first epoch
+    assert (runs.result["status"], runs.result["metrics"]["epochs"]) == ("completed", 2)
