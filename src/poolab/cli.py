@@ -104,10 +104,13 @@ def _shapes(chosen: argparse.Namespace) -> None:
 
 
 def _table(chosen: argparse.Namespace) -> None:
-    from poolab.records.table import arms, markdown, print_arms
+    from poolab.records.table import arms, markdown, mixed_code, print_arms
 
     rows = arms(chosen.runs)
     print(markdown(rows)) if chosen.markdown else print_arms(rows)
+    note = mixed_code(chosen.runs)
+    if note:
+        print(f"\n{note}")
 
 
 def _guarded(action: Any) -> int:

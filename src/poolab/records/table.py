@@ -17,7 +17,8 @@ COLUMNS = ("arm", "runs", "test accuracy", "sd", "train images/s", "latency ms",
 def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
     """One row for each arm, best mean test accuracy first: its runs, mean and standard deviation over seeds, costs.
 
-    An arm is what the configurations do not share: the pooling and its options, and whatever else varies.
+    An arm is named by its pooling, by the options of it that other arms of that pooling have otherwise, and by whatever
+    else the configurations do not share.
 
     Raises:
         PoolabError: the folder has no records.
@@ -30,8 +31,8 @@ def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
     groups: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         groups[_arm(record["config"])].append(record)
-    shared = set.intersection(*(set(arm) for arm in groups))
-    rows = [_row(arm, shared, group) for arm, group in groups.items()]
+    settings = [dict(arm) for arm in groups]
+    rows = [_row(_label(own, settings), group) for own, group in zip(settings, groups.values(), strict=True)]
     return sorted(rows, key=lambda row: -(row["test accuracy"] or 0.0))
 
 
@@ -41,6 +42,16 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(_cells(row)) + " |" for row in rows)])
 
 
+def mixed_code(runs_dir: str | Path) -> str | None:
+    """A sentence where the records were made by different commits or package versions, which a table must not hide."""
+    codes = [
+        {"commit": one["commit"], "dirty": one["dirty"], **one["packages"]}
+        for one in (record["environment"] for record in read_results(runs_dir))
+    ]
+    differing = sorted({name for code in codes for name in code if code[name] != codes[0].get(name)})
+    return f"The records differ in the code that made them: {', '.join(differing)}." if differing else None
+
+
 def print_arms(rows: list[dict[str, Any]]) -> None:
     """The rows on the terminal."""
     from rich.console import Console
@@ -48,7 +59,8 @@ def print_arms(rows: list[dict[str, Any]]) -> None:
 
     table = Table(box=None, padding=(0, 1, 0, 0))
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "arm" else "right")
+        arm = column == "arm"
+        table.add_column(column, justify="left" if arm else "right", min_width=15 if arm else None, overflow="fold")
     for row in rows:
         table.add_row(*_cells(row))
     Console(highlight=False).print(table)
@@ -59,13 +71,18 @@ def _arm(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((key, str(value)) for key, value in kept.items())
 
 
-def _row(arm: tuple[tuple[str, str], ...], shared: set[tuple[str, str]], group: list[dict[str, Any]]) -> dict[str, Any]:
-    own = dict(item for item in arm if item not in shared)
-    name = own.pop("pooling.name", dict(arm)["pooling.name"])
-    # A pooling's other options show only where arms of one name differ, which `shared` cannot tell: show them all.
-    label = " ".join(
-        [name, *(f"{key.removeprefix('pooling.')}={value}" for key, value in own.items() if value != "None")]
-    )
+def _label(own: dict[str, str], everyone: list[dict[str, str]]) -> str:
+    name = own["pooling.name"]
+    namesakes = [other for other in everyone if other["pooling.name"] == name]
+    parts = [name]
+    for key, value in own.items():
+        peers = namesakes if key.startswith("pooling.") else everyone
+        if any(other.get(key) != value for other in peers):
+            parts.append(f"{key.removeprefix('pooling.')}={value}")
+    return " ".join(parts)
+
+
+def _row(label: str, group: list[dict[str, Any]]) -> dict[str, Any]:
     done = [record["metrics"] for record in group if record["status"] == "completed"]
     accuracies = [metrics["test/accuracy"] for metrics in done]
     unfinished = len(group) - len(done)
@@ -91,7 +108,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
     cells = []
     for column in COLUMNS:
         value = row[column]
-        cells.append(
-            "-" if value is None else value if isinstance(value, str) else format(value, forms.get(column, ",.0f"))
-        )
+        is_number = isinstance(value, int | float)
+        cells.append(format(value, forms.get(column, ",.0f")) if is_number else value or "-")
     return cells

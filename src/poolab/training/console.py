@@ -43,9 +43,9 @@ class Console:
             self._print("going on from its checkpoint")
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """One line for an epoch."""
+        """One line of at most 80 columns for an epoch."""
         figures = [
-            f"{stage} loss {row[f'{stage}/loss']:.4f} accuracy {row[f'{stage}/accuracy']:.4f}"
+            f"{stage} loss {row[f'{stage}/loss']:.4f} acc {row[f'{stage}/accuracy']:.4f}"
             for stage in ("train", "val")
             if f"{stage}/loss" in row
         ]
@@ -53,7 +53,11 @@ class Console:
         self._print(f"{done}  {'  '.join(figures)}  {row['seconds']:.1f} s")
 
     def _print(self, text: str) -> None:
-        if not self.quiet:
+        if self.bar:
+            from tqdm import tqdm
+
+            tqdm.write(text)  # above the moving bar
+        elif not self.quiet:
             print(text, flush=True)
 
 

@@ -51,4 +51,4 @@ class StopRequest:
         if self.reason is not None and number == signal.SIGINT:
             signal.signal(number, signal.default_int_handler)
             raise KeyboardInterrupt
-        self.reason = signal.Signals(number).name
+        self.reason = self.reason or signal.Signals(number).name

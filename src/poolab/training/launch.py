@@ -13,6 +13,7 @@ from typing import Any
 from poolab.data import data_fingerprint
 from poolab.errors import PoolabError
 from poolab.records import RunFolder, signature
+from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
 
 # Set by whatever has already started one process for each device: Lightning, torchrun, SLURM.
@@ -56,13 +57,13 @@ def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any
         path = Path(place) / "config.json"
         path.write_text(json.dumps(config))
         worker = subprocess.Popen([sys.executable, "-m", "poolab.training.worker", str(path), folder.signature])
-        forwarded = {number: signal.signal(number, lambda *_: worker.terminate()) for number in (signal.SIGTERM,)}
-        # Ctrl-C reaches every process of the terminal's group; this one waits for the record.
-        forwarded[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A terminal sends Ctrl-C to all of them; the worker takes the second request for the first. This process waits
+        # for the record either way.
+        before = {number: signal.signal(number, lambda *_: worker.terminate()) for number in StopRequest.SIGNALS}
         try:
             code = worker.wait()
         finally:
-            for number, handler in forwarded.items():
+            for number, handler in before.items():
                 signal.signal(number, handler)
     record = folder.result
     if code != 0 or record is None:
