@@ -331,3 +331,18 @@ def test_without_a_verb_the_verbs_are_shown(capsys):
 def test_poolab_train_is_train_py(tiny, tmp_path, capsys):
     assert cli.main(["train", *tiny, f"runs_dir={tmp_path}/runs", "seed=-1"]) == 2
     assert "seed must be" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_loses_nothing(pytestconfig, tmp_path):
+    """`train.py ... | head -1`: the run is completed and recorded; `--help | head -1` ends without a traceback."""
+    root = pytestconfig.rootpath
+    tiny = "data.limit_train=200 data.limit_test=100 trainer.epochs=1 measure.seconds=0.02 tracker=none"
+    commands = (f"train.py {tiny} runs_dir={tmp_path}", "train.py --help", "-m poolab table --runs " + str(tmp_path))
+    for command in commands:
+        pipe = f"{sys.executable} {command} | head -1"
+        done = subprocess.run(["bash", "-c", pipe], cwd=root, capture_output=True, text=True, timeout=120)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert len(done.stdout.splitlines()) == 1
+    (result,) = tmp_path.glob("*/result.json")
+    assert json.loads(result.read_text())["status"] == "completed"

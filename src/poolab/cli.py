@@ -19,7 +19,13 @@ VERBS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; the exit code is 0, 1 for a run that failed, 2 for a wrong setting, 130 for an interrupted run."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _verb(list(sys.argv[1:] if arguments is None else arguments))
+    except BrokenPipeError:
+        return _unread()
+
+
+def _verb(given: list[str]) -> int:
     if given and given[0] == "train":  # everything after it is Hydra's
         return train(given[1:], program="poolab train")
     parser = argparse.ArgumentParser(
@@ -56,6 +62,8 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
             entry()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        return _unread()
     except PoolabError as fault:
         return _complain(fault)
     except Exception as fault:
@@ -118,6 +126,12 @@ def _guarded(action: Any) -> int:
         action()
     except PoolabError as fault:
         return _complain(fault)
+    return 0
+
+
+def _unread() -> int:
+    """The reader of the output is gone (`... | head`): no fault, and the interpreter's last flush must not be one."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

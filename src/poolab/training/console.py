@@ -53,12 +53,17 @@ class Console:
         self._print(f"{done}  {'  '.join(figures)}  {row['seconds']:.1f} s")
 
     def _print(self, text: str) -> None:
-        if self.bar:
-            from tqdm import tqdm
+        if self.quiet:
+            return
+        try:
+            if self.bar:
+                from tqdm import tqdm
 
-            tqdm.write(text)  # above the moving bar
-        elif not self.quiet:
-            print(text, flush=True)
+                tqdm.write(text)  # above the moving bar
+            else:
+                print(text, flush=True)
+        except OSError:  # nobody reads any more (`| head`, a terminal that is gone): no reason to lose the run
+            self.quiet = True
 
 
 def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
