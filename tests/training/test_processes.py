@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -41,6 +42,27 @@ def test_a_sweep_of_two_processes_makes_one_record_for_each_arm(tmp_path, tiny, 
             assert examples["index"].tolist() == list(range(101))
             with np.load(folder / "test_examples.npz") as others:
                 assert (examples["label"] == others["label"]).all()
+
+
+@pytest.mark.slow
+def test_ctrl_c_to_the_parent_alone_stops_both_processes_between_two_steps(tmp_path, tiny):
+    """A terminal sends it to all three; a launcher or `kill` to the one that it knows."""
+    command = [sys.executable, "-m", "poolab", "train", *tiny, *DDP, "trainer.epochs=10000", f"runs_dir={tmp_path}"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=tmp_path, **pipes) as process:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("epoch   2/"):
+                process.send_signal(signal.SIGINT)
+        code, output = process.wait(60), "".join(lines)
+    assert code == 130, output
+    assert "Traceback" not in output
+    (text,) = texts(tmp_path)
+    result = json.loads(text)
+    assert (result["status"], result["environment"]["processes"]) == ("interrupted", 2)
+    assert (tmp_path / result["signature"] / "last.ckpt").exists()
+    assert 2 <= result["metrics"]["epochs"] < 10000
 
 
 def texts(folder):
