@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from poolab.data.image_data import ImageData, Split
     from poolab.data.load import data_fingerprint, data_shape, list_data, load_data
     from poolab.data.loader import EvalBatches, TrainBatches
+    from poolab.data.sources import ImageShape
 
 __all__ = [
     "EvalBatches",
     "ImageData",
     "ImageDataModule",
+    "ImageShape",
     "Split",
     "TrainBatches",
     "data_fingerprint",
@@ -34,6 +36,7 @@ _HOMES = {
     "EvalBatches": "loader",
     "ImageData": "image_data",
     "ImageDataModule": "datamodule",
+    "ImageShape": "sources",
     "Split": "image_data",
     "TrainBatches": "loader",
     "data_fingerprint": "load",

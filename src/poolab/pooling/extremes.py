@@ -62,7 +62,7 @@ class MinPool2d(WindowPool2d):
         1.0
     """
 
-    reference = Reference("folklore; as -max(-x)", 2011, "no first source known to us")
+    reference = Reference("Serra (flat erosion)", 1982, "Image Analysis and Mathematical Morphology, Academic Press")
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:

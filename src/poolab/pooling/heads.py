@@ -40,7 +40,7 @@ class GlobalMaxPool2d(HeadPool2d):
         4.0
     """
 
-    reference = Reference("Oquab et al.", 2015, "doi:10.1109/CVPR.2015.7298668")
+    reference = Reference("Oquab et al.", 2015, "CVPR 2015")
 
     @staticmethod
     def formula(input: Tensor) -> Tensor:

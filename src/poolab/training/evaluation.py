@@ -1,7 +1,7 @@
 """After training: the one look at the test data, the costs of the network, and the pictures."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -9,16 +9,14 @@ import torch
 
 from poolab.measure import run_costs
 from poolab.records import RunFolder
-
-if TYPE_CHECKING:
-    from poolab.training.run import Parts
+from poolab.training.parts import Parts
 
 
 def test_and_measure(
     config: Mapping[str, Any],
     folder: RunFolder,
     trainer: pl.Trainer,
-    parts: "Parts",
+    parts: Parts,
     history: list[dict[str, Any]],
     autocast: torch.dtype | None,
 ) -> dict[str, float]:

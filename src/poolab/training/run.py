@@ -10,17 +10,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from poolab.backbones import Backbone, create_backbone
-from poolab.data import ImageData, ImageDataModule, load_data
 from poolab.measure import PeakMemory
 from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.console import Console
 from poolab.training.evaluation import test_and_measure
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
-from poolab.training.module import Classifier
+from poolab.training.parts import Parts, build
 from poolab.training.processes import first_process
-from poolab.training.settings import LOADER
 from poolab.training.trackers import WandbTracker, build_tracker
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
@@ -34,46 +31,6 @@ class Outcome:
     reason: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Parts:
-    """What a run is made of."""
-
-    data: ImageData
-    loaders: ImageDataModule
-    network: Backbone
-    module: Classifier
-
-
-def build(config: Mapping[str, Any]) -> Parts:
-    """Data, network and module of a configuration.
-
-    Raises:
-        ConfigError, DataError: a setting or a data set that does not do.
-    """
-    if config["trainer"]["threads"]:
-        torch.set_num_threads(config["trainer"]["threads"])
-    data_settings = dict(config["data"])
-    loading = {key: data_settings.pop(key) for key in LOADER}
-    data = load_data(**data_settings, seed=config["seed"])
-    backbone = dict(config["backbone"])
-    network = create_backbone(
-        backbone.pop("name"),
-        in_channels=data.channels,
-        num_classes=data.num_classes,
-        image_size=data.image_size,
-        pooling=config["pooling"],
-        head=config["head"],
-        seed=config["seed"],
-        **backbone,
-    )
-    channels_last = config["trainer"]["channels_last"]
-    if channels_last:
-        network = network.to(memory_format=torch.channels_last)
-    loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
-    steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
-    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps))
 
 
 def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from poolab.backbones import SlotShape, slot_shapes
 from poolab.data import data_shape
+from poolab.training.network import network_settings
 
 
 def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
@@ -14,14 +15,5 @@ def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
     >>> [(row.slot, row.pooling, row.output) for row in configured_shapes(compose(["pooling=avg", "data=cifar10"]))]
     [('pool1', 'avg', (32, 15, 15)), ('pool2', 'avg', (64, 6, 6)), ('head', 'flatten', (64, 6, 6))]
     """
-    shape = data_shape(config["data"])
-    backbone = dict(config["backbone"])
-    return slot_shapes(
-        backbone.pop("name"),
-        in_channels=shape.channels,
-        num_classes=shape.num_classes,
-        image_size=shape.image_size,
-        pooling=config["pooling"],
-        head=config["head"],
-        **backbone,
-    )
+    settings = network_settings(config, data_shape(config["data"]))
+    return slot_shapes(settings.pop("name"), **settings)

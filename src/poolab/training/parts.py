@@ -1,0 +1,44 @@
+"""What a run is made of, built from its configuration: data, network, module."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from poolab.backbones import Backbone, create_backbone
+from poolab.data import ImageData, ImageDataModule, ImageShape, load_data
+from poolab.training.module import Classifier
+from poolab.training.network import network_settings
+from poolab.training.settings import LOADER
+
+
+@dataclass
+class Parts:
+    """What a run is made of."""
+
+    data: ImageData
+    loaders: ImageDataModule
+    network: Backbone
+    module: Classifier
+
+
+def build(config: Mapping[str, Any]) -> Parts:
+    """Data, network and module of a configuration.
+
+    Raises:
+        ConfigError, DataError: a setting or a data set that does not do.
+    """
+    if config["trainer"]["threads"]:
+        torch.set_num_threads(config["trainer"]["threads"])
+    data_settings = dict(config["data"])
+    loading = {key: data_settings.pop(key) for key in LOADER}
+    data = load_data(**data_settings, seed=config["seed"])
+    shape = ImageShape(data.channels, data.image_size, data.num_classes)
+    network = create_backbone(**network_settings(config, shape), seed=config["seed"])
+    channels_last = config["trainer"]["channels_last"]
+    if channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
+    steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
+    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps))
