@@ -1,13 +1,15 @@
 """What every pooling is: its attributes, its options and its place in tables, tests and surgery."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
-from poolab.pooling.options import Option
+from poolab.pooling.learned import Learned
+from poolab.pooling.options import Option, checked
 
 Role = Literal["window", "global", "channel", "same"]
 Use = Literal["never", "option", "always"]
@@ -27,29 +29,39 @@ class Reference:
 
 
 class Pool(nn.Module):
-    """The base of all poolings; its class attributes drive tests, tables, surgery and reports.
+    """The base of all poolings; its class attributes drive tests, tables, documentation, surgery and reports.
 
     Attributes:
         name: the method's stem, as in configurations; set by `register`.
+        dims: the number of spatial dimensions.
         role: "window" (local, reduces by a stride), "global" (a head), "channel" or "same" (keeps the size).
         random: whether it draws random numbers in training.
         learns: whether it has parameters: never, by an option, or always.
         uses_channels: whether it must know the number of channels: never, by an option, or always.
         positional: whether a cell's place in the window matters, beyond its value.
         options: the method's own options by name.
+        learned: the option that `learnable=True` turns into a parameter.
         reference: authors, year, arXiv or DOI.
+        evaluates: what it computes in evaluation where that is not what it computes in training.
+        disagreements: how public implementations differ from this one and from each other, a sentence each.
         exempt: items of the conformance suite that do not apply, each with its reason.
+        trial: options that make the method small enough for a test, where the defaults are not.
     """
 
     name: ClassVar[str]
     role: ClassVar[Role]
+    dims: ClassVar[int] = 2
     random: ClassVar[bool] = False
     learns: ClassVar[Use] = "never"
     uses_channels: ClassVar[Use] = "never"
     positional: ClassVar[bool] = False
     options: ClassVar[Mapping[str, Option]] = {}
+    learned: ClassVar[Learned | None] = None
     reference: ClassVar[Reference]
+    evaluates: ClassVar[str] = ""
+    disagreements: ClassVar[tuple[str, ...]] = ()
     exempt: ClassVar[Mapping[str, str]] = {}
+    trial: ClassVar[Mapping[str, Any]] = {}
     _formula_names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -65,8 +77,25 @@ class Pool(nn.Module):
         raise TypeError("this pooling has no formula: give its class a static method formula(windows, ...)")
 
     def arguments(self) -> dict[str, Any]:
-        """What the formula gets beside its windows; a learnable method puts its parameters in place of the options."""
-        return {name: getattr(self, name) for name in self._formula_names}
+        """What the formula gets beside its windows; a learned value takes the place of its option."""
+        values = {name: getattr(self, name) for name in self._formula_names}
+        if self.learned is not None and self.is_learning:
+            values[self.learned.option] = self.learned.current(self)
+        return values
+
+    def conflicts(self) -> Iterator[str]:
+        """What is wrong with the options together, or with `channels`, each option being right by itself."""
+        yield from ()
+
+    def build(self) -> None:
+        """Make the parameters, buffers and layers, where the method has any; here, those of a learned option."""
+        if self.learned is not None and self.is_learning:
+            self.learned.make(self, self.shared_shape)
+
+    def reset_parameters(self) -> None:
+        """Set every parameter of this module itself to its start; layers inside it have their own method."""
+        if self.learned is not None and self.is_learning:
+            self.learned.reset(self)
 
     def out_channels(self, channels: int) -> int:
         """The number of channels that come out for `channels` going in."""
@@ -76,6 +105,54 @@ class Pool(nn.Module):
         """The arguments that differ from their defaults, as torch's layers show them."""
         shown = [f"{name}={value!r}" for name, value in self._given().items()]
         return ", ".join(shown)
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the option `learnable` asks for a parameter."""
+        return bool(getattr(self, "learnable", False))
+
+    @property
+    def is_per_channel(self) -> bool:
+        """Whether the option `sharing` asks for one parameter for each channel."""
+        return getattr(self, "sharing", None) == "channel"
+
+    @property
+    def shared_shape(self) -> tuple[int, ...]:
+        """The shape of a parameter that the layer shares, or that each channel has for itself."""
+        return (self.channels or 1, *(1,) * self.dims) if self.is_per_channel else ()
+
+    def _take(
+        self, options: Mapping[str, Any], cells: int | None, channels: int | None, faults: list[str] | None = None
+    ) -> None:
+        """Check and keep the options and `channels`, tell all faults at once, then build."""
+        owner, faults = type(self).__name__, list(faults or ())
+        self.channels = channels
+        try:
+            for name, value in checked(owner, self.options, options, cells).items():
+                setattr(self, name, value)
+        except ValueError as fault:
+            faults.append(str(fault))
+        else:
+            found = [*self._channel_faults(), *self._start_faults(), *self.conflicts()]
+            faults += [f"{owner}: {'; '.join(found)}"] if found else []
+        if faults:
+            raise ValueError("; ".join(faults))
+        self.build()
+
+    def _channel_faults(self) -> Iterator[str]:
+        channels = self.channels
+        if channels is None and self.uses_channels == "always":
+            yield "needs channels, the number of channels of its input"
+        elif channels is None and self.is_per_channel:
+            yield "sharing='channel' needs channels, the number of channels of its input"
+        elif channels is not None and not (isinstance(channels, int) and channels >= 1):
+            yield f"channels must be an int >= 1, found {channels!r}"
+
+    def _start_faults(self) -> Iterator[str]:
+        if self.learned is not None and self.is_learning:
+            fault = self.learned.fault(float(getattr(self, self.learned.option)))
+            if fault:
+                yield fault
 
     def _given(self) -> dict[str, Any]:
         return {n: getattr(self, n) for n, option in self.options.items() if getattr(self, n) != option.default}
@@ -97,11 +174,22 @@ def constructor_signature(cls: type[Pool]) -> inspect.Signature:
     return inspect.Signature([*shown, *options])
 
 
-def check_floating(owner: str, input: Tensor) -> None:
+LAYOUTS = {1: ("(N, C, L)", "(C, L)"), 2: ("(N, C, H, W)", "(C, H, W)"), 3: ("(N, C, D, H, W)", "(C, D, H, W)")}
+
+
+def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
     """Refuse what a pooling is not defined on, with what would be right."""
     if not input.is_floating_point():
         raise TypeError(
             f"{owner}: the input must have a floating dtype, found {input.dtype}; convert it, e.g. x.float()"
         )
-    if input.dim() not in (3, 4):
-        raise ValueError(f"{owner}: the input must be (N, C, H, W) or (C, H, W), found shape {tuple(input.shape)}")
+    if input.dim() not in (dims + 1, dims + 2):
+        raise ValueError(f"{owner}: the input must be {' or '.join(LAYOUTS[dims])}, found shape {tuple(input.shape)}")
+
+
+def memory_format(input: Tensor) -> torch.memory_format:
+    """channels_last where the map is laid out so and only so, else contiguous."""
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())
+    if last is not None and input.is_contiguous(memory_format=last) and not input.is_contiguous():
+        return last
+    return torch.contiguous_format

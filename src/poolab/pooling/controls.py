@@ -1,13 +1,18 @@
 """The control arms: reduction without pooling."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from poolab.pooling.base import Reference
+from poolab.pooling.base import Reference, memory_format
 from poolab.pooling.options import Integer, flag
 from poolab.pooling.registry import register
-from poolab.pooling.window_pool import WindowPool2d, memory_format
+from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
+
+CONV: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 @register("strided_conv")
@@ -40,23 +45,21 @@ class StridedConv2d(WindowPool2d):
         "ties": "a convolution ranks nothing",
     }
 
+    def conflicts(self) -> Iterator[str]:
+        """The groups must divide the channels."""
+        if self.channels and self.channels % self.groups:
+            yield f"groups={self.groups} must divide channels={self.channels}"
+
     def build(self) -> None:
         """Make the convolution."""
-        if self.channels is None:
-            raise ValueError("StridedConv2d: needs channels, the number of channels of its input")
-        if self.channels % self.groups:
-            raise ValueError(f"StridedConv2d: groups={self.groups} must divide channels={self.channels}")
-        g = self.geometry
-        self.conv = nn.Conv2d(
+        assert self.channels is not None
+        g, conv = self.geometry, CONV[self.dims]
+        self.conv = conv(
             self.channels, self.channels, g.kernel_size, g.stride, 0, g.dilation, groups=self.groups, bias=self.bias
         )
 
-    def arguments(self) -> dict:
-        """The convolution."""
-        return {"conv": self.conv}
-
     @staticmethod
-    def formula(windows: Windows, conv: nn.Conv2d) -> Tensor:
+    def formula(windows: Windows, conv: nn.Module) -> Tensor:
         """conv(x with zeros where the windows reach beyond it)."""
         return conv(windows.padded(0.0))
 
@@ -83,14 +86,14 @@ class Subsample2d(WindowPool2d):
     def formula(windows: Windows) -> Tensor:
         """x[i * stride, j * stride]."""
         picked = windows.input
-        for axis in (0, 1):
-            picked = _every(picked, axis - 2, windows.geometry.stride[axis], windows.output_size[axis])
+        for axis, (step, out) in enumerate(zip(windows.geometry.stride, windows.output_size, strict=True)):
+            picked = _every(picked, axis + 2, step, out)
         return picked.clone(memory_format=memory_format(windows.input))  # never a view of the input
 
 
 def _every(input: Tensor, dim: int, step: int, count: int) -> Tensor:
     stop = (count - 1) * step + 1
     if stop <= input.shape[dim]:
-        return input[..., :stop:step, :] if dim == -2 else input[..., :stop:step]
+        return input[(slice(None),) * dim + (slice(None, stop, step),)]
     places = torch.arange(count, device=input.device) * step
     return input.index_select(dim, places.clamp(max=input.shape[dim] - 1))

@@ -1,11 +1,9 @@
 """Maximum, mean, minimum, and the mixture of the first two."""
 
-import math
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from poolab.pooling.base import Reference
+from poolab.pooling.learned import logistic
 from poolab.pooling.options import Choice, Real, flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
@@ -17,6 +15,7 @@ class MaxPool2d(WindowPool2d):
     """The largest cell of each window, y = max_i x_i; torch's own kernel.
 
     Example:
+        >>> import torch
         >>> MaxPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
         4.0
     """
@@ -37,6 +36,7 @@ class AvgPool2d(WindowPool2d):
         count_include_pad: count padded zeros as cells (torch's default); cells that only `ceil_mode` adds never count.
 
     Example:
+        >>> import torch
         >>> AvgPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
         2.5
     """
@@ -58,6 +58,7 @@ class MinPool2d(WindowPool2d):
     After a ReLU it is 0 almost everywhere, and so is its gradient.
 
     Example:
+        >>> import torch
         >>> MinPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
         1.0
     """
@@ -80,6 +81,7 @@ class MixedPool2d(WindowPool2d):
         sharing: one alpha for the layer, or one for each channel.
 
     Example:
+        >>> import torch
         >>> MixedPool2d(2, alpha=0.5)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
         3.25
     """
@@ -87,36 +89,12 @@ class MixedPool2d(WindowPool2d):
     reference = Reference("Lee, Gallagher, Tu", 2016, "arXiv:1509.08985")
     learns = "option"
     uses_channels = "option"
-    alpha: float
-    learnable: bool
-    sharing: str
+    learned = logistic("alpha")
     options = {
         "alpha": Real(0.7, least=0.0, most=1.0),
         "learnable": flag(False),
         "sharing": Choice("layer", ("layer", "channel")),
     }
-
-    def build(self) -> None:
-        """Make the free parameter."""
-        if self.sharing == "channel" and self.channels is None:
-            raise ValueError("MixedPool2d: sharing='channel' needs channels, the number of channels of its input")
-        if self.learnable:
-            if self.alpha in (0.0, 1.0):
-                raise ValueError(
-                    f"MixedPool2d: a learnable alpha starts between 0 and 1, both left out, found {self.alpha}"
-                )
-            shape = (self.channels or 1, 1, 1) if self.sharing == "channel" else ()
-            self.alpha_logit = nn.Parameter(torch.empty(shape))
-            self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Start at `alpha`."""
-        if self.learnable:
-            nn.init.constant_(self.alpha_logit, math.log(self.alpha / (1 - self.alpha)))
-
-    def arguments(self) -> dict:
-        """Alpha, learned or fixed."""
-        return {"alpha": self.alpha_logit.sigmoid() if self.learnable else self.alpha}
 
     @staticmethod
     def formula(windows: Windows, alpha: float | Tensor = 0.7) -> Tensor:

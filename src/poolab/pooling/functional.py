@@ -4,6 +4,7 @@ Each is made from its class, so that formula, checks and documentation are the s
 `training=True` and `generator=None`.
 
 >>> import torch
+>>> from poolab.pooling.functional import avg_topk_pool2d
 >>> avg_topk_pool2d(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]]), 2, k=3).item()
 3.0
 """
@@ -14,76 +15,82 @@ from typing import Any
 
 from torch import Tensor
 
+from poolab.errors import nearest
 from poolab.pooling.base import Pool
-from poolab.pooling.controls import Subsample2d
-from poolab.pooling.draws import StochasticPool2d
-from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
-from poolab.pooling.geometry import Geometry, IntOrPair
-from poolab.pooling.head_pool import HeadPool2d
-from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
+from poolab.pooling.geometry import Geometry, IntOrSizes
+from poolab.pooling.head_pool import MapPool2d
 from poolab.pooling.options import checked
-from poolab.pooling.powers import LpPool2d
-from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
-from poolab.pooling.soft import SoftPool2d
+from poolab.pooling.registry import POOLS, SIBLINGS
 from poolab.pooling.window_pool import WindowPool2d
 
 EXTRAS = ("training", "generator")  # what a random formula takes beside the options
 
 
-def window_twin(cls: type[WindowPool2d]) -> Callable[..., Tensor]:
-    """The function (input, geometry, options) -> output of a window pooling."""
-    parameters = inspect.signature(cls.formula).parameters
+def has_twin(cls: type[Pool]) -> bool:
+    """Whether the formula takes nothing but options and random numbers, so that there is no state to hold."""
+    return cls.learns != "always" and set(_own(cls)) <= {*cls.options, *EXTRAS}
+
+
+def twin_of(cls: type[Pool]) -> Callable[..., Tensor]:
+    """The function (input, geometry, options) -> output of a window pooling; (input, options) -> output of a head."""
+    assert issubclass(cls, WindowPool2d | MapPool2d)
+    return _named(_window_twin(cls) if issubclass(cls, WindowPool2d) else _map_twin(cls), cls)
+
+
+def _window_twin(cls: type[WindowPool2d]) -> Callable[..., Tensor]:
+    parameters = _own(cls)
     declared = {name: option for name, option in cls.options.items() if name in parameters}
 
     def twin(
         input: Tensor,
-        kernel_size: IntOrPair,
-        stride: IntOrPair | None = None,
-        padding: IntOrPair = 0,
-        dilation: IntOrPair = 1,
+        kernel_size: IntOrSizes,
+        stride: IntOrSizes | None = None,
+        padding: IntOrSizes = 0,
+        dilation: IntOrSizes = 1,
         ceil_mode: bool = False,
         **options: Any,
     ) -> Tensor:
-        geometry = Geometry.of(cls.__name__, kernel_size, stride, padding, dilation, ceil_mode)
+        geometry = Geometry.of(cls.__name__, kernel_size, stride, padding, dilation, ceil_mode, cls.dims)
         extras = {name: options.pop(name) for name in EXTRAS if name in options and name in parameters}
         values = checked(cls.__name__, declared, options, geometry.cells)
         return cls.compute(input, geometry, **values, **extras)
 
-    return _named(twin, cls)
+    return twin
 
 
-def head_twin(cls: type[HeadPool2d]) -> Callable[..., Tensor]:
-    """The function (input, options) -> output of a head."""
+def _map_twin(cls: type[MapPool2d]) -> Callable[..., Tensor]:
+    declared = {name: option for name, option in cls.options.items() if name in _own(cls)}
 
     def twin(input: Tensor, **options: Any) -> Tensor:
-        return cls.compute(input, **checked(cls.__name__, cls.options, options, None))
+        return cls.compute(input, **checked(cls.__name__, declared, options, None))
 
-    return _named(twin, cls)
+    return twin
+
+
+def _own(cls: type[Pool]) -> dict[str, inspect.Parameter]:
+    """What the formula takes beside its windows or its map."""
+    return dict(list(inspect.signature(cls.formula).parameters.items())[1:])
 
 
 def _named(twin: Callable[..., Tensor], cls: type[Pool]) -> Callable[..., Tensor]:
     fixed = [p for p in inspect.signature(twin).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    own = [p.replace(kind=p.KEYWORD_ONLY) for p in list(inspect.signature(cls.formula).parameters.values())[1:]]
+    own = [p.replace(kind=p.KEYWORD_ONLY) for p in _own(cls).values()]
     twin.__signature__ = inspect.Signature([*fixed, *own], return_annotation=Tensor)  # type: ignore[attr-defined]
-    twin.__name__ = twin.__qualname__ = f"{cls.name}_pool2d"
+    twin.__name__ = twin.__qualname__ = f"{cls.name}_pool{cls.dims}d"
     twin.__module__ = __name__
     twin.__doc__ = f"The functional twin of `{cls.__name__}`: {cls.formula.__doc__} See there for the options."
     return twin
 
 
-max_pool2d = window_twin(MaxPool2d)
-avg_pool2d = window_twin(AvgPool2d)
-min_pool2d = window_twin(MinPool2d)
-mixed_pool2d = window_twin(MixedPool2d)
-lp_pool2d = window_twin(LpPool2d)
-softpool_pool2d = window_twin(SoftPool2d)
-avg_topk_pool2d = window_twin(AvgTopKPool2d)
-rank_avg_pool2d = window_twin(RankAvgPool2d)
-rank_weighted_pool2d = window_twin(RankWeightedPool2d)
-rank_stochastic_pool2d = window_twin(RankStochasticPool2d)
-stochastic_pool2d = window_twin(StochasticPool2d)
-subsample_pool2d = window_twin(Subsample2d)
-global_avg_pool2d = head_twin(GlobalAvgPool2d)
-global_max_pool2d = head_twin(GlobalMaxPool2d)
-adaptive_avg_pool2d = head_twin(AdaptiveAvgPool2d)
-adaptive_max_pool2d = head_twin(AdaptiveMaxPool2d)
+def __getattr__(name: str) -> Callable[..., Tensor]:
+    """The twin `<method>_pool2d` (or 1d, 3d) of any registered method, also of one that is registered later."""
+    for cls in (*POOLS.values(), *SIBLINGS.values()):
+        if name == f"{cls.name}_pool{cls.dims}d" and has_twin(cls):
+            globals()[name] = twin_of(cls)
+            return globals()[name]
+    raise AttributeError(f"module {__name__} has no function {name}: {nearest(name, __dir__())}")
+
+
+def __dir__() -> list[str]:
+    """All twins."""
+    return sorted(f"{cls.name}_pool{cls.dims}d" for cls in (*POOLS.values(), *SIBLINGS.values()) if has_twin(cls))

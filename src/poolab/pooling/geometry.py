@@ -1,15 +1,17 @@
 """Where the windows of a pooling lie: the geometry of `torch.nn.MaxPool2d`, checked before anything is computed."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Pair = tuple[int, int]
-IntOrPair = int | Sequence[int]
+Sizes = tuple[int, ...]
+IntOrSizes = int | Sequence[int]
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Kernel, stride, padding, dilation and ceil mode of a 2-d window, with torch's meanings.
+    """Kernel, stride, padding, dilation and ceil mode of a window in one, two or three dimensions, as torch means them.
 
     Raises:
         ValueError: all faults of the arguments at once, with what would be allowed.
@@ -18,43 +20,59 @@ class Geometry:
     (16, 17)
     """
 
-    kernel_size: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
+    kernel_size: Sizes
+    stride: Sizes
+    padding: Sizes
+    dilation: Sizes
     ceil_mode: bool
 
     @classmethod
     def of(
         cls,
         owner: str,
-        kernel_size: IntOrPair,
-        stride: IntOrPair | None = None,
-        padding: IntOrPair = 0,
-        dilation: IntOrPair = 1,
+        kernel_size: IntOrSizes,
+        stride: IntOrSizes | None = None,
+        padding: IntOrSizes = 0,
+        dilation: IntOrSizes = 1,
         ceil_mode: bool = False,
+        dims: int = 2,
     ) -> "Geometry":
         """Check torch's arguments; `owner` is the class that a message names."""
         step = kernel_size if stride is None else stride
-        pairs = (_pair(kernel_size), _pair(step), _pair(padding), _pair(dilation))
-        faults = _faults(*pairs, ceil_mode)
+        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, padding, dilation))
+        faults = _faults(sizes, ceil_mode, dims)
         if faults:
             given = f"kernel_size={kernel_size!r}, stride={stride!r}, padding={padding!r}, dilation={dilation!r}"
             raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode!r}): " + "; ".join(faults))
-        return cls(*pairs, ceil_mode)
+        return cls(sizes[0], sizes[1], sizes[2], sizes[3], ceil_mode)
+
+    @property
+    def dims(self) -> int:
+        """The number of spatial dimensions."""
+        return len(self.kernel_size)
 
     @property
     def cells(self) -> int:
         """The number of taps of one window."""
-        return self.kernel_size[0] * self.kernel_size[1]
+        return math.prod(self.kernel_size)
+
+    @property
+    def is_dilated(self) -> bool:
+        """Whether the cells of a window lie apart."""
+        return any(step > 1 for step in self.dilation)
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether windows may begin before the map."""
+        return any(self.padding)
 
     def span(self, axis: int) -> int:
         """The input cells from a window's first to its last tap."""
         return self.dilation[axis] * (self.kernel_size[axis] - 1) + 1
 
-    def output_size(self, height: int, width: int) -> Pair:
-        """The size that `nn.MaxPool2d` gives for this geometry; below 1 where no window fits."""
-        return self._output_length(height, 0), self._output_length(width, 1)
+    def output_size(self, *lengths: int) -> Sizes:
+        """The size that torch's max pooling gives for this geometry; below 1 where no window fits."""
+        return tuple(self._output_length(length, axis) for axis, length in enumerate(lengths))
 
     def _output_length(self, length: int, axis: int) -> int:
         stride, padding = self.stride[axis], self.padding[axis]
@@ -66,35 +84,37 @@ class Geometry:
         return out
 
     def __str__(self) -> str:
-        """Torch's arguments, the defaults left out; an even pair as one number."""
+        """Torch's arguments, the defaults left out; equal sizes as one number."""
         parts = [f"kernel_size={_short(self.kernel_size)}", f"stride={_short(self.stride)}"]
-        parts += [f"padding={_short(self.padding)}"] if self.padding != (0, 0) else []
-        parts += [f"dilation={_short(self.dilation)}"] if self.dilation != (1, 1) else []
+        parts += [f"padding={_short(self.padding)}"] if self.is_padded else []
+        parts += [f"dilation={_short(self.dilation)}"] if self.is_dilated else []
         parts += ["ceil_mode=True"] if self.ceil_mode else []
         return ", ".join(parts)
 
 
-def _pair(value: object) -> tuple:
-    """(v, v) of a number, the two of a pair; anything else stays as it is, for the message."""
-    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+def _sizes(value: object, dims: int) -> tuple:
+    """A number repeated, or one for each dimension; anything else stays as it is, for the message."""
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == dims:
         return tuple(value)
-    return (value, value)
+    return (value,) * dims
 
 
-def _short(pair: Pair) -> str:
-    return repr(pair[0] if pair[0] == pair[1] else pair)
+def _short(sizes: tuple) -> str:
+    return repr(sizes[0] if len(set(map(repr, sizes))) == 1 else sizes)
 
 
-def _faults(kernel_size: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: object) -> list[str]:
+def _faults(sizes: tuple[tuple, ...], ceil_mode: object, dims: int) -> list[str]:
     faults = []
-    named = {"kernel_size": (kernel_size, 1), "stride": (stride, 1), "padding": (padding, 0), "dilation": (dilation, 1)}
-    for name, (pair, least) in named.items():
-        if not all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in pair):
-            faults.append(f"{name} must be an int >= {least} or a pair of them, found {_short(pair)}")
+    several = {1: "a list of one", 2: "a pair of them", 3: "a triple of them"}[dims]
+    named = ("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)
+    for (name, least), given in zip(named, sizes, strict=True):
+        if not all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in given):
+            faults.append(f"{name} must be an int >= {least} or {several}, found {_short(given)}")
     if not isinstance(ceil_mode, bool):
         faults.append(f"ceil_mode must be True or False, found {ceil_mode!r}")
     if not faults:
-        most = (kernel_size[0] // 2, kernel_size[1] // 2)  # torch's own rule, whatever the dilation
-        if padding[0] > most[0] or padding[1] > most[1]:
+        kernel_size, _, padding, _ = sizes
+        most = tuple(k // 2 for k in kernel_size)  # torch's own rule, whatever the dilation
+        if any(p > limit for p, limit in zip(padding, most, strict=True)):
             faults.append(f"padding must be at most half of kernel_size, {_short(most)}, found {_short(padding)}")
     return faults

@@ -1,17 +1,20 @@
-"""The base of the heads: a whole map to a size that does not depend on it."""
+"""The bases of the poolings without windows: heads, and methods across channels or at the same size."""
 
 from typing import Any
 
 from torch import Tensor
 
 from poolab.pooling.base import Pool, check_floating
-from poolab.pooling.options import checked
 
 
-class HeadPool2d(Pool):
-    """A pooling of a whole map: (N, C, H, W) or (C, H, W) to (..., C, h, w), whatever H and W.
+class MapPool2d(Pool):
+    """A pooling of a whole map (N, C, H, W) or (C, H, W), without windows.
+
+    The formula gets the batched map (N, C, H, W); what it gives for the first dimension N is squeezed away again for an
+    unbatched map.
 
     Args:
+        channels: the number of channels, for the methods that need it.
         options: the method's own.
 
     Raises:
@@ -19,12 +22,9 @@ class HeadPool2d(Pool):
         TypeError: an input that is not floating.
     """
 
-    role = "global"
-
-    def __init__(self, **options: Any):
+    def __init__(self, *, channels: int | None = None, **options: Any):
         super().__init__()
-        for name, value in checked(type(self).__name__, self.options, options, None).items():
-            setattr(self, name, value)
+        self._take(options, None, channels)
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool (N, C, H, W) or (C, H, W)."""
@@ -36,4 +36,24 @@ class HeadPool2d(Pool):
         check_floating(cls.__name__, input)
         if 0 in input.shape[-2:]:
             raise ValueError(f"{cls.__name__}: the map of input {tuple(input.shape)} is empty; it must be at least 1x1")
-        return cls.formula(input, **arguments)
+        output = cls.formula(input if input.dim() == 4 else input.unsqueeze(0), **arguments)
+        return output if input.dim() == 4 else output.squeeze(0)
+
+
+class HeadPool2d(MapPool2d):
+    """A pooling of a whole map to a size that does not depend on it: (N, C, h, w), or features (N, F).
+
+    Args:
+        channels: the number of channels, for the methods that need it.
+        options: the method's own.
+    """
+
+    role = "global"
+
+
+def check_channels(owner: str, input: Tensor, channels: int | None) -> None:
+    """Refuse a map whose channels are not those that the layer was made for."""
+    if channels is not None and input.shape[1] != channels:
+        raise ValueError(
+            f"{owner}: made for channels={channels}, found {input.shape[1]} channels in {tuple(input.shape)}"
+        )

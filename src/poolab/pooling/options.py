@@ -10,7 +10,10 @@ from poolab.errors import nearest
 
 @dataclass(frozen=True)
 class Option:
-    """A named option's default and what it allows; `fault` answers None or what is wrong."""
+    """A named option's default and what it allows; `fault` answers None or what is wrong.
+
+    An `Integer`, `Real` or `Size` whose default is None may be left open by None.
+    """
 
     default: Any
 
@@ -29,6 +32,8 @@ class Integer(Option):
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
+        if value is None and self.default is None:
+            return None
         most = cells if self.within_window else self.most
         whole = isinstance(value, int) and not isinstance(value, bool)
         if whole and value >= self.least and (most is None or value <= most):
@@ -49,6 +54,8 @@ class Real(Option):
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
+        if value is None and self.default is None:
+            return None
         number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
         if number and (math.isfinite(value) or (self.infinite and value > 0)):
             above = value > self.least if self.open_least else value >= self.least
@@ -83,10 +90,26 @@ class Size(Option):
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
+        if value is None and self.default is None:
+            return None
         pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
         if len(pair) == 2 and all(isinstance(v, int) and not isinstance(v, bool) and v >= 1 for v in pair):
             return None
         return f"must be an int >= 1 or a pair of them, found {value!r}"
+
+
+@dataclass(frozen=True)
+class Integers(Option):
+    """A list of whole numbers, each at least `least`; at least one."""
+
+    least: int = 1
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        listed = isinstance(value, list | tuple) and len(value) > 0
+        if listed and all(isinstance(v, int) and not isinstance(v, bool) and v >= self.least for v in value):
+            return None
+        return f"must be a list of ints >= {self.least}, found {value!r}"
 
 
 def flag(default: bool) -> Choice:

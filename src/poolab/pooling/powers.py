@@ -3,10 +3,10 @@
 import math
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from poolab.pooling.base import Reference
+from poolab.pooling.learned import above_one
 from poolab.pooling.options import Choice, Real, flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
@@ -34,31 +34,12 @@ class LpPool2d(WindowPool2d):
 
     reference = Reference("Sermanet, Chintala, LeCun", 2012, "arXiv:1204.3968")
     learns = "option"
-    p: float
-    norm: str
-    learnable: bool
+    learned = above_one("p")
     options = {
         "p": Real(2.0, least=1.0, infinite=True),
         "norm": Choice("mean", ("mean", "sum")),
         "learnable": flag(False),
     }
-
-    def build(self) -> None:
-        """Make the free parameter."""
-        if self.learnable:
-            if not 1.0 < self.p < math.inf:
-                raise ValueError(f"LpPool2d: a learnable p starts above 1 and finite, found {self.p}")
-            self.rho = nn.Parameter(torch.empty(()))
-            self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Start at `p`."""
-        if self.learnable:
-            nn.init.constant_(self.rho, self.p - 1 + math.log(-math.expm1(1 - self.p)))  # the inverse of softplus
-
-    def arguments(self) -> dict:
-        """P, learned or fixed."""
-        return {"p": 1 + F.softplus(self.rho) if self.learnable else self.p, "norm": self.norm}
 
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:

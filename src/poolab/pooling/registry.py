@@ -5,13 +5,17 @@ from typing import Any, TypeVar
 
 from poolab.errors import nearest
 from poolab.pooling.base import Pool, Role
+from poolab.pooling.window_pool import WindowPool2d, siblings
 
 POOLS: dict[str, type[Pool]] = {}
+SIBLINGS: dict[tuple[str, int], type[Pool]] = {}
 P = TypeVar("P", bound=type[Pool])
 
 
 def register(name: str) -> Callable[[P], P]:
     """Give a pooling class its name; from then on configurations, tests, tables and `create_pool` know it.
+
+    A window method gets its siblings for one and three dimensions, unless it is exempt from "dimensions".
 
     Raises:
         ValueError: the name belongs to another class.
@@ -25,35 +29,46 @@ def register(name: str) -> Callable[[P], P]:
             )
         cls.name = name
         POOLS[name] = cls
+        if issubclass(cls, WindowPool2d) and "dimensions" not in cls.exempt:
+            SIBLINGS[name, 1], SIBLINGS[name, 3] = siblings(cls)
         return cls
 
     return add
 
 
-def list_pools(role: Role | None = None) -> list[str]:
-    """The names of all poolings, or of those with one role.
+def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
+    """The names of all poolings, or of those with one role, that there are for so many spatial dimensions.
 
     >>> "avg_topk" in list_pools("window"), "avg_topk" in list_pools("global")
     (True, False)
     """
-    return sorted(name for name, cls in POOLS.items() if role is None or cls.role == role)
+    return sorted(
+        name
+        for name, cls in POOLS.items()
+        if (role is None or cls.role == role) and (dims == 2 or (name, dims) in SIBLINGS)
+    )
 
 
-def get_pool(name: str) -> type[Pool]:
-    """The class of a name.
+def get_pool(name: str, dims: int = 2) -> type[Pool]:
+    """The class of a name, for so many spatial dimensions.
 
     Raises:
-        ValueError: no such pooling; the message lists the near names and all of them.
+        ValueError: no such pooling, the message lists the near names and all of them; or it has not these dimensions.
 
     >>> get_pool("avg_topk").__name__
     'AvgTopKPool2d'
+    >>> get_pool("avg_topk", dims=3)(kernel_size=2)
+    AvgTopKPool3d(kernel_size=2, stride=2)
     """
     if name not in POOLS:
         raise ValueError(f"no pooling is called {name!r}: {nearest(name, list(POOLS))}known: {', '.join(list_pools())}")
-    return POOLS[name]
+    if dims != 2 and (name, dims) not in SIBLINGS:
+        why = POOLS[name].exempt.get("dimensions", "only the window methods have other dimensions, 1 and 3")
+        raise ValueError(f"{name} is not there in {dims} dimensions: {why}")
+    return POOLS[name] if dims == 2 else SIBLINGS[name, dims]
 
 
-def create_pool(name: str, *, channels: int | None = None, **arguments: Any) -> Pool:
+def create_pool(name: str, *, channels: int | None = None, dims: int = 2, **arguments: Any) -> Pool:
     """A pooling by its name, with torch's geometry arguments and the method's own options.
 
     `channels` reaches the methods that use it and is ignored by the others, so that a network can always state it.
@@ -64,7 +79,7 @@ def create_pool(name: str, *, channels: int | None = None, **arguments: Any) -> 
     >>> create_pool("avg_topk", kernel_size=3, stride=2, padding=1, k=4)
     AvgTopKPool2d(kernel_size=3, stride=2, padding=1, k=4)
     """
-    cls = get_pool(name)
+    cls = get_pool(name, dims)
     if cls.uses_channels != "never":
         arguments["channels"] = channels
     try:

@@ -1,11 +1,10 @@
 """Means whose weights grow exponentially with the value."""
 
-import math
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from poolab.pooling.base import Reference
+from poolab.pooling.learned import positive
 from poolab.pooling.options import Real, flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
@@ -30,24 +29,8 @@ class SoftPool2d(WindowPool2d):
 
     reference = Reference("Stergiou, Poppe, Kalliatakis", 2021, "arXiv:2101.00440")
     learns = "option"
-    temperature: float
-    learnable: bool
+    learned = positive("temperature")
     options = {"temperature": Real(1.0, least=0.0, open_least=True), "learnable": flag(False)}
-
-    def build(self) -> None:
-        """Make the free parameter."""
-        if self.learnable:
-            self.log_temperature = nn.Parameter(torch.empty(()))
-            self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Start at `temperature`."""
-        if self.learnable:
-            nn.init.constant_(self.log_temperature, math.log(self.temperature))
-
-    def arguments(self) -> dict:
-        """The temperature, learned or fixed."""
-        return {"temperature": self.log_temperature.exp() if self.learnable else self.temperature}
 
     @staticmethod
     def formula(windows: Windows, temperature: float | Tensor = 1.0) -> Tensor:

@@ -1,13 +1,13 @@
 """The base of the window methods: geometry, checks, dtype and shape around one formula."""
 
+import sys
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from poolab.pooling.base import Pool, check_floating
-from poolab.pooling.geometry import Geometry, IntOrPair, Pair
-from poolab.pooling.options import checked
+from poolab.pooling.base import Pool, check_floating, memory_format
+from poolab.pooling.geometry import AXES, Geometry, IntOrSizes, Sizes
 from poolab.pooling.windows import Windows, compute_dtype
 
 
@@ -15,7 +15,8 @@ class WindowPool2d(Pool):
     """A pooling over local windows: geometry, checks, dtype and shape here; one formula over `Windows` in the leaf.
 
     Input (N, C, H, W) or (C, H, W), any floating dtype; output of the same dtype, device and memory format and of the
-    size that `nn.MaxPool2d` gives. Padding never takes part: a window is its real cells.
+    size that `nn.MaxPool2d` gives. Padding never takes part: a window is its real cells. `siblings` makes the same
+    method for (N, C, L) and (N, C, D, H, W).
 
     Args:
         kernel_size: the window, an int or a pair (height, width).
@@ -36,10 +37,10 @@ class WindowPool2d(Pool):
 
     def __init__(
         self,
-        kernel_size: IntOrPair,
-        stride: IntOrPair | None = None,
-        padding: IntOrPair = 0,
-        dilation: IntOrPair = 1,
+        kernel_size: IntOrSizes,
+        stride: IntOrSizes | None = None,
+        padding: IntOrSizes = 0,
+        dilation: IntOrSizes = 1,
         ceil_mode: bool = False,
         *,
         channels: int | None = None,
@@ -49,57 +50,46 @@ class WindowPool2d(Pool):
         super().__init__()
         owner, faults = type(self).__name__, []
         try:
-            self.geometry = Geometry.of(owner, kernel_size, stride, padding, dilation, ceil_mode)
+            self.geometry = Geometry.of(owner, kernel_size, stride, padding, dilation, ceil_mode, self.dims)
         except ValueError as fault:
             faults.append(str(fault))
-        try:
-            cells = None if faults else self.geometry.cells
-            for name, value in checked(owner, self.options, options, cells).items():
-                setattr(self, name, value)
-        except ValueError as fault:
-            faults.append(str(fault))
-        if faults:
-            raise ValueError("; ".join(faults))
-        self.channels = channels
         self.generator = generator
-        self.build()
-
-    def build(self) -> None:
-        """Make the parameters, where the method has any."""
+        self._take(options, None if faults else self.geometry.cells, channels, faults)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Pool (N, C, H, W) or (C, H, W)."""
+        """Pool a batch of maps, or one map."""
         return self.compute(input, self.geometry, **self.arguments())
 
     @classmethod
     def compute(cls, input: Tensor, geometry: Geometry, **arguments: Any) -> Tensor:
         """The formula on a checked input: what the module and its functional twin share."""
-        _check(cls.__name__, input, geometry)
-        batched = input if input.dim() == 4 else input.unsqueeze(0)
+        _check(cls, input, geometry)
+        is_batch = input.dim() == geometry.dims + 2
+        batched = input if is_batch else input.unsqueeze(0)
         output = cls.formula(Windows(batched, geometry), **arguments)
-        if memory_format(batched) is torch.channels_last:
-            output = output.contiguous(memory_format=torch.channels_last)
+        if memory_format(batched) is not torch.contiguous_format:
+            output = output.contiguous(memory_format=memory_format(batched))
         if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a convolution
             output = output.to(input.dtype)
-        return output if input.dim() == 4 else output.squeeze(0)
+        return output if is_batch else output.squeeze(0)
 
     @property
-    def kernel_size(self) -> Pair:
+    def kernel_size(self) -> Sizes:
         """The window (height, width)."""
         return self.geometry.kernel_size
 
     @property
-    def stride(self) -> Pair:
+    def stride(self) -> Sizes:
         """The step (height, width)."""
         return self.geometry.stride
 
     @property
-    def padding(self) -> Pair:
+    def padding(self) -> Sizes:
         """The padding (height, width)."""
         return self.geometry.padding
 
     @property
-    def dilation(self) -> Pair:
+    def dilation(self) -> Sizes:
         """The step between the cells of one window."""
         return self.geometry.dilation
 
@@ -113,26 +103,43 @@ class WindowPool2d(Pool):
         return ", ".join(part for part in (str(self.geometry), super().extra_repr()) if part)
 
 
-def memory_format(input: Tensor) -> torch.memory_format:
-    """channels_last where the map is laid out so and only so, else contiguous."""
-    if input.is_contiguous(memory_format=torch.channels_last) and not input.is_contiguous():
-        return torch.channels_last
-    return torch.contiguous_format
+def siblings(cls: type[WindowPool2d]) -> tuple[type[WindowPool2d], type[WindowPool2d]]:
+    """The same method in one and in three dimensions: subclasses that only the number of dimensions tells apart.
+
+    They are put into the module of `cls`, where pickle looks for them by their name.
+
+    Raises:
+        ValueError: the method is exempt from "dimensions", since its formula needs two.
+    """
+    if "dimensions" in cls.exempt:
+        raise ValueError(f"{cls.__name__} has no siblings: {cls.exempt['dimensions']}")
+    return _sibling(cls, 1), _sibling(cls, 3)
 
 
-def _check(owner: str, input: Tensor, geometry: Geometry) -> None:
-    check_floating(owner, input)
-    height, width = input.shape[-2:]
-    out = geometry.output_size(height, width)
-    if height < 1 or width < 1 or out[0] < 1 or out[1] < 1:
-        least = [max(1, geometry.span(axis) - 2 * geometry.padding[axis]) for axis in (0, 1)]
+def _sibling(cls: type[WindowPool2d], dims: int) -> type[WindowPool2d]:
+    name = cls.__name__.removesuffix("2d") + f"{dims}d"
+    layout = {1: "(N, C, L) or (C, L)", 3: "(N, C, D, H, W) or (C, D, H, W)"}[dims]
+    described = f"`{cls.__name__}` for input {layout}; see there for the formula and the options."
+    made = type(name, (cls,), {"dims": dims, "__doc__": described, "__module__": cls.__module__})
+    setattr(sys.modules[cls.__module__], name, made)
+    return made
+
+
+def _check(cls: type[WindowPool2d], input: Tensor, geometry: Geometry) -> None:
+    owner, dims = cls.__name__, geometry.dims
+    check_floating(owner, input, dims)
+    lengths = tuple(input.shape[-dims:])
+    out = geometry.output_size(*lengths)
+    if min(lengths) < 1 or min(out) < 1:
+        least = [max(1, geometry.span(axis) - 2 * geometry.padding[axis]) for axis in range(dims)]
         raise ValueError(
             f"{owner}({geometry}): the map of input {tuple(input.shape)} is too small, its output would be "
-            f"{max(out[0], 0)}x{max(out[1], 0)}; it must be at least {least[0]}x{least[1]}, or the kernel smaller"
+            f"{'x'.join(str(max(size, 0)) for size in out)}; it must be at least {'x'.join(map(str, least))}, "
+            "or the kernel smaller"
         )
     # Only a dilated window can step over a tiny map and hold nothing but padding.
-    if geometry.dilation != (1, 1) and geometry.padding != (0, 0):
-        for axis, length in enumerate((height, width)):
+    if geometry.is_dilated and geometry.is_padded:
+        for axis, length in enumerate(lengths):
             _check_not_empty(owner, input, geometry, axis, length, out[axis])
 
 
@@ -142,6 +149,6 @@ def _check_not_empty(owner: str, input: Tensor, geometry: Geometry, axis: int, l
         places = range(first, first + geometry.span(axis), geometry.dilation[axis])
         if not any(0 <= place < length for place in places):
             raise ValueError(
-                f"{owner}({geometry}): window {index} along {'height' if axis == 0 else 'width'} of input "
+                f"{owner}({geometry}): window {index} along {AXES[geometry.dims][axis]} of input "
                 f"{tuple(input.shape)} lies in the padding alone; use less padding or dilation, or a larger map"
             )

@@ -1,13 +1,17 @@
 """The windows of a map as the formulas see them: extremes, means, taps and ranks, without a k*k copy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from poolab.pooling.geometry import Geometry, Pair
+from poolab.pooling.geometry import Geometry, Sizes
+
+MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -16,51 +20,63 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 class Windows:
-    """All windows of a map (N, C, H, W) under one geometry.
+    """All windows of a map (N, C, H, W) under one geometry; of (N, C, L) and (N, C, D, H, W) likewise.
 
     A window is its real cells: padded cells, and cells that only `ceil_mode` adds, are not in it.
     Every quantity has the shape (N, C, oH, oW) of the pooled map. `taps` are strided views of the input, one for each
     position in the window, so that no path holds the unfolded copy (k*k times the map).
+
+    Attributes:
+        input: the map, always batched.
+        geometry: kernel size, stride, padding, dilation and ceil mode, each a tuple of `dims` numbers.
+        sizes: the map's spatial sizes.
+        output_size: those of the pooled map.
     """
 
     def __init__(self, input: Tensor, geometry: Geometry):
         self.input = input
         self.geometry = geometry
-        self.output_size: Pair = geometry.output_size(input.shape[-2], input.shape[-1])
+        self.dims = geometry.dims
+        self.sizes: Sizes = tuple(input.shape[2:])
+        self.output_size: Sizes = geometry.output_size(*self.sizes)
 
     # -- whole windows, by torch's own kernels where torch has one
 
     def maximum(self) -> Tensor:
         """The largest cell; on a tie the gradient goes to the first, NaN wins."""
-        g = self.geometry
-        return F.max_pool2d(self.input, g.kernel_size, g.stride, g.padding, g.dilation, g.ceil_mode)
+        return self._largest(self.input)
 
     def minimum(self) -> Tensor:
         """The smallest cell; on a tie the gradient goes to the first, NaN wins."""
-        g = self.geometry
-        return -F.max_pool2d(-self.input, g.kernel_size, g.stride, g.padding, g.dilation, g.ceil_mode)
+        return -self._largest(-self.input)
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
-        """The mean cell; with `count_include_pad` padded zeros are cells too (never those that ceil mode adds)."""
+        """The mean cell; with `count_include_pad` padded zeros are cells too (never those that ceil mode adds).
+
+        In float32 for narrower dtypes.
+        """
         g = self.geometry
-        if g.dilation == (1, 1):
+        if not g.is_dilated:
             wide = self.input.to(compute_dtype(self.input.dtype))
-            return F.avg_pool2d(wide, g.kernel_size, g.stride, g.padding, g.ceil_mode, count_include_pad)
+            return AVG_POOL[self.dims](wide, g.kernel_size, g.stride, g.padding, g.ceil_mode, count_include_pad)
         return reduce(torch.add, self.taps(0.0)) / self.counts(count_include_pad)
+
+    def _largest(self, input: Tensor) -> Tensor:
+        g = self.geometry
+        return MAX_POOL[self.dims](input, g.kernel_size, g.stride, g.padding, g.dilation, g.ceil_mode)
 
     # -- cells
 
     @property
     def complete(self) -> bool:
         """Whether every window has all its cells, so that nothing has to be filled or counted."""
-        return self.geometry.padding == (0, 0) and all(
-            self._extent(axis) <= self.input.shape[axis - 2] for axis in (0, 1)
+        return not self.geometry.is_padded and all(
+            self._extent(axis) <= length for axis, length in enumerate(self.sizes)
         )
 
     def padded(self, fill: float) -> Tensor:
-        """The map, cropped or filled up to the rows and columns that the windows reach."""
-        top, left = self.geometry.padding
-        return self._fitted(self._extent(0), self._extent(1), top, left, fill)
+        """The map, cropped or filled up to the cells that the windows reach along each axis."""
+        return self._fitted([self._extent(axis) for axis in range(self.dims)], fill)
 
     def taps(self, fill: float) -> list[Tensor]:
         """One view (N, C, oH, oW) for each position in the window, in raster order; missing cells hold `fill`.
@@ -70,26 +86,37 @@ class Windows:
         once a tap (sum of the taps of 64x64x32x32, forward and backward, 2 cores: 14 against 22 ms for 2x2/2, 36
         against 65 for 3x3/2).
         """
-        (kh, kw), (sh, sw), (dh, dw) = self.geometry.kernel_size, self.geometry.stride, self.geometry.dilation
-        oh, ow = self.output_size
-        rows, columns = -(-self._extent(0) // sh) * sh, -(-self._extent(1) // sw) * sw
-        whole = self._fitted(rows, columns, *self.geometry.padding, fill).to(compute_dtype(self.input.dtype))
-        phases = [
-            row.unbind(-1) if sw > 1 else (row.squeeze(-1),)
-            for row in whole.unflatten(-2, (rows // sh, sh)).unflatten(-1, (columns // sw, sw)).unbind(-3)
-        ]
-        return [
-            phases[i * dh % sh][j * dw % sw].narrow(-2, i * dh // sh, oh).narrow(-1, j * dw // sw, ow)
-            for i in range(kh)
-            for j in range(kw)
-        ]
+        g = self.geometry
+        lengths = [-(-self._extent(axis) // step) * step for axis, step in enumerate(g.stride)]
+        phases: dict[Sizes, Tensor] = {(): self._fitted(lengths, fill).to(compute_dtype(self.input.dtype))}
+        for axis, step in enumerate(g.stride):
+            phases = {
+                (*place, offset): phase
+                for place, whole in phases.items()
+                for offset, phase in enumerate(_split(whole, axis + 2, step))
+            }
+        taps = []
+        for place in product(*map(range, g.kernel_size)):
+            first = [k * step for k, step in zip(place, g.dilation, strict=True)]
+            tap = phases[tuple(start % step for start, step in zip(first, g.stride, strict=True))]
+            for axis, (start, step, out) in enumerate(zip(first, g.stride, self.output_size, strict=True)):
+                tap = tap.narrow(axis + 2, start // step, out)
+            taps.append(tap)
+        return taps
 
     def counts(self, count_include_pad: bool = False) -> Tensor | int:
-        """The number of cells of each window: an int where all are complete, else (oH, oW)."""
+        """The number of cells of each window: an int where all are complete, else a map (oH, oW)."""
         if self.complete:
             return self.geometry.cells
-        rows, columns = (self._inside(axis, count_include_pad).sum(1) for axis in (0, 1))
-        return (rows[:, None] * columns).to(compute_dtype(self.input.dtype))
+        along = [self._inside(axis, count_include_pad).sum(1) for axis in range(self.dims)]
+        return _outer(along, torch.mul).to(compute_dtype(self.input.dtype))
+
+    def real(self) -> list[Tensor] | None:
+        """For each tap, in which windows (oH, oW) it is a real cell; None where all are."""
+        if self.complete:
+            return None
+        along = [self._inside(axis).unbind(1) for axis in range(self.dims)]
+        return [_outer(list(place), torch.logical_and) for place in product(*along)]
 
     def ranks(self) -> list[Tensor]:
         """Each tap's rank in its window, 0 for the largest cell, as numbers without a gradient.
@@ -101,7 +128,7 @@ class Windows:
         Missing cells rank last, behind a real -inf. Where a window holds NaN its ranks mean nothing.
         """
         with torch.no_grad():
-            cells, real = self.taps(-torch.inf), self._real()
+            cells, real = self.taps(-torch.inf), self.real()
             ranks = [torch.full_like(cell, place) for place, cell in enumerate(cells)]
             for later in range(1, len(cells)):
                 for earlier in range(later):
@@ -124,7 +151,7 @@ class Windows:
 
     def uniform(self, generator: torch.Generator | None) -> Tensor:
         """One number from [0, 1) for each window, from `generator` or from torch's global one."""
-        shape = (*self.input.shape[:-2], *self.output_size)
+        shape = (*self.input.shape[:2], *self.output_size)
         dtype = compute_dtype(self.input.dtype)
         # rand and not empty_like: the numbers of a window do not depend on the memory format.
         return torch.rand(shape, generator=generator, device=self.input.device, dtype=dtype)
@@ -132,25 +159,20 @@ class Windows:
     # -- geometry
 
     def _extent(self, axis: int) -> int:
-        """Rows or columns from the first window's first tap to the last window's last one."""
+        """Cells along an axis from the first window's first tap to the last window's last one."""
         return (self.output_size[axis] - 1) * self.geometry.stride[axis] + self.geometry.span(axis)
 
-    def _fitted(self, rows: int, columns: int, top: int, left: int, fill: float) -> Tensor:
-        height, width = self.input.shape[-2:]
-        bottom, right = rows - top - height, columns - left - width
-        fitted = self.input
-        if bottom < 0 or right < 0:  # a crop is a view
-            fitted = fitted.narrow(-2, 0, height + min(bottom, 0)).narrow(-1, 0, width + min(right, 0))
-        if top or left or bottom > 0 or right > 0:
-            fitted = F.pad(fitted, (left, max(right, 0), top, max(bottom, 0)), value=fill)
+    def _fitted(self, lengths: Sequence[int], fill: float) -> Tensor:
+        """The map cropped or filled up to `lengths`, beginning `padding` cells before it."""
+        fitted, before_and_after = self.input, []
+        for axis, (length, have, before) in enumerate(zip(lengths, self.sizes, self.geometry.padding, strict=True)):
+            after = length - before - have
+            if after < 0:  # a crop is a view
+                fitted = fitted.narrow(axis + 2, 0, have + after)
+            before_and_after.append((before, max(after, 0)))
+        if any(before or after for before, after in before_and_after):
+            fitted = F.pad(fitted, [size for pair in reversed(before_and_after) for size in pair], value=fill)
         return fitted
-
-    def _real(self) -> list[Tensor] | None:
-        """For each tap, in which windows (oH, oW) it is a real cell; None where all are."""
-        if self.complete:
-            return None
-        rows, columns = (self._inside(axis).unbind(1) for axis in (0, 1))
-        return [row[:, None] & column for row in rows for column in columns]
 
     def _inside(self, axis: int, count_include_pad: bool = False) -> Tensor:
         """Whether the k-th place of the i-th window along an axis lies on the map, (o, k)."""
@@ -158,7 +180,17 @@ class Windows:
         first = torch.arange(self.output_size[axis], device=device) * g.stride[axis] - g.padding[axis]
         places = first[:, None] + torch.arange(g.kernel_size[axis], device=device) * g.dilation[axis]
         margin = g.padding[axis] if count_include_pad else 0
-        return (places >= -margin) & (places < self.input.shape[axis - 2] + margin)
+        return (places >= -margin) & (places < self.sizes[axis] + margin)
+
+
+def _split(whole: Tensor, dim: int, step: int) -> Sequence[Tensor]:
+    """Every step-th slice along a dimension, for each of the `step` offsets."""
+    return whole.unflatten(dim, (whole.shape[dim] // step, step)).unbind(dim + 1) if step > 1 else (whole,)
+
+
+def _outer(vectors: list[Tensor], combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """combine(... combine(a_i, b_j) ..., c_k) for all i, j, k."""
+    return reduce(lambda table, vector: combine(table.unsqueeze(-1), vector), vectors)
 
 
 def peak(cells: list[Tensor]) -> Tensor:
