@@ -111,3 +111,21 @@ def test_initialise_restarts_statistics_and_refuses_other_devices(build):
     assert not torch.equal(model.bn1.running_mean, start["bn1.running_mean"])
     initialise(model, 0)
     assert all(torch.equal(value, start[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", sorted(POOLS))
+def test_the_start_of_every_pooling_is_a_function_of_the_seed_alone(build, name):
+    """Whatever the state of the global generator is when the layer is built, and whatever it is when it is reset."""
+    cls = POOLS[name]
+    if cls.role == "channel":
+        pytest.skip("it changes the number of channels, so that no slot takes it")
+    options = {"name": name} | {key: value for key, value in cls.trial.items() if key in cls.options}
+    options |= {"project": True} if "project" in cls.options else {}
+    group = "head" if cls.role == "global" else "pooling"
+    models = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        models.append(build("torch_cnn", seed=0, **{group: options}))
+    first, second = (model.state_dict() for model in models)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)

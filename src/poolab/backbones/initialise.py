@@ -46,8 +46,8 @@ def _reset(model: "Backbone", module: nn.Module, path: str, seed: int | None, in
             torch.default_generator.manual_seed(derive_seed(seed, "init", path))
         if in_pool:
             module.reset_parameters()  # type: ignore[operator]
-            return  # a pooling that has a rule has one for what lies inside it, too
-        model.reset_module(module)
+        else:
+            model.reset_module(module)
     for name, child in module.named_children():
         _reset(model, child, f"{path}.{name}" if path else name, seed, in_pool)
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from poolab.errors import ConfigError, nearest
-from poolab.pooling import list_pools
+from poolab.pooling import get_pool, list_pools
+from poolab.pooling.base import Role
 
-Role = Literal["window", "global"]
+Group = Literal["pooling", "head"]
+# What may stand where the network pools: mostly window methods; those of the other two roles keep the map's size.
+ROLES: dict[Group, tuple[Role, ...]] = {"pooling": ("window", "channel", "same"), "head": ("global",)}
 OWN = "own"
 GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
@@ -36,7 +39,7 @@ def read_pooling(mapping: Mapping[str, Any] | None) -> PoolingRequest:
         ConfigError: the name is missing, unknown or no window pooling, the slots are empty, or "own" got settings.
     """
     settings = _settings("pooling", mapping)
-    name = _checked_name("pooling", settings, role="window")
+    name = _checked_name("pooling", settings)
     slots = _slots(settings.pop("slots", "all"))
     geometry = {key: settings.pop(key) for key in GEOMETRY if key in settings}
     geometry = {key: value for key, value in geometry.items() if value is not None}
@@ -59,13 +62,13 @@ def read_head(mapping: Mapping[str, Any] | None) -> PoolingRequest:
         ConfigError: the name is missing, unknown or no head, or "own" got options.
     """
     settings = _settings("head", mapping)
-    name = _checked_name("head", settings, role="global")
+    name = _checked_name("head", settings)
     if name == OWN and settings:
         raise ConfigError(f"head.name=own takes no options: got {', '.join(settings)}. Name a head or leave them out.")
     return PoolingRequest(name, options=settings)
 
 
-def _settings(group: str, mapping: Mapping[str, Any] | None) -> dict[str, Any]:
+def _settings(group: Group, mapping: Mapping[str, Any] | None) -> dict[str, Any]:
     if mapping is None:
         return {"name": OWN}
     if not isinstance(mapping, Mapping):
@@ -79,18 +82,21 @@ def _plain(value: Any) -> Any:
     return tuple(_plain(item) for item in value) if is_list else value
 
 
-def _checked_name(group: str, settings: dict[str, Any], role: Role) -> str:
-    allowed = [OWN, *list_pools(role)]
+def _checked_name(group: Group, settings: dict[str, Any]) -> str:
+    allowed = [OWN, *_names(group)]
     name = settings.pop("name", None)
     if name in allowed:
         return str(name)
-    other: Role = "global" if role == "window" else "window"
-    if name in list_pools(other):
-        home = "head" if other == "global" else "pooling"
-        hint = f"{name} has the role {other} and belongs in {home}: write {home}={name}. "
+    home: Group = "head" if group == "pooling" else "pooling"
+    if name in _names(home):
+        hint = f"{name} has the role {get_pool(str(name)).role} and belongs in {home}: write {home}={name}. "
     else:
         hint = f"it is not known: {nearest(str(name), allowed)}"
     raise ConfigError(f"{group}.name={name}: {hint}Allowed in {group}: {', '.join(allowed)}.")
+
+
+def _names(group: Group) -> list[str]:
+    return sorted(name for role in ROLES[group] for name in list_pools(role))
 
 
 def _slots(value: Any) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from poolab.backbones.request import PoolingRequest, read_head, read_pooling
 from poolab.errors import ConfigError, nearest
-from poolab.pooling import Pool, create_pool
+from poolab.pooling import Pool, create_pool, get_pool
 
 Kind = Literal["window", "strided_conv", "head"]
 Pair = tuple[int, int]
@@ -112,15 +112,21 @@ class SlotFiller:
 
     def _window(self, slot: Slot, own_geometry: dict[str, Any]) -> nn.Module:
         asked = self.pooling.wants(slot.name)
-        geometry = {**own_geometry, **(self.pooling.geometry if asked else {})}
         name = self.pooling.name if asked else slot.own
-        kernel_size, stride, padding = (_pair(geometry[key], key) for key in ("kernel_size", "stride", "padding"))
-        slot = replace(slot, pooling=name, kernel_size=kernel_size, stride=stride, padding=padding)
+        given = self.pooling.geometry if asked else {}
+        if get_pool(name).role == "window":
+            geometry = {**own_geometry, **given}
+            kernel_size, stride, padding = (_pair(geometry[key], key) for key in ("kernel_size", "stride", "padding"))
+            slot = replace(slot, pooling=name, kernel_size=kernel_size, stride=stride, padding=padding)
+        else:  # it has no window, and the map keeps its size
+            geometry = dict(given)
+            slot = replace(slot, pooling=name, kernel_size=(1, 1), stride=(1, 1), padding=(0, 0))
         pool = self._create(slot, {**geometry, **(self.pooling.options if asked else {})})
         if pool.out_channels(slot.channels) != slot.channels:
             raise ConfigError(
                 f"{self.backbone}: pooling {name} turns the {slot.channels} channels of slot {slot.name} into "
-                f"{pool.out_channels(slot.channels)}, and the layer behind it takes {slot.channels}: choose another."
+                f"{pool.out_channels(slot.channels)}, and the layer behind it takes {slot.channels}: choose another"
+                f"{', or pooling.project=true' if 'project' in pool.options else ''}."
             )
         return self._remember(slot, pool)
 
