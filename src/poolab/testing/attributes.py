@@ -77,7 +77,7 @@ def _positional_is_true(subject: Subject) -> None:
         for parameter in module.parameters():  # weights may start equal
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
     x = subject.distinct(6, 6, 4)
-    first = (..., *[slice(0, size) for size in shape.kernel_size])
+    first = (slice(None), slice(None), *(slice(0, size) for size in shape.kernel_size))
     moved = x.clone()
     moved[first] = x[first].flatten(2).roll(1, -1).view(x[first].shape)
     same = bool(torch.allclose(module(x), module(moved), rtol=1e-9, atol=1e-9))

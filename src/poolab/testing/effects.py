@@ -15,7 +15,7 @@ from poolab.testing.subject import Subject, mode
 @item("purity")
 def purity(subject: Subject) -> None:
     """The input is neither written nor handed out, not even by a window of one cell."""
-    one = subject.shape(Shape.of((1,) * subject.dims, (1,) * subject.dims))
+    one = subject.shape(Shape.even(subject.dims, 1, 1))
     shapes = [*subject.shapes, one] if subject.is_window and "geometry" not in subject.cls.exempt else subject.shapes
     for training in (False, True):
         for shape in shapes:
@@ -71,7 +71,7 @@ def memory(subject: Subject) -> None:
     padded = torch.Size([size + 2 * (kernel // 2) for size in sizes]).numel()
     for training in subject.modes:
         for stride in (1, 2):
-            shape = subject.shape(Shape.of(*[(n,) * subject.dims for n in (kernel, stride, kernel // 2)]))
+            shape = subject.shape(Shape.even(subject.dims, kernel, stride, kernel // 2))
             module = subject.make(shape, training=training)
             x = subject.distinct(*sizes, batch=batch, dtype=torch.float32).requires_grad_()
             with Largest() as largest:

@@ -18,7 +18,7 @@ RANDOM_SHAPES = {1: 30, 2: 60, 3: 25}
 def geometry(subject: Subject) -> None:
     """The output has the size that torch's MaxPool gives for any geometry, and both refuse together."""
     dims = subject.dims
-    tiny = [(Shape.of(*[(n,) * dims for n in (3, 1, 1)]), (size,) * dims) for size in (1, 2)]
+    tiny = [(Shape.even(dims, 3, 1, 1), (size,) * dims) for size in (1, 2)]
     for shape, sizes in [*tiny, *random_cases(dims, RANDOM_SHAPES[dims])]:
         x = torch.zeros(1, subject.channels, *sizes)
         expected = _torchs_shape(shape, x)
@@ -33,7 +33,7 @@ def geometry(subject: Subject) -> None:
         found = module(x).shape
         expect(found == expected, f"{module} on {list(x.shape)}: expected shape {list(expected)}, found {list(found)}")
     for kernel, dilation, padding in product((1, 2, 3, 4), (1, 2), range(4)):
-        shape = Shape.of(*([(n,) * dims for n in (kernel, 1, padding, dilation)]))
+        shape = Shape.even(dims, kernel, 1, padding, dilation)
         _agrees_on_padding(subject, shape)
 
 

@@ -1,6 +1,6 @@
 """The gradient: that of the forward, and its order where cells tie."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from poolab.pooling import Pool
 from poolab.testing.items import expect, item
-from poolab.testing.shapes import Shape, each_window
+from poolab.testing.shapes import Shape, each_window, windows
 from poolab.testing.subject import Subject, mode
 
 
@@ -59,6 +59,7 @@ def ties(subject: Subject) -> None:
 
 
 def _first_rising(slope: Tensor, shape: Shape) -> list[float]:
-    found: list[list[float]] = []
-    each_window(slope, shape, lambda cells: found.append(cells.tolist()) or 0)
-    return next(cells for cells in found if any(b > a + 1e-7 for a, b in pairwise(cells)))
+    _, cells = windows(shape, tuple(slope.shape[2:]))
+    flat = slope.flatten(2)
+    inside = (flat[n, c, places].tolist() for n, c in product(*map(range, flat.shape[:2])) for _, places in cells)
+    return next(cells for cells in inside if any(b > a + 1e-7 for a, b in pairwise(cells)))

@@ -109,7 +109,8 @@ def _map_nan(found: Tensor, subject: Subject, said: str) -> None:
 def infinities(subject: Subject) -> str | None:
     """Infinite cells give the limit of the formula, and spoil the gradient of their own windows alone."""
     if not subject.is_window:
-        return _map_infinities(subject)
+        _map_infinities(subject)
+        return None
     for dtype in (torch.float64, *DTYPES):
         module = subject.make(dtype=dtype)
         x = torch.stack([_infinite(subject, infinity) for infinity in (torch.inf, -torch.inf)]).squeeze(1)
@@ -136,11 +137,12 @@ def _infinite(subject: Subject, infinity: float) -> Tensor:
 
 def _gradient_stays(subject: Subject) -> None:
     x = subject.normal(4, 8, 8, 5).float()
-    x[(0, 0, *(0,) * subject.dims)] = torch.inf  # in the first window alone, with other real cells
+    x[(0, 0, *subject.sizes(0, 0, 0))] = torch.inf  # in the first window alone, with other real cells
     module = subject.make()
     (slope,) = torch.autograd.grad(module(x.requires_grad_()).sum(), x)
-    first = torch.zeros(slope.shape, dtype=torch.bool)
-    first[(0, 0, *[slice(0, 2)] * subject.dims)] = True
+    corner = torch.zeros(slope.shape[2:], dtype=torch.bool)
+    corner[(slice(0, 2),) * subject.dims] = True
+    first = corner.expand(slope.shape)
     expect(slope[~first].isfinite().all(), f"{module}: an infinity in the first window spoils other windows' gradients")
 
 

@@ -1,6 +1,7 @@
 """Errors come early and are complete: the class, its arguments, the shape, and what would be allowed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -97,6 +98,7 @@ def _too_small_maps(subject: Subject) -> None:
     module = subject.make(subject.shape(shape))
     g = module.geometry
     least = tuple(max(1, d * (k - 1) + 1 - 2 * p) for k, d, p in zip(g.kernel_size, g.dilation, g.padding, strict=True))
+    needed = "x".join(map(str, least))
     for axis in range(dims):
         if least[axis] == 1:
             continue
@@ -106,9 +108,9 @@ def _too_small_maps(subject: Subject) -> None:
             parts = [
                 f"{subject.cls.__name__}(kernel_size=",
                 f"input {tuple(x.shape)}",
-                f"at least {'x'.join(map(str, least))}",
+                f"at least {needed}",
             ]
-            expect_refusal(ValueError, lambda x=x: module(x), parts, f"{module} on {list(x.shape)}")
+            expect_refusal(ValueError, partial(module, x), parts, f"{module} on {list(x.shape)}")
     expect_refusal(ValueError, lambda: module(torch.zeros(2, channels, 0, *[9] * (dims - 1))), ["input (2,"], module)
     found = module(torch.zeros(1, channels, *least)).shape
     expect(found[2:] == (1,) * dims, f"{module} on the smallest map it allows, {least}: found shape {list(found)}")
@@ -120,7 +122,7 @@ def _padding_alone(subject: Subject) -> None:
     if subject.fixed or "geometry" in subject.cls.exempt:
         return
     dims = subject.dims
-    module = subject.make(Shape.of(*[(n,) * dims for n in (2, 1, 1, 3)]), **subject.smallest(2**dims))
+    module = subject.make(Shape.even(dims, 2, 1, 1, 3), **subject.smallest(2**dims))
     x = torch.zeros(1, subject.channels, 2, *[5] * (dims - 1))
     part = f"window 0 along {FIRST_AXIS[dims]} of input {tuple(x.shape)} lies in the padding alone"
     expect_refusal(ValueError, lambda: module(x), [part], f"{module} on {list(x.shape)}")
@@ -138,10 +140,10 @@ def _wrong_inputs(subject: Subject) -> None:
     for dtype in (torch.int64, torch.uint8, torch.bool, torch.complex64):
         x = torch.zeros(1, subject.channels, *sizes, dtype=dtype)
         parts = [f"{name}: ", f"floating dtype, found {dtype}"]
-        expect_refusal(TypeError, lambda x=x: module(x), parts, f"{module} on {dtype}")
+        expect_refusal(TypeError, partial(module, x), parts, f"{module} on {dtype}")
     for shape in (sizes, (1, 1, subject.channels, *sizes)):
         parts = [f"must be {LAYOUTS[dims]}, found shape"]
-        expect_refusal(ValueError, lambda s=shape: module(torch.zeros(s)), parts, f"{module} on {list(shape)}")
+        expect_refusal(ValueError, partial(module, torch.zeros(shape)), parts, f"{module} on {list(shape)}")
 
 
 def _missing_channels(subject: Subject) -> None:

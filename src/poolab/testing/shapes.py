@@ -38,6 +38,11 @@ class Shape:
         given = tuple(kernel_size), tuple(stride), tuple(padding) or (0,) * dims, tuple(dilation) or (1,) * dims
         return cls(*given, ceil_mode)
 
+    @classmethod
+    def even(cls, dims: int, kernel_size: int, stride: int, padding: int = 0, dilation: int = 1) -> "Shape":
+        """The geometry with the same numbers in every dimension."""
+        return cls((kernel_size,) * dims, (stride,) * dims, (padding,) * dims, (dilation,) * dims)
+
     @property
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of a torch pooling."""

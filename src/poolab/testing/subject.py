@@ -97,13 +97,16 @@ class Subject:
 
     def shape(self, wanted: Shape) -> Shape:
         """The geometry with the class's own trial arguments in it."""
-        own = {n: v if n == "ceil_mode" or isinstance(v, tuple) else (v,) * self.dims for n, v in self.fixed.items()}
+        own: dict[str, Any] = {
+            n: v if n == "ceil_mode" or isinstance(v, tuple) else (v,) * self.dims for n, v in self.fixed.items()
+        }
         return replace(wanted, **own)
 
     def variants(self) -> Iterator["Subject"]:
-        """The subject itself, its other ways to learn, and one for each other value of each option with a list of values."""
+        """The subject itself, its other ways to learn, and one for each other value of each `Choice`."""
         yield self
-        options, kinds = self.cls.options, []
+        options = self.cls.options
+        kinds: list[dict[str, Any]] = []
         if "learnable" in options:
             kinds.append({"learnable": not self._value("learnable")})
             sharing = options.get("sharing")
