@@ -18,6 +18,7 @@ FLOORS = {
     "data": {"pooling", "backbones"},
     "measure": {"pooling", "backbones"},
     "training": {"pooling", "backbones", "data", "measure", "records"},
+    "testing": {"pooling"},
 }
 HEAVY = {"pytorch_lightning", "torchvision", "torchmetrics", "wandb", "matplotlib", "sklearn", "hydra", "omegaconf"}
 

@@ -8,22 +8,27 @@ of its own in POSITIONAL, a head one in HEADS. A random method is given by the e
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 Cells = np.ndarray  # 1-d float64
-Pair = tuple[int, int]
+Sizes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Torch's arguments, each a pair."""
+    """Torch's arguments, each a number for each dimension."""
 
-    kernel_size: Pair
-    stride: Pair
-    padding: Pair = (0, 0)
-    dilation: Pair = (1, 1)
+    kernel_size: Sizes
+    stride: Sizes
+    padding: Sizes = ()
+    dilation: Sizes = ()
     ceil_mode: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "padding", self.padding or (0,) * len(self.kernel_size))
+        object.__setattr__(self, "dilation", self.dilation or (1,) * len(self.kernel_size))
 
     @property
     def arguments(self) -> dict:
@@ -31,32 +36,32 @@ class Shape:
         return dict(vars(self))
 
     def places(self, axis: int, length: int) -> list[list[int]]:
-        """The rows (or columns) of each window, as indices that may lie outside 0..length-1.
+        """The rows (or columns, ...) of each window, as indices that may lie outside 0..length-1.
 
         The size is the formula in torch's documentation of MaxPool2d: [length + 2 padding - dilation (kernel - 1) - 1]
         / stride + 1, rounded down or up; windows that would start in the right padded region are left out.
         """
-        k, s, p, d = (pair[axis] for pair in (self.kernel_size, self.stride, self.padding, self.dilation))
+        k, s, p, d = (sizes[axis] for sizes in (self.kernel_size, self.stride, self.padding, self.dilation))
         rounded = math.ceil if self.ceil_mode else math.floor
         starts = [i * s - p for i in range(rounded((length + 2 * p - d * (k - 1) - 1) / s) + 1)]
         return [[start + d * j for j in range(k)] for start in starts if not self.ceil_mode or start < length]
 
+    def all_places(self, x: np.ndarray) -> list[list[list[int]]]:
+        """`places` along each axis of (N, C, *sizes)."""
+        return [self.places(axis, length) for axis, length in enumerate(x.shape[2:])]
+
 
 def each_window(x: np.ndarray, shape: Shape, value: Callable[[Cells], object]) -> np.ndarray:
-    """`value` of the real cells of each window of (N, C, H, W); an array value adds no axis (dtype object)."""
-    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
-    out = np.empty((*x.shape[:2], len(rows), len(columns)), dtype=object)
-    for n, c, i, j in np.ndindex(*out.shape):
-        real = [(r, q) for r in rows[i] for q in columns[j] if 0 <= r < x.shape[2] and 0 <= q < x.shape[3]]
-        out[n, c, i, j] = value(np.array([x[n, c, r, q] for r, q in real]))
+    """`value` of the real cells of each window of (N, C, *sizes); an array value adds no axis (dtype object)."""
+    real = [
+        [[place for place in window if 0 <= place < length] for window in windows]
+        for windows, length in zip(shape.all_places(x), x.shape[2:], strict=True)
+    ]
+    out = np.empty((*x.shape[:2], *map(len, real)), dtype=object)
+    for n, c, *window in np.ndindex(*out.shape):
+        places = product(*(along[i] for along, i in zip(real, window, strict=True)))
+        out[(n, c, *window)] = value(np.array([x[(n, c, *place)] for place in places]))
     return out
-
-
-def reference(name: str, x: np.ndarray, shape: Shape, module: object) -> np.ndarray:
-    """What the window pooling `name` should give for (N, C, H, W)."""
-    if name in POSITIONAL:
-        return POSITIONAL[name](x, shape, module)
-    return each_window(x, shape, lambda cells: ORACLES[name](cells, module)).astype(float)
 
 
 # -- methods of the real cells
@@ -109,51 +114,47 @@ ORACLES: dict[str, Callable[[Cells, object], float]] = {
 # -- methods of positions
 
 
-def filled(x: np.ndarray, n: int, c: int, r: int, q: int) -> float:
+def filled(x: np.ndarray, n: int, c: int, *place: int) -> float:
     """The cell, or 0 outside the map."""
-    return x[n, c, r, q] if 0 <= r < x.shape[2] and 0 <= q < x.shape[3] else 0.0
+    inside = all(0 <= i < length for i, length in zip(place, x.shape[2:], strict=True))
+    return x[(n, c, *place)] if inside else 0.0
 
 
 def avg(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     """Padded zeros count, cells beyond the padding (that only ceil mode adds) do not."""
     if not m.count_include_pad:
         return each_window(x, shape, np.mean).astype(float)
-    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
-    out = np.empty((*x.shape[:2], len(rows), len(columns)))
-    for n, c, i, j in np.ndindex(*out.shape):
-        kept = [
-            (r, q)
-            for r in rows[i]
-            for q in columns[j]
-            if r < x.shape[2] + shape.padding[0] and q < x.shape[3] + shape.padding[1]
-        ]
-        out[n, c, i, j] = sum(filled(x, n, c, r, q) for r, q in kept) / len(kept)
+    kept = [
+        [[place for place in window if place < length + padding] for window in windows]
+        for windows, length, padding in zip(shape.all_places(x), x.shape[2:], shape.padding, strict=True)
+    ]
+    out = np.empty((*x.shape[:2], *map(len, kept)))
+    for n, c, *window in np.ndindex(*out.shape):
+        places = list(product(*(along[i] for along, i in zip(kept, window, strict=True))))
+        out[(n, c, *window)] = sum(filled(x, n, c, *place) for place in places) / len(places)
     return out
 
 
 def strided_conv(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     weight = m.conv.weight.detach().double().numpy()
     bias = m.conv.bias.detach().double().numpy() if m.bias else np.zeros(len(weight))
-    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
-    out = np.empty((len(x), len(weight), len(rows), len(columns)))
+    windows = shape.all_places(x)
+    out = np.empty((len(x), len(weight), *map(len, windows)))
     per_group = x.shape[1] // m.groups
-    for n, o, i, j in np.ndindex(*out.shape):
+    for n, o, *window in np.ndindex(*out.shape):
         first = o // (len(weight) // m.groups) * per_group
-        out[n, o, i, j] = bias[o] + sum(
-            weight[o, c, a, b] * filled(x, n, first + c, r, q)
-            for c in range(per_group)
-            for a, r in enumerate(rows[i])
-            for b, q in enumerate(columns[j])
-        )
+        out[(n, o, *window)] = bias[o]
+        for c, *tap in np.ndindex(*weight.shape[1:]):
+            place = [along[i][k] for along, i, k in zip(windows, window, tap, strict=True)]
+            out[(n, o, *window)] += weight[(o, c, *tap)] * filled(x, n, first + c, *place)
     return out
 
 
 def subsample(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
-    rows, columns = (
-        [min(i * shape.stride[axis], x.shape[axis - 2] - 1) for i in range(len(shape.places(axis, x.shape[axis - 2])))]
-        for axis in (0, 1)
-    )
-    return x[:, :, rows][:, :, :, columns]
+    for axis, length in enumerate(x.shape[2:]):
+        count = len(shape.places(axis, length))
+        x = x.take([min(i * shape.stride[axis], length - 1) for i in range(count)], axis + 2)
+    return x
 
 
 POSITIONAL: dict[str, Callable[[np.ndarray, Shape, object], np.ndarray]] = {

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from poolab.pooling import Pool, create_pool, get_pool, list_pools
-from poolab.pooling.options import Choice, Integer, Option, Real, Size
+from poolab.pooling.options import Choice, Integer, Integers, Option, Real, Size
 from tests.pooling.oracles import Shape
 
 torch.set_num_threads(1)
@@ -23,41 +23,33 @@ def few(examples: int) -> settings:
     return settings(max_examples=examples, derandomize=True, deadline=None, database=None)
 
 
-def variants(name: str) -> list[dict]:
-    """The options that make a method another kind of module: fixed, learned, learned for each channel."""
-    options = get_pool(name).options
-    kinds = [{}]
-    if "learnable" in options:
-        kinds += [{"learnable": True}]
-        if "sharing" in options and "channel" in options["sharing"].allowed:
-            kinds += [{"learnable": True, "sharing": "channel"}]
-    return kinds
-
-
-def smallest(name: str) -> dict:
-    """Options that any window is large enough for."""
-    return {n: 1 for n, o in get_pool(name).options.items() if isinstance(o, Integer) and o.within_window}
-
-
 def label(value: object) -> str:
     """A test's name for a set of options."""
     return "-".join(f"{k}={v}" for k, v in value.items()) or "default" if isinstance(value, dict) else str(value)
 
 
-WINDOW_VARIANTS = [(name, kind) for name in WINDOWS for kind in variants(name)]
-MODES = [(name, kind, mode) for name, kind in WINDOW_VARIANTS for mode in ("eval", "train")[: 1 + (name in RANDOM)]]
-ALL_VARIANTS = [(name, kind) for name in WINDOWS + HEADS for kind in variants(name)]
+def channels_of(name: str) -> int:
+    """The channels of a method's test maps: as many as its trial options ask for."""
+    return get_pool(name).trial.get("channels", CHANNELS)
 
 
 def make(
-    name: str, shape: Shape = SHAPE, *, dtype: torch.dtype = torch.float32, channels: int = CHANNELS, **options
+    name: str,
+    shape: Shape = SHAPE,
+    *,
+    dtype: torch.dtype = torch.float32,
+    channels: int | None = None,
+    dims: int = 2,
+    **options,
 ) -> Pool:
-    """The method in eval mode, its parameters at their start values in `dtype`."""
+    """The method in eval mode, its parameters at their start values in `dtype`; its trial options under `options`."""
     torch.manual_seed(0)
-    geometry = shape.arguments if get_pool(name).role == "window" else {}
-    module = create_pool(name, channels=channels, **geometry, **options).to(dtype)
-    if hasattr(module, "reset_parameters"):
-        module.reset_parameters()  # a start value such as 0.7 in float32 and then in float64 is another number
+    cls = get_pool(name, dims)
+    geometry = shape.arguments if cls.role == "window" else {}
+    arguments = {"channels": CHANNELS, **geometry, **cls.trial, **options}
+    arguments |= {} if channels is None else {"channels": channels}
+    module = create_pool(name, dims=dims, **arguments).to(dtype)
+    module.reset_parameters()  # a start value such as 0.7 in float32 and then in float64 is another number
     return module.eval()
 
 
@@ -83,9 +75,9 @@ def shapes(draw: st.DrawFn) -> Shape:
     return Shape(kernel, stride, padding, dilation, draw(st.booleans()))
 
 
-def fits(shape: Shape, height: int, width: int) -> bool:
+def fits(shape: Shape, *sizes: int) -> bool:
     """Whether there is a window, and a real cell in every window."""
-    for axis, length in enumerate((height, width)):
+    for axis, length in enumerate(sizes):
         windows = shape.places(axis, length)
         if not windows or not all(any(0 <= place < length for place in window) for window in windows):
             return False
@@ -105,11 +97,14 @@ def values(option: Option, cells: int) -> st.SearchStrategy:
         case Choice():
             return st.sampled_from(option.allowed)
         case Integer():
-            return st.integers(option.least, cells if option.within_window else option.default + 1)
+            most = cells if option.within_window else option.most or (option.default or option.least) + 1
+            return st.integers(option.least, min(most, option.least + 20))
         case Real():
             return st.floats(max(option.least, -4.0) + 0.05, min(option.most, 8.0) - 0.05)
         case Size():
             return st.one_of(st.integers(1, 5), st.tuples(st.integers(1, 5), st.integers(1, 5)))
+        case Integers():
+            return st.lists(st.integers(option.least, option.least + 3), min_size=1, max_size=3)
     raise TypeError(f"say here what to draw for an option of class {type(option).__name__}")
 
 

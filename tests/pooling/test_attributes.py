@@ -9,54 +9,20 @@ import yaml
 
 import poolab.pooling
 from poolab.pooling import functional, get_pool, list_pools
-from tests.pooling import oracles
-from tests.pooling.oracles import Shape
 from tests.pooling.support import CHANNELS, HEADS, SHAPE, WINDOWS, distinct, make
 
 NAMES = list_pools()
 CONF = Path(__file__).parents[2] / "conf"
-# The items of the suite that a method may be exempt from; each is tested to fail for a method that claims it.
-EXEMPTIONS = {"padding", "nan", "ties"}
-SHARED = {"kernel_size", "stride", "padding", "dilation", "ceil_mode", "slots", "name", "channels", "generator"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_class_says_what_it_is(name: str):
+def test_a_registered_class_says_where_it_comes_from(name: str):
     cls = get_pool(name)
     assert cls.name == name
-    assert cls.role in ("window", "global", "channel", "same")
     assert name in list_pools(cls.role)
-    assert isinstance(cls.random, bool)
-    assert isinstance(cls.positional, bool)
-    assert cls.learns in ("never", "option", "always")
-    assert cls.uses_channels in ("never", "option", "always")
     assert cls.reference.authors
     assert cls.reference.source
-    assert 1980 <= cls.reference.year <= 2026
     assert str(cls.reference.year) in str(cls.reference)
-    assert cls.out_channels(cls, 12) >= 1
-    assert set(cls.exempt) <= EXEMPTIONS
-    assert all(len(reason) > 10 for reason in cls.exempt.values())
-    assert not set(cls.options) & SHARED, "an option may not hide an argument that every pooling has"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_attributes_are_true(name: str):
-    cls, parameters = get_pool(name), inspect.signature(get_pool(name)).parameters
-    assert bool(list(make(name).parameters())) == (cls.learns == "always")
-    assert ("learnable" in cls.options) == (cls.learns == "option")
-    assert ("channels" in parameters) == (cls.uses_channels != "never")
-    assert ("generator" in parameters) == cls.random
-    assert all(parameters[n].default == option.default for n, option in cls.options.items())
-    x, pool = distinct(1, CHANNELS, 8, 8), make(name, dtype=torch.float64)
-    assert pool(x).shape[1] == pool.out_channels(CHANNELS)
-
-
-@pytest.mark.parametrize("name", WINDOWS)
-def test_only_a_positional_method_looks_at_places(name: str):
-    pool, x = make(name, Shape((3, 3), (3, 3)), dtype=torch.float64), distinct(1, CHANNELS, 3, 3)
-    same = torch.equal(pool(x).round(decimals=9), pool(x.flip(2, 3)).round(decimals=9))
-    assert same != get_pool(name).positional
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,12 +34,6 @@ def test_one_stem_names_the_class_and_the_package_exports_it(name: str):
     assert cls.__name__ in poolab.pooling.__all__
     assert cls.__doc__
     assert ">>>" in cls.__doc__, "each class has an example that runs"
-
-
-def test_every_method_has_an_oracle_and_no_oracle_lacks_its_method():
-    assert sorted([*oracles.ORACLES, *oracles.POSITIONAL]) == WINDOWS
-    assert sorted(oracles.HEADS) == HEADS
-    assert set(oracles.TIES) <= set(WINDOWS)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -56,7 +56,9 @@ class Windows:
         In float32 for narrower dtypes.
         """
         g = self.geometry
-        if not g.is_dilated:
+        # torch's avg_pool3d refuses a map smaller than the kernel, whatever its padding
+        fits = self.dims < 3 or all(k <= size for k, size in zip(g.kernel_size, self.sizes, strict=True))
+        if fits and not g.is_dilated:
             wide = self.input.to(compute_dtype(self.input.dtype))
             return AVG_POOL[self.dims](wide, g.kernel_size, g.stride, g.padding, g.ceil_mode, count_include_pad)
         return reduce(torch.add, self.taps(0.0)) / self.counts(count_include_pad)

@@ -1,0 +1,107 @@
+"""What the suite found: rows, a report for one class, a table of many."""
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from poolab.testing.items import ITEMS
+
+Status = Literal["passed", "exempt", "failed", "not given"]
+WIDTH = 80
+# The worst first: what a cell of a table shows for several rows.
+MARKS: dict[Status, str] = {"failed": "FAIL", "exempt": "exempt", "not given": "not given", "passed": "ok"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item for one variant in so many dimensions."""
+
+    item: str
+    dims: int
+    variant: str
+    status: Status
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the suite found out about a class.
+
+    Attributes:
+        name: the method's name, or the class's where it has none.
+        rows: in the order in which they ran.
+    """
+
+    name: str
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Row]:
+        """The rows that failed."""
+        return [row for row in self.rows if row.status == "failed"]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed; exemptions are no failures."""
+        return not self.failures
+
+    @property
+    def seconds(self) -> float:
+        """The time that the checks took together."""
+        return sum(row.seconds for row in self.rows)
+
+    def mark(self, item: str, dims: int | None = None) -> str:
+        """The worst that happened to an item, in one word; "-" where it did not run."""
+        found = {row.status for row in self.rows if row.item == item and dims in (None, row.dims)}
+        return next((mark for status, mark in MARKS.items() if status in found), "-")
+
+    def markdown(self) -> str:
+        """One row of `conformance_table`."""
+        return f"| {self.name} | {' | '.join(self.mark(item) for item in ITEMS)} |"
+
+    def __str__(self) -> str:
+        """A table of items and dimensions, then what failed and what is exempt, in 80 columns."""
+        dims = sorted({row.dims for row in self.rows})
+        counts = {status: sum(row.status == status for row in self.rows) for status in MARKS}
+        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        lines = [f"{self.name}: {told or 'nothing ran'} ({self.seconds:.1f} s)"]
+        lines += ["  ".join([f"{'item':13}", *(f"{f'{d}-d':9}" for d in dims)]).rstrip()]
+        for item in dict.fromkeys(row.item for row in self.rows):
+            lines.append("  ".join([f"{item:13}", *(f"{self.mark(item, d):9}" for d in dims)]).rstrip())
+        for row in dict.fromkeys((row.item, row.reason) for row in self.rows if row.status == "exempt"):
+            lines += wrapped(f"exempt from {row[0]}: {row[1]}")
+        for failure in self.failures:
+            lines += wrapped(f"FAILED {where(failure)}: {failure.reason}")
+        return "\n".join(lines)
+
+
+def where(row: Row) -> str:
+    """A row's place in words."""
+    return f"{row.item}, {row.dims}-d, {row.variant}"
+
+
+def wrapped(text: str) -> list[str]:
+    """Lines of at most 80 columns, all but the first indented."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def conformance_table(reports: Iterable[Report]) -> str:
+    """Methods and items in one Markdown table, and under it each exemption with its reason and each failure.
+
+    >>> print(conformance_table([Report("twice", [Row("ties", 2, "default", "exempt", "it ranks nothing")])])[-33:])
+    - `twice`, ties: it ranks nothing
+    """
+    reports = list(reports)
+    lines = [f"| method | {' | '.join(ITEMS)} |", "|---|" + "---|" * len(ITEMS)]
+    lines += [report.markdown() for report in reports]
+    for title, status in (("Exemptions", "exempt"), ("Failures", "failed")):
+        told = {
+            f"- `{report.name}`, {row.item if status == 'exempt' else where(row)}: {row.reason}": None
+            for report in reports
+            for row in report.rows
+            if row.status == status
+        }
+        lines += ["", f"{title}:", "", *told] if told else []
+    return "\n".join(lines)
