@@ -9,15 +9,19 @@ StochasticPool2d(kernel_size=2, stride=2)
 
 from poolab.pooling import functional
 from poolab.pooling.base import Pool, Reference
-from poolab.pooling.controls import StridedConv2d, Subsample2d
+from poolab.pooling.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
+from poolab.pooling.dpp import DetailPreservingPool2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
+from poolab.pooling.gates import GatedPool2d, TreePool2d
 from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
+from poolab.pooling.lip import LIPPool2d
 from poolab.pooling.powers import LpPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.soft import SoftPool2d
+from poolab.pooling.universal import UniversalPool2d
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
 
@@ -26,9 +30,12 @@ __all__ = [
     "AdaptiveMaxPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "DetailPreservingPool2d",
+    "GatedPool2d",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "HeadPool2d",
+    "LIPPool2d",
     "LpPool2d",
     "MaxPool2d",
     "MinPool2d",
@@ -39,9 +46,12 @@ __all__ = [
     "RankWeightedPool2d",
     "Reference",
     "SoftPool2d",
+    "SpaceToDepth2d",
     "StochasticPool2d",
     "StridedConv2d",
     "Subsample2d",
+    "TreePool2d",
+    "UniversalPool2d",
     "WindowPool2d",
     "Windows",
     "create_pool",

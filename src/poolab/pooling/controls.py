@@ -1,9 +1,10 @@
 """The control arms: reduction without pooling."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.base import Reference, memory_format
@@ -13,6 +14,7 @@ from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
 
 CONV: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 @register("strided_conv")
@@ -44,6 +46,12 @@ class StridedConv2d(WindowPool2d):
         "nan": "a convolution mixes the channels, so NaN reaches the other channels of its window",
         "ties": "a convolution ranks nothing",
     }
+    disagreements = (
+        "The paper's all-convolutional network replaces a 3x3/2 pooling by a 3x3/2 convolution and a ReLU; this layer "
+        "is the convolution alone, with the window of the pooling that it replaces.",
+        "Keras' padding='same' puts the odd cell of padding after the map, torch's padding puts as much before it: "
+        "with kernel size 3, stride 2 and an even map the two sample other places.",
+    )
 
     def conflicts(self) -> Iterator[str]:
         """The groups must divide the channels."""
@@ -64,6 +72,65 @@ class StridedConv2d(WindowPool2d):
         return conv(windows.padded(0.0))
 
 
+@register("space_to_depth")
+class SpaceToDepth2d(WindowPool2d):
+    """The window's cells side by side as channels and a 1x1 convolution back, y = b + W (x_c1 ... x_cn for all c).
+
+    With kernel size equal to stride nothing is lost before the projection (`torch.nn.functional.pixel_unshuffle`).
+    Missing cells are zeros. The projection of the cells of a window is a convolution with that window, so that this arm
+    can compute exactly what `strided_conv` can, from a start of the same distribution; it keeps a name of its own
+    because papers compare the two as if they were not one.
+
+    Args:
+        channels: the number of channels that come in.
+        project: a 1x1 convolution with a bias back to `channels`; without it channels * n come out, channel by channel,
+            each with its n cells in raster order.
+
+    Example:
+        >>> pool = SpaceToDepth2d(2, channels=1, project=False)
+        >>> pool(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).flatten().tolist()
+        [1.0, 2.0, 4.0, 3.0]
+    """
+
+    reference = Reference("Sunkara, Luo", 2022, "arXiv:2208.03641")
+    learns = "always"
+    uses_channels = "always"
+    positional = True
+    project: bool = True
+    options = {"project": flag(True)}
+    exempt = {
+        "padding": "a projection needs a value at every position: missing cells are zeros",
+        "nan": "the projection mixes the channels, so NaN reaches the other channels of its window",
+        "ties": "a projection ranks nothing",
+    }
+    disagreements = (
+        "LabSAINT/SPD-Conv issue 5 asks what tells it from a convolution with kernel size equal to stride: nothing "
+        "does.",
+        "LabSAINT/SPD-Conv, tf.nn.space_to_depth and ONNX's DCR mode order the channels cell by cell; here, as in "
+        "torch.nn.PixelUnshuffle and ONNX's CRD mode, they go channel by channel.",
+    )
+
+    def build(self) -> None:
+        """Make the projection."""
+        assert self.channels is not None
+        cells = self.channels * self.geometry.cells
+        self.projection = CONV[self.dims](cells, self.channels, 1) if self.project else None
+
+    def out_channels(self, channels: int) -> int:
+        """`channels`, or that many times the cells of the window."""
+        return channels if self.project else channels * self.geometry.cells
+
+    @staticmethod
+    def formula(windows: Windows, projection: Any) -> Tensor:
+        """W (x_c1 ... x_cn for all c) + b."""
+        g = windows.geometry
+        if projection is None:
+            return torch.stack(windows.taps(0.0), 2).flatten(1, 2)
+        # By one convolution over the map, which holds no copy of each window's cells.
+        weight = projection.weight.unflatten(1, (-1, g.cells)).view(-1, windows.input.shape[1], *g.kernel_size)
+        return CONVOLVE[windows.dims](windows.padded(0.0), weight, projection.bias, g.stride, 0, g.dilation)
+
+
 @register("subsample")
 class Subsample2d(WindowPool2d):
     """Plain subsampling: output (i, j) is the cell (i * stride, j * stride), or the last one where that lies outside.
@@ -81,6 +148,11 @@ class Subsample2d(WindowPool2d):
         "nan": "a NaN that is thrown away does not come out",
         "ties": "subsampling ranks nothing",
     }
+    disagreements = (
+        "x[..., ::s, ::s] keeps the last row of a map of odd size; here, as for every pooling, the size is "
+        "nn.MaxPool2d's, and a window that does not fit gives nothing (with ceil_mode=True both agree).",
+        "nn.MaxPool2d(1, s), which torchvision's feature pyramid uses to subsample, is this layer with kernel size 1.",
+    )
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:

@@ -1,0 +1,142 @@
+"""What the poolings with masks and networks should give: float64 numpy, one window at a time, nothing from poolab."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tests.pooling.oracles import Shape, each_window, filled
+
+Place = tuple[int, int]
+
+
+def numbers(parameter: object) -> np.ndarray:
+    """A parameter's values."""
+    return parameter.detach().double().numpy()
+
+
+def sigma(value: np.ndarray | float) -> np.ndarray | float:
+    """1 / (1 + exp(-value)), by the half-angle form, which does not overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(value)))
+
+
+def windows_of(x: np.ndarray, shape: Shape) -> Iterator[tuple[tuple[int, int, int, int], list[Place]]]:
+    """Each output index with the places of all its positions in raster order, also those outside the map."""
+    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
+    for index in np.ndindex(*x.shape[:2], len(rows), len(columns)):
+        yield index, [(r, q) for r in rows[index[2]] for q in columns[index[3]]]
+
+
+def by_window(x: np.ndarray, shape: Shape, value: Callable[[np.ndarray, np.ndarray, int], float]) -> np.ndarray:
+    """value(cells with zeros where one is missing, which are real, the channel) of each window."""
+    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
+    out = np.empty((*x.shape[:2], len(rows), len(columns)))
+    for (n, c, i, j), places in windows_of(x, shape):
+        cells = np.array([filled(x, n, c, r, q) for r, q in places])
+        real = np.array([0 <= r < x.shape[2] and 0 <= q < x.shape[3] for r, q in places])
+        out[n, c, i, j] = value(cells, real, c)
+    return out
+
+
+def gated(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    masks = numbers(m.weight).reshape(-1, *shape.kernel_size)
+
+    def value(cells: np.ndarray, real: np.ndarray, c: int) -> float:
+        mask = masks[c % len(masks)].ravel()
+        gate = sigma(mask @ cells)
+        return cells[real].mean() + gate * (cells[real].max() - cells[real].mean())
+
+    return by_window(x, shape, value)
+
+
+def tree(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    leaves = numbers(m.leaves).reshape(len(m.leaves), -1)
+    gates = numbers(m.gates).reshape(len(m.gates), -1)
+
+    def node(cells: np.ndarray, place: int) -> float:
+        """In the order of a heap: the children of node i are 2i + 1 and 2i + 2, the leaves come after the gates."""
+        if place >= len(gates):
+            return leaves[place - len(gates)] @ cells
+        gate = sigma(gates[place] @ cells)
+        return gate * node(cells, 2 * place + 1) + (1 - gate) * node(cells, 2 * place + 2)
+
+    return by_window(x, shape, lambda cells, real, c: node(cells, 0))
+
+
+def convolved(x: np.ndarray, conv: object) -> np.ndarray:
+    """A convolution that keeps the size, as a sum over shifted maps."""
+    weight = numbers(conv.weight)
+    reach = weight.shape[2] // 2
+    wide = np.pad(x, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
+    height, width = x.shape[2:]
+    return sum(
+        np.einsum("oc,nchw->nohw", weight[:, :, a, b], wide[:, :, a : a + height, b : b + width])
+        for a, b in np.ndindex(*weight.shape[2:])
+    )
+
+
+def normalised(x: np.ndarray, norm: object) -> np.ndarray:
+    mean, std = x.mean((2, 3), keepdims=True), np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
+    return (x - mean) / std * numbers(norm.weight)[:, None, None] + numbers(norm.bias)[:, None, None]
+
+
+def lip(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    net, features = m.logits, x
+    if m.logit == "bottleneck":
+        features = np.maximum(normalised(convolved(features, net.conv1), net.norm1), 0)
+        features = np.maximum(normalised(convolved(features, net.conv2), net.norm2), 0)
+    last = net.conv3 if m.logit == "bottleneck" else net.conv
+    weights = np.exp(12 * sigma(normalised(convolved(features, last), net.norm)))
+    # Two maps in one: the pairs (weight, weight * value) of each window.
+    sums = each_window(weights, shape, np.sum).astype(float)
+    return each_window(weights * x, shape, np.sum).astype(float) / sums
+
+
+def dpp(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    lambdas, alphas = (np.exp(np.minimum(numbers(p).ravel(), 10)) for p in (m.log_lambda, m.log_alpha))
+
+    def value(cells: np.ndarray, real: np.ndarray, c: int) -> float:
+        mean = cells[real].mean()
+        smoothed = mean
+        if m.variant == "full":
+            smoothed = numbers(m.mask)[c].ravel() @ np.where(real, cells, mean)
+        apart = cells[real] - smoothed
+        if not m.symmetric:
+            apart = np.maximum(apart, 0)
+        detail = apart**2 + 1e-3
+        weights = alphas[c] + (detail / detail.mean()) ** (lambdas[c] / 2)
+        return weights @ cells[real] / weights.sum()
+
+    return by_window(x, shape, value)
+
+
+def universal(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    matrices, biases = numbers(m.weight), numbers(m.bias)
+
+    def value(cells: np.ndarray, real: np.ndarray, c: int) -> float:
+        logits = (matrices[c].reshape(cells.size, cells.size) @ cells + biases[c])[real]
+        weights = np.exp(logits - logits.max())
+        return weights @ cells[real] / weights.sum()
+
+    return by_window(x, shape, value)
+
+
+def space_to_depth(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
+    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
+    n = shape.kernel_size[0] * shape.kernel_size[1]
+    deep = np.empty((len(x), x.shape[1] * n, len(rows), len(columns)))
+    for (b, c, i, j), places in windows_of(x, shape):
+        deep[b, c * n : (c + 1) * n, i, j] = [filled(x, b, c, r, q) for r, q in places]
+    if not m.project:
+        return deep
+    weight, bias = numbers(m.projection.weight)[:, :, 0, 0], numbers(m.projection.bias)
+    return np.einsum("od,ndhw->nohw", weight, deep) + bias[:, None, None]
+
+
+POSITIONAL = {
+    "gated": gated,
+    "tree": tree,
+    "lip": lip,
+    "dpp": dpp,
+    "universal": universal,
+    "space_to_depth": space_to_depth,
+}
