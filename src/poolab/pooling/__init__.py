@@ -8,40 +8,64 @@ StochasticPool2d(kernel_size=2, stride=2)
 """
 
 from poolab.pooling import functional
+from poolab.pooling.attention import AttentionPool2d, SimPool2d
 from poolab.pooling.base import Pool, Reference
+from poolab.pooling.channels import InterMapPool2d
+from poolab.pooling.clip_attention import CLIPAttentionPool2d
 from poolab.pooling.controls import StridedConv2d, Subsample2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
 from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
 from poolab.pooling.powers import LpPool2d
+from poolab.pooling.pyramids import PixelPyramidPool2d, SpatialPyramidPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
+from poolab.pooling.regions import SuperpixelPool2d
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.soft import SoftPool2d
+from poolab.pooling.whole_maps import (
+    GlobalAvgMaxPool2d,
+    GlobalGeMPool2d,
+    GlobalLpPool2d,
+    GlobalLSEPool2d,
+    GlobalTopKPool2d,
+)
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
 
 __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
+    "AttentionPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "CLIPAttentionPool2d",
+    "GlobalAvgMaxPool2d",
     "GlobalAvgPool2d",
+    "GlobalGeMPool2d",
+    "GlobalLSEPool2d",
+    "GlobalLpPool2d",
     "GlobalMaxPool2d",
+    "GlobalTopKPool2d",
     "HeadPool2d",
+    "InterMapPool2d",
     "LpPool2d",
     "MaxPool2d",
     "MinPool2d",
     "MixedPool2d",
+    "PixelPyramidPool2d",
     "Pool",
     "RankAvgPool2d",
     "RankStochasticPool2d",
     "RankWeightedPool2d",
     "Reference",
+    "SimPool2d",
     "SoftPool2d",
+    "SpatialPyramidPool2d",
     "StochasticPool2d",
     "StridedConv2d",
     "Subsample2d",
+    "SuperpixelPool2d",
     "WindowPool2d",
     "Windows",
     "create_pool",
