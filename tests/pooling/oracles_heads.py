@@ -25,6 +25,9 @@ def power_mean(cells: np.ndarray, p: float, norm: str = "mean") -> float:
 
 
 def log_mean_exp(cells: np.ndarray, r: float) -> float:
+    """Around 0 where the cells are close to it, so that what is smaller than float64's 1 + eps is not lost."""
+    if np.abs(r * cells).max() < 0.1:
+        return math.log1p(math.fsum(math.expm1(r * cell) for cell in cells) / len(cells)) / r
     top = float(cells.max())
     return top + math.log(math.fsum(math.exp(r * (cell - top)) for cell in cells) / len(cells)) / r
 

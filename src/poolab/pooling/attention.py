@@ -14,7 +14,6 @@ from poolab.pooling.registry import register
 from poolab.pooling.windows import compute_dtype
 
 MIXES = "the weight of a cell depends on all its channels, so NaN reaches the other channels of its sample"
-INFINITE = "the projections add infinities of both signs"
 
 
 @register("attention")
@@ -95,7 +94,7 @@ class SimPool2d(HeadPool2d):
     uses_channels = "always"
     heads: int
     options = {"heads": Integer(1), "gamma": Real(None, least=0.0, open_least=True)}
-    exempt = {"nan": MIXES, "infinities": "the normalisation of an infinite cell is inf - inf"}
+    exempt = {"nan": MIXES}
     disagreements = ("timm's SimPool2d gives (N, C) instead of (N, C, 1, 1); the numbers are the same.",)
 
     def conflicts(self) -> Iterator[str]:

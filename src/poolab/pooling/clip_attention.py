@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from poolab.pooling.attention import INFINITE, MIXES, attended, projected, tokens
+from poolab.pooling.attention import attended, projected, tokens
 from poolab.pooling.base import Reference
 from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.options import Choice, Integer, Size
@@ -64,9 +65,6 @@ class CLIPAttentionPool2d(HeadPool2d):
         "interpolation": Choice("bicubic", ("bicubic", "bilinear")),
     }
     exempt = {
-        "nan": MIXES,
-        "infinities": INFINITE,
-        "ties": "attention ranks nothing, and its weights depend on the place",
         "numbers": "the logits are products of two projections: for values of 1e4 their rounding moves the softmax",
     }
     disagreements = (
@@ -157,7 +155,7 @@ def rotated(keys: Tensor, sizes: torch.Size, spans: tuple[int, int]) -> Tensor:
     The i-th of the d/4 angles along an axis is 10000^(-4i/d) times the place, where the map's length counts as `span`.
     """
     bands = keys.shape[-1] // 4
-    to = {"device": keys.device, "dtype": keys.dtype}
+    to: dict[str, Any] = {"device": keys.device, "dtype": keys.dtype}
     speeds = torch.exp(torch.arange(bands, **to) * (-math.log(10_000) / bands))
     along = [
         torch.arange(length, **to)[:, None] * (span / length) * speeds

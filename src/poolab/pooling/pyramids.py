@@ -101,6 +101,11 @@ class PixelPyramidPool2d(MapPool2d):
         return pooled if self.projection is None else self.projection(pooled)
 
     @property
+    def is_learning(self) -> bool:
+        """Whether there is a convolution."""
+        return self.project
+
+    @property
     def is_per_channel(self) -> bool:
         """Whether the weights are those of one number of channels."""
         return self.project
