@@ -38,8 +38,13 @@ class MapPool2d(Pool):
         """Refuse what the formula is not defined on, and channels that the parameters were not made for."""
         owner = type(self).__name__
         check_map(owner, input)
-        if self.uses_channels == "always" or self.is_per_channel:
+        if self.is_bound_to_channels:
             check_channels(owner, input, self.channels)
+
+    @property
+    def is_bound_to_channels(self) -> bool:
+        """Whether the parameters are those of one number of channels."""
+        return self.uses_channels == "always" or self.is_per_channel
 
     @classmethod
     def compute(cls, input: Tensor, **arguments: Any) -> Tensor:

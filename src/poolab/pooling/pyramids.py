@@ -106,8 +106,8 @@ class PixelPyramidPool2d(MapPool2d):
         return self.project
 
     @property
-    def is_per_channel(self) -> bool:
-        """Whether the weights are those of one number of channels."""
+    def is_bound_to_channels(self) -> bool:
+        """Whether there is a convolution: it takes one number of channels."""
         return self.project
 
     def out_channels(self, channels: int) -> int:
