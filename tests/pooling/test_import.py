@@ -46,7 +46,7 @@ import torch
 for name in list_pools("window"):
     assert create_pool(name, kernel_size=2, channels=3)(torch.rand(1, 3, 4, 4)).shape == (1, 3, 2, 2)
 for name in list_pools("global"):
-    create_pool(name)(torch.rand(1, 3, 4, 4))
+    create_pool(name, channels=3)(torch.rand(1, 3, 4, 4))
 print(AvgTopKPool2d(2, k=3))
 """
 

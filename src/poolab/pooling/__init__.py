@@ -5,51 +5,92 @@
 torch.Size([8, 16, 16, 16])
 >>> create_pool("stochastic", kernel_size=2)
 StochasticPool2d(kernel_size=2, stride=2)
+
+The window methods are there for (N, C, L) and (N, C, D, H, W) too, as `...Pool1d` and `...Pool3d`:
+
+>>> AvgTopKPool1d(kernel_size=4, k=3)(torch.randn(8, 16, 100)).shape
+torch.Size([8, 16, 25])
 """
 
+from typing import Any
+
 from poolab.pooling import functional
+from poolab.pooling.attention import AttentionPool2d, SimPool2d
 from poolab.pooling.base import Pool, Reference
+from poolab.pooling.channels import InterMapPool2d
+from poolab.pooling.clip_attention import CLIPAttentionPool2d
 from poolab.pooling.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
 from poolab.pooling.dpp import DetailPreservingPool2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
 from poolab.pooling.gates import GatedPool2d, TreePool2d
-from poolab.pooling.head_pool import HeadPool2d
+from poolab.pooling.head_pool import HeadPool2d, MapPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
 from poolab.pooling.lip import LIPPool2d
 from poolab.pooling.powers import LpPool2d
+from poolab.pooling.pyramids import PixelPyramidPool2d, SpatialPyramidPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
-from poolab.pooling.registry import create_pool, get_pool, list_pools, register
+from poolab.pooling.regions import SuperpixelPool2d
+from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools, register
 from poolab.pooling.soft import SoftPool2d
 from poolab.pooling.universal import UniversalPool2d
-from poolab.pooling.window_pool import WindowPool2d
+from poolab.pooling.whole_maps import (
+    GlobalAvgMaxPool2d,
+    GlobalGeMPool2d,
+    GlobalLpPool2d,
+    GlobalLSEPool2d,
+    GlobalTopKPool2d,
+)
+from poolab.pooling.window_pool import WindowPool2d, siblings
 from poolab.pooling.windows import Windows
+
+SIBLING_CLASSES = {cls.__name__: cls for cls in SIBLINGS.values()}
+globals().update(SIBLING_CLASSES)
+
+
+def __getattr__(name: str) -> Any:
+    """Never found here at run time; it tells type checkers that there are names which are made when this is imported."""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
+    "AttentionPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "CLIPAttentionPool2d",
     "DetailPreservingPool2d",
     "GatedPool2d",
+    "GlobalAvgMaxPool2d",
     "GlobalAvgPool2d",
+    "GlobalGeMPool2d",
+    "GlobalLSEPool2d",
+    "GlobalLpPool2d",
     "GlobalMaxPool2d",
+    "GlobalTopKPool2d",
     "HeadPool2d",
+    "InterMapPool2d",
     "LIPPool2d",
     "LpPool2d",
+    "MapPool2d",
     "MaxPool2d",
     "MinPool2d",
     "MixedPool2d",
+    "PixelPyramidPool2d",
     "Pool",
     "RankAvgPool2d",
     "RankStochasticPool2d",
     "RankWeightedPool2d",
     "Reference",
+    "SimPool2d",
     "SoftPool2d",
     "SpaceToDepth2d",
+    "SpatialPyramidPool2d",
     "StochasticPool2d",
     "StridedConv2d",
     "Subsample2d",
+    "SuperpixelPool2d",
     "TreePool2d",
     "UniversalPool2d",
     "WindowPool2d",
@@ -59,4 +100,6 @@ __all__ = [
     "get_pool",
     "list_pools",
     "register",
+    "siblings",
+    *SIBLING_CLASSES,
 ]

@@ -23,7 +23,7 @@ from poolab.pooling.options import checked
 from poolab.pooling.registry import POOLS, SIBLINGS
 from poolab.pooling.window_pool import WindowPool2d
 
-EXTRAS = ("training", "generator")  # what a random formula takes beside the options
+EXTRAS = ("training", "generator", "labels")  # what a formula may take beside the options, with a default of its own
 
 
 def has_twin(cls: type[Pool]) -> bool:
@@ -59,10 +59,12 @@ def _window_twin(cls: type[WindowPool2d]) -> Callable[..., Tensor]:
 
 
 def _map_twin(cls: type[MapPool2d]) -> Callable[..., Tensor]:
-    declared = {name: option for name, option in cls.options.items() if name in _own(cls)}
+    parameters = _own(cls)
+    declared = {name: option for name, option in cls.options.items() if name in parameters}
 
     def twin(input: Tensor, **options: Any) -> Tensor:
-        return cls.compute(input, **checked(cls.__name__, declared, options, None))
+        extras = {name: options.pop(name) for name in EXTRAS if name in options and name in parameters}
+        return cls.compute(input, **checked(cls.__name__, declared, options, None), **extras)
 
     return twin
 

@@ -2,23 +2,26 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from poolab.pooling.base import Pool, check_floating
+from poolab.pooling.base import Pool, check_floating, memory_format
+from poolab.pooling.windows import compute_dtype
 
 
 class MapPool2d(Pool):
     """A pooling of a whole map (N, C, H, W) or (C, H, W), without windows.
 
     The formula gets the batched map (N, C, H, W); what it gives for the first dimension N is squeezed away again for an
-    unbatched map.
+    unbatched map. Output of the input's dtype and, where it is a map too, of its memory format.
 
     Args:
         channels: the number of channels, for the methods that need it.
         options: the method's own.
 
     Raises:
-        ValueError: a wrong option (at construction), an empty map or one not 3-d or 4-d (at call).
+        ValueError: a wrong option (at construction); an empty map, one not 3-d or 4-d, or one with other channels than
+            those that the layer was made for (at call).
         TypeError: an input that is not floating.
     """
 
@@ -28,16 +31,33 @@ class MapPool2d(Pool):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool (N, C, H, W) or (C, H, W)."""
+        self.check(input)
         return self.compute(input, **self.arguments())
+
+    def check(self, input: Tensor) -> None:
+        """Refuse what the formula is not defined on, and channels that the parameters were not made for."""
+        owner = type(self).__name__
+        check_map(owner, input)
+        if self.is_bound_to_channels:
+            check_channels(owner, input, self.channels)
+
+    @property
+    def is_bound_to_channels(self) -> bool:
+        """Whether the parameters are those of one number of channels."""
+        return self.uses_channels == "always" or self.is_per_channel
 
     @classmethod
     def compute(cls, input: Tensor, **arguments: Any) -> Tensor:
         """The formula on a checked input: what the module and its functional twin share."""
-        check_floating(cls.__name__, input)
-        if 0 in input.shape[-2:]:
-            raise ValueError(f"{cls.__name__}: the map of input {tuple(input.shape)} is empty; it must be at least 1x1")
-        output = cls.formula(input if input.dim() == 4 else input.unsqueeze(0), **arguments)
-        return output if input.dim() == 4 else output.squeeze(0)
+        check_map(cls.__name__, input)
+        is_batch = input.dim() == 4
+        batched = input if is_batch else input.unsqueeze(0)
+        output = cls.formula(batched, **arguments)
+        if output.dim() == 4 and memory_format(batched) is not torch.contiguous_format:
+            output = output.contiguous(memory_format=memory_format(batched))
+        if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a projection
+            output = output.to(input.dtype)
+        return output if is_batch else output.squeeze(0)
 
 
 class HeadPool2d(MapPool2d):
@@ -51,9 +71,16 @@ class HeadPool2d(MapPool2d):
     role = "global"
 
 
+def check_map(owner: str, input: Tensor) -> None:
+    """Refuse what is no map, or an empty one."""
+    check_floating(owner, input)
+    if 0 in input.shape[-2:]:
+        raise ValueError(f"{owner}: the map of input {tuple(input.shape)} is empty; it must be at least 1x1")
+
+
 def check_channels(owner: str, input: Tensor, channels: int | None) -> None:
-    """Refuse a map whose channels are not those that the layer was made for."""
-    if channels is not None and input.shape[1] != channels:
+    """Refuse a map, batched or not, whose channels are not those that the layer was made for."""
+    if channels is not None and input.shape[-3] != channels:
         raise ValueError(
-            f"{owner}: made for channels={channels}, found {input.shape[1]} channels in {tuple(input.shape)}"
+            f"{owner}: made for channels={channels}, found {input.shape[-3]} channels in {tuple(input.shape)}"
         )

@@ -10,6 +10,12 @@ from poolab.pooling.registry import register
 from poolab.pooling.windows import compute_dtype
 
 LIN_2014 = Reference("Lin, Chen, Yan", 2014, "arXiv:1312.4400")
+BINS = (
+    "Spatial pyramid pooling's windows, ceil(H/h) at strides of floor(H/h), are others where h does not divide H.",
+    "Where h does not divide H torch's ONNX exporter refuses it (pytorch/pytorch#42653, #64806), and on MPS it was "
+    "unsupported or wrong (pytorch/pytorch#96056, #143864).",
+    "torch's CUDA backward has no deterministic version (pytorch/pytorch#50198, #131972).",
+)
 
 
 @register("global_avg")
@@ -41,6 +47,10 @@ class GlobalMaxPool2d(HeadPool2d):
     """
 
     reference = Reference("Oquab et al.", 2015, "CVPR 2015")
+    disagreements = (
+        "timm's 'fastmax' (SelectAdaptivePool2d) is amax, which splits a tie's gradient evenly: a quarter to each "
+        "cell of a 2x2 map of zeros, where torch's adaptive pooling and this give it all to the first.",
+    )
 
     @staticmethod
     def formula(input: Tensor) -> Tensor:
@@ -64,6 +74,7 @@ class AdaptiveAvgPool2d(HeadPool2d):
 
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     options = {"output_size": Size(1)}
+    disagreements = BINS
 
     @staticmethod
     def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
@@ -86,6 +97,7 @@ class AdaptiveMaxPool2d(HeadPool2d):
 
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     options = {"output_size": Size(1)}
+    disagreements = BINS
 
     @staticmethod
     def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
