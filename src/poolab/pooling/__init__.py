@@ -8,31 +8,46 @@ StochasticPool2d(kernel_size=2, stride=2)
 """
 
 from poolab.pooling import functional
+from poolab.pooling.adapool import AdaPool2d
 from poolab.pooling.base import Pool, Reference
 from poolab.pooling.controls import StridedConv2d, Subsample2d
 from poolab.pooling.draws import StochasticPool2d
-from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
+from poolab.pooling.entropy import EntropyWeightedPool2d
+from poolab.pooling.extremes import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
 from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
-from poolab.pooling.powers import LpPool2d
-from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
+from poolab.pooling.mixtures import MixedPool2d, MixedRandomPool2d
+from poolab.pooling.ordinal import OrdinalPool2d
+from poolab.pooling.powers import GeMPool2d, LehmerPool2d, LpPool2d
+from poolab.pooling.rank_draws import MaxDropoutPool2d, RankStochasticPool2d
+from poolab.pooling.ranks import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, RankWeightedPool2d, TMaxAvgPool2d
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
-from poolab.pooling.soft import SoftPool2d
+from poolab.pooling.soft import LSEPool2d, SoftPool2d
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
 
 __all__ = [
+    "AdaPool2d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "EntropyWeightedPool2d",
+    "GeMPool2d",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "HeadPool2d",
+    "LSEPool2d",
+    "LehmerPool2d",
     "LpPool2d",
+    "MAMPool2d",
+    "MaxDropoutPool2d",
     "MaxPool2d",
+    "MedianPool2d",
     "MinPool2d",
     "MixedPool2d",
+    "MixedRandomPool2d",
+    "OrdinalPool2d",
     "Pool",
     "RankAvgPool2d",
     "RankStochasticPool2d",
@@ -42,6 +57,7 @@ __all__ = [
     "StochasticPool2d",
     "StridedConv2d",
     "Subsample2d",
+    "TMaxAvgPool2d",
     "WindowPool2d",
     "Windows",
     "create_pool",
