@@ -76,6 +76,7 @@ class MaxDropoutPool2d(WindowPool2d):
         "The evaluations that the paper compares with, the plain maximum and p times the maximum, are not the "
         "expectation.",
     )
+    exempt = {"padding": "the fewer cells a window has, the likelier is 0: a constant c gives c (1 - (1 - p)^n)"}
     options = {"retain": Real(0.5, least=0.0, most=1.0, open_least=True)}
 
     @staticmethod
