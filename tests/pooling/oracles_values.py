@@ -1,4 +1,4 @@
-"""What the poolings by value and by rank should give, one window at a time: float64 numpy, nothing taken from poolab."""
+"""What the poolings by value and by rank should give: float64 numpy, one window at a time, nothing from poolab."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 Cells = np.ndarray  # 1-d float64, the real cells in raster order
-
 
 
 def median(cells: Cells, m: object) -> float:
@@ -36,8 +35,10 @@ def lehmer(cells: Cells, m: object) -> float:
     if not logs:
         return 0.0
     weights = [math.exp(m.a * (log - max(logs))) for log in logs]
-    return sum(w * math.exp(log - max(logs)) for w, log in zip(weights, logs, strict=True)) / sum(weights) * math.exp(
-        max(logs)
+    return (
+        sum(w * math.exp(log - max(logs)) for w, log in zip(weights, logs, strict=True))
+        / sum(weights)
+        * math.exp(max(logs))
     )
 
 

@@ -31,7 +31,7 @@ def over(function, x: Tensor, **options) -> float:
 
 
 @given(cases(positive=True))
-@few(30)
+@few(20)
 def test_gem_runs_from_the_geometric_mean_over_the_mean_to_the_maximum(case: tuple[Tensor, dict]):
     x, geometry = case
     largest = P.max_pool2d(x, **geometry)
@@ -44,7 +44,7 @@ def test_gem_runs_from_the_geometric_mean_over_the_mean_to_the_maximum(case: tup
 
 
 @given(cases(), st.floats(1, 9))
-@few(30)
+@few(20)
 def test_gem_is_the_power_mean_of_the_clamped_cells(case: tuple[Tensor, dict], p: float):
     x, geometry = case
     assert_close(P.gem_pool2d(x, **geometry, p=p, eps=0.25), P.lp_pool2d(x.clamp(min=0.25), **geometry, p=p))
@@ -67,7 +67,7 @@ def test_gem_for_each_channel_has_a_power_for_each():
 
 
 @given(cases())
-@few(30)
+@few(20)
 def test_log_mean_exp_runs_from_the_mean_to_the_maximum(case: tuple[Tensor, dict]):
     x, geometry = case
     largest, average = P.max_pool2d(x, **geometry), mean(x, geometry)
@@ -96,14 +96,14 @@ def test_log_mean_exp_keeps_its_digits_where_it_is_nearly_the_mean():
 
 
 @given(cases())
-@few(30)
+@few(20)
 def test_the_lehmer_mean_is_what_stochastic_pooling_evaluates(case: tuple[Tensor, dict]):
     x, geometry = case
     assert_close(P.lehmer_pool2d(x, **geometry, a=1.0), P.stochastic_pool2d(x, **geometry, training=False))
 
 
 @given(cases(positive=True))
-@few(30)
+@few(20)
 def test_the_lehmer_mean_runs_from_the_mean_to_the_maximum(case: tuple[Tensor, dict]):
     x, geometry = case
     average, largest = mean(x, geometry), P.max_pool2d(x, **geometry)
@@ -156,7 +156,7 @@ def test_mam_takes_the_range_where_it_is_above_the_mean():
 
 
 @given(cases())
-@few(30)
+@few(20)
 def test_adapool_is_softpool_at_one_end_and_a_blend_between(case: tuple[Tensor, dict]):
     x, geometry = case
     soft, alike = P.softpool_pool2d(x, **geometry), P.adapool_pool2d(x, **geometry, beta=1.0)
@@ -165,7 +165,7 @@ def test_adapool_is_softpool_at_one_end_and_a_blend_between(case: tuple[Tensor, 
 
 
 @given(cases(), st.floats(1e-3, 1e3))
-@few(30)
+@few(20)
 def test_the_weights_by_likeness_do_not_depend_on_the_scale(case: tuple[Tensor, dict], factor: float):
     x, geometry = case
     y = P.adapool_pool2d(x, **geometry, beta=1.0)
@@ -193,7 +193,7 @@ def test_entropy_weights_by_hand():
 
 
 @given(cases())
-@few(30)
+@few(20)
 def test_entropy_weights_are_those_of_each_cells_part_of_the_entropy(case: tuple[Tensor, dict]):
     """By whole maps: sums of |x| log|x| and the like, made by average pooling."""
     x, geometry = case

@@ -71,7 +71,7 @@ def _alike(windows: Windows) -> Tensor:
             weight = weight.masked_fill(~real[place], 0.0)
         weights = weights + weight
         weighted = weighted + weight * share
-    return top * (weighted / weights)
+    return scale * (weighted / weights)  # not top: in a window of zeros each cell has the slope 1/n
 
 
 def _likeness(a: Tensor, b: Tensor) -> Tensor:

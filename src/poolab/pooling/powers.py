@@ -36,14 +36,16 @@ class LpPool2d(WindowPool2d):
     learned = above_one("p")
     disagreements = (
         "torch.nn.LPPool2d takes powers of the signed value: NaN for a negative cell and non-integer p "
-        "(pytorch/pytorch issue 184037), NaN and a NaN gradient for odd p where the powers add up to a negative "
-        "number.",
+        "(pytorch/pytorch issue 184037, open; so in 2.15), NaN and a NaN gradient for odd p where the powers add up"
+        " to a negative number.",
         "torch sums where this class averages by default; norm='sum' is torch's on non-negative complete windows, "
         "and p=1 there is n times the mean.",
         "torch scales a window cut by ceil_mode by the cells of a complete one: a corner cell of ones gives 4 for "
         "2x2 and p=1. Here it counts its own cells.",
-        "torch raises ZeroDivisionError for p=0 (issue 134841); here p is at least 1. torch has no padding, no "
-        "dilation and no safety against powers that overflow.",
+        "For p=0 torch once raised ZeroDivisionError (issue 134841) and refuses it by name in 2.15; here p is at "
+        "least 1.",
+        "torch has no padding and no dilation here, and its powers overflow: 2x2 cells of 1e25 give inf for p=2 in "
+        "float32.",
         "Sermanet et al. weigh the powers by a Gaussian within the window; this is the plain mean.",
         "rentainhe/pytorch-pooling (LpPool.py) averages without the absolute value and only for stride = kernel.",
     )
