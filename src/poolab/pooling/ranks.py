@@ -134,7 +134,7 @@ class MedianPool2d(WindowPool2d):
 
 @register("t_max_avg")
 class TMaxAvgPool2d(WindowPool2d):
-    """The maximum where the k largest cells pass a threshold T, else their mean: y = x_(1) if x_(k) >= T, else
+    """The maximum where the k largest cells reach a threshold T, else their mean: y = x_(1) if x_(k) >= T, else
     (1/k) sum_{r<=k} x_(r).
 
     T is in units of the activations, so that the method depends on their scale; it jumps at T and gives T no gradient.
