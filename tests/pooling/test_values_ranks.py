@@ -66,6 +66,14 @@ def test_t_max_avg_is_stricter_for_all_than_for_the_mean_than_for_the_maximum(
     assert (rules[1] <= rules[2]).all()
 
 
+def test_t_max_avg_at_a_border_asks_the_cells_that_are_there():
+    """A corner of 3x3 with padding 1 has four cells; all of them pass, although they are fewer than k = 6."""
+    x = distinct(1, 1, 4, 4).abs() + 1
+    passing, failing = (P.t_max_avg_pool2d(x, 3, 2, 1, k=6, threshold=t)[0, 0, 0, 0] for t in (1.0, 9.0))
+    assert passing == x[0, 0, :2, :2].max()
+    assert_close(failing, x[0, 0, :2, :2].mean())
+
+
 @pytest.mark.parametrize(("rule", "share"), [("all", 0.54), ("mean", 0.84), ("max", 0.96)])
 def test_the_three_published_rules_are_three_methods(rule: str, share: float):
     """Uniform numbers, 3x3 windows, k = 3, T = 0.7: the share of the windows that give their maximum."""
