@@ -17,7 +17,10 @@ from tests.pooling.support import CHANNELS, HEADS, WINDOWS, distinct, few, fits,
 
 # A convex mean of its window's real cells: between the smallest and the largest, and a constant stays that constant.
 CONVEX = ["max", "min", "mixed", "softpool", "avg_topk", "rank_avg", "rank_weighted", "rank_stochastic"]
-SHIFTED = CONVEX  # y(x + c) = y(x) + c holds for the same methods
+CONVEX += ["median", "lse", "mixed_random", "adapool", "weighted", "t_max_avg"]
+SHIFTED = [name for name in CONVEX if name not in ("adapool", "weighted", "t_max_avg")]  # y(x + c) = y(x) + c
+SCALED = ["max", "avg", "min", "lp", "mixed", "avg_topk", "rank_weighted", "stochastic"]  # y(a x) = a y(x), a > 0
+SCALED += ["median", "lehmer", "mam", "weighted", "mixed_random", "max_dropout"]
 
 
 @st.composite
@@ -279,7 +282,7 @@ def test_a_shift_of_the_input_shifts_the_output(name: str):
     check()
 
 
-@pytest.mark.parametrize("name", ["max", "avg", "min", "lp", "mixed", "avg_topk", "rank_weighted", "stochastic"])
+@pytest.mark.parametrize("name", SCALED)
 def test_a_positive_factor_comes_out_as_it_went_in(name: str):
     x, pool = torch.from_numpy(random_map(2, 1, CHANNELS, 7, 7)), make(name, dtype=torch.float64)
     for factor in (1e-3, 3.0, 1e6):

@@ -27,6 +27,11 @@ LEARNED = [
     Learned("lp", {}, "p", 1.0, float("inf"), (1.001, 1.5, 2.0, 3.0, 50.0)),
     Learned("lp", {"norm": "sum"}, "p", 1.0, float("inf"), (1.5, 2.0, 3.0)),
     Learned("softpool", {}, "temperature", 0.0, float("inf"), (0.01, 1.0, 100.0)),
+    Learned("gem", {}, "p", 0.0, float("inf"), (0.01, 2.0, 3.0, 50.0)),
+    Learned("lse", {}, "r", 1e-4, float("inf"), (0.01, 5.0, 10.0, 100.0)),
+    Learned("lehmer", {}, "a", 0.0, float("inf"), (0.1, 1.0, 2.0, 20.0)),
+    Learned("adapool", {}, "beta", 0.0, 1.0, (0.01, 0.5, 0.7, 0.99)),
+    Learned("adapool", {"sharing": "channel"}, "beta", 0.0, 1.0, (0.01, 0.5, 0.7, 0.99)),
 ]
 each = pytest.mark.parametrize(
     "case", LEARNED, ids=lambda case: "-".join([case.name, *map(str, case.options.values())])

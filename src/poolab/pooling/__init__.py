@@ -15,6 +15,7 @@ torch.Size([8, 16, 25])
 from typing import Any
 
 from poolab.pooling import functional
+from poolab.pooling.adapool import AdaPool2d
 from poolab.pooling.attention import AttentionPool2d, SimPool2d
 from poolab.pooling.base import Pool, Reference
 from poolab.pooling.channels import InterMapPool2d
@@ -22,17 +23,21 @@ from poolab.pooling.clip_attention import CLIPAttentionPool2d
 from poolab.pooling.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
 from poolab.pooling.dpp import DetailPreservingPool2d
 from poolab.pooling.draws import StochasticPool2d
-from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
+from poolab.pooling.entropy import EntropyWeightedPool2d
+from poolab.pooling.extremes import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
 from poolab.pooling.gates import GatedPool2d, TreePool2d
 from poolab.pooling.head_pool import HeadPool2d, MapPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
 from poolab.pooling.lip import LIPPool2d
-from poolab.pooling.powers import LpPool2d
+from poolab.pooling.mixtures import MixedPool2d, MixedRandomPool2d
+from poolab.pooling.ordinal import OrdinalPool2d
+from poolab.pooling.powers import GeMPool2d, LehmerPool2d, LpPool2d
 from poolab.pooling.pyramids import PixelPyramidPool2d, SpatialPyramidPool2d
-from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
+from poolab.pooling.rank_draws import MaxDropoutPool2d, RankStochasticPool2d
+from poolab.pooling.ranks import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, RankWeightedPool2d, TMaxAvgPool2d
 from poolab.pooling.regions import SuperpixelPool2d
 from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools, register
-from poolab.pooling.soft import SoftPool2d
+from poolab.pooling.soft import LSEPool2d, SoftPool2d
 from poolab.pooling.universal import UniversalPool2d
 from poolab.pooling.whole_maps import (
     GlobalAvgMaxPool2d,
@@ -49,11 +54,12 @@ globals().update(SIBLING_CLASSES)
 
 
 def __getattr__(name: str) -> Any:
-    """Never found here at run time; it tells type checkers that there are names which are made when this is imported."""
+    """Tell type checkers that there are names which are made at import; at run time none is left to find."""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
+    "AdaPool2d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AttentionPool2d",
@@ -61,7 +67,9 @@ __all__ = [
     "AvgTopKPool2d",
     "CLIPAttentionPool2d",
     "DetailPreservingPool2d",
+    "EntropyWeightedPool2d",
     "GatedPool2d",
+    "GeMPool2d",
     "GlobalAvgMaxPool2d",
     "GlobalAvgPool2d",
     "GlobalGeMPool2d",
@@ -72,11 +80,18 @@ __all__ = [
     "HeadPool2d",
     "InterMapPool2d",
     "LIPPool2d",
+    "LSEPool2d",
+    "LehmerPool2d",
     "LpPool2d",
+    "MAMPool2d",
     "MapPool2d",
+    "MaxDropoutPool2d",
     "MaxPool2d",
+    "MedianPool2d",
     "MinPool2d",
     "MixedPool2d",
+    "MixedRandomPool2d",
+    "OrdinalPool2d",
     "PixelPyramidPool2d",
     "Pool",
     "RankAvgPool2d",
@@ -91,6 +106,7 @@ __all__ = [
     "StridedConv2d",
     "Subsample2d",
     "SuperpixelPool2d",
+    "TMaxAvgPool2d",
     "TreePool2d",
     "UniversalPool2d",
     "WindowPool2d",

@@ -14,8 +14,7 @@ class StochasticPool2d(WindowPool2d):
     """Stochastic pooling: in training x_l with l drawn by p_i = x_i / sum_j x_j; in evaluation sum_i x_i^2 / sum_i x_i.
 
     Negative cells have probability 0, and a window without a positive cell gives 0 (with gradient 0): our reading, the
-    paper has non-negative input. The evaluation is the expectation of the training output. Classes of this name
-    elsewhere draw uniformly or add Gaussian noise; they are other methods.
+    paper has non-negative input.
 
     Example:
         >>> StochasticPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -24,6 +23,15 @@ class StochasticPool2d(WindowPool2d):
 
     reference = Reference("Zeiler, Fergus", 2013, "arXiv:1301.3557")
     random = True
+    evaluates = "The expectation sum_i x_i^2 / sum_i x_i over the positive cells, the Lehmer mean with a = 1."
+    disagreements = (
+        "rentainhe/pytorch-pooling (StochasticPool.py) and its copies draw a cell uniformly, for 2x2 alone, on CUDA"
+        " alone, and in evaluation too: another method, whose expectation is the mean.",
+        "A class of this name in a tutorial adds Gaussian noise and averages adaptively; its output has another "
+        "size in training than in evaluation where the stride is not the kernel size.",
+        "shizenglin's Caffe layer draws the first cell of a window of zeros; there and in pylearn2 negative input "
+        "is undefined.",
+    )
 
     @staticmethod
     def formula(windows: Windows, training: bool = True, generator: torch.Generator | None = None) -> Tensor:

@@ -1,10 +1,10 @@
-"""Maximum, mean, minimum, and the mixture of the first two."""
+"""Maximum, mean and minimum, and the rule that chooses between their combinations."""
 
+import torch
 from torch import Tensor
 
 from poolab.pooling.base import Reference
-from poolab.pooling.learned import logistic
-from poolab.pooling.options import Choice, Real, flag
+from poolab.pooling.options import flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
@@ -21,6 +21,12 @@ class MaxPool2d(WindowPool2d):
     """
 
     reference = Reference("Yamaguchi et al.", 1990, "ICSLP 1990")
+    disagreements = (
+        "On a tie max_pool2d gives the whole gradient to the first maximum, torch.amax an equal part to each, and "
+        "FluxML/NNlib.jl once gave the whole to each (its issue 86).",
+        "Older torch lost NaN or gave the lowest number of the dtype for it (pytorch/pytorch issues 7645, 39846, "
+        "40131).",
+    )
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
@@ -42,6 +48,11 @@ class AvgPool2d(WindowPool2d):
     """
 
     reference = Reference("LeCun et al.", 1989, "doi:10.1162/neco.1989.1.4.541")
+    disagreements = (
+        "torch, ONNX and ONNX Runtime disagree on which cells count where ceil_mode and count_include_pad meet "
+        "(pytorch/pytorch issues 99424, 183528; onnx/onnx issue 4958); this is torch's rule.",
+        "LeCun et al. follow the mean by a learned gain and bias; this is the mean alone.",
+    )
     options = {"count_include_pad": flag(True)}
     exempt = {"padding": "count_include_pad=True counts padded zeros, as torch does"}
 
@@ -64,6 +75,10 @@ class MinPool2d(WindowPool2d):
     """
 
     reference = Reference("Serra (flat erosion)", 1982, "Image Analysis and Mathematical Morphology, Academic Press")
+    disagreements = (
+        "Code that pads with zeros, as unfold does, gives 0 at the border of a positive map; here padding takes no "
+        "part.",
+    )
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
@@ -71,35 +86,31 @@ class MinPool2d(WindowPool2d):
         return windows.minimum()
 
 
-@register("mixed")
-class MixedPool2d(WindowPool2d):
-    """A blend of maximum and mean, y = alpha max_i x_i + (1 - alpha) (1/n) sum_i x_i.
+@register("mam")
+class MAMPool2d(WindowPool2d):
+    """MAM pooling, y = max - min where max - min > mean, and (max + mean) / 2 elsewhere.
 
-    Args:
-        alpha: the weight of the maximum, from 0 (mean) to 1 (maximum); the start value where it is learned.
-        learnable: learn alpha, as the logistic function of a free parameter (Lee et al. 2016 start at 0.5).
-        sharing: one alpha for the layer, or one for each channel.
+    The rule jumps where max - min passes the mean, and has no threshold to learn. A constant c < 0 gives 0, since its
+    range 0 is larger than its mean; c >= 0 gives c.
 
     Example:
         >>> import torch
-        >>> MixedPool2d(2, alpha=0.5)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
-        3.25
+        >>> MAMPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()  # 4 - 1 > 2.5
+        3.0
+        >>> MAMPool2d(2)(torch.tensor([[[3.0, 3.0], [4.0, 2.0]]])).item()  # 4 - 2 < 3
+        3.5
     """
 
-    reference = Reference("Lee, Gallagher, Tu", 2016, "arXiv:1509.08985")
-    learns = "option"
-    uses_channels = "option"
-    learned = logistic("alpha")
-    options = {
-        "alpha": Real(0.7, least=0.0, most=1.0),
-        "learnable": flag(False),
-        "sharing": Choice("layer", ("layer", "channel")),
-    }
+    reference = Reference("Akgül", 2024, "doi:10.32604/cmes.2024.052549")
+    disagreements = (
+        "The rule is that of matcarollo/densatio (mam_pooling_2d), a port by others: the author's own code is not "
+        "public, and for max - min = mean, which the abstract leaves open, both take (max + mean) / 2.",
+    )
 
     @staticmethod
-    def formula(windows: Windows, alpha: float | Tensor = 0.7) -> Tensor:
-        """Alpha * max + (1 - alpha) * mean."""
-        if isinstance(alpha, float) and alpha in (0.0, 1.0):  # 0 * inf would be NaN
-            return windows.maximum() if alpha else windows.mean()
+    def formula(windows: Windows) -> Tensor:
+        """Max - min where it is above the mean, else (max + mean) / 2."""
         mean = windows.mean()
-        return alpha * windows.maximum().to(mean.dtype) + (1 - alpha) * mean
+        largest, smallest = windows.maximum().to(mean.dtype), windows.minimum().to(mean.dtype)
+        width = (largest - smallest).masked_fill(largest == smallest, 0.0)  # inf - inf
+        return torch.where(width > mean, width, largest / 2 + mean / 2)

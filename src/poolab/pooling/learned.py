@@ -59,9 +59,11 @@ def logistic(option: str) -> Learned:
     return Learned(option, f"{option}_logit", lambda v: math.log(v / (1 - v)), torch.sigmoid, 0.0, 1.0)
 
 
-def positive(option: str) -> Learned:
-    """A positive value, as the exponential of a free number."""
-    return Learned(option, f"log_{option}", math.log, torch.exp, 0.0, math.inf)
+def positive(option: str, floor: float = 0.0) -> Learned:
+    """A value above `floor`, as floor + the exponential of a free number; a floor above 0 allows to divide by it."""
+    return Learned(
+        option, f"log_{option}", lambda v: math.log(v - floor), lambda rho: floor + rho.exp(), floor, math.inf
+    )
 
 
 def above_one(option: str) -> Learned:

@@ -1,13 +1,13 @@
-"""Weights by rank: the mean of the largest cells, geometric weights, and the draw of a rank."""
+"""Weights by rank: the mean of the largest cells, geometric weights, the median, and the choice between two of them."""
 
 import torch
 from torch import Tensor
 
 from poolab.pooling.base import Reference
-from poolab.pooling.options import Integer, Real, flag
+from poolab.pooling.options import Choice, Integer, Real, flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
-from poolab.pooling.windows import Windows
+from poolab.pooling.windows import Windows, total
 
 SHI_2016 = Reference("Shi, Ye, Wu", 2016, "doi:10.1016/j.neunet.2016.07.003")
 
@@ -16,8 +16,7 @@ SHI_2016 = Reference("Shi, Ye, Wu", 2016, "doi:10.1016/j.neunet.2016.07.003")
 class AvgTopKPool2d(WindowPool2d):
     """The mean of the k largest cells, y = (1/k) sum_{r<=k} x_(r).
 
-    k = 1 is max pooling, k = n the mean. A window that has fewer than k cells at the border uses those it has. The
-    paper's text says "weighted average"; its code is this plain mean.
+    k = 1 is max pooling, k = n the mean. A window that has fewer than k cells at the border uses those it has.
 
     Args:
         k: how many cells, from 1 to the number of cells of the window.
@@ -28,6 +27,13 @@ class AvgTopKPool2d(WindowPool2d):
     """
 
     reference = Reference("Ozdemir", 2023, "Expert Systems with Applications, article 119892")
+    disagreements = (
+        "The paper's abstract says weighted average; the author's code (cuneytozdemir/Avg-TopK) is this plain mean,"
+        " for 3x3 windows with k = 5 by default.",
+        "Code by others pads with zeros through unfold, which enter the k largest where a border window has fewer "
+        "than k non-negative cells; here padding takes no part.",
+        "The same function was published in 2016 as rank-based average pooling (`rank_avg`).",
+    )
     options = {"k": Integer(2, within_window=True)}
 
     @staticmethod
@@ -55,6 +61,10 @@ class RankAvgPool2d(WindowPool2d):
     """
 
     reference = SHI_2016
+    disagreements = (
+        "The authors' Caffe code (shizenglin/Rank-based-Pooling-for-Deep-Convolutional-Neural-Networks) takes t = 5"
+        " by default, supports no padding, and ranks equal cells in raster order, as here.",
+    )
     options = {"t": Integer(2, within_window=True)}
 
     @staticmethod
@@ -70,7 +80,7 @@ class RankWeightedPool2d(WindowPool2d):
     Args:
         alpha: the weight of the largest cell, above 0; 1 is max pooling.
         normalize: divide by sum_r p_r = 1 - (1 - alpha)^n over the window's real cells, so that a constant stays that
-            constant; False is the paper's.
+            constant; False is the published form.
 
     Example:
         >>> RankWeightedPool2d(2, normalize=False)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -78,6 +88,10 @@ class RankWeightedPool2d(WindowPool2d):
     """
 
     reference = SHI_2016
+    disagreements = (
+        "The published weights are not normalised: they sum to 0.9375 for 2x2 and alpha = 0.5, to 0.76 for alpha = "
+        "0.3, so that a constant map gets darker; normalize=False gives that form.",
+    )
     options = {"alpha": Real(0.5, least=0.0, most=1.0, open_least=True), "normalize": flag(True)}
 
     @staticmethod
@@ -89,35 +103,83 @@ class RankWeightedPool2d(WindowPool2d):
         return windows.sum_by_rank(lambda rank, cell: (1 - alpha) ** rank * cell) * (alpha / whole)
 
 
-@register("rank_stochastic")
-class RankStochasticPool2d(WindowPool2d):
-    """Rank-based stochastic pooling (RSP): in training the cell of a drawn rank, P(r) = p_r / sum_s p_s, p as in RWP.
+@register("median")
+class MedianPool2d(WindowPool2d):
+    """The median, y = x_((n+1)/2) for an odd number n of cells and (x_(n/2) + x_(n/2+1)) / 2 for an even one.
 
-    In evaluation the expectation, which is normalised rank-weighted pooling. The published code leaves the remaining
-    probability (1 - alpha)^n to whatever the memory held; here the probabilities are normalised over the real cells.
-
-    Args:
-        alpha: the weight of the largest cell, above 0 to 1.
+    The middle cells share the gradient; on a tie those are the middle ones in raster order.
 
     Example:
-        >>> round(RankStochasticPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item(), 4)
-        3.2667
+        >>> MedianPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
+        2.5
     """
 
-    reference = SHI_2016
-    random = True
-    options = {"alpha": Real(0.5, least=0.0, most=1.0, open_least=True)}
+    reference = Reference("Gallagher, Wise (median filters)", 1981, "doi:10.1109/TASSP.1981.1163708")
+    disagreements = (
+        "torch.median, and with it timm's MedianPool2d (timm/layers/median_pool.py) and its copies, takes the lower"
+        " of the two middle cells for an even number: 2 and not 2.5 for the cells 1, 2, 3, 4.",
+        "timm's MedianPool2d is a filter by default (3x3, stride 1) and pads by reflection; here padding takes no "
+        "part.",
+    )
+    exempt = {"ties": "the middle cells have the gradient, and among equal cells those are not the first"}
 
     @staticmethod
-    def formula(
-        windows: Windows, alpha: float = 0.5, training: bool = True, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """x_(r) for a drawn rank r in training, sum_r P(r) x_(r) otherwise."""
-        if not training:
-            return RankWeightedPool2d.formula(windows, alpha)
+    def formula(windows: Windows) -> Tensor:
+        """The middle cell, or the mean of the two middle ones."""
         counts = windows.counts()
-        mark = windows.uniform(generator) * (1 - (1 - alpha) ** counts)
-        # The first r ranks hold 1 - (1 - alpha)^r of the probability.
-        passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.cells)]
-        drawn = sum(passed, torch.zeros_like(mark)).clamp(max=counts - 1)  # rounding may pass the last real cell
-        return windows.sum_by_rank(lambda rank, cell: torch.where(rank == drawn, cell, 0.0))
+        first, last = (counts - 1) // 2, counts // 2  # one rank where the count is odd
+        middle = windows.sum_by_rank(lambda rank, cell: torch.where((rank == first) | (rank == last), cell, 0.0))
+        return middle / (1 + last - first)
+
+
+@register("t_max_avg")
+class TMaxAvgPool2d(WindowPool2d):
+    """The maximum where the k largest cells reach a threshold T, else their mean: y = x_(1) if x_(k) >= T, else
+    (1/k) sum_{r<=k} x_(r).
+
+    T is in units of the activations, so that the method depends on their scale; it jumps at T and gives T no gradient.
+    T <= 0 on non-negative input is max pooling, T = inf is `avg_topk`.
+
+    Args:
+        k: how many cells, from 1 to the number of cells of the window; a window with fewer at the border uses those.
+        threshold: T, also inf.
+        rule: what must reach T: "all" of the k largest, which is to say x_(k); the "max"; or the "mean" of the k.
+
+    Example:
+        >>> x = torch.tensor([[[0.1, 0.8], [0.9, 0.7]]])
+        >>> [round(TMaxAvgPool2d(2, k=2, threshold=t)(x).item(), 2) for t in (0.8, 0.85)]
+        [0.9, 0.85]
+        >>> round(TMaxAvgPool2d(2, k=2, threshold=0.87, rule="max")(x).item(), 2)
+        0.9
+    """
+
+    reference = Reference("Zhao, Zhang", 2024, "doi:10.1038/s41598-024-51258-6")
+    disagreements = (
+        "The decision is published in at least four forms. rule='all' is the likely original: a follow-up (ATP, "
+        "TELKOMNIKA 24(2), 2026) says that T-Max-Avg compares several times with the threshold, and replaces that "
+        "by one comparison with the mean of the k, which is rule='mean' here.",
+        "matcarollo/densatio (t_max_avg_pooling_2d) and ParsaIdp/pooling compare the maximum alone: rule='max'.",
+        "Other ports output the mean where the mean passes T and the maximum elsewhere, decide once for the whole "
+        "batch, or blend T max + (1 - T) mean; none of these is offered. On uniform numbers with 3x3 windows, k = 3"
+        " and T = 0.7 the rules 'all', 'mean' and 'max' give the maximum in 54, 84 and 96 % of the windows.",
+        "The abstract says that T is learned; no public code does that.",
+    )
+    options = {
+        "k": Integer(3, within_window=True),
+        "threshold": Real(0.7, infinite=True),
+        "rule": Choice("all", ("all", "max", "mean")),
+    }
+
+    @staticmethod
+    def formula(windows: Windows, k: int = 3, threshold: float = 0.7, rule: str = "all") -> Tensor:
+        """x_(1) where the rule's statistic reaches the threshold, else (1/k) sum_{r<=k} x_(r)."""
+        mean = AvgTopKPool2d.formula(windows, k)
+        largest = windows.maximum().to(mean.dtype)
+        if rule == "all":
+            with torch.no_grad():
+                passing = total([(cell >= threshold).to(mean.dtype) for cell in windows.taps(-torch.inf)])
+                counts = windows.counts()
+                passed = passing >= (k if isinstance(counts, int) else counts.clamp(max=k))
+        else:
+            passed = (largest if rule == "max" else mean) >= threshold
+        return torch.where(passed, largest, mean)
