@@ -9,13 +9,16 @@ StochasticPool2d(kernel_size=2, stride=2)
 
 from poolab.pooling import functional
 from poolab.pooling.base import Pool, Reference
+from poolab.pooling.blurs import BlurPool2d, MaxBlurPool2d
 from poolab.pooling.controls import StridedConv2d, Subsample2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
 from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
+from poolab.pooling.polyphase import PolyphasePool2d
 from poolab.pooling.powers import LpPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
+from poolab.pooling.regions import FractionalMaxPool2d, S3Pool2d
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.soft import SoftPool2d
 from poolab.pooling.window_pool import WindowPool2d
@@ -26,18 +29,23 @@ __all__ = [
     "AdaptiveMaxPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "BlurPool2d",
+    "FractionalMaxPool2d",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "HeadPool2d",
     "LpPool2d",
+    "MaxBlurPool2d",
     "MaxPool2d",
     "MinPool2d",
     "MixedPool2d",
+    "PolyphasePool2d",
     "Pool",
     "RankAvgPool2d",
     "RankStochasticPool2d",
     "RankWeightedPool2d",
     "Reference",
+    "S3Pool2d",
     "SoftPool2d",
     "StochasticPool2d",
     "StridedConv2d",
