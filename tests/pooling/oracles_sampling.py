@@ -1,10 +1,25 @@
-"""What the anti-aliased and the drawn methods should give: float64 numpy, one output at a time, nothing of poolab."""
+"""What the anti-aliased and the drawn methods should give: float64 numpy, one output at a time, nothing of poolab.
 
-import itertools
+For a map with any number of spatial axes, (N, C, ...).
+"""
+
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import product
 from math import comb, floor
 
 import numpy as np
+
+
+def outputs(x: np.ndarray, shape: object) -> list[int]:
+    """How many windows there are along each axis."""
+    return [len(shape.places(axis, length)) for axis, length in enumerate(x.shape[2:])]
+
+
+def pick(x: np.ndarray, places: Sequence[Sequence[int]]) -> np.ndarray:
+    """The cells at the product of these places, all samples and channels."""
+    return x[np.ix_(range(x.shape[0]), range(x.shape[1]), *places)]
+
 
 # -- blur: the filter cell by cell, from the index of each padded cell
 
@@ -22,26 +37,23 @@ def seen(place: int, length: int, pad: int, mode: str) -> int | None:
     return 0 if place < 0 else length - 1
 
 
-def blur_at(x: np.ndarray, centres: list[list[int]], size: int, mode: str) -> np.ndarray:
-    """The binomial filter of `size` at each combination of row and column in `centres`, for (N, C, H, W)."""
-    weights = [comb(size - 1, j) / 2 ** (size - 1) for j in range(size)]
-    out = np.zeros((*x.shape[:2], *map(len, centres)))
-    for i, j in itertools.product(*(range(len(c)) for c in centres)):
-        for a, b in itertools.product(range(size), repeat=2):
-            place = [
-                seen(axis[at] + k - (size - 1) // 2, length, size // 2, mode)
-                for axis, at, k, length in zip(centres, (i, j), (a, b), x.shape[2:], strict=True)
-            ]
-            if None not in place:
-                out[:, :, i, j] += weights[a] * weights[b] * x[:, :, place[0], place[1]]
+def blur_at(x: np.ndarray, centres: Sequence[Sequence[int]], size: int, mode: str) -> np.ndarray:
+    """The binomial filter of `size` at each combination of the `centres` along the axes."""
+    out, lengths = np.zeros((*x.shape[:2], *map(len, centres))), x.shape[2:]
+    for place in np.ndindex(*out.shape[2:]):
+        for offsets in product(range(size), repeat=len(lengths)):
+            centre = [axis[i] for axis, i in zip(centres, place, strict=True)]
+            reached = [c + o - (size - 1) // 2 for c, o in zip(centre, offsets, strict=True)]
+            cell = [seen(r, length, size // 2, mode) for r, length in zip(reached, lengths, strict=True)]
+            if None not in cell:
+                weight = np.prod([comb(size - 1, o) / 2 ** (size - 1) for o in offsets])
+                out[:, :, *place] += weight * x[:, :, *cell]
     return out
 
 
 def blur(x: np.ndarray, shape: object, m: object) -> np.ndarray:
-    centres = [
-        [min(i * s, n - 1) for i in range(len(shape.places(axis, n)))]
-        for axis, (s, n) in enumerate(zip(shape.stride, x.shape[2:], strict=True))
-    ]
+    counts = zip(outputs(x, shape), shape.stride, x.shape[2:], strict=True)
+    centres = [[min(i * s, length - 1) for i in range(count)] for count, s, length in counts]
     return blur_at(x, centres, m.filter_size, m.padding_mode)
 
 
@@ -53,35 +65,31 @@ def maxima(x: np.ndarray, shape: object) -> np.ndarray:
 
     Up to the last complete one (with padding on both sides), or to the last of the geometry where that is later.
     """
-    starts = []
-    for axis, (k, s, p, d) in enumerate(
-        zip(shape.kernel_size, shape.stride, shape.padding, shape.dilation, strict=True)
-    ):
-        n = x.shape[axis + 2]
-        complete = n + p - d * (k - 1) - 1
-        starts.append(range(-p, max(complete, (len(shape.places(axis, n)) - 1) * s - p) + 1))
-    out = np.empty((*x.shape[:2], *map(len, starts)))
-    for (i, top), (j, left) in itertools.product(*(enumerate(s) for s in starts)):
-        rows, columns = (
-            [first + d * a for a in range(k) if 0 <= first + d * a < n]
-            for first, k, d, n in zip((top, left), shape.kernel_size, shape.dilation, x.shape[2:], strict=True)
-        )
-        out[:, :, i, j] = x[:, :, rows][:, :, :, columns].max((2, 3))
+    windows = []
+    for axis, (length, count) in enumerate(zip(x.shape[2:], outputs(x, shape), strict=True)):
+        k, s, p, d = (pair[axis] for pair in (shape.kernel_size, shape.stride, shape.padding, shape.dilation))
+        complete = length + p - d * (k - 1) - 1
+        starts = range(-p, max(complete, (count - 1) * s - p) + 1)
+        windows.append([[start + d * j for j in range(k) if 0 <= start + d * j < length] for start in starts])
+    out = np.empty((*x.shape[:2], *map(len, windows)))
+    for place in np.ndindex(*out.shape[2:]):
+        cells = pick(x, [axis[i] for axis, i in zip(windows, place, strict=True)])
+        out[:, :, *place] = cells.reshape(*x.shape[:2], -1).max(-1)
     return out
 
 
 def max_blur(x: np.ndarray, shape: object, m: object) -> np.ndarray:
-    centres = [[i * s for i in range(len(shape.places(a, x.shape[a + 2])))] for a, s in enumerate(shape.stride)]
+    centres = [[i * s for i in range(count)] for count, s in zip(outputs(x, shape), shape.stride, strict=True)]
     return blur_at(maxima(x, shape), centres, m.filter_size, m.padding_mode)
 
 
 def s3(x: np.ndarray, shape: object, m: object) -> np.ndarray:
     """The mean over the stride; the grid makes no difference in evaluation."""
-    top, (h, w) = maxima(x, shape), shape.stride
-    sizes = [len(shape.places(axis, x.shape[axis + 2])) for axis in (0, 1)]
-    out = np.empty((*x.shape[:2], *sizes))
-    for i, j in np.ndindex(*sizes):
-        out[:, :, i, j] = top[:, :, i * h : (i + 1) * h, j * w : (j + 1) * w].mean((2, 3))
+    tops = maxima(x, shape)
+    out = np.empty((*x.shape[:2], *outputs(x, shape)))
+    for place in np.ndindex(*out.shape[2:]):
+        bin = tuple(slice(i * s, (i + 1) * s) for i, s in zip(place, shape.stride, strict=True))
+        out[:, :, *place] = tops[:, :, *bin].reshape(*x.shape[:2], -1).mean(-1)
     return out
 
 
@@ -99,18 +107,16 @@ def regions(length: int, kernel: int, count: int, u: Fraction) -> list[range]:
 
 
 def fractional_max(x: np.ndarray, shape: object, m: object) -> np.ndarray:
-    lengths = x.shape[2:]
-    sizes = [len(shape.places(axis, length)) for axis, length in enumerate(lengths)]
+    lengths, sizes = x.shape[2:], outputs(x, shape)
     if m.output_ratio is not None:
         sizes = [int(length * m.output_ratio) for length in lengths]
     if m.output_size is not None:
-        sizes = [m.output_size] * 2 if isinstance(m.output_size, int) else list(m.output_size)
-    rows, columns = (
-        regions(*arguments, Fraction(1, 2)) for arguments in zip(lengths, shape.kernel_size, sizes, strict=True)
-    )
+        sizes = [m.output_size] * len(lengths) if isinstance(m.output_size, int) else list(m.output_size)
+    along = [regions(*sized, Fraction(1, 2)) for sized in zip(lengths, shape.kernel_size, sizes, strict=True)]
     out = np.empty((*x.shape[:2], *sizes))
-    for (i, r), (j, c) in itertools.product(enumerate(rows), enumerate(columns)):
-        out[:, :, i, j] = x[:, :, r.start : r.stop, c.start : c.stop].max((2, 3))
+    for place in np.ndindex(*sizes):
+        cells = pick(x, [axis[i] for axis, i in zip(along, place, strict=True)])
+        out[:, :, *place] = cells.reshape(*x.shape[:2], -1).max(-1)
     return out
 
 
@@ -126,22 +132,18 @@ NORMS = {
 
 
 def aps(x: np.ndarray, shape: object, m: object) -> np.ndarray:
-    lengths = x.shape[2:]
+    lengths, counts = x.shape[2:], outputs(x, shape)
     if m.filter_size is not None:
-        x = blur_at(x, [list(range(n)) for n in lengths], m.filter_size, "circular")
-    sizes = [len(shape.places(axis, n)) for axis, n in enumerate(lengths)]
-    out = np.empty((*x.shape[:2], *sizes))
-    for n, sample in enumerate(x):
+        x = blur_at(x, [range(length) for length in lengths], m.filter_size, "circular")
+    out = np.empty((*x.shape[:2], *counts))
+    for n in range(len(x)):
         best = -np.inf
-        for a, b in itertools.product(*(range(s) for s in shape.stride)):
-            rows, columns = (
-                [(i * s + offset) % length for i in range(count)]
-                for s, offset, length, count in zip(shape.stride, (a, b), lengths, sizes, strict=True)
-            )
-            component = sample[:, rows][:, :, columns]
+        for offsets in product(*map(range, shape.stride)):
+            sized = zip(counts, shape.stride, offsets, lengths, strict=True)
+            component = pick(x[n : n + 1], [[(i * s + a) % length for i in range(c)] for c, s, a, length in sized])
             norm = NORMS[m.norm](component)
             if norm > best:
-                best, out[n] = norm, component
+                best, out[n] = norm, component[0]
     return out
 
 

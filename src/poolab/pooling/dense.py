@@ -1,7 +1,6 @@
 """What the methods share that work at stride 1 before they subsample: a maximum at every place, a binomial blur."""
 
-import math
-from functools import reduce
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -76,8 +75,10 @@ def _blurred_along(input: Tensor, axis: int, filter_size: int, mode: str, step: 
         tuple(filter_size if at else 1 for at in here), tuple(pace if at else 1 for at in here), (0,) * dims, one, False
     )
     taps = Windows(cells, geometry).taps(0.0)
-    weights = [math.comb(filter_size - 1, place) / 2 ** (filter_size - 1) for place in range(filter_size)]
-    output = reduce(torch.add, [weight * tap for weight, tap in zip(weights, taps, strict=True)])
+    # Pascal's triangle of sums: with a power of two at the end a constant stays what it is, to the last bit.
+    while len(taps) > 1:
+        taps = [cell + following for cell, following in pairwise(taps)]
+    output = taps[0] * 0.5 ** (filter_size - 1)
     if beyond:
         output = output.index_select(dim, (torch.arange(count, device=input.device) * step).clamp(max=length - 1))
     return output

@@ -77,7 +77,7 @@ def _chosen(components: list[Tensor], norm: str) -> Tensor:
         return tops.argmax(0)
     # Squares of large or tiny values leave the range; a power of two takes them back and keeps ties exact.
     top = tops.amax(0)
-    power = torch.where(top.isfinite() & (top > 0), top / top.frexp().mantissa / 2, 1.0)
+    power = torch.where(top.isfinite() & (top > 0), top / (2 * top.frexp().mantissa), 1.0)
     term = torch.square if norm.startswith("l2") else torch.abs
     sizes = torch.stack([term(component / power).sum(dims, keepdim=True) for component in components])
     return sizes.argmin(0) if norm.endswith("_min") else sizes.argmax(0)

@@ -108,7 +108,6 @@ class FractionalMaxPool2d(WindowPool2d):
 
     reference = Reference("Graham", 2014, "arXiv:1412.6071")
     random = True
-    positional = True
     output_ratio: float | None
     output_size: int | Sizes | None
     options = {"output_ratio": Real(None, least=0.0, most=1.0, open_least=True), "output_size": Size(None)}
