@@ -28,13 +28,13 @@ def seen(place: int, length: int, pad: int, mode: str) -> int | None:
     """Which cell is seen at a place that may lie outside the map; None is a zero."""
     if 0 <= place < length:
         return place
-    if mode == "zeros":
-        return None
     if mode == "circular":
         return place % length
-    if mode == "reflect" and pad < length:
+    if mode == "replicate" or pad >= length:
+        return 0 if place < 0 else length - 1
+    if mode == "reflect":
         return -place if place < 0 else 2 * length - 2 - place
-    return 0 if place < 0 else length - 1
+    return None
 
 
 def blur_at(x: np.ndarray, centres: Sequence[Sequence[int]], size: int, mode: str) -> np.ndarray:

@@ -22,7 +22,8 @@ DISAGREEMENTS = (
     "size gives one row and column more (8x8, stride 2: 5x5).",
     "kornia pads with zeros, so that constants darken at the border (its documentation says so, antialiased-cnns does "
     "not do it); here only padding_mode='zeros' does.",
-    "adobe and timm refuse a map that is not larger than the pad (adobe/antialiased-cnns#47); here it is replicated.",
+    "adobe and timm refuse to reflect a map that is not larger than the pad (adobe/antialiased-cnns#47), here it is "
+    "replicated; with zeros they and kornia darken it further, here it is replicated too.",
 )
 
 
@@ -37,8 +38,8 @@ class BlurPool2d(WindowPool2d):
 
     Args:
         filter_size: the binomial filter's size along each axis: 3 is (1, 2, 1) / 4, 4 is (1, 3, 3, 1) / 8.
-        padding_mode: what the filter sees beyond the map: "reflect" (which is "replicate" along an axis that is too
-            short for it), "replicate", "circular" or "zeros". All but "zeros" keep a constant map.
+        padding_mode: what the filter sees beyond the map: "reflect", "replicate", "circular" or "zeros"; along an axis
+            that is not longer than the pad, "reflect" and "zeros" are "replicate". All but "zeros" keep a constant map.
 
     Example:
         >>> import torch

@@ -41,10 +41,11 @@ def blurred(input: Tensor, filter_size: int, mode: str, stride: Sizes, count: Si
 def extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor:
     """The map with cells before and after it along one dimension.
 
-    "reflect" leaves out the border cell, and where the map is too short for that it falls back to "replicate".
+    "reflect" leaves out the border cell; a map that is not longer than the margin falls back to "replicate", with
+    "zeros" too. "circular" wraps as often as it must.
     """
     length = input.shape[dim]
-    if mode == "reflect" and max(before, after) >= length:
+    if mode != "circular" and max(before, after) >= length:
         mode = "replicate"
 
     def margin(first: int, count: int) -> Tensor:

@@ -98,7 +98,7 @@ class FractionalMaxPool2d(WindowPool2d):
 
     Args:
         output_ratio: the output size over the map's size, above 0 and at most 1.
-        output_size: the output size, an int or a pair (h, w).
+        output_size: the output size, an int or a pair (h, w); a larger one than the map repeats cells.
 
     Example:
         >>> import torch
@@ -114,6 +114,7 @@ class FractionalMaxPool2d(WindowPool2d):
     evaluates = "the maxima of the regions of the fixed sample u = 1/2"
     exempt = {
         "nan": "the regions are not the windows of the geometry",
+        "ties": "the regions are not the windows of the geometry; in each region the first cell takes the gradient",
         "expectation": "evaluation takes the regions of one fixed sample; the mean of many is another function",
     }
     disagreements = (
@@ -161,12 +162,11 @@ def _output_size(windows: Windows, ratio: float | None, size: int | Sizes | None
         sizes = tuple(int(length * (ratio or 0.0)) for length in windows.sizes)
     else:
         sizes = (size,) * windows.dims if isinstance(size, int) else tuple(size)
-    both = ratio is not None and size is not None
-    if both or any(out < 1 or out > length for out, length in zip(sizes, windows.sizes, strict=True)):
+    if (ratio is not None and size is not None) or min(sizes) < 1:
         raise ValueError(
             f"FractionalMaxPool{windows.dims}d(output_ratio={ratio}, output_size={size}): the output for input "
             f"{tuple(windows.input.shape)} would be {'x'.join(map(str, sizes))}; give one of the two, so that it is at "
-            "least 1 and at most the map"
+            "least 1"
         )
     return sizes
 
