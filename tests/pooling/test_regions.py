@@ -193,6 +193,9 @@ def test_equal_cells_send_the_gradient_to_the_first_of_the_region():
     x = torch.zeros(1, 1, 3, 3, requires_grad=True)
     (gradient,) = torch.autograd.grad(FractionalMaxPool2d(3, output_size=1).eval()(x).sum(), x)
     assert gradient.flatten().tolist() == [1.0] + [0.0] * 8
+    x = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]], requires_grad=True)  # in raster order, not column by column
+    (gradient,) = torch.autograd.grad(FractionalMaxPool2d(2).eval()(x).sum(), x)
+    assert gradient.tolist() == [[[0.0, 1.0], [0.0, 0.0]]]
 
 
 def test_the_size_is_said_in_one_way_and_fits_the_map():
