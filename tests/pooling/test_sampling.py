@@ -176,7 +176,7 @@ def test_equal_norms_take_the_first_grid():
     x = torch.tensor([[[3.0, 4.0, 4.0, 3.0]]]) / 7
     for norm in oracles_sampling.NORMS:
         assert torch.equal(pool("aps", 2, dims=1, norm=norm)(x), x[..., ::2])
-    x = torch.tensor([[[5.0, 3.0, 0.0, 4.0]]])  # 25 + 0 and 9 + 16; scaled by the largest cell they would not be equal
+    x = torch.tensor([[[2.0, 5.0, 11.0, 10.0]]])  # 4 + 121 = 25 + 100; divided by the largest cell they would differ
     assert torch.equal(pool("aps", 2, dims=1)(x), x[..., ::2])
 
 
