@@ -18,7 +18,7 @@ from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvg
 from poolab.pooling.polyphase import PolyphasePool2d
 from poolab.pooling.powers import LpPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
-from poolab.pooling.regions import FractionalMaxPool2d, S3Pool2d
+from poolab.pooling.sampled import FractionalMaxPool2d, S3Pool2d
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.soft import SoftPool2d
 from poolab.pooling.window_pool import WindowPool2d
