@@ -18,6 +18,7 @@ from poolab.pooling import functional
 from poolab.pooling.adapool import AdaPool2d
 from poolab.pooling.attention import AttentionPool2d, SimPool2d
 from poolab.pooling.base import Pool, Reference
+from poolab.pooling.blurs import BlurPool2d, MaxBlurPool2d
 from poolab.pooling.channels import InterMapPool2d
 from poolab.pooling.clip_attention import CLIPAttentionPool2d
 from poolab.pooling.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
@@ -31,12 +32,14 @@ from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvg
 from poolab.pooling.lip import LIPPool2d
 from poolab.pooling.mixtures import MixedPool2d, MixedRandomPool2d
 from poolab.pooling.ordinal import OrdinalPool2d
+from poolab.pooling.polyphase import PolyphasePool2d
 from poolab.pooling.powers import GeMPool2d, LehmerPool2d, LpPool2d
 from poolab.pooling.pyramids import PixelPyramidPool2d, SpatialPyramidPool2d
 from poolab.pooling.rank_draws import MaxDropoutPool2d, RankStochasticPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, RankWeightedPool2d, TMaxAvgPool2d
 from poolab.pooling.regions import SuperpixelPool2d
 from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools, register
+from poolab.pooling.sampled import FractionalMaxPool2d, S3Pool2d
 from poolab.pooling.soft import LSEPool2d, SoftPool2d
 from poolab.pooling.universal import UniversalPool2d
 from poolab.pooling.whole_maps import (
@@ -65,9 +68,11 @@ __all__ = [
     "AttentionPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "BlurPool2d",
     "CLIPAttentionPool2d",
     "DetailPreservingPool2d",
     "EntropyWeightedPool2d",
+    "FractionalMaxPool2d",
     "GatedPool2d",
     "GeMPool2d",
     "GlobalAvgMaxPool2d",
@@ -85,6 +90,7 @@ __all__ = [
     "LpPool2d",
     "MAMPool2d",
     "MapPool2d",
+    "MaxBlurPool2d",
     "MaxDropoutPool2d",
     "MaxPool2d",
     "MedianPool2d",
@@ -93,11 +99,13 @@ __all__ = [
     "MixedRandomPool2d",
     "OrdinalPool2d",
     "PixelPyramidPool2d",
+    "PolyphasePool2d",
     "Pool",
     "RankAvgPool2d",
     "RankStochasticPool2d",
     "RankWeightedPool2d",
     "Reference",
+    "S3Pool2d",
     "SimPool2d",
     "SoftPool2d",
     "SpaceToDepth2d",
