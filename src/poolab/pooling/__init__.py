@@ -10,6 +10,7 @@ StochasticPool2d(kernel_size=2, stride=2)
 from poolab.pooling import functional
 from poolab.pooling.base import Pool, Reference
 from poolab.pooling.controls import StridedConv2d, Subsample2d
+from poolab.pooling.covariance import ISqrtCovPool2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
 from poolab.pooling.head_pool import HeadPool2d
@@ -17,7 +18,9 @@ from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvg
 from poolab.pooling.powers import LpPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
+from poolab.pooling.second_order import BilinearPool2d, CompactBilinearPool2d
 from poolab.pooling.soft import SoftPool2d
+from poolab.pooling.vlad import MOPPool2d, NetVLADPool2d
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
 
@@ -26,13 +29,18 @@ __all__ = [
     "AdaptiveMaxPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "BilinearPool2d",
+    "CompactBilinearPool2d",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "HeadPool2d",
+    "ISqrtCovPool2d",
     "LpPool2d",
+    "MOPPool2d",
     "MaxPool2d",
     "MinPool2d",
     "MixedPool2d",
+    "NetVLADPool2d",
     "Pool",
     "RankAvgPool2d",
     "RankStochasticPool2d",
