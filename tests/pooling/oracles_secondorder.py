@@ -91,7 +91,8 @@ def isqrt_cov(x: Array, m: object) -> Array:
     """The iteration acts on each eigenvalue for itself."""
     out = []
     for one in reduced(x, m):
-        covariance = np.atleast_2d(np.cov(cells_of(one).T, bias=True))
+        cells = cells_of(one)
+        covariance = np.atleast_2d(np.cov((cells - cells[0]).T, bias=True))  # exactly zero for a constant map
         trace = max(float(np.trace(covariance)), 1e-20)
         values, vectors = np.linalg.eigh(covariance / trace)
         roots = np.array([root_of_eigenvalue(value, m.iterations) for value in values])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from poolab.pooling.base import Reference
 from poolab.pooling.head_pool import HeadPool2d, check_channels
 from poolab.pooling.lengths import without_autocast
-from poolab.pooling.options import Integer
+from poolab.pooling.options import Integer, Option
 from poolab.pooling.registry import register
 from poolab.pooling.second_order import second_moment
 from poolab.pooling.windows import compute_dtype
@@ -18,12 +18,12 @@ LEAST_TRACE = 1e-20  # below it, the square of 1e-10, a map counts as constant a
 
 
 @dataclass(frozen=True)
-class IntegerOrNone(Integer):
-    """A whole number, or None whatever the default is."""
+class IntegerOrNone(Option):
+    """A whole number >= 1, or None though it is not the default."""
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
-        fault = None if value is None else super().fault(value, cells)
+        fault = None if value is None else Integer(self.default).fault(value, cells)
         return fault and fault.replace(", found", " or None, found")
 
 
@@ -62,7 +62,6 @@ class ISqrtCovPool2d(HeadPool2d):
         "has 5 and 256), divides 0 by 0 on a constant map, and multiplies the uncentred map with a centring matrix, so "
         "that rounding can make the trace negative and its root NaN (issue 24; here the map is centred first).",
     )
-    exempt = {"nan": "every feature is made of all channels, so NaN reaches the whole sample"}
     trial = {"dim": 4}
 
     def build(self) -> None:

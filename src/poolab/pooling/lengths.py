@@ -9,14 +9,14 @@ SHORT = 1e-4  # a vector much longer than this is brought to length 1; a shorter
 SMALL_SHARE = 1e-4  # the signed root bends into a line at this part of the mean feature
 
 
-def unit(input: Tensor, dim: int) -> Tensor:
-    """X / sqrt(|x|^2 + 1e-8) along a dimension: length 1, and slope at most 1e4 where a zero vector has none.
+def unit(input: Tensor, dim: int, short: float = SHORT) -> Tensor:
+    """X / sqrt(|x|^2 + short^2) along a dimension: length 1, and slope at most 1 / short where zero has none.
 
     >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 1)
     tensor([[0.6000, 0.8000],
             [0.0000, 0.0000]])
     """
-    return input * (input.square().sum(dim, keepdim=True) + SHORT**2).rsqrt()
+    return input * (input.square().sum(dim, keepdim=True) + short**2).rsqrt()
 
 
 def signed_root_unit(input: Tensor) -> Tensor:

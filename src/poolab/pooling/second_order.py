@@ -10,8 +10,6 @@ from poolab.pooling.options import Integer, flag
 from poolab.pooling.registry import register
 from poolab.pooling.windows import compute_dtype
 
-MIXES = "every feature is made of two channels and then divided by all of them, so NaN reaches the whole sample"
-
 
 @register("bilinear")
 class BilinearPool2d(HeadPool2d):
@@ -37,7 +35,6 @@ class BilinearPool2d(HeadPool2d):
         "Public code takes sign(z) sqrt(|z| + 1e-8), which jumps by 1e-4 at zero and whose slope depends on the scale "
         "of the map (jiangtaoxie/fast-MPN-COV src/representation/CBP.py); here the root bends into a line.",
     )
-    exempt = {"nan": MIXES}
 
     def out_channels(self, channels: int) -> int:
         """One for each ordered pair of channels."""
@@ -89,7 +86,6 @@ class CompactBilinearPool2d(HeadPool2d):
         "the sketches in plain lists (not in the state, not moved by .to()) and sums over the map instead of averaging "
         "(which the length takes out again).",
     )
-    exempt = {"nan": MIXES}
     trial = {"output_dim": 16}
 
     def build(self) -> None:
@@ -122,7 +118,7 @@ class CompactBilinearPool2d(HeadPool2d):
         with without_autocast(input):
             pairs = second_moment(input) * (signs[0, :, None] * signs[1])
             places = (bins[0, :, None] + bins[1]) % output_dim
-            sketch = pairs.new_zeros(len(pairs), output_dim).index_add(1, places.flatten(), pairs.flatten(1))
+            sketch = pairs.new_zeros(pairs.shape[0], output_dim).index_add(1, places.flatten(), pairs.flatten(1))
             return (signed_root_unit(sketch) if normalize else sketch).to(input.dtype)
 
 
