@@ -10,7 +10,7 @@ SMALL_SHARE = 1e-4  # the signed root bends into a line at this part of the mean
 
 
 def unit(input: Tensor, dim: int, short: float = SHORT) -> Tensor:
-    """X / sqrt(|x|^2 + short^2) along a dimension: length 1, and slope at most 1 / short where zero has none.
+    """The vectors x / sqrt(|x|^2 + short^2) along a dimension: length 1, and slope at most 1 / short at zero.
 
     >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 1)
     tensor([[0.6000, 0.8000],
