@@ -129,10 +129,9 @@ def test_a_bin_without_a_pair_is_zero():
     empty = [place for place in range(64) if place not in taken]
     assert len(empty) >= 64 - 9
     assert pool(x)[0, empty].count_nonzero() == 0
-    sketches = [
-        torch.zeros(64, 64).index_add(0, h, s[:, None] * x[0].flatten(1)) for h, s in zip(pool.bins, pool.signs)
-    ]
-    public = torch.fft.irfft(torch.fft.rfft(sketches[0], dim=0) * torch.fft.rfft(sketches[1], dim=0), dim=0).mean(1)
+    cells = x[0].flatten(1)
+    first, second = (torch.zeros(64, 64).index_add(0, pool.bins[i], pool.signs[i, :, None] * cells) for i in (0, 1))
+    public = torch.fft.irfft(torch.fft.rfft(first, dim=0) * torch.fft.rfft(second, dim=0), dim=0).mean(1)
     assert signed_root_unit(public[None])[0, empty].abs().max() > 1e-6
 
 
@@ -245,12 +244,13 @@ def test_the_trace_is_never_negative():
     assert ISqrtCovPool2d(channels=4, dim=None)(x).isfinite().all()
 
 
-def test_the_iteration_stays_in_float32_under_autocast():
+def test_the_products_stay_in_float32_under_autocast():
     x = distinct(2, 4, 6, 6, dtype=torch.float32)
-    pool = ISqrtCovPool2d(channels=4, dim=None)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(pool(x), expected := pool(x))
-    assert torch.equal(pool(x), expected)
+    for name in ("bilinear", "compact_bilinear", "isqrt_cov", "netvlad", "mop"):
+        pool = create_pool(name, channels=4, **({"dim": None} if name == "isqrt_cov" else {}))
+        expected = pool(x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(pool(x), expected), name
 
 
 def test_the_features_are_the_rows_from_the_diagonal_on():
