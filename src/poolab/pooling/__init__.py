@@ -22,6 +22,7 @@ from poolab.pooling.blurs import BlurPool2d, MaxBlurPool2d
 from poolab.pooling.channels import InterMapPool2d
 from poolab.pooling.clip_attention import CLIPAttentionPool2d
 from poolab.pooling.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
+from poolab.pooling.covariance import ISqrtCovPool2d
 from poolab.pooling.dpp import DetailPreservingPool2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.entropy import EntropyWeightedPool2d
@@ -40,8 +41,10 @@ from poolab.pooling.ranks import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, Ran
 from poolab.pooling.regions import SuperpixelPool2d
 from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools, register
 from poolab.pooling.sampled import FractionalMaxPool2d, S3Pool2d
+from poolab.pooling.second_order import BilinearPool2d, CompactBilinearPool2d
 from poolab.pooling.soft import LSEPool2d, SoftPool2d
 from poolab.pooling.universal import UniversalPool2d
+from poolab.pooling.vlad import MOPPool2d, NetVLADPool2d
 from poolab.pooling.whole_maps import (
     GlobalAvgMaxPool2d,
     GlobalGeMPool2d,
@@ -68,8 +71,10 @@ __all__ = [
     "AttentionPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "BilinearPool2d",
     "BlurPool2d",
     "CLIPAttentionPool2d",
+    "CompactBilinearPool2d",
     "DetailPreservingPool2d",
     "EntropyWeightedPool2d",
     "FractionalMaxPool2d",
@@ -83,12 +88,14 @@ __all__ = [
     "GlobalMaxPool2d",
     "GlobalTopKPool2d",
     "HeadPool2d",
+    "ISqrtCovPool2d",
     "InterMapPool2d",
     "LIPPool2d",
     "LSEPool2d",
     "LehmerPool2d",
     "LpPool2d",
     "MAMPool2d",
+    "MOPPool2d",
     "MapPool2d",
     "MaxBlurPool2d",
     "MaxDropoutPool2d",
@@ -97,6 +104,7 @@ __all__ = [
     "MinPool2d",
     "MixedPool2d",
     "MixedRandomPool2d",
+    "NetVLADPool2d",
     "OrdinalPool2d",
     "PixelPyramidPool2d",
     "PolyphasePool2d",
