@@ -18,8 +18,9 @@ INDEX = f"""# Poolings
 *Each method's output over its footprint: how its gradient is distributed over the cells of some windows
 (`poolab pools NAME --show FILE` shows it larger, with any option, on any photograph).*
 
-The same table on the terminal is `poolab pools`, a page is `poolab pools NAME`. A role is where a method goes: `window`
-in place of a max pooling, `global` as a network's head, `channel` across the channels, `same` without changing the size.
+The same table on the terminal is `poolab pools`, a page is `poolab pools NAME`. A role is where a method goes:
+`window` in place of a max pooling, `global` as a network's head, `channel` across the channels, `same` where no cell is
+to be lost.
 """
 
 
