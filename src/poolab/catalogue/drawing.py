@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-INK, PALE = "#1f2933", "#9aa5b1"
+BEYOND = 0.25
+INK, PALE, BORDER = "#1f2933", "#9aa5b1", "#d5dce4"
 SHARES = (
     *(("1", 1.0), ("1/2", 0.5), ("1/4", 0.25), ("1/16", 1 / 16), ("0", 0.0)),
     *(("-1/16", -1 / 16), ("-1/4", -0.25), ("-1/2", -0.5), ("-1", -1.0)),
@@ -16,10 +17,11 @@ PLACED = "#e8590c"  # the windows that are told apart
 def as_image(maps: Tensor) -> tuple[Any, bool]:
     """A map (C, h, w) as matplotlib shows it: three channels are colours, others grey tiles beside each other.
 
-    Values in [0, 1] are shown as they are. Others, as a convolution gives, are stretched to it: the second answer.
+    Values in [0, 1] are shown as they are, those a little beyond (a filter's ringing) are cut; where they are far
+    beyond, as a convolution gives, all are stretched to it: the second answer.
     """
     low, high = float(maps.min()), float(maps.max())
-    stretched = low < -0.01 or high > 1.01
+    stretched = low < -BEYOND or high > 1 + BEYOND
     if stretched:
         maps = (maps - low) / max(high - low, 1e-12)
     maps = maps.clamp(0, 1)
@@ -67,9 +69,7 @@ def colours() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     stops = ["#7f0000", "#d7301f", "#fdbb84", "#ffffff", "#9ecae1", "#2171b5", "#08204a"]
-    made = LinearSegmentedColormap.from_list("footprint", stops)
-    made.set_bad("#d5dce4")
-    return made
+    return LinearSegmentedColormap.from_list("footprint", stops).with_extremes(bad=BORDER)
 
 
 def plain(axes: Any) -> None:
@@ -90,11 +90,9 @@ def draw_map(axes: Any, maps: Tensor, extent: Any = None) -> bool:
 
 def draw_footprint(axes: Any, footprint: Tensor, full: float = 1.0) -> None:
     """A footprint; `full` is the gradient of the full colour."""
-    image = axes.imshow(
-        tiled(footprint / full, empty=0.0).numpy(), cmap=colours(), norm=scale(), interpolation="nearest"
-    )
+    shown = tiled(footprint / full, empty=float("nan")).numpy()  # a border is no cell without gradient
+    axes.imshow(shown, cmap=colours(), norm=scale(), interpolation="nearest")
     plain(axes)
-    return image
 
 
 def draw_values(axes: Any, values: Tensor) -> None:
@@ -111,14 +109,22 @@ def draw_values(axes: Any, values: Tensor) -> None:
 
 
 def draw_windows(axes: Any, pool: Any, output: Tensor, step: int, linewidth: float = 0.9) -> None:
-    """Frames around the windows whose gradients are told apart."""
+    """Frames around the windows whose gradients are told apart; one artist, since hundreds take seconds."""
+    from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
     g = pool.geometry
-    for row in range(step // 2, output.shape[-2], step):
-        for column in range(step // 2, output.shape[-1], step):
-            corner = (column * g.stride[1] - g.padding[1] - 0.5, row * g.stride[0] - g.padding[0] - 0.5)
-            axes.add_patch(Rectangle(corner, g.span(1), g.span(0), fill=False, edgecolor=PLACED, linewidth=linewidth))
+    corners = [
+        (column * g.stride[1] - g.padding[1] - 0.5, row * g.stride[0] - g.padding[0] - 0.5)
+        for row in range(step // 2, output.shape[-2], step)
+        for column in range(step // 2, output.shape[-1], step)
+    ]
+    frames = [Rectangle(corner, g.span(1), g.span(0)) for corner in corners]
+    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor=PLACED, linewidth=linewidth), autolim=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def draw_scale(figure: Any, grid: Any, full: float = 1.0) -> None:
@@ -127,7 +133,7 @@ def draw_scale(figure: Any, grid: Any, full: float = 1.0) -> None:
 
     bar = figure.colorbar(ScalarMappable(scale(), colours()), ax=grid, shrink=0.7, aspect=40, pad=0.01)
     shares = [share for _, share in SHARES]
-    bar.set_ticks(shares, labels=[label if full == 1 else f"{share * full:.2g}" for label, share in SHARES])
+    bar.set_ticks(shares, labels=[label if full == 1 else _number(share * full) for label, share in SHARES])
     bar.ax.tick_params(labelsize=7, length=2)
     bar.outline.set(color=PALE, linewidth=0.6)
 

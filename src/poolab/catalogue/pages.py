@@ -1,5 +1,6 @@
 """The pages of docs/poolings: one for each method that comes with poolab, and an index."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from poolab.catalogue import render, table
@@ -36,16 +37,17 @@ def _page(name: str) -> str:
     return f"{render.markdown(card(name))}\n\n{show}\n\n{NOTE}\n"
 
 
-def stale(folder: Path = FOLDER) -> list[str]:
+def stale(folder: Path = FOLDER, wanted: Mapping[str, str] | None = None) -> list[str]:
     """The pages that are not as they should be: changed, missing, or of a method that is gone."""
-    wanted = pages()
+    wanted = pages() if wanted is None else wanted
     there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
 
 def write(folder: Path = FOLDER) -> list[str]:
     """Bring the folder up to date; the names of the pages that changed."""
-    wanted, changed = pages(), stale(folder)
+    wanted = pages()
+    changed = stale(folder, wanted)
     folder.mkdir(parents=True, exist_ok=True)
     for name in changed:
         if name in wanted:

@@ -96,7 +96,7 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
         FOOTPRINT.format(full=1.0),
         "Footprints and the lower row are those of the photograph in grey; frames are the windows.",
         _start(pool),
-        "Output beyond [0, 1] is stretched to it." if stretched else "",
+        "The output is far beyond [0, 1] and stretched to it." if stretched else "",
     )
     return figure
 
@@ -115,8 +115,11 @@ def part(light: Tensor, pool: Any, told: Kept) -> tuple[float, float, float, flo
     """
     g = pool.geometry
     rows, columns = g.stride
-    cells = 2 * (told.step // 2) + 2 * told.step  # from the first to the last of them
-    high, wide = min(cells * rows + g.span(0), light.shape[-2]), min(cells * columns + g.span(1), light.shape[-1])
+    lengths = []
+    for axis in (0, 1):
+        margin = max(0, told.step // 2 * g.stride[axis] - g.padding[axis])
+        lengths.append(min(2 * margin + 2 * told.step * g.stride[axis] + g.span(axis), light.shape[axis - 2]))
+    high, wide = lengths
     mean = F.avg_pool2d(light, (rows, columns))
     spread = F.avg_pool2d(light.square(), (rows, columns)) - mean.square()
     blocks = F.avg_pool2d(spread.mean(1, keepdim=True), (max(1, high // rows), max(1, wide // columns)), told.step)
@@ -166,7 +169,7 @@ def _map_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | None
         edges if cls.role != "same" else "",
         FOOTPRINT.format(full=full),
         _start(pool),
-        "Output beyond [0, 1] is stretched to it." if stretched else "",
+        "The output is far beyond [0, 1] and stretched to it." if stretched else "",
     )
     return figure
 

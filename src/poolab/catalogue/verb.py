@@ -2,16 +2,19 @@
 
 import argparse
 from collections.abc import Sequence
+from textwrap import fill
 
 from poolab.errors import ConfigError
 
-USAGE = "poolab pools [NAME [key=value ...]] [--role ROLE] [--markdown] [--show FILE [--image PHOTO]]"
+USAGE = """poolab pools [--role ROLE] [--markdown]
+       poolab pools NAME [key=value ...] [--markdown]
+       poolab pools NAME [key=value ...] --show FILE [--image PHOTO]"""
 EXAMPLES = """examples:
   poolab pools                                     all methods
   poolab pools --role window                       those that work on local windows
   poolab pools avg_topk                            what is to be known about one
   poolab pools avg_topk k=3 kernel_size=3          its cost with these options
-  poolab pools avg_topk k=3 --show avg_topk.png    a picture of what it keeps of an image
+  poolab pools avg_topk k=3 --show avg_topk.png    what it keeps of a photograph
 """
 
 
@@ -20,7 +23,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(
         prog="poolab pools",
         usage=USAGE,
-        description=description,
+        description=fill(description, 80),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -29,7 +32,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     roles = ("window", "global", "channel", "same")
     words.add_argument("--role", choices=roles, help="only the methods of this role")
     words.add_argument("--markdown", action="store_true", help="as Markdown instead of text for a terminal")
-    words.add_argument("--show", metavar="FILE", help="write a picture of what the method keeps of an image")
+    words.add_argument("--show", metavar="FILE", help="write a picture of what it keeps of an image")
     words.add_argument("--image", metavar="PHOTO", help="the image to show it on (default: scikit-learn's flower)")
     return words
 
