@@ -36,3 +36,14 @@ def test_pages_are_written_mended_and_removed(three, tmp_path, capsys):
     assert "avg.md, gone.md, max.md" in capsys.readouterr().out
     assert not (tmp_path / "gone.md").exists()
     assert work.main(["docs", "--folder", str(tmp_path), "--check"]) == 0
+
+
+def test_another_torch_may_count_other_bytes_but_nothing_else(three, tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.setattr("torch.__version__", "7.1.0")
+    monkeypatch.setattr("poolab.measure.pooling_saved_bytes", lambda *_: {"": 12345678})
+    assert "torch 7.1." in pages()["README.md"]
+    assert "376.8 bytes" in pages()["max.md"]
+    assert stale(tmp_path) == []
+    (tmp_path / "max.md").write_text((tmp_path / "max.md").read_text().replace("largest", "smallest"))
+    assert stale(tmp_path) == ["max.md"]

@@ -28,7 +28,7 @@ to be lost.
 def pages() -> dict[str, str]:
     """The text of each page by its file name, as it should be now."""
     names = [name for name in table.listed() if name in own()]
-    made = {"README.md": f"{INDEX}\n{table.markdown(names, link='[{name}]({name}.md)')}\n"}
+    made = {"README.md": f"{INDEX}\n{_counted()}\n\n{table.markdown(names, link='[{name}]({name}.md)')}\n"}
     return made | {f"{name}.md": _page(name) for name in names}
 
 
@@ -41,7 +41,22 @@ def stale(folder: Path = FOLDER, wanted: Mapping[str, str] | None = None) -> lis
     """The pages that are not as they should be: changed, missing, or of a method that is gone."""
     wanted = pages() if wanted is None else wanted
     there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
-    return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    is_foreign = _counted() not in there.get("README.md", "")
+    old, new = ({name: _compared(page, is_foreign) for name, page in each.items()} for each in (there, wanted))
+    return sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
+
+
+def _counted() -> str:
+    """What the bytes on the pages were counted with: a version of torch may keep more or less than another."""
+    import torch
+
+    return f"Bytes kept for backward: counted with torch {'.'.join(torch.__version__.split('.')[:2])}."
+
+
+def _compared(page: str, is_foreign: bool) -> str:
+    """The page without what another version of torch may count otherwise, where it was made with another."""
+    own = ("| kept for backward |", "Bytes kept for backward: counted with") if is_foreign else ()
+    return "\n".join(line for line in page.split("\n") if not line.startswith(own))
 
 
 def write(folder: Path = FOLDER) -> list[str]:

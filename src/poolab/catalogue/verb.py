@@ -10,11 +10,11 @@ USAGE = """poolab pools [--role ROLE] [--markdown]
        poolab pools NAME [key=value ...] [--markdown]
        poolab pools NAME [key=value ...] --show FILE [--image PHOTO]"""
 EXAMPLES = """examples:
-  poolab pools                                     all methods
-  poolab pools --role window                       those that work on local windows
-  poolab pools avg_topk                            what is to be known about one
-  poolab pools avg_topk k=3 kernel_size=3          its cost with these options
-  poolab pools avg_topk k=3 --show avg_topk.png    what it keeps of a photograph
+  poolab pools                                all methods
+  poolab pools --role window                  those on local windows
+  poolab pools avg_topk                       what is to be known about one
+  poolab pools avg_topk k=3 kernel_size=3     its cost with these options
+  poolab pools avg_topk k=3 --show x.png      what it keeps of a photograph
 """
 
 
