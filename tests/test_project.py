@@ -17,6 +17,7 @@ FLOORS = {
     "backbones": {"pooling"},
     "data": {"pooling", "backbones"},
     "measure": {"pooling", "backbones"},
+    "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
     "training": {"pooling", "backbones", "data", "measure", "records"},
     "testing": {"pooling"},
 }

@@ -13,6 +13,7 @@ INTERRUPTED = 130  # as a shell counts a process that Ctrl-C ended
 VERBS = {
     "train": "train, measure and record one network (all of Hydra's words: --help, -m, key=value)",
     "shapes": "the size, parameters and activation bytes at every slot of a network",
+    "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
 }
 
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _verb(given: list[str]) -> int:
     if given and given[0] == "train":  # everything after it is Hydra's
         return train(given[1:], program="poolab train")
+    if given and given[0] == "pools":
+        return _guarded(lambda: _pools(given[1:]))
     parser = argparse.ArgumentParser(
         prog="poolab", description="Which pooling should this CNN use, and how sure are we?"
     )
@@ -35,6 +38,7 @@ def _verb(given: list[str]) -> int:
     verbs.add_parser("train", help=VERBS["train"])
     shapes = verbs.add_parser("shapes", help=VERBS["shapes"], description=VERBS["shapes"])
     shapes.add_argument("overrides", nargs="*", help="backbone=... pooling=... data=..., as for train")
+    verbs.add_parser("pools", help=VERBS["pools"])
     table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
     table.add_argument("--runs", default="runs", help="the folder of the records (default: runs)")
     table.add_argument("--markdown", action="store_true", help="as Markdown instead of a terminal table")
@@ -109,6 +113,12 @@ def _shapes(chosen: argparse.Namespace) -> None:
     from poolab.training.shapes import configured_shapes
 
     Console(highlight=False).print(render_shapes(configured_shapes(compose(chosen.overrides))))
+
+
+def _pools(given: Sequence[str]) -> None:
+    from poolab.catalogue.verb import pools
+
+    pools(given, VERBS["pools"])
 
 
 def _table(chosen: argparse.Namespace) -> None:

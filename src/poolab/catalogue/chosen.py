@@ -1,0 +1,88 @@
+"""A method that somebody asks for by words: its name, and key=value options as `train.py` takes them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from poolab.errors import ConfigError
+from poolab.pooling import Pool, create_pool, get_pool, list_pools
+
+KERNELS = (2, 4, 3)  # what is tried for a window method, so that also one that is tied to a size is shown
+
+
+def known(name: str) -> type[Pool]:
+    """The class of a name.
+
+    Raises:
+        ConfigError: no such method; the message has the near names.
+    """
+    try:
+        return get_pool(name)
+    except ValueError as fault:
+        raise ConfigError(str(fault)) from None
+
+
+def own() -> list[str]:
+    """The names of the methods that come with poolab, without those that a user registered."""
+    return [name for name in list_pools() if get_pool(name).__module__.startswith("poolab.")]
+
+
+def values(words: Sequence[str]) -> dict[str, Any]:
+    """The options of `key=value` words, their values written as for `train.py`.
+
+    Raises:
+        ConfigError: all words that are no option.
+
+    >>> values(["k=3", "kernel_size=[3,2]", "p=inf", "norm=mean", "output_size=null"])
+    {'k': 3, 'kernel_size': [3, 2], 'p': inf, 'norm': 'mean', 'output_size': None}
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser, found, faults = OverridesParser.create(), {}, []
+    for word in words:
+        try:
+            key, equals, _ = word.partition("=")
+            override = parser.parse_override(word) if equals and key.isidentifier() else None
+        except HydraException:
+            override = None
+        if override is None or override.is_sweep_override():
+            faults.append(f"{word} is no option: write key=value, and a list as key=[1,2]")
+        else:
+            found[key] = override.value()
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return found
+
+
+def make(
+    cls: type[Pool], given: dict[str, Any], *, channels: int, kernels: Sequence[int] = KERNELS
+) -> tuple[Pool, dict[str, Any]]:
+    """The method with the options that were given, and what it was made with beyond them.
+
+    Without options it is made with its defaults; with its trial options where a default is missing or cannot be; a
+    window method with the first of `kernels` that it takes. Its weights are drawn from seed 0, so that pictures and
+    figures do not change; torch's global generator is left as it was.
+
+    Raises:
+        ConfigError: the options do not fit, with all faults of the first try.
+    """
+    import torch
+
+    geometries: list[dict[str, Any]] = [{}]
+    if cls.role == "window" and "kernel_size" not in given:
+        geometries = [{"kernel_size": kernel} for kernel in kernels]
+    trials: list[dict[str, Any]] = [{}] if given or not cls.trial else [{}, dict(cls.trial)]
+    first = None
+    for added in ({**geometry, **trial} for trial in trials for geometry in geometries):
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                return create_pool(cls.name, channels=channels, **{**added, **given}), added
+        except ValueError as fault:
+            first = first or fault
+    raise ConfigError(str(first))
+
+
+def geometry_of(pool: Pool) -> str:
+    """The window of a window method, in words."""
+    return str(pool.geometry) if pool.role == "window" else ""

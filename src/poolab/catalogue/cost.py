@@ -1,0 +1,84 @@
+"""What a method costs: parameters, and what it keeps for backward. Counted, not timed, so the same on every machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from poolab.catalogue.chosen import make
+from poolab.errors import ConfigError
+from poolab.pooling import Pool
+from poolab.pooling.options import Choice
+
+CHANNELS = 64
+BATCH = 2  # a method with batch normalisation needs more than one value
+MAP = (16, 16)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one method costs, and what it was measured with.
+
+    Attributes:
+        made: the method as it prints itself.
+        parameters: how many numbers are learned, in words.
+        saved: the bytes kept for backward beyond the input, for each cell of the input.
+        input, output: the shapes of the map that it was measured on, and of what came out.
+    """
+
+    made: str
+    parameters: str
+    saved: float
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+
+
+def measured(cls: type[Pool], given: dict[str, Any]) -> Cost:
+    """The cost of a method with the given options, at 64 channels on a map of 16x16 cells in float32."""
+    import torch
+
+    from poolab.measure import pooling_saved_bytes
+
+    pool, _ = make(cls, given, channels=CHANNELS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        input = torch.rand(BATCH, CHANNELS, *MAP)
+        with torch.no_grad():
+            output = pool.eval()(input)
+        saved = sum(pooling_saved_bytes(pool, input).values())
+    return Cost(shown(pool), _parameters(cls, given), saved / input.numel(), tuple(input.shape), tuple(output.shape))
+
+
+def shown(pool: Pool) -> str:
+    """The method with its arguments on one line, without the layers inside it."""
+    return f"{type(pool).__name__}({pool.extra_repr()})"
+
+
+def _parameters(cls: type[Pool], given: dict[str, Any]) -> str:
+    """The count, and what the options `learnable` and `sharing` make of it where they were not given."""
+    plain = _count(cls, given)
+    counts = [(options, _count(cls, {**given, **options})) for options in _kinds(cls, given)]
+    others = [f"{count:,} with {_words(options)}" for options, count in counts if count not in (None, plain)]
+    return ", ".join([f"{plain:,}", *others])
+
+
+def _kinds(cls: type[Pool], given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The options that decide how much is learned, away from their defaults."""
+    learnable, sharing = (cls.options.get(name) if name not in given else None for name in ("learnable", "sharing"))
+    if learnable:
+        yield {"learnable": not learnable.default}
+    if isinstance(sharing, Choice) and cls.learns != "never":
+        learning = {"learnable": True} if learnable and not learnable.default else {}
+        yield from ({**learning, "sharing": one} for one in sharing.allowed if one != sharing.default)
+
+
+def _words(options: dict[str, Any]) -> str:
+    return " ".join(f"{name}={str(value).lower()}" for name, value in options.items())
+
+
+def _count(cls: type[Pool], options: dict[str, Any]) -> int | None:
+    from poolab.measure import parameters
+
+    try:
+        return parameters(make(cls, options, channels=CHANNELS)[0])
+    except ConfigError:  # options that do not go together
+        return None

@@ -1,0 +1,60 @@
+"""What a method keeps of an image, as numbers: its outputs, and the footprints of its gradient."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poolab.pooling import Pool
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One pass of a method over a map.
+
+    Attributes:
+        output: what came out, without the batch dimension.
+        footprint: d sum(y) / dx, summed over the input's channels: where the gradient arrives.
+        apart: the same for output cells so far from each other that the windows of a local method do not meet.
+        step: every how many-th output cell that is.
+    """
+
+    output: Tensor
+    footprint: Tensor
+    apart: Tensor
+    step: int
+
+
+def kept(pool: Pool, input: Tensor, training: bool = False) -> Kept:
+    """One pass, with the draws of seed 0 in training; torch's global generator and the method are left as they were."""
+    step = _step(pool)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        was = pool.training
+        leaf = input.detach().clone().requires_grad_()
+        output = pool.train(training)(leaf)
+        pool.train(was)
+    footprints = [_gradient(output, leaf, _every(output, each)) for each in (1, step)]
+    return Kept(output.detach()[0], footprints[0], footprints[1], step)
+
+
+def _step(pool: Pool) -> int:
+    if pool.role != "window":
+        return 1
+    geometry: Any = pool.geometry
+    return max(2, *(math.ceil(geometry.span(axis) / geometry.stride[axis]) for axis in range(geometry.dims)))
+
+
+def _every(output: Tensor, step: int) -> Tensor:
+    """Ones at every `step`-th output cell in both directions, from the middle of the first `step` on."""
+    mask = torch.zeros_like(output)
+    if output.dim() == 4:
+        mask[..., step // 2 :: step, step // 2 :: step] = 1
+    return mask if output.dim() == 4 else torch.ones_like(output)
+
+
+def _gradient(output: Tensor, leaf: Tensor, weights: Tensor) -> Tensor:
+    (found,) = torch.autograd.grad(output, leaf, weights, retain_graph=True, allow_unused=True)
+    return (torch.zeros_like(leaf) if found is None else found)[0]
