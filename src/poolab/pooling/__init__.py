@@ -12,12 +12,15 @@ from poolab.pooling.base import Pool, Reference
 from poolab.pooling.controls import StridedConv2d, Subsample2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.extremes import AvgPool2d, MaxPool2d, MinPool2d, MixedPool2d
+from poolab.pooling.fourier import FrequencyLowCutPool2d, SpectralPool2d
 from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
 from poolab.pooling.powers import LpPool2d
 from poolab.pooling.ranks import AvgTopKPool2d, RankAvgPool2d, RankStochasticPool2d, RankWeightedPool2d
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.soft import SoftPool2d
+from poolab.pooling.strides import DiffStridePool2d
+from poolab.pooling.wavelets import WaveletPool2d
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows
 
@@ -26,6 +29,8 @@ __all__ = [
     "AdaptiveMaxPool2d",
     "AvgPool2d",
     "AvgTopKPool2d",
+    "DiffStridePool2d",
+    "FrequencyLowCutPool2d",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "HeadPool2d",
@@ -39,9 +44,11 @@ __all__ = [
     "RankWeightedPool2d",
     "Reference",
     "SoftPool2d",
+    "SpectralPool2d",
     "StochasticPool2d",
     "StridedConv2d",
     "Subsample2d",
+    "WaveletPool2d",
     "WindowPool2d",
     "Windows",
     "create_pool",
