@@ -91,24 +91,14 @@ def daubechies(moments: int) -> np.ndarray:
     return np.real(taps / taps.sum())
 
 
-def nine_seven() -> np.ndarray:
-    """The 9-tap filter of Cohen, Daubechies and Feauveau: half of the zeros at -1, and the complex roots."""
-    taps, pairs = roots_of_low_pass(4)
-    for pair in pairs:
-        if np.abs(np.imag(pair)).max() > 1e-9:
-            taps = polynomial.polymul(taps, polynomial.polyfromroots(pair))
-    return np.real(taps / taps.sum())
-
-
 LOW_PASS = {
     "haar": np.array([0.5, 0.5]),
     "db2": daubechies(2),
     "db3": daubechies(3),
     "db4": daubechies(4),
     "bior2.2": np.array([-1, 2, 6, 2, -1]) / 8,
-    "bior4.4": nine_seven(),
 }
-NUMPY_MODES = {"symmetric": "symmetric", "reflect": "reflect", "periodic": "wrap", "zero": "constant"}
+NUMPY_MODES = {"symmetric": "symmetric", "reflect": "reflect", "periodic": "wrap"}
 
 
 def along(x: np.ndarray, axis: int, shape, m: object) -> np.ndarray:

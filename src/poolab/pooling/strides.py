@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from poolab.pooling.base import Reference
-from poolab.pooling.fourier import WHOLE_MAP, frequencies, resampled, resampling
+from poolab.pooling.fourier import WHOLE_MAP, frequencies, low_pass
 from poolab.pooling.options import Real
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
@@ -46,7 +46,6 @@ class DiffStridePool2d(WindowPool2d):
     options = {"smoothness": Real(4.0, least=0.0, open_least=True)}
     exempt = {
         **WHOLE_MAP,
-        "host_sync": "the output's size is a function of the learned stride, so the forward must know its value",
         "compile": "the output's size is a function of the learned stride, which no graph without breaks can hold",
         "export": "the output's size is a function of the learned stride, which an exported graph would freeze",
     }
@@ -75,11 +74,11 @@ class DiffStridePool2d(WindowPool2d):
         """Transform, weight, crop to what the stride leaves, transform back."""
         kept = torch.stack([_kept(windows, stride, axis) for axis, stride in enumerate(strides.unbind())])
         sizes = windows.output_size if kept.is_meta else tuple(round(size) for size in kept.tolist())
-        matrices = []
+        weights = []
         for length, out, size in zip(windows.sizes, sizes, kept.unbind(), strict=True):
             places, bins = frequencies(length, out, windows.input.device)
-            matrices.append(resampling(length, out, bins * mask(places, size.to(places.dtype), smoothness)))
-        return resampled(windows.input, matrices)
+            weights.append(bins * mask(places, size.to(places.dtype), smoothness))
+        return low_pass(windows.input, sizes, weights)
 
 
 def mask(places: Tensor, kept: Tensor, smoothness: float) -> Tensor:

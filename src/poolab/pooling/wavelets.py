@@ -1,7 +1,6 @@
 """The low band of a wavelet transform."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.pooling.base import Reference
@@ -12,8 +11,8 @@ from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows, total
 
 # Scaling filters in the order of the cells, up to a factor: they are divided by their sum where they are used.
-# haar and db (extremal phase): Daubechies 1992, Ten Lectures on Wavelets, table 6.1; bior: Cohen, Daubechies, Feauveau
-# 1992, the analysis filters 5/3 and 9/7, with a zero at the end so that all lengths are even.
+# haar and db (extremal phase): Daubechies 1992, Ten Lectures on Wavelets, table 6.1; bior2.2: Cohen, Daubechies,
+# Feauveau 1992, the longer filter of the pair 5/3, with a zero at the end so that all lengths are even.
 FILTERS: dict[str, tuple[float, ...]] = {
     "haar": (1, 1),
     "db2": (0.48296291314453416, 0.8365163037378079, 0.2241438680420134, -0.12940952255126037),
@@ -26,10 +25,6 @@ FILTERS: dict[str, tuple[float, ...]] = {
         *(-0.18703481171909309, 0.03084138183556076, 0.03288301166688519, -0.01059740178506903),
     ),
     "bior2.2": (-1, 2, 6, 2, -1, 0),
-    "bior4.4": (
-        *(0.03782845550726404, -0.02384946501955684, -0.11062440441843718, 0.37740285561283066, 0.85269867900889385),
-        *(0.37740285561283066, -0.11062440441843718, -0.02384946501955684, 0.03782845550726404, 0),
-    ),
 }
 
 
@@ -44,10 +39,9 @@ class WaveletPool2d(WindowPool2d):
     cells out, and a longer one reaches beyond it. Haar with 2x2/2 is average pooling.
 
     Args:
-        wavelet: "haar", "db2", "db3", "db4" (Daubechies, extremal phase), "bior2.2" or "bior4.4" (the 5/3 and 9/7
-            filters of JPEG 2000).
-        mode: the cells outside the map: "symmetric" (b a | a b c), "reflect" (c b | a b c), "periodic", or "zero",
-            which alone does not keep a constant at the border.
+        wavelet: "haar", "db2", "db3", "db4" (Daubechies, extremal phase), "bior2.2" (the 5/3 filter of JPEG 2000).
+        mode: the cells outside the map: "symmetric" (b a | a b c), "reflect" (c b | a b c) or "periodic". Zeros
+            are left out, since a constant would not stay that constant at the border.
 
     Example:
         >>> WaveletPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -60,7 +54,7 @@ class WaveletPool2d(WindowPool2d):
     mode: str
     options = {
         "wavelet": Choice("haar", tuple(FILTERS)),
-        "mode": Choice("symmetric", ("symmetric", "reflect", "periodic", "zero")),
+        "mode": Choice("symmetric", ("symmetric", "reflect", "periodic")),
     }
     exempt = {
         "nan": "the filter has its own length: a NaN in a cell of the window that it leaves out does not come out",
@@ -69,7 +63,7 @@ class WaveletPool2d(WindowPool2d):
     disagreements = (
         "LiQiufu/WaveCNet and fbcotter/pytorch_wavelets give the orthonormal band, 2 y for two dimensions.",
         "fbcotter/pytorch_wavelets gives (n + length - 1) / 2 cells unless its mode is periodization; here it is "
-        "always n / 2 for 2x2 windows. For an odd n its periodization repeats the last cell first; `periodic` does not.",
+        "always n / 2 for 2x2 windows. Its periodization repeats the last cell of an odd n first, `periodic` does not.",
         "Williams and Li (ICLR 2018) drop the details of level 1 and rebuild it from level 2; one level is left here.",
     )
 
@@ -98,9 +92,8 @@ def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], 
 def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Tensor:
     """The cells first, first + 1, ... of an axis, which begins with cell 0 and goes on by the mode."""
     length = input.shape[dim]
-    after = first + extent - length
-    if mode == "zero" or (first >= 0 and after <= 0):  # a negative padding crops
-        return F.pad(input, [0, 0] * (input.dim() - 1 - dim) + [-first, after])
+    if first >= 0 and first + extent <= length:
+        return input.narrow(dim, first, extent)
     places = torch.arange(first, first + extent, device=input.device)
     if mode == "periodic":
         return input.index_select(dim, places % length)
