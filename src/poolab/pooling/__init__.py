@@ -27,6 +27,7 @@ from poolab.pooling.dpp import DetailPreservingPool2d
 from poolab.pooling.draws import StochasticPool2d
 from poolab.pooling.entropy import EntropyWeightedPool2d
 from poolab.pooling.extremes import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
+from poolab.pooling.fourier import FrequencyLowCutPool2d, SpectralPool2d
 from poolab.pooling.gates import GatedPool2d, TreePool2d
 from poolab.pooling.head_pool import HeadPool2d, MapPool2d
 from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
@@ -43,8 +44,10 @@ from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools,
 from poolab.pooling.sampled import FractionalMaxPool2d, S3Pool2d
 from poolab.pooling.second_order import BilinearPool2d, CompactBilinearPool2d
 from poolab.pooling.soft import LSEPool2d, SoftPool2d
+from poolab.pooling.strides import DiffStridePool2d
 from poolab.pooling.universal import UniversalPool2d
 from poolab.pooling.vlad import MOPPool2d, NetVLADPool2d
+from poolab.pooling.wavelets import WaveletPool2d
 from poolab.pooling.whole_maps import (
     GlobalAvgMaxPool2d,
     GlobalGeMPool2d,
@@ -76,8 +79,10 @@ __all__ = [
     "CLIPAttentionPool2d",
     "CompactBilinearPool2d",
     "DetailPreservingPool2d",
+    "DiffStridePool2d",
     "EntropyWeightedPool2d",
     "FractionalMaxPool2d",
+    "FrequencyLowCutPool2d",
     "GatedPool2d",
     "GeMPool2d",
     "GlobalAvgMaxPool2d",
@@ -118,6 +123,7 @@ __all__ = [
     "SoftPool2d",
     "SpaceToDepth2d",
     "SpatialPyramidPool2d",
+    "SpectralPool2d",
     "StochasticPool2d",
     "StridedConv2d",
     "Subsample2d",
@@ -125,6 +131,7 @@ __all__ = [
     "TMaxAvgPool2d",
     "TreePool2d",
     "UniversalPool2d",
+    "WaveletPool2d",
     "WindowPool2d",
     "Windows",
     "create_pool",
