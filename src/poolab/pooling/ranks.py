@@ -169,6 +169,8 @@ class TMaxAvgPool2d(WindowPool2d):
         "threshold": Real(0.7, infinite=True),
         "rule": Choice("all", ("all", "max", "mean")),
     }
+    # The suite has windows of two cells, and cells of 0.7, which bfloat16 rounds to below 0.7.
+    trial = {"k": 2, "threshold": 0.68}
 
     @staticmethod
     def formula(windows: Windows, k: int = 3, threshold: float = 0.7, rule: str = "all") -> Tensor:
