@@ -13,6 +13,17 @@ from tests.pooling.support import CHANNELS, HEADS, SHAPE, WINDOWS, distinct, mak
 
 NAMES = list_pools()
 CONF = Path(__file__).parents[2] / "conf"
+# Names that are abbreviations, and what their classes spell out.
+SPELT_OUT = {
+    "aps": "Polyphase",
+    "dpp": "DetailPreserving",
+    "flc": "FrequencyLowCut",
+    "spp": "SpatialPyramid",
+    "weighted": "EntropyWeighted",
+}
+# Methods that a network of ours can hold as they are; the channel method changes the number of channels.
+RUN = [*list_pools("window"), *list_pools("global"), *list_pools("same")]
+IN_SLOTS = [name for role in ("window", "channel", "same") for name in list_pools(role)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,37 +39,56 @@ def test_a_registered_class_says_where_it_comes_from(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_one_stem_names_the_class_and_the_package_exports_it(name: str):
     cls = get_pool(name)
-    stem = cls.__name__.removesuffix("2d").lower()
-    assert name.replace("_", "") in (stem, stem.removesuffix("pool"))
+    stem = cls.__name__.removesuffix("2d").removesuffix("Pool")
+    assert stem == SPELT_OUT.get(name, stem)
+    assert name in SPELT_OUT or name.replace("_", "") in (stem.lower(), f"{stem}Pool".lower())
     assert getattr(poolab.pooling, cls.__name__) is cls
     assert cls.__name__ in poolab.pooling.__all__
     assert cls.__doc__
     assert ">>>" in cls.__doc__, "each class has an example that runs"
 
 
+@pytest.mark.parametrize(("name", "dims"), [(name, dims) for dims in (1, 3) for name in list_pools(dims=dims)])
+def test_the_package_exports_the_siblings(name: str, dims: int):
+    cls = get_pool(name, dims)
+    assert cls.__name__ == get_pool(name).__name__.replace("2d", f"{dims}d")
+    assert getattr(poolab.pooling, cls.__name__) is cls
+    assert cls.__name__ in poolab.pooling.__all__
+
+
+def own_arguments(name: str) -> list[str]:
+    """What the formula takes beside its windows."""
+    return list(inspect.signature(get_pool(name).formula).parameters)[1:]
+
+
+def fixed(name: str) -> dict:
+    """The option that leaves a learnable method without a parameter."""
+    return {"learnable": False} if "learnable" in get_pool(name).options else {}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_functional_twin_exists_where_there_is_no_state(name: str):
     cls, twin = get_pool(name), getattr(functional, f"{name}_pool2d", None)
-    assert (twin is None) == (cls.learns == "always")
+    assert (twin is None) == bool(make(name, **fixed(name)).state_dict())
     if twin is None:
         return
     assert twin.__name__ == f"{name}_pool2d"
     assert cls.__name__ in twin.__doc__
     geometry = ["kernel_size", "stride", "padding", "dilation", "ceil_mode"] if cls.role == "window" else []
-    shown = list(inspect.signature(twin).parameters)
-    assert shown[: 1 + len(geometry)] == ["input", *geometry]
-    stateless = [n for n in cls.options if n not in ("learnable", "sharing")]
-    assert shown[1 + len(geometry) :] == stateless + (["training", "generator"] if cls.random else [])
+    assert list(inspect.signature(twin).parameters) == ["input", *geometry, *own_arguments(name)]
+    # What the twin does not take says how the module learns.
+    assert set(cls.options) - set(own_arguments(name)) <= {"learnable", "sharing", "per_channel", "project"}
+    assert set(own_arguments(name)) - set(cls.options) <= {"training", "generator", "labels"}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if get_pool(name).learns != "always"])
+@pytest.mark.parametrize("name", [name for name in NAMES if hasattr(functional, f"{name}_pool2d")])
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_a_functional_twin_is_its_module(name: str, mode: str):
     cls, twin = get_pool(name), getattr(functional, f"{name}_pool2d")
-    options = {n: option.default for n, option in cls.options.items() if n not in ("learnable", "sharing")}
+    options = {n: option.default for n, option in cls.options.items() if n in own_arguments(name)}
     options |= {"training": mode == "train", "generator": torch.Generator().manual_seed(0)} if cls.random else {}
     geometry = SHAPE.arguments if cls.role == "window" else {}
-    x, pool = distinct(2, CHANNELS, 7, 8), make(name)
+    x, pool = distinct(2, CHANNELS, 7, 8), make(name, **fixed(name))
     if cls.random:
         pool.generator = torch.Generator().manual_seed(0)
     assert torch.equal(twin(x, **geometry, **options), pool.train(mode == "train")(x))
@@ -75,7 +105,7 @@ def test_a_pooling_shows_its_geometry_and_what_differs_from_the_defaults():
     assert repr(make("adaptive_max", output_size=(1, 2))) == "AdaptiveMaxPool2d(output_size=(1, 2))"
 
 
-@pytest.mark.parametrize(("group", "names"), [("pooling", WINDOWS), ("head", [*HEADS, "own"])])
+@pytest.mark.parametrize(("group", "names"), [("pooling", IN_SLOTS), ("head", [*HEADS, "own"])])
 def test_each_method_has_its_configuration_and_no_other(group: str, names: list[str]):
     assert sorted(path.stem for path in (CONF / group).glob("*.yaml")) == sorted(names)
 
@@ -85,14 +115,14 @@ def test_a_configuration_holds_the_name_and_the_classs_defaults(path: Path):
     text = path.read_text(encoding="utf-8")
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert text.startswith("# ")
-    gave = [line for line in comments if line.startswith("# Gave ")]  # the window methods have been run
-    assert len(gave) == (path.parent.name == "pooling")
+    gave = [line for line in comments if line.startswith("# Gave ")]
+    assert len(gave) == (path.stem in RUN), "a method that a network of ours can hold says what a run gave"
     assert len(comments) - len(gave) <= 2
     assert all(len(line) <= 120 for line in text.splitlines())
     if path.stem == "own":
         assert yaml.safe_load(text) == {"name": "own"}
         return
     cls = get_pool(path.stem)
-    defaults = {name: option.default for name, option in cls.options.items()}
+    defaults = {n: list(o.default) if isinstance(o.default, tuple) else o.default for n, o in cls.options.items()}
     assert yaml.safe_load(text) == {"name": path.stem, **defaults}
     assert cls.reference.source in " ".join(comments) or "no first source" in text
