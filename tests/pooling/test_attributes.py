@@ -85,7 +85,8 @@ def test_a_functional_twin_exists_where_there_is_no_state(name: str):
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_a_functional_twin_is_its_module(name: str, mode: str):
     cls, twin = get_pool(name), getattr(functional, f"{name}_pool2d")
-    options = {n: option.default for n, option in cls.options.items() if n in own_arguments(name)}
+    given = {n: option.default for n, option in cls.options.items()} | dict(cls.trial)
+    options = {n: value for n, value in given.items() if n in own_arguments(name)}
     options |= {"training": mode == "train", "generator": torch.Generator().manual_seed(0)} if cls.random else {}
     geometry = SHAPE.arguments if cls.role == "window" else {}
     x, pool = distinct(2, CHANNELS, 7, 8), make(name, **fixed(name))
