@@ -151,7 +151,7 @@ def _missing_channels(subject: Subject) -> None:
     if subject.cls.uses_channels == "always":
         call = lambda: subject.cls(**geometry, **subject.options)  # noqa: E731
         expect_refusal(ValueError, call, [f"{name}: ", "needs channels"], f"{name} without channels")
-    elif "sharing" in subject.cls.options:
+    elif subject.cls.uses_channels == "option" and "sharing" in subject.cls.options:
         arguments = {**geometry, **subject.options, "sharing": "channel"}
         call = lambda: subject.cls(**arguments)  # noqa: E731
         expect_refusal(ValueError, call, ["sharing='channel' needs channels"], f"{name} shared by channel")
