@@ -22,7 +22,7 @@ def geometry(subject: Subject) -> None:
     for shape, sizes in [*tiny, *random_cases(dims, RANDOM_SHAPES[dims])]:
         x = torch.zeros(1, subject.channels, *sizes)
         expected = _torchs_shape(shape, x)
-        module = subject.make(shape, **subject.smallest())
+        module = subject.make(shape, **subject.within(1))
         # poolab also refuses a window of padding alone, which torch fills with -inf
         if expected is None or not shape.fits(sizes):
             try:
@@ -49,7 +49,7 @@ def _agrees_on_padding(subject: Subject, shape: Shape) -> None:
     """Padding is refused where it is more than half of the kernel, as torch does."""
     allowed = all(2 * padding <= kernel for kernel, padding in zip(shape.kernel_size, shape.padding, strict=True))
     try:
-        subject.make(shape, **subject.smallest())
+        subject.make(shape, **subject.within(1))
     except ValueError as refusal:
         expect(not allowed, f"{subject.cls.__name__}: torch allows {shape}, found {refusal}")
     else:
