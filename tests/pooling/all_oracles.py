@@ -10,16 +10,20 @@ from torch import Tensor
 from poolab.pooling import Pool
 from tests.pooling.oracles import Shape, each_window
 
+MODULES = [import_module(f"tests.pooling.{path.stem}") for path in sorted(Path(__file__).parent.glob("oracles*.py"))]
+
 
 def _merged(kind: str) -> dict:
     found: dict = {}
-    for path in sorted(Path(__file__).parent.glob("oracles*.py")):
-        more = getattr(import_module(f"tests.pooling.{path.stem}"), kind, {})
-        assert not set(found) & set(more), f"{path.name} gives a second oracle: {sorted(set(found) & set(more))}"
+    for module in MODULES:
+        more = getattr(module, kind, {})
+        assert not set(found) & set(more), f"{module.__name__} gives a second oracle: {sorted(set(found) & set(more))}"
         found |= more
     return found
 
 
+# `PLANES` of a file names the oracles in its POSITIONAL that know two dimensions alone.
+PLANES: set[str] = set().union(*(getattr(module, "PLANES", set()) for module in MODULES))
 ORACLES, POSITIONAL, HEADS, TIES = map(_merged, ("ORACLES", "POSITIONAL", "HEADS", "TIES"))
 
 
@@ -35,14 +39,17 @@ def oracle_of(name: str) -> dict:
     if name in ORACLES:
         return {"oracle": lambda cells, module: ORACLES[name](cells.numpy(), module)}
     if name in POSITIONAL:
-        return {"reference": lambda x, geometry, module: _tensor(POSITIONAL[name](x.numpy(), _shape(geometry), module))}
+        return {"reference": lambda x, geometry, module: _positional(name, x, geometry, module)}
     if name in HEADS:
         return {"reference": lambda x, _, module: _tensor(HEADS[name](x.numpy(), module))}
     return {}
 
 
-def _shape(g: object) -> Shape:
-    return Shape(g.kernel_size, g.stride, g.padding, g.dilation, g.ceil_mode)
+def _positional(name: str, x: Tensor, g: object, module: Pool) -> Tensor | None:
+    if name in PLANES and x.dim() != 4:
+        return None
+    shape = Shape(g.kernel_size, g.stride, g.padding, g.dilation, g.ceil_mode)
+    return _tensor(POSITIONAL[name](x.numpy(), shape, module))
 
 
 def _tensor(values: np.ndarray) -> Tensor:

@@ -48,7 +48,7 @@ def _well_formed(cls: type[Pool]) -> None:
 def _signature_is_true(cls: type[Pool]) -> None:
     name, parameters = cls.__name__, inspect.signature(cls).parameters
     listed = "learnable" in cls.options
-    expect(listed == (cls.learns == "option"), f"{name}: learns is {cls.learns!r}; `learnable` is an option: {listed}")
+    expect(not listed or cls.learns == "option", f"{name}: `learnable` is an option, and learns is {cls.learns!r}")
     for parameter, wanted in (("channels", cls.uses_channels != "never"), ("generator", cls.random)):
         found = parameter in parameters
         expect(found == wanted, f"{name}: expected `{parameter}` as a parameter: {wanted}, found: {found}")
@@ -60,7 +60,9 @@ def _signature_is_true(cls: type[Pool]) -> None:
 def _parameters_are_true(subject: Subject) -> None:
     module = subject.make(dtype=torch.float64)
     has = any(True for _ in module.parameters())
-    learns = subject.cls.learns == "always" or (subject.cls.learns == "option" and module.is_learning)
+    learns = {"never": False, "always": True, "option": module.is_learning}[subject.cls.learns]
+    if subject.kind == "choice" or (subject.cls.learns == "option" and "learnable" not in subject.cls.options):
+        learns = has and subject.cls.learns != "never"  # some value of an option may bring or leave out the parameters
     expect(has == learns, f"{module}: learns is {subject.cls.learns!r}, and it has {'' if has else 'no '}parameters")
     found = module(subject.distinct(8, 8, 6)).shape[1]
     said = module.out_channels(subject.channels)
@@ -76,7 +78,7 @@ def _positional_is_true(subject: Subject) -> None:
     with torch.no_grad():
         for parameter in module.parameters():  # weights may start equal
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
-    x = subject.distinct(6, 6, 4)
+    x = subject.distinct(6, 6, 4, batch=6)
     first = (slice(None), slice(None), *(slice(0, size) for size in shape.kernel_size))
     moved = x.clone()
     moved[first] = x[first].flatten(2).roll(1, -1).view(x[first].shape)

@@ -21,8 +21,7 @@ def purity(subject: Subject) -> None:
         for shape in shapes:
             x = subject.distinct(6, 6, 5, dtype=torch.float32)
             kept, version = x.clone(), x._version
-            options = subject.smallest() | subject.output_size(6)
-            module = subject.make(shape, training=training, **options)
+            module = subject.make(shape, training=training, **subject.output_size(6))
             output = module(x)
             said = f"{module} {mode(training)}"
             expect(x._version == version and torch.equal(x, kept), said, ": the input was written")

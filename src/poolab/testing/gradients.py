@@ -36,6 +36,9 @@ def _agrees(module: Pool, x: Tensor, said: str, whole: bool) -> None:
     points = [point.requires_grad_() for point in points]
     output = forward(*points)
     expect(output.requires_grad, f"{module} {said}: the output has no gradient, something detached it")
+    slopes = torch.autograd.grad(output.square().sum(), points, allow_unused=True)
+    unused = [name for name, slope in zip(["the input", *names], slopes, strict=True) if slope is None]
+    expect(not unused, f"{module} {said}: no gradient reaches {', '.join(unused)}")
     try:
         torch.autograd.gradcheck(forward, points, fast_mode=not whole)
     except RuntimeError as fault:

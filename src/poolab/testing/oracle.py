@@ -19,7 +19,7 @@ def expected_of(subject: Subject, x: Tensor, shape: Shape, module: Pool) -> Tens
     """What the oracle or the reference gives for x in float64, whatever the module's dtype; None without either."""
     if subject.reference is not None:
         found = subject.reference(x, module.geometry if subject.is_window else None, module)
-        return torch.as_tensor(found, dtype=torch.float64)
+        return None if found is None else torch.as_tensor(found, dtype=torch.float64)
     if subject.oracle is not None:
         oracle = subject.oracle
         return each_window(x, shape, lambda cells: oracle(cells, module))
@@ -35,10 +35,11 @@ def oracle(subject: Subject) -> str | None:
         return _by_itself(subject)
     count = RANDOM_CASES[subject.dims] if subject.kind == "default" else 5
     for seed, (shape, sizes) in enumerate(cases(subject, count)):
-        module = subject.make(shape, dtype=torch.float64, **subject.smallest(_shape_cells(shape)))
+        module = subject.make(shape, dtype=torch.float64)
         x = subject.normal(seed, *sizes)
         expected = expected_of(subject, x, shape, module)
-        assert expected is not None
+        if expected is None:
+            return NOTHING
         said = f"{module} on a map of {list(sizes)} against its oracle"
         expect_close(module(x).detach(), expected, said, rtol=1e-9, atol=1e-12)
     return None
@@ -52,11 +53,6 @@ def cases(subject: Subject, count: int) -> list[tuple[Shape, tuple[int, ...]]]:
     return fitting_cases(subject.dims, count)
 
 
-def _shape_cells(shape: Shape) -> int:
-    """The cells of a complete window."""
-    return int(torch.Size(shape.kernel_size).numel())
-
-
 def _head_oracle(subject: Subject) -> str | None:
     if subject.reference is None:
         return NOTHING
@@ -64,7 +60,8 @@ def _head_oracle(subject: Subject) -> str | None:
         module = subject.make(dtype=torch.float64)
         x = subject.normal(seed, 4 + seed, 9 - seed, 5, batch=2)
         expected = expected_of(subject, x, subject.usual, module)
-        assert expected is not None
+        if expected is None:
+            return NOTHING
         expect_close(module(x).detach(), expected, f"{module} on {list(x.shape)}", rtol=1e-9, atol=1e-12)
     return None
 
@@ -75,14 +72,13 @@ def _by_itself(subject: Subject) -> str:
         return NOTHING
     compared = 0
     for seed, (shape, sizes) in enumerate(cases(subject, 6)):
-        module = subject.make(shape, dtype=torch.float64, **subject.smallest(_shape_cells(shape)))
+        module = subject.make(shape, dtype=torch.float64)
         x = subject.normal(seed, *sizes)
         y = module(x).detach().flatten(2)
         for place, (box, cells) in enumerate(windows(shape, sizes)[1]):
             if box != shape.kernel_size and "padding" in subject.cls.exempt:
                 continue
-            bounded = subject.smallest(len(cells))
-            alone = subject.make(Shape.of(box, box), dtype=torch.float64, **bounded)
+            alone = subject.make(Shape.of(box, box), dtype=torch.float64)
             if _same_state(module, alone):
                 found = y[..., place : place + 1]
                 expected = alone(x.flatten(2)[..., cells].unflatten(2, box)).detach().flatten(2)

@@ -122,7 +122,7 @@ def _padding_alone(subject: Subject) -> None:
     if subject.fixed or "geometry" in subject.cls.exempt:
         return
     dims = subject.dims
-    module = subject.make(Shape.even(dims, 2, 1, 1, 3), **subject.smallest(2**dims))
+    module = subject.make(Shape.even(dims, 2, 1, 1, 3))
     x = torch.zeros(1, subject.channels, 2, *[5] * (dims - 1))
     part = f"window 0 along {FIRST_AXIS[dims]} of input {tuple(x.shape)} lies in the padding alone"
     expect_refusal(ValueError, lambda: module(x), [part], f"{module} on {list(x.shape)}")
@@ -151,7 +151,7 @@ def _missing_channels(subject: Subject) -> None:
     if subject.cls.uses_channels == "always":
         call = lambda: subject.cls(**geometry, **subject.options)  # noqa: E731
         expect_refusal(ValueError, call, [f"{name}: ", "needs channels"], f"{name} without channels")
-    elif "sharing" in subject.cls.options:
+    elif subject.cls.uses_channels == "option" and "sharing" in subject.cls.options:
         arguments = {**geometry, **subject.options, "sharing": "channel"}
         call = lambda: subject.cls(**arguments)  # noqa: E731
         expect_refusal(ValueError, call, ["sharing='channel' needs channels"], f"{name} shared by channel")

@@ -46,7 +46,8 @@ def check_pooling(
         channels: the channels of the maps, where `cls.trial` does not say.
         oracle: (real cells of a window, 1-d float64 in raster order; module) -> number, for a window method. Without
             it each window is compared with the method on that window alone, which proves the geometry but no formula.
-        reference: (x in float64, geometry or None, module) -> y, for a head or a method of positions.
+        reference: (x in float64, geometry or None, module) -> y, for a head or a method of positions; None for maps
+            that it says nothing about.
         items: the names of the items to run; None for all.
         raise_failures: raise them; False gives the report with them.
 

@@ -48,6 +48,11 @@ class Shape:
         """The keyword arguments of a torch pooling."""
         return dict(vars(self))
 
+    @property
+    def cells(self) -> int:
+        """The cells of a complete window."""
+        return math.prod(self.kernel_size)
+
     def places(self, axis: int, length: int) -> list[list[int]]:
         """The positions of each window along an axis, which may lie outside 0..length-1.
 
