@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test lint install clean
+.PHONY: demo test lint docs conformance install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
@@ -19,6 +19,15 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The cards, their index and the gallery, made from the classes; a test says when they are out of date.
+docs: $(READY)
+	$(BIN)/python -m poolab.catalogue docs
+	$(BIN)/python -m poolab.catalogue gallery
+
+# Every method against every item of the suite, with the tests' oracles; minutes.
+conformance: $(READY)
+	$(BIN)/python -m tests.pooling.conformance_table > docs/conformance.md
+
 install: $(READY)
 
 $(READY): pyproject.toml
@@ -26,7 +35,7 @@ $(READY): pyproject.toml
 		{ echo "poolab needs Python 3.11 or later; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,peers]"
 	touch $@
 
 clean:
