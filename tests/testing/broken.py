@@ -115,7 +115,9 @@ class AsksForAValue(WindowPool2d):
 
     @staticmethod
     def formula(windows):
-        return windows.maximum() if windows.input.sum().item() < 1e30 else windows.minimum()
+        if windows.input.sum().item() == 0.123:
+            return windows.minimum()
+        return windows.maximum()
 
 
 class SwallowsNaN(WindowPool2d):
