@@ -63,7 +63,10 @@ def test_the_command_of_the_issue():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("pooling=avgtopk", r"^pooling=avgtopk: there is no such choice; did you mean avg_topk.*can be adapool, aps, avg, avg_topk"),
+        (
+            "pooling=avgtopk",
+            r"^pooling=avgtopk: .*did you mean avg_topk.*can be adapool, aps, avg, avg_topk",
+        ),
         ("backbone=resnet", r"^backbone=resnet: .*did you mean resnet20.*keras_cnn"),
         ("pooling.kk=2", r"^pooling.kk: there is no such setting; did you mean k.*those of all its choices"),
         ("optim.learning_rate=1", r"^optim.learning_rate: there is no such setting; optim takes betas, .*lr"),

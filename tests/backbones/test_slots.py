@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from poolab.backbones import list_backbones
+from poolab.errors import ConfigError
 from poolab.pooling import AvgPool2d, AvgTopKPool2d, MaxPool2d
 
 OWN = {
@@ -83,3 +84,26 @@ def test_option_a_shortcut_subsamples_and_pads_with_zeros(build):
     shortcut = block.shortcut(x, torch.empty(1, 32, 3, 3))
     assert torch.equal(shortcut[:, :16], x[:, :, :6:2, :6:2])
     assert not shortcut[:, 16:].any()
+
+
+def test_a_pooling_that_changes_its_size_needs_a_head_for_any_size(build):
+    with pytest.raises(ConfigError, match=r"keras_cnn: diffstride in slot pool1, pool2 changes .*head=global_avg"):
+        build("keras_cnn", pooling={"name": "diffstride"})
+    model = build("keras_cnn", pooling={"name": "diffstride"}, head={"name": "global_avg"})
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        model.slot_module("pool1").strides.fill_(1.5)
+    assert model.features(images).shape[-1] > 6  # 6x6 at the start
+    assert model(images).shape == (2, 10)
+
+
+def test_methods_without_windows_in_a_slot(build):
+    same = build("torch_cnn", pooling={"name": "pixel_pyramid", "project": True, "slots": ["pool1"]})
+    assert same(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+    assert same.slots["pool1"].stride == (1, 1)
+    with pytest.raises(ConfigError, match=r"pixel_pyramid turns the 32 channels .* into 128.*pooling.project=true"):
+        build("torch_cnn", pooling={"name": "pixel_pyramid"})
+    with pytest.raises(ConfigError, match=r"inter_map turns the 32 channels of slot pool1 into 16.*choose another\.$"):
+        build("torch_cnn", pooling={"name": "inter_map"})
+    with pytest.raises(ConfigError, match=r"InterMapPool2d: no option kernel_size"):
+        build("torch_cnn", pooling={"name": "inter_map", "kernel_size": 3})

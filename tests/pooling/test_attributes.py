@@ -9,7 +9,7 @@ import yaml
 
 import poolab.pooling
 from poolab.pooling import functional, get_pool, list_pools
-from tests.pooling.support import CHANNELS, HEADS, SHAPE, WINDOWS, distinct, make
+from tests.pooling.support import CHANNELS, HEADS, SHAPE, distinct, make
 
 NAMES = list_pools()
 CONF = Path(__file__).parents[2] / "conf"

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from poolab.backbones.probe import meta_twin, probe
-from poolab.backbones.slots import Slot, SlotFiller
+from poolab.backbones.slots import FLATTEN, Slot, SlotFiller
+from poolab.errors import ConfigError
 
 
 class Backbone(nn.Module, ABC):
@@ -87,5 +88,12 @@ class Backbone(nn.Module, ABC):
             ConfigError: a slot was asked for that is not there, or a map would vanish on the way.
         """
         self.slots, self._paths = slots.close(self), slots.paths
+        resizing = [name for name, slot in self.slots.items() if getattr(self.slot_module(name), "resizes", False)]
+        if resizing and self.slots["head"].pooling == FLATTEN:
+            raise ConfigError(
+                f"{self.name}: {self.slots[resizing[0]].pooling} in slot {', '.join(resizing)} changes the size of its "
+                f"output while it learns, and the head {FLATTEN} needs one size: choose a head for any size, e.g. "
+                "head=global_avg."
+            )
         self.features_out = probe(self, meta_twin(self), self.image_size)
         return self.features_out

@@ -145,7 +145,7 @@ def _use(cls: type[Pool]) -> dict[str, str]:
         "class": f"{'poolab.pooling' if hasattr(pooling, cls.__name__) else cls.__module__}.{cls.__name__}",
         "signature": f"{cls.__name__}{_signature(cls)}",
         "input": f"(N, C, H, W) or (C, H, W), any floating dtype{CHANNELS[cls.uses_channels]}",
-        "output size": SIZES[cls.role] if "geometry" not in cls.exempt else cls.exempt["geometry"],
+        "output size": _output_size(cls),
         "in training": "draws random numbers" if cls.random else "the same as in evaluation",
         "in evaluation": _evaluation(cls),
         "1-d and 3-d": _dimensions(cls),
@@ -153,6 +153,12 @@ def _use(cls: type[Pool]) -> dict[str, str]:
         "configuration": _configuration(cls),
         "reference": str(cls.reference),
     }
+
+
+def _output_size(cls: type[Pool]) -> str:
+    if "geometry" in cls.exempt:
+        return cls.exempt["geometry"]
+    return SIZES[cls.role] + (", at the start; it changes with what is learned" if cls.resizes else "")
 
 
 def _signature(cls: type[Pool]) -> inspect.Signature:

@@ -39,6 +39,7 @@ class Pool(nn.Module):
         learns: whether it has parameters: never, by an option, or always.
         uses_channels: whether it must know the number of channels: never, by an option, or always.
         positional: whether a cell's place in the window matters, beyond its value.
+        resizes: whether the output's size may change while it learns.
         options: the method's own options by name.
         learned: the option that `learnable=True` turns into a parameter.
         reference: authors, year, arXiv or DOI.
@@ -55,6 +56,7 @@ class Pool(nn.Module):
     learns: ClassVar[Use] = "never"
     uses_channels: ClassVar[Use] = "never"
     positional: ClassVar[bool] = False
+    resizes: ClassVar[bool] = False
     options: ClassVar[Mapping[str, Option]] = {}
     learned: ClassVar[Learned | None] = None
     reference: ClassVar[Reference]

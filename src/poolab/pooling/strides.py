@@ -42,6 +42,7 @@ class DiffStridePool2d(WindowPool2d):
     reference = Reference("Riad, Teboul, Grangier, Zeghidour", 2022, "arXiv:2202.01653")
     learns = "always"
     positional = True
+    resizes = True
     smoothness: float
     options = {"smoothness": Real(4.0, least=0.0, open_least=True)}
     exempt = {
