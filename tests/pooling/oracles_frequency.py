@@ -1,6 +1,7 @@
-"""What the frequency methods should give: the whole 2-d spectrum by numpy, bin by bin; wavelets by explicit sums."""
+"""What the frequency methods should give: the whole spectrum by numpy, bin by bin; wavelets by explicit sums."""
 
 import math
+from itertools import product
 
 import numpy as np
 from numpy.polynomial import polynomial
@@ -21,21 +22,22 @@ def kept(length: int, out: int) -> list[tuple[int, int, float]]:
     return bins
 
 
-def by_spectrum(x: np.ndarray, sizes: tuple[int, int], gain) -> np.ndarray:
-    """The block of low frequencies of fft2, bin by bin; gain(axis, p) weights the frequency p."""
-    spectrum = np.fft.fft2(x)
+def by_spectrum(x: np.ndarray, sizes: tuple[int, ...], gain) -> np.ndarray:
+    """The block of low frequencies of fftn, bin by bin; gain(axis, p) weights the frequency p."""
+    lengths, axes = x.shape[2:], tuple(range(2, x.ndim))
+    spectrum = np.fft.fftn(x, axes=axes)
     block = np.zeros((*x.shape[:2], *sizes), dtype=complex)
-    for r, p, share in kept(x.shape[2], sizes[0]):
-        for q, s, other in kept(x.shape[3], sizes[1]):
-            weight = share * other * gain(0, p) * gain(1, s)
-            block[..., p % sizes[0], s % sizes[1]] += weight * spectrum[..., r, q]
-    y = np.fft.ifft2(block) * (sizes[0] * sizes[1]) / (x.shape[2] * x.shape[3])
+    for bins in product(*map(kept, lengths, sizes)):
+        weight = math.prod(share * gain(axis, p) for axis, (_, p, share) in enumerate(bins))
+        place = tuple(p % out for (_, p, _), out in zip(bins, sizes, strict=True))
+        block[(..., *place)] += weight * spectrum[(..., *(r for r, _, _ in bins))]
+    y = np.fft.ifftn(block, axes=axes) * math.prod(sizes) / math.prod(lengths)
     assert np.abs(y.imag).max() <= 1e-9 * max(np.abs(x).max(), 1e-300), "a real map has a real low-pass"
     return y.real
 
 
-def size(x: np.ndarray, shape) -> tuple[int, int]:
-    return tuple(len(shape.places(axis, x.shape[axis + 2])) for axis in (0, 1))
+def size(x: np.ndarray, shape) -> tuple[int, ...]:
+    return tuple(map(len, shape.all_places(x)))
 
 
 def spectral(x: np.ndarray, shape, m: object) -> np.ndarray:
@@ -69,7 +71,7 @@ def diffstride(x: np.ndarray, shape, m: object) -> np.ndarray:
         ramp = min(smoothness, end)
         return min(max((end - abs(p)) / ramp, 0.0), 1.0) if p else 1.0
 
-    return by_spectrum(x, (round(left[0]), round(left[1])), gain)
+    return by_spectrum(x, tuple(map(round, left)), gain)
 
 
 # -- wavelets
@@ -102,9 +104,9 @@ NUMPY_MODES = {"symmetric": "symmetric", "reflect": "reflect", "periodic": "wrap
 
 
 def along(x: np.ndarray, axis: int, shape, m: object) -> np.ndarray:
-    """Each window's filtered value along an axis of (N, C, H, W)."""
+    """Each window's filtered value along an axis of (N, C, *sizes)."""
     taps, windows, margin = LOW_PASS[m.wavelet], shape.places(axis - 2, x.shape[axis]), 40
-    padded = np.pad(x, [(margin, margin) if a == axis else (0, 0) for a in range(4)], mode=NUMPY_MODES[m.mode])
+    padded = np.pad(x, [(margin, margin) if a == axis else (0, 0) for a in range(x.ndim)], mode=NUMPY_MODES[m.mode])
     values = []
     for window in windows:
         middle = (window[0] + window[-1]) / 2
@@ -116,7 +118,9 @@ def along(x: np.ndarray, axis: int, shape, m: object) -> np.ndarray:
 
 
 def wavelet(x: np.ndarray, shape, m: object) -> np.ndarray:
-    return along(along(x, 2, shape, m), 3, shape, m)
+    for axis in range(2, x.ndim):
+        x = along(x, axis, shape, m)
+    return x
 
 
 ORACLES: dict = {}
