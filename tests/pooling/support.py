@@ -111,4 +111,8 @@ def values(option: Option, cells: int) -> st.SearchStrategy:
 def options_of(name: str, shape: Shape) -> st.SearchStrategy[dict]:
     """A value for each option of a method."""
     cells = shape.kernel_size[0] * shape.kernel_size[1]
-    return st.fixed_dictionaries({n: values(option, cells) for n, option in get_pool(name).options.items()})
+    options = get_pool(name).options.items()
+    # What may be left open mostly is, since some options exclude each other.
+    return st.fixed_dictionaries(
+        {n: st.none() | values(o, cells) if o.is_open(None) else values(o, cells) for n, o in options}
+    )

@@ -1,7 +1,6 @@
 """The square root of the covariance of the channels, by iteration."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 from poolab.pooling.base import Reference
 from poolab.pooling.head_pool import HeadPool2d, check_channels
 from poolab.pooling.lengths import without_autocast
-from poolab.pooling.options import Integer, Option
+from poolab.pooling.options import Integer
 from poolab.pooling.registry import register
 from poolab.pooling.second_order import second_moment
 from poolab.pooling.windows import compute_dtype
@@ -18,15 +17,6 @@ LEAST_TRACE = 1e-20  # below it, the square of 1e-10, a map counts as constant a
 
 
 @dataclass(frozen=True)
-class IntegerOrNone(Option):
-    """A whole number >= 1, or None though it is not the default."""
-
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """None, or the fault."""
-        fault = None if value is None else Integer(self.default).fault(value, cells)
-        return fault and fault.replace(", found", " or None, found")
-
-
 @register("isqrt_cov")
 class ISqrtCovPool2d(HeadPool2d):
     """The matrix square root of the covariance, R = S^(1/2), S = (1/n) sum_i (x_i - m)(x_i - m)^T, R's upper triangle.
@@ -55,7 +45,7 @@ class ISqrtCovPool2d(HeadPool2d):
     learns = "always"
     uses_channels = "always"
     dim: int | None
-    options = {"dim": IntegerOrNone(256), "iterations": Integer(5)}
+    options = {"dim": Integer(256, optional=True), "iterations": Integer(5)}
     evaluates = "the reduction's batch normalisation uses its running statistics, in training those of the batch"
     disagreements = (
         "jiangtaoxie/fast-MPN-COV src/representation/MPNCOV.py has 3 iterations and no reduction by default (the paper "

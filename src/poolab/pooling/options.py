@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from poolab.errors import nearest
@@ -12,10 +12,22 @@ from poolab.errors import nearest
 class Option:
     """A named option's default and what it allows; `fault` answers None or what is wrong.
 
-    An `Integer`, `Real` or `Size` whose default is None may be left open by None.
+    Attributes:
+        default: what it is where nothing is given; None means that None may be given too.
+        optional: whether None may be given though it is not the default.
     """
 
     default: Any
+    optional: bool = field(default=False, kw_only=True)
+
+    def is_open(self, value: Any) -> bool:
+        """Whether the option is left open, and may be."""
+        return value is None and (self.optional or self.default is None)
+
+    @property
+    def or_none(self) -> str:
+        """The end of the sentence that says what is allowed."""
+        return " or None" if self.is_open(None) else ""
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """What is wrong with `value`, for a window of so many `cells` (None where there is no window)."""
@@ -32,7 +44,7 @@ class Integer(Option):
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
-        if value is None and self.default is None:
+        if self.is_open(value):
             return None
         most = cells if self.within_window else self.most
         whole = isinstance(value, int) and not isinstance(value, bool)
@@ -40,7 +52,7 @@ class Integer(Option):
             return None
         bound = f">= {self.least}" if most is None else f"from {self.least} to {most}"
         why = " (the window has no more cells)" if self.within_window and whole and value > self.least else ""
-        return f"must be an int {bound}{why}, found {value!r}"
+        return f"must be an int {bound}{why}{self.or_none}, found {value!r}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class Real(Option):
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
-        if value is None and self.default is None:
+        if self.is_open(value):
             return None
         number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
         if number and (math.isfinite(value) or (self.infinite and value > 0)):
@@ -64,7 +76,7 @@ class Real(Option):
         low = f"{'>' if self.open_least else '>='} {self.least:g}" if self.least > -math.inf else ""
         high = f"<= {self.most:g}" if self.most < math.inf else ""
         bounds = " and ".join(part for part in (low, high) if part)
-        return f"must be a number{' ' + bounds if bounds else ''}, found {value!r}"
+        return f"must be a number{' ' + bounds if bounds else ''}{self.or_none}, found {value!r}"
 
 
 @dataclass(frozen=True)
@@ -90,12 +102,12 @@ class Size(Option):
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
-        if value is None and self.default is None:
+        if self.is_open(value):
             return None
         pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
         if len(pair) == 2 and all(isinstance(v, int) and not isinstance(v, bool) and v >= 1 for v in pair):
             return None
-        return f"must be an int >= 1 or a pair of them, found {value!r}"
+        return f"must be an int >= 1 or a pair of them{self.or_none}, found {value!r}"
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def _built(subject: Subject, **arguments: Any) -> Callable[[], Any]:
 
 def wrong(option: Option) -> list[object]:
     """Values that an option must refuse."""
-    none = [] if option.default is None else [None]
+    none = [] if option.is_open(None) else [None]
     match option:
         case Integer():
             most = 10_000 if option.within_window else option.most
