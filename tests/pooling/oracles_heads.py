@@ -127,7 +127,7 @@ def turned(key: np.ndarray, row: float, column: float, heads: int) -> np.ndarray
 
 
 def clip_attention(x: Map, m: object) -> np.ndarray:
-    """Learned positions only for the size that they were made for: elsewhere torch's resizing would be the oracle."""
+    """Tokens, the mean first; one query, that of the mean."""
     height, width = x.shape[2:]
     span = m.size if isinstance(m.size, tuple | list) else (m.size, m.size)
     heads, out = m.heads or max(1, x.shape[1] // 64), []

@@ -11,6 +11,7 @@ from poolab.testing import pooling_checks
 from tests.pooling import all_oracles
 from tests.pooling.all_oracles import oracle_of, reference
 from tests.pooling.oracles import Shape, each_window
+from tests.pooling.oracles_sampling import TooCloseError
 from tests.pooling.support import (
     CHANNELS,
     SHAPE,
@@ -49,10 +50,14 @@ def test_a_window_method_is_its_oracle(name: str):
         try:
             pool = make(name, shape, dtype=torch.float64, **data.draw(options_of(name, shape)))
             found = pool(torch.from_numpy(x)).detach().numpy()
-        except ValueError as fault:  # options that contradict each other, or leave nothing of so small a map
-            assert "the output for input" in str(fault) or name in CONTRADICTORY
+            expected = reference(name, x, shape, pool)
+        except TooCloseError:
             reject()
-        np.testing.assert_allclose(found, reference(name, x, shape, pool), rtol=1e-9, atol=1e-12)
+        except ValueError:  # options that contradict each other, or leave nothing of so small a map
+            if name not in CONTRADICTORY:
+                raise
+            reject()
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
     check()
 
@@ -67,7 +72,8 @@ def test_a_head_is_its_oracle(name: str):
             pool = make(name, dtype=torch.float64, **data.draw(options_of(name, SHAPE)))
             found = pool(torch.from_numpy(x)).detach().numpy()
         except ValueError:
-            assert name in CONTRADICTORY
+            if name not in CONTRADICTORY:
+                raise
             reject()
         np.testing.assert_allclose(found, all_oracles.HEADS[name](x, pool), rtol=1e-9, atol=1e-12)
 

@@ -12,7 +12,8 @@ from torch.testing import assert_close
 from poolab.backbones import create_backbone
 from poolab.pooling import create_pool, list_pools
 from poolab.pooling import functional as P
-from tests.pooling.oracles_heads import HEADS
+from poolab.pooling.clip_attention import resized
+from tests.pooling.oracles_heads import HEADS, resampling
 from tests.pooling.support import distinct, few, random_map
 
 ONE_VALUE = ["global_lp", "global_gem", "global_lse", "global_topk", "global_avgmax"]
@@ -313,3 +314,12 @@ def test_a_network_trains_with_it(name: str):
     assert loss.isfinite()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     assert model(torch.randn(2, 3, 31, 26)).shape == (2, 5), "a head's features do not depend on the size"
+
+
+@pytest.mark.parametrize("wanted", [(3, 1), (1, 3), (5, 1), (4, 4)])
+def test_positions_are_resized_along_each_axis_also_to_a_width_of_one(wanted: tuple[int, int]):
+    """torch 2.15 on the CPU: F.interpolate(antialias=True) to a width of 1 gives wrong rows for several channels."""
+    embedding = torch.randn(1 + 7 * 7, 3, dtype=torch.float64)
+    rows, columns = (torch.from_numpy(resampling(7, length, "bicubic")) for length in wanted)
+    expected = torch.einsum("ir,jq,rqc->ijc", rows, columns, embedding[1:].view(7, 7, 3)).flatten(0, 1)
+    assert_close(resized(embedding, 7, torch.Size(wanted), "bicubic")[1:], expected)

@@ -145,7 +145,11 @@ def resized(embedding: Tensor, size: int | tuple[int, int], wanted: torch.Size, 
     if pair(size) == tuple(wanted):
         return embedding
     grid = embedding[1:].unflatten(0, pair(size)).movedim(2, 0)[None]
-    grid = F.interpolate(grid, tuple(wanted), mode=interpolation, align_corners=False, antialias=True)
+    # One axis after the other, each as the width: torch 2.15 resizes the height of a map of width 1 wrongly on the CPU
+    # (errors of the size of the values for more than one channel).
+    for length in reversed(wanted):
+        grid = F.interpolate(grid, (grid.shape[2], length), mode=interpolation, align_corners=False, antialias=True)
+        grid = grid.transpose(2, 3)
     return torch.cat([embedding[:1], grid[0].flatten(1).transpose(0, 1)])
 
 
