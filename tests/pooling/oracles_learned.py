@@ -1,12 +1,13 @@
 """What the poolings with masks and networks should give: float64 numpy, one window at a time, nothing from poolab."""
 
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 
 from tests.pooling.oracles import Shape, each_window, filled
 
-Place = tuple[int, int]
+Place = tuple[int, ...]
 
 
 def numbers(parameter: object) -> np.ndarray:
@@ -19,22 +20,32 @@ def sigma(value: np.ndarray | float) -> np.ndarray | float:
     return 0.5 * (1 + np.tanh(0.5 * np.asarray(value)))
 
 
-def windows_of(x: np.ndarray, shape: Shape) -> Iterator[tuple[tuple[int, int, int, int], list[Place]]]:
+def windows_of(x: np.ndarray, shape: Shape) -> Iterator[tuple[Place, list[Place]]]:
     """Each output index with the places of all its positions in raster order, also those outside the map."""
-    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
-    for index in np.ndindex(*x.shape[:2], len(rows), len(columns)):
-        yield index, [(r, q) for r in rows[index[2]] for q in columns[index[3]]]
+    windows = shape.all_places(x)
+    for index in np.ndindex(*x.shape[:2], *map(len, windows)):
+        yield index, list(product(*(along[i] for along, i in zip(windows, index[2:], strict=True))))
 
 
 def by_window(x: np.ndarray, shape: Shape, value: Callable[[np.ndarray, np.ndarray, int], float]) -> np.ndarray:
     """value(cells with zeros where one is missing, which are real, the channel) of each window."""
-    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
-    out = np.empty((*x.shape[:2], len(rows), len(columns)))
-    for (n, c, i, j), places in windows_of(x, shape):
-        cells = np.array([filled(x, n, c, r, q) for r, q in places])
-        real = np.array([0 <= r < x.shape[2] and 0 <= q < x.shape[3] for r, q in places])
-        out[n, c, i, j] = value(cells, real, c)
+    out = np.empty((*x.shape[:2], *map(len, shape.all_places(x))))
+    for index, places in windows_of(x, shape):
+        n, c = index[:2]
+        cells = np.array([filled(x, n, c, *place) for place in places])
+        real = np.array([is_real(x, place) for place in places])
+        out[index] = value(cells, real, c)
     return out
+
+
+def is_real(x: np.ndarray, place: Place) -> bool:
+    """Whether the place lies on the map."""
+    return all(0 <= i < length for i, length in zip(place, x.shape[2:], strict=True))
+
+
+def per_channel(values: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """One number for each channel, to go with (N, C, *sizes)."""
+    return values.reshape(-1, *[1] * (x.ndim - 2))
 
 
 def gated(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
@@ -66,17 +77,18 @@ def convolved(x: np.ndarray, conv: object) -> np.ndarray:
     """A convolution that keeps the size, as a sum over shifted maps."""
     weight = numbers(conv.weight)
     reach = weight.shape[2] // 2
-    wide = np.pad(x, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
-    height, width = x.shape[2:]
-    return sum(
-        np.einsum("oc,nchw->nohw", weight[:, :, a, b], wide[:, :, a : a + height, b : b + width])
-        for a, b in np.ndindex(*weight.shape[2:])
-    )
+    wide = np.pad(x, [(0, 0)] * 2 + [(reach, reach)] * (x.ndim - 2))
+    out = np.zeros((len(x), len(weight), *x.shape[2:]))
+    for tap in np.ndindex(*weight.shape[2:]):
+        shifted = wide[(..., *(slice(start, start + length) for start, length in zip(tap, x.shape[2:], strict=True)))]
+        out += np.einsum("oc,nc...->no...", weight[(..., *tap)], shifted)
+    return out
 
 
 def normalised(x: np.ndarray, norm: object) -> np.ndarray:
-    mean, std = x.mean((2, 3), keepdims=True), np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
-    return (x - mean) / std * numbers(norm.weight)[:, None, None] + numbers(norm.bias)[:, None, None]
+    places = tuple(range(2, x.ndim))
+    mean, std = x.mean(places, keepdims=True), np.sqrt(x.var(places, keepdims=True) + 1e-5)
+    return (x - mean) / std * per_channel(numbers(norm.weight), x) + per_channel(numbers(norm.bias), x)
 
 
 def lip(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
@@ -121,15 +133,14 @@ def universal(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
 
 
 def space_to_depth(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
-    rows, columns = (shape.places(axis, x.shape[axis - 2]) for axis in (0, 1))
-    n = shape.kernel_size[0] * shape.kernel_size[1]
-    deep = np.empty((len(x), x.shape[1] * n, len(rows), len(columns)))
-    for (b, c, i, j), places in windows_of(x, shape):
-        deep[b, c * n : (c + 1) * n, i, j] = [filled(x, b, c, r, q) for r, q in places]
+    n = int(np.prod(shape.kernel_size))
+    deep = np.empty((len(x), x.shape[1] * n, *map(len, shape.all_places(x))))
+    for (b, c, *window), places in windows_of(x, shape):
+        deep[(b, slice(c * n, (c + 1) * n), *window)] = [filled(x, b, c, *place) for place in places]
     if not m.project:
         return deep
-    weight, bias = numbers(m.projection.weight)[:, :, 0, 0], numbers(m.projection.bias)
-    return np.einsum("od,ndhw->nohw", weight, deep) + bias[:, None, None]
+    weight, bias = numbers(m.projection.weight), numbers(m.projection.bias)
+    return np.einsum("od,nd...->no...", weight.reshape(weight.shape[:2]), deep) + per_channel(bias, x)
 
 
 POSITIONAL = {

@@ -53,6 +53,19 @@ def test_it_is_its_oracle(name: str, options: dict):
 
 
 @each
+@pytest.mark.parametrize("dims", [1, 3])
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_it_is_its_oracle_in_other_dimensions(name: str, options: dict, dims: int, ceil_mode: bool):
+    """Each axis with a geometry of its own, so that no two of them can be taken for each other."""
+    kernel, stride, padding, dilation = (3, 2, 4), (2, 3, 1), (1, 0, 2), (1, 2, 1)
+    shape = Shape(kernel[:dims], stride[:dims], padding[:dims], dilation[:dims], ceil_mode)
+    pool = moved(make(name, shape, dtype=torch.float64, dims=dims, **options))
+    x = random_map(0, 2, CHANNELS, *(6, 7, 3)[:dims])
+    output = pool(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(output, POSITIONAL[name](x, shape, pool), rtol=1e-8, atol=1e-10)
+
+
+@each
 def test_its_parameters_matter(name: str, options: dict):
     x, pool = distinct(1, CHANNELS, 6, 6), make(name, dtype=torch.float64, **options)
     if list(pool.parameters()):
