@@ -31,7 +31,16 @@ CHECKS = [
 ]
 SIBLINGS = [(name, dims) for dims in (1, 2, 3) for name in list_pools("window", dims)]
 # Methods whose options may exclude each other, or not fit the channels or the map.
-CONTRADICTORY = {"clip_attention", "fractional_max", "gem", "inter_map", "ordinal", "simpool", "superpixel"}
+CONTRADICTORY = {
+    "clip_attention",
+    "fractional_max",
+    "gem",
+    "global_gem",
+    "inter_map",
+    "ordinal",
+    "simpool",
+    "superpixel",
+}
 ANY_GEOMETRY = [name for name in WINDOWS if "geometry" not in get_pool(name).exempt]
 
 

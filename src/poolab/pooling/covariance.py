@@ -1,7 +1,5 @@
 """The square root of the covariance of the channels, by iteration."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +14,6 @@ from poolab.pooling.windows import compute_dtype
 LEAST_TRACE = 1e-20  # below it, the square of 1e-10, a map counts as constant and its root fades to zero
 
 
-@dataclass(frozen=True)
 @register("isqrt_cov")
 class ISqrtCovPool2d(HeadPool2d):
     """The matrix square root of the covariance, R = S^(1/2), S = (1/n) sum_i (x_i - m)(x_i - m)^T, R's upper triangle.
