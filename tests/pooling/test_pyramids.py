@@ -156,6 +156,6 @@ def test_a_ties_gradient_goes_to_the_first_map():
 
 
 @pytest.mark.parametrize("name", ["inter_map", "pixel_pyramid"])
-def test_it_is_no_pooling_for_a_slot_that_reduces(name: str):
-    with pytest.raises(ConfigError, match=f"pooling.name={name}"):
+def test_a_slot_refuses_what_changes_the_channels(name: str):
+    with pytest.raises(ConfigError, match=f"{name} turns the 32 channels"):
         create_backbone("torch_cnn", image_size=24, in_channels=3, num_classes=5, pooling={"name": name})
