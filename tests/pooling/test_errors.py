@@ -1,5 +1,6 @@
 """Errors of the registry, the learned options and the functional twins; the suite has those of every pooling."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -55,3 +56,40 @@ def test_an_option_says_what_it_allows():
     declared = {"a": Integer(1), "b": Choice("x", ("x", "y"))}
     with pytest.raises(ValueError, match=r"Owner: no option A \(did you mean a\? options: a, b\); b must be one of"):
         checked("Owner", declared, {"A": 1, "b": "z"}, None)
+
+
+def test_an_int_is_the_float_that_it_equals():
+    """A configuration gives `a: 0`; the formulas ask for 0.0."""
+    x = torch.tensor([[[[0.0, 0.0], [0.0, 4.0]]]])
+    assert create_pool("lehmer", kernel_size=2, a=0)(x).item() == 1.0
+    assert functional.lehmer_pool2d(x, 2, a=0).item() == 1.0
+    with_infinity = torch.tensor([[[[1.0, 2.0], [-torch.inf, 4.0]]]])
+    assert create_pool("mixed", kernel_size=2, alpha=1)(with_infinity).item() == 4.0
+    assert type(create_pool("avg_topk", kernel_size=np.int64(2), k=np.int64(2)).k) is int
+
+
+def test_faults_of_geometry_options_and_channels_come_together():
+    with pytest.raises(ValueError) as caught:
+        create_pool("dpp", kernel_size=0, variant="lite2")
+    assert all(part in str(caught.value) for part in ("kernel_size must", "variant must", "needs channels"))
+    with pytest.raises(ValueError) as caught:
+        functional.avg_topk_pool2d(torch.zeros(1, 1, 4, 4), 0, k=0, foo=2)
+    assert all(part in str(caught.value) for part in ("kernel_size must", "k must", "no option foo"))
+    with pytest.raises(ValueError) as caught:
+        create_pool("max", kernel_size=2, stride=0, padding=5)
+    assert all(part in str(caught.value) for part in ("stride must", "padding must be at most half"))
+
+
+def test_what_a_method_does_not_take_is_refused():
+    with pytest.raises(ValueError, match=r"MaxPool2d: takes no channels \(found 8\)"):
+        get_pool("max")(2, channels=8)
+    with pytest.raises(ValueError, match="MaxPool2d: draws nothing, so it takes no generator"):
+        get_pool("max")(2, generator=torch.Generator())
+    with pytest.raises(ValueError, match=r"StochasticPool2d: generator must be a torch\.Generator, found 3"):
+        get_pool("stochastic")(2, generator=3)
+    with pytest.raises(ValueError, match="LIPPool2d: channels must be an int >= 1, found True"):
+        get_pool("lip")(2, channels=True)
+    with pytest.raises(TypeError, match=r"MaxPool2d: the input must be a torch\.Tensor, found list"):
+        get_pool("max")(2)([[1.0]])
+    with pytest.raises(AttributeError, match="no function lip_pool2d, since the method has parameters: use LIPPool2d"):
+        functional.lip_pool2d  # noqa: B018

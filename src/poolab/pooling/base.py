@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from poolab.pooling.learned import Learned
-from poolab.pooling.options import Option, checked
+from poolab.pooling.options import Option, is_whole, sorted_out
 
 Role = Literal["window", "global", "channel", "same"]
 Use = Literal["never", "option", "always"]
@@ -123,38 +123,50 @@ class Pool(nn.Module):
         """The shape of a parameter that the layer shares, or that each channel has for itself."""
         return (self.channels or 1, *(1,) * self.dims) if self.is_per_channel else ()
 
+    @property
+    def is_bound_to_channels(self) -> bool:
+        """Whether the parameters are those of one number of channels."""
+        return self.uses_channels == "always" or len(self.shared_shape) > 0
+
+    def check_channels(self, input: Tensor) -> None:
+        """Refuse a map whose channels are not those that the parameters were made for."""
+        if self.channels is None or not self.is_bound_to_channels or input.dim() <= self.dims:
+            return
+        found = input.shape[-self.dims - 1]
+        if found != self.channels:
+            owner, shape = type(self).__name__, tuple(input.shape)
+            raise ValueError(f"{owner}: made for channels={self.channels}, found {found} channels in {shape}")
+
     def _take(
         self, options: Mapping[str, Any], cells: int | None, channels: int | None, faults: list[str] | None = None
     ) -> None:
         """Check and keep the options and `channels`, tell all faults at once, then build."""
         owner, faults = type(self).__name__, list(faults or ())
+        values, wrong = sorted_out(self.options, options, cells)
+        for name, value in values.items():
+            setattr(self, name, value)
         self.channels = channels
-        try:
-            for name, value in checked(owner, self.options, options, cells).items():
-                setattr(self, name, value)
-        except ValueError as fault:
-            faults.append(str(fault))
-        else:
-            found = [*self._channel_faults(), *self._start_faults(), *self.conflicts()]
-            faults += [f"{owner}: {'; '.join(found)}"] if found else []
+        found = [*wrong.values(), *self._channel_faults()]
+        if self.learned is not None and self.is_learning and self.learned.option not in wrong:
+            start = self.learned.fault(float(getattr(self, self.learned.option)))
+            found += [start] if start else []
+        if not wrong and not faults:  # what it says of options and geometry, it says of right ones
+            found += self.conflicts()
+        faults += [f"{owner}: {'; '.join(found)}"] if found else []
         if faults:
             raise ValueError("; ".join(faults))
         self.build()
 
     def _channel_faults(self) -> Iterator[str]:
         channels = self.channels
-        if channels is None and self.uses_channels == "always":
-            yield "needs channels, the number of channels of its input"
-        elif channels is None and self.is_per_channel:
-            yield "sharing='channel' needs channels, the number of channels of its input"
-        elif channels is not None and not (isinstance(channels, int) and channels >= 1):
+        if channels is not None and self.uses_channels == "never":
+            yield f"takes no channels (found {channels!r}): leave it out"
+        elif channels is not None and not (is_whole(channels) and channels >= 1):
             yield f"channels must be an int >= 1, found {channels!r}"
-
-    def _start_faults(self) -> Iterator[str]:
-        if self.learned is not None and self.is_learning:
-            fault = self.learned.fault(float(getattr(self, self.learned.option)))
-            if fault:
-                yield fault
+        elif channels is None and self.uses_channels == "always":
+            yield "needs channels, the number of channels of its input"
+        elif channels is None and self.uses_channels == "option" and self.is_per_channel:
+            yield "sharing='channel' needs channels, the number of channels of its input"
 
     def _given(self) -> dict[str, Any]:
         return {n: getattr(self, n) for n, option in self.options.items() if getattr(self, n) != option.default}
@@ -181,6 +193,10 @@ LAYOUTS = {1: ("(N, C, L)", "(C, L)"), 2: ("(N, C, H, W)", "(C, H, W)"), 3: ("(N
 
 def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
     """Refuse what a pooling is not defined on, with what would be right."""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{owner}: the input must be a torch.Tensor, found {type(input).__name__}; e.g. torch.tensor(x)"
+        )
     if not input.is_floating_point():
         raise TypeError(
             f"{owner}: the input must have a floating dtype, found {input.dtype}; convert it, e.g. x.float()"

@@ -19,7 +19,7 @@ from poolab.errors import nearest
 from poolab.pooling.base import Pool
 from poolab.pooling.geometry import Geometry, IntOrSizes
 from poolab.pooling.head_pool import MapPool2d
-from poolab.pooling.options import checked
+from poolab.pooling.options import checked, sorted_out
 from poolab.pooling.registry import POOLS, SIBLINGS
 from poolab.pooling.window_pool import WindowPool2d
 
@@ -50,9 +50,17 @@ def _window_twin(cls: type[WindowPool2d]) -> Callable[..., Tensor]:
         ceil_mode: bool = False,
         **options: Any,
     ) -> Tensor:
-        geometry = Geometry.of(cls.__name__, kernel_size, stride, padding, dilation, ceil_mode, cls.dims)
         extras = {name: options.pop(name) for name in EXTRAS if name in options and name in parameters}
-        values = checked(cls.__name__, declared, options, geometry.cells)
+        faults, cells = [], None
+        try:
+            geometry = Geometry.of(cls.__name__, kernel_size, stride, padding, dilation, ceil_mode, cls.dims)
+            cells = geometry.cells
+        except ValueError as fault:
+            faults.append(str(fault))
+        values, wrong = sorted_out(declared, options, cells)
+        faults += [f"{cls.__name__}: {'; '.join(wrong.values())}"] if wrong else []
+        if faults:
+            raise ValueError("; ".join(faults))
         return cls.compute(input, geometry, **values, **extras)
 
     return twin
@@ -90,6 +98,9 @@ def __getattr__(name: str) -> Callable[..., Tensor]:
         if name == f"{cls.name}_pool{cls.dims}d" and has_twin(cls):
             globals()[name] = twin_of(cls)
             return globals()[name]
+    for cls in (*POOLS.values(), *SIBLINGS.values()):
+        if name == f"{cls.name}_pool{cls.dims}d":
+            raise AttributeError(f"there is no function {name}, since the method has parameters: use {cls.__name__}")
     raise AttributeError(f"module {__name__} has no function {name}: {nearest(name, __dir__())}")
 
 

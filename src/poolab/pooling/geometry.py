@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from poolab.pooling.options import is_whole
+
 Sizes = tuple[int, ...]
 IntOrSizes = int | Sequence[int]
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -44,7 +46,8 @@ class Geometry:
         if faults:
             given = f"kernel_size={kernel_size!r}, stride={stride!r}, padding={padding!r}, dilation={dilation!r}"
             raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode!r}): " + "; ".join(faults))
-        return cls(sizes[0], sizes[1], sizes[2], sizes[3], ceil_mode)
+        kernel, steps, margins, spread = (tuple(map(int, given)) for given in sizes)
+        return cls(kernel, steps, margins, spread, ceil_mode)
 
     @property
     def dims(self) -> int:
@@ -108,13 +111,17 @@ def _faults(sizes: tuple[tuple, ...], ceil_mode: object, dims: int) -> list[str]
     several = {1: "a list of one", 2: "a pair of them", 3: "a triple of them"}[dims]
     named = ("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)
     for (name, least), given in zip(named, sizes, strict=True):
-        if not all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in given):
+        if not _whole(given, least):
             faults.append(f"{name} must be an int >= {least} or {several}, found {_short(given)}")
     if not isinstance(ceil_mode, bool):
         faults.append(f"ceil_mode must be True or False, found {ceil_mode!r}")
-    if not faults:
-        kernel_size, _, padding, _ = sizes
+    kernel_size, _, padding, _ = sizes
+    if _whole(kernel_size, 1) and _whole(padding, 0):
         most = tuple(k // 2 for k in kernel_size)  # torch's own rule, whatever the dilation
         if any(p > limit for p, limit in zip(padding, most, strict=True)):
             faults.append(f"padding must be at most half of kernel_size, {_short(most)}, found {_short(padding)}")
     return faults
+
+
+def _whole(values: tuple, least: int) -> bool:
+    return all(is_whole(value) and value >= least for value in values)

@@ -36,15 +36,8 @@ class MapPool2d(Pool):
 
     def check(self, input: Tensor) -> None:
         """Refuse what the formula is not defined on, and channels that the parameters were not made for."""
-        owner = type(self).__name__
-        check_map(owner, input)
-        if self.is_bound_to_channels:
-            check_channels(owner, input, self.channels)
-
-    @property
-    def is_bound_to_channels(self) -> bool:
-        """Whether the parameters are those of one number of channels."""
-        return self.uses_channels == "always" or self.is_per_channel
+        check_map(type(self).__name__, input)
+        self.check_channels(input)
 
     @classmethod
     def compute(cls, input: Tensor, **arguments: Any) -> Tensor:

@@ -1,6 +1,7 @@
 """The options of a pooling method: declared once per class, checked by one mechanism, all faults told at once."""
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,10 @@ class Option:
     def is_open(self, value: Any) -> bool:
         """Whether the option is left open, and may be."""
         return value is None and (self.optional or self.default is None)
+
+    def kept(self, value: Any) -> Any:
+        """An allowed value as the pooling keeps it: of one type, whatever a configuration or numpy gives."""
+        return value
 
     @property
     def or_none(self) -> str:
@@ -47,12 +52,16 @@ class Integer(Option):
         if self.is_open(value):
             return None
         most = cells if self.within_window else self.most
-        whole = isinstance(value, int) and not isinstance(value, bool)
+        whole = is_whole(value)
         if whole and value >= self.least and (most is None or value <= most):
             return None
         bound = f">= {self.least}" if most is None else f"from {self.least} to {most}"
         why = " (the window has no more cells)" if self.within_window and whole and value > self.least else ""
         return f"must be an int {bound}{why}{self.or_none}, found {value!r}"
+
+    def kept(self, value: Any) -> int | None:
+        """An int."""
+        return None if value is None else int(value)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Real(Option):
         """None, or the fault."""
         if self.is_open(value):
             return None
-        number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value)
         if number and (math.isfinite(value) or (self.infinite and value > 0)):
             above = value > self.least if self.open_least else value >= self.least
             if above and value <= self.most:
@@ -77,6 +86,10 @@ class Real(Option):
         high = f"<= {self.most:g}" if self.most < math.inf else ""
         bounds = " and ".join(part for part in (low, high) if part)
         return f"must be a number{' ' + bounds if bounds else ''}{self.or_none}, found {value!r}"
+
+    def kept(self, value: Any) -> float | None:
+        """A float: a formula that asks for 0.0 must know an int 0 too."""
+        return None if value is None else float(value)
 
 
 @dataclass(frozen=True)
@@ -105,9 +118,13 @@ class Size(Option):
         if self.is_open(value):
             return None
         pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
-        if len(pair) == 2 and all(isinstance(v, int) and not isinstance(v, bool) and v >= 1 for v in pair):
+        if len(pair) == 2 and all(is_whole(v) and v >= 1 for v in pair):
             return None
         return f"must be an int >= 1 or a pair of them{self.or_none}, found {value!r}"
+
+    def kept(self, value: Any) -> int | tuple[int, ...] | None:
+        """An int or a tuple."""
+        return tuple(map(int, value)) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)
@@ -119,9 +136,13 @@ class Integers(Option):
     def fault(self, value: Any, cells: int | None) -> str | None:
         """None, or the fault."""
         listed = isinstance(value, list | tuple) and len(value) > 0
-        if listed and all(isinstance(v, int) and not isinstance(v, bool) and v >= self.least for v in value):
+        if listed and all(is_whole(v) and v >= self.least for v in value):
             return None
         return f"must be a list of ints >= {self.least}, found {value!r}"
+
+    def kept(self, value: Any) -> tuple[int, ...]:
+        """A tuple."""
+        return tuple(map(int, value))
 
 
 def flag(default: bool) -> Choice:
@@ -140,15 +161,30 @@ def checked(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any]
     ...
     ValueError: AvgTopKPool2d: no option K (did you mean k? options: k); k must be an int >= 1, found 0
     """
-    faults = [f"no option {name} ({_hint(name, declared)})" for name in given if name not in declared]
-    values = {name: given.get(name, option.default) for name, option in declared.items()}
-    for name, option in declared.items():
-        fault = option.fault(values[name], cells)
-        if fault:
-            faults.append(f"{name} {fault}")
+    values, faults = sorted_out(declared, given, cells)
     if faults:
-        raise ValueError(f"{owner}: " + "; ".join(faults))
+        raise ValueError(f"{owner}: {'; '.join(faults.values())}")
     return values
+
+
+def sorted_out(
+    declared: Mapping[str, Option], given: Mapping[str, Any], cells: int | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The value of each declared option, its default where the given one is wrong; and what is wrong, by name."""
+    faults = {name: f"no option {name} ({_hint(name, declared)})" for name in given if name not in declared}
+    values = {}
+    for name, option in declared.items():
+        value = given.get(name, option.default)
+        fault = option.fault(value, cells)
+        if fault:
+            faults[name] = f"{name} {fault}"
+        values[name] = option.default if fault else option.kept(value)
+    return values, faults
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, Python's or numpy's; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _hint(name: str, declared: Mapping[str, Option]) -> str:

@@ -47,6 +47,7 @@ class DiffStridePool2d(WindowPool2d):
     options = {"smoothness": Real(4.0, least=0.0, open_least=True)}
     exempt = {
         **WHOLE_MAP,
+        "host_sync": "the output's size is a function of the learned stride, which the host has to know",
         "compile": "the output's size is a function of the learned stride, which no graph without breaks can hold",
         "export": "the output's size is a function of the learned stride, which an exported graph would freeze",
     }
@@ -74,7 +75,7 @@ class DiffStridePool2d(WindowPool2d):
     def formula(windows: Windows, strides: Tensor, smoothness: float = 4.0) -> Tensor:
         """Transform, weight, crop to what the stride leaves, transform back."""
         kept = torch.stack([_kept(windows, stride, axis) for axis, stride in enumerate(strides.unbind())])
-        sizes = windows.output_size if kept.is_meta else tuple(round(size) for size in kept.tolist())
+        sizes = windows.output_size if kept.is_meta else tuple(round(size.item()) for size in kept.unbind())
         weights = []
         for length, out, size in zip(windows.sizes, sizes, kept.unbind(), strict=True):
             places, bins = frequencies(length, out, windows.input.device)

@@ -48,16 +48,23 @@ class WindowPool2d(Pool):
         **options: Any,
     ):
         super().__init__()
-        owner, faults = type(self).__name__, []
+        owner, faults, cells = type(self).__name__, [], None
         try:
             self.geometry = Geometry.of(owner, kernel_size, stride, padding, dilation, ceil_mode, self.dims)
+            cells = self.geometry.cells
         except ValueError as fault:
             faults.append(str(fault))
+        if generator is not None and not self.random:
+            faults.append(f"{owner}: draws nothing, so it takes no generator: leave it out")
+        elif generator is not None and not isinstance(generator, torch.Generator):
+            faults.append(f"{owner}: generator must be a torch.Generator, found {generator!r}")
         self.generator = generator
-        self._take(options, None if faults else self.geometry.cells, channels, faults)
+        self._take(options, cells, channels, faults)
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool a batch of maps, or one map."""
+        check_floating(type(self).__name__, input, self.dims)
+        self.check_channels(input)
         return self.compute(input, self.geometry, **self.arguments())
 
     @classmethod

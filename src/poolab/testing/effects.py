@@ -42,6 +42,23 @@ def host_sync(subject: Subject) -> None:
         except (RuntimeError, NotImplementedError) as fault:
             raise AssertionError(f"{module} {mode(training)} needs a value on the host: {fault}") from fault
         expect(output.device.type == "meta", f"{module} {mode(training)}: expected device meta, found {output.device}")
+        module = subject.make(subject.small).train(training)
+        with Asked() as asked:
+            module(subject.distinct(*subject.sizes(8, 8, 6), batch=2, dtype=torch.float32))
+        expect(not asked.count, f"{module} {mode(training)} brings {asked.count} values to the host in one forward")
+
+
+class Asked(TorchDispatchMode):
+    """Counts the values that are brought to the host (`.item()`, `bool(tensor)`), for which a GPU would be waited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
+        """Run the operation."""
+        self.count += operation is torch.ops.aten._local_scalar_dense.default
+        return operation(*arguments, **(keywords or {}))
 
 
 class Largest(TorchDispatchMode):

@@ -25,7 +25,7 @@ WRONG_GEOMETRY: dict[str, tuple[object, ...]] = {
 @item("errors")
 def errors(subject: Subject) -> None:
     """A wrong option, geometry, map or dtype is refused at once, with what is wrong and what is allowed."""
-    checks: list[Callable[[Subject], None]] = [_wrong_options, _unknown_options, _wrong_inputs]
+    checks: list[Callable[[Subject], None]] = [_wrong_options, _unknown_options, _wrong_inputs, _other_channels]
     checks += (
         [_wrong_geometries, _all_at_once, _too_small_maps, _missing_channels] if subject.is_window else [_empty_maps]
     )
@@ -144,6 +144,15 @@ def _wrong_inputs(subject: Subject) -> None:
     for shape in (sizes, (1, 1, subject.channels, *sizes)):
         parts = [f"must be {LAYOUTS[dims]}, found shape"]
         expect_refusal(ValueError, partial(module, torch.zeros(shape)), parts, f"{module} on {list(shape)}")
+
+
+def _other_channels(subject: Subject) -> None:
+    """A layer whose parameters are for one number of channels refuses a map of another."""
+    module = subject.make()
+    if module.is_bound_to_channels:
+        x = torch.zeros(1, subject.channels + 1, *subject.sizes(6, 6, 6))
+        parts = [f"made for channels={subject.channels}", f"found {subject.channels + 1} channels"]
+        expect_refusal(ValueError, partial(module, x), parts, f"{module} on {list(x.shape)}")
 
 
 def _missing_channels(subject: Subject) -> None:
