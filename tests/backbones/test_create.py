@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from poolab.backbones import VanishError, create_backbone, list_backbones
 from poolab.backbones.registry import BACKBONES
 from poolab.errors import ConfigError
-from poolab.pooling import WindowPool2d, list_pools
+from poolab.pooling import WindowPool2d, get_pool, list_pools
 from poolab.pooling.registry import POOLS
 
 WRONG = {
