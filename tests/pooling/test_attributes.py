@@ -125,5 +125,7 @@ def test_a_configuration_holds_the_name_and_the_classs_defaults(path: Path):
         return
     cls = get_pool(path.stem)
     defaults = {n: list(o.default) if isinstance(o.default, tuple) else o.default for n, o in cls.options.items()}
-    assert yaml.safe_load(text) == {"name": path.stem, **defaults}
+    held = yaml.safe_load(text)
+    assert held == {"name": path.stem, **defaults}
+    assert {n: type(held[n]) for n in defaults} == {n: type(value) for n, value in defaults.items()}, "1 == True"
     assert cls.reference.source in " ".join(comments) or "no first source" in text

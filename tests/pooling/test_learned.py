@@ -24,12 +24,12 @@ class Learned:
 LEARNED = [
     Learned("mixed", {}, "alpha", 0.0, 1.0, (0.01, 0.5, 0.7, 0.99)),
     Learned("mixed", {"sharing": "channel"}, "alpha", 0.0, 1.0, (0.01, 0.5, 0.7, 0.99)),
-    Learned("lp", {}, "p", 1.0, float("inf"), (1.001, 1.5, 2.0, 3.0, 50.0)),
-    Learned("lp", {"norm": "sum"}, "p", 1.0, float("inf"), (1.5, 2.0, 3.0)),
-    Learned("softpool", {}, "temperature", 0.0, float("inf"), (0.01, 1.0, 100.0)),
-    Learned("gem", {}, "p", 0.0, float("inf"), (0.01, 2.0, 3.0, 50.0)),
-    Learned("lse", {}, "r", 1e-4, float("inf"), (0.01, 5.0, 10.0, 100.0)),
-    Learned("lehmer", {}, "a", 0.0, float("inf"), (0.1, 1.0, 2.0, 20.0)),
+    Learned("lp", {}, "p", 1.0, 1.0001e6, (1.001, 1.5, 2.0, 3.0, 50.0)),
+    Learned("lp", {"norm": "sum"}, "p", 1.0, 1.0001e6, (1.5, 2.0, 3.0)),
+    Learned("softpool", {}, "temperature", 0.0, 1.0001e6, (0.01, 1.0, 100.0)),
+    Learned("gem", {}, "p", 0.0, 1.0001e6, (0.01, 2.0, 3.0, 50.0)),
+    Learned("lse", {}, "r", 1e-4, 1.0001e6, (0.01, 5.0, 10.0, 100.0)),
+    Learned("lehmer", {}, "a", 0.0, 1.0001e6, (0.1, 1.0, 2.0, 20.0)),
     Learned("adapool", {}, "beta", 0.0, 1.0, (0.01, 0.5, 0.7, 0.99)),
     Learned("adapool", {"sharing": "channel"}, "beta", 0.0, 1.0, (0.01, 0.5, 0.7, 0.99)),
 ]

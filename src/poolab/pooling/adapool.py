@@ -22,7 +22,8 @@ class AdaPool2d(WindowPool2d):
     Args:
         beta: the weight of the likeness, from 0 (SoftPool) to 1; the start value where it is learned.
         learnable: learn beta, as the logistic function of a free parameter.
-        sharing: one beta for the layer, or one for each channel; never one for each place of a map.
+        sharing: one learned beta for the layer, or one for each channel, never one for each place of a map; without
+            `learnable` it has no effect.
 
     Example:
         >>> x = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])

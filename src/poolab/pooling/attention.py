@@ -80,8 +80,8 @@ class SimPool2d(HeadPool2d):
     Args:
         channels: the number of channels, C = heads * d.
         heads: how many parts of the channels have weights of their own; they must divide the channels.
-        gamma: the exponent, above 0; None for the plain mean. 2 for convolutional networks in the paper, 1.25 for
-            transformers.
+        gamma: the exponent, from 0.01 to 1e6; None for the plain mean. In the paper 2 for convolutional networks, 1.25
+            for transformers.
 
     Example:
         >>> import torch
@@ -93,7 +93,7 @@ class SimPool2d(HeadPool2d):
     learns = "always"
     uses_channels = "always"
     heads: int
-    options = {"heads": Integer(1), "gamma": Real(None, least=0.0, open_least=True)}
+    options = {"heads": Integer(1), "gamma": Real(None, least=0.01, most=1e6)}
     exempt = {"nan": MIXES}
     disagreements = ("timm's SimPool2d gives (N, C) instead of (N, C, 1, 1); the numbers are the same.",)
 
@@ -120,8 +120,10 @@ class SimPool2d(HeadPool2d):
         if gamma is None:
             return attended(asked, keys, values, heads)[..., None, None]
         lowest = values.amin(1, keepdim=True)
-        powers = attended(asked, keys, (values - lowest + 1e-6).pow(gamma), heads)
-        return powers.pow(1 / gamma)[..., None, None]
+        sizes = (values - lowest + 1e-6).log().unflatten(2, (heads, -1))
+        # log(a v^gamma), of which logsumexp factors out the largest: 1e-6^gamma alone is 0 from gamma = 8 on
+        logs = attention_logits(asked, keys, heads).log_softmax(1) + gamma * sizes
+        return (logs.logsumexp(1) / gamma).exp().flatten(1)[..., None, None]
 
 
 def tokens(input: Tensor) -> Tensor:
@@ -137,10 +139,14 @@ def projected(layer: nn.Linear, cells: Tensor) -> Tensor:
 
 def attended(query: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
     """The values (N, n, C) weighted by one query (N, 1, C), each head on its part of the channels, as (N, C)."""
-    query, keys, values = (part.unflatten(2, (heads, -1)) for part in (query, keys, values))
-    scale = 1 / math.sqrt(query.shape[-1])
-    weights = (query * scale * keys).sum(3, keepdim=True).softmax(1)
-    return (weights * values).sum(1).flatten(1)
+    weights = attention_logits(query, keys, heads).softmax(1)
+    return (weights * values.unflatten(2, (heads, -1))).sum(1).flatten(1)
+
+
+def attention_logits(query: Tensor, keys: Tensor, heads: int) -> Tensor:
+    """Q . k / sqrt(d) of each head, as (N, n, heads, 1)."""
+    query, keys = (part.unflatten(2, (heads, -1)) for part in (query, keys))
+    return (query * (1 / math.sqrt(query.shape[-1])) * keys).sum(3, keepdim=True)
 
 
 def _normalised(norm: nn.LayerNorm, cells: Tensor) -> Tensor:

@@ -115,8 +115,9 @@ class Pool(nn.Module):
 
     @property
     def is_per_channel(self) -> bool:
-        """Whether the option `sharing` asks for one parameter for each channel."""
-        return getattr(self, "sharing", None) == "channel"
+        """Whether each channel has a parameter of its own; where nothing is learned there is none to share."""
+        asked = getattr(self, "sharing", None) == "channel" or bool(getattr(self, "per_channel", False))
+        return asked and (self.is_learning or "learnable" not in self.options)
 
     @property
     def shared_shape(self) -> tuple[int, ...]:
@@ -166,7 +167,8 @@ class Pool(nn.Module):
         elif channels is None and self.uses_channels == "always":
             yield "needs channels, the number of channels of its input"
         elif channels is None and self.uses_channels == "option" and self.is_per_channel:
-            yield "sharing='channel' needs channels, the number of channels of its input"
+            option = "sharing='channel'" if "sharing" in self.options else "per_channel=True"
+            yield f"{option} needs channels, the number of channels of its input"
 
     def _given(self) -> dict[str, Any]:
         return {n: getattr(self, n) for n, option in self.options.items() if getattr(self, n) != option.default}

@@ -1,4 +1,9 @@
-"""Options that can be learned: the free number behind an option's value, and the way back."""
+"""Options that can be learned: the free number behind an option's value, and the way back.
+
+Values without an upper bound of their own stay within a factor of a million of 1 (or of that much above their floor),
+whatever the free number: exp(90) is infinite in float32, exp(-90) is 0, and either would make NaN of a mean. They are
+computed in float32 at least, since float16 ends at 65504.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,6 +12,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from poolab.pooling.windows import compute_dtype
+
+LEAST, MOST = 1e-6, 1e6
 
 
 @dataclass(frozen=True)
@@ -32,8 +41,7 @@ class Learned:
         """What is wrong with a start value, or None."""
         if self.least < start < self.most:
             return None
-        between = f"between {self.least:g} and {self.most:g}, both left out"
-        bounds = f"above {self.least:g} and finite" if math.isinf(self.most) else between
+        bounds = f"between {self.least:.9g} and {self.most:.9g}, both left out"
         return f"a learnable {self.option} starts {bounds}, found {start}"
 
     def make(self, owner: nn.Module, shape: tuple[int, ...]) -> None:
@@ -60,19 +68,35 @@ def logistic(option: str) -> Learned:
 
 
 def positive(option: str, floor: float = 0.0) -> Learned:
-    """A value above `floor`, as floor + the exponential of a free number; a floor above 0 allows to divide by it."""
+    """A value above `floor`, as floor + the exponential of a free number, the exponential from 1e-6 to 1e6.
+
+    >>> rule = positive("r", floor=1e-4)
+    >>> [round(rule.value(torch.tensor(rho)).item(), 6) for rho in (-90.0, rule.free(10.0), 90.0)]
+    [0.000101, 10.0, 1000000.0]
+    """
+    low, high = math.log(LEAST), math.log(MOST)
     return Learned(
-        option, f"log_{option}", lambda v: math.log(v - floor), lambda rho: floor + rho.exp(), floor, math.inf
+        option,
+        f"log_{option}",
+        lambda v: math.log(v - floor),
+        lambda rho: floor + _within(rho, low, high).exp(),
+        floor + LEAST,
+        MOST,
     )
 
 
 def above_one(option: str) -> Learned:
-    """A value above 1, as 1 + softplus of a free number (Gulcehre et al. 2014, arXiv:1311.1780)."""
-    return Learned(
-        option,
-        f"{option}_rho",
-        lambda v: v - 1 + math.log(-math.expm1(1 - v)),  # the inverse of softplus
-        lambda rho: 1 + F.softplus(rho),
-        1.0,
-        math.inf,
-    )
+    """A value above 1, as 1 + softplus of a free number (Gulcehre et al. 2014, arXiv:1311.1780), up to 1e6."""
+
+    def free(value: float) -> float:
+        return value - 1 + math.log(-math.expm1(1 - value))  # the inverse of softplus
+
+    least = 1 + LEAST
+    low, high = free(least), free(MOST)
+    return Learned(option, f"{option}_rho", free, lambda rho: 1 + F.softplus(_within(rho, low, high)), least, MOST)
+
+
+def _within(rho: Tensor, low: float, high: float) -> Tensor:
+    """The free number cut off at its bounds, where it keeps the gradient of the bound: it can come back."""
+    rho = rho.to(compute_dtype(rho.dtype))
+    return rho.detach().clamp(low, high) + (rho - rho.detach())

@@ -18,7 +18,7 @@ class MixedPool2d(WindowPool2d):
     Args:
         alpha: the weight of the maximum, from 0 (mean) to 1 (maximum); the start value where it is learned.
         learnable: learn alpha, as the logistic function of a free parameter (Lee et al. 2016 start at 0.5).
-        sharing: one alpha for the layer, or one for each channel.
+        sharing: one learned alpha for the layer, or one for each channel; without `learnable` it has no effect.
 
     Example:
         >>> import torch

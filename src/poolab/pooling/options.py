@@ -66,7 +66,7 @@ class Integer(Option):
 
 @dataclass(frozen=True)
 class Real(Option):
-    """A real number between `least` and `most`; `open_least` leaves out the lower bound, `infinite` allows inf."""
+    """A real number between `least` and `most`; `open_least` leaves out the lower bound, `infinite` allows inf too."""
 
     least: float = -math.inf
     most: float = math.inf
@@ -78,7 +78,9 @@ class Real(Option):
         if self.is_open(value):
             return None
         number = isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value)
-        if number and (math.isfinite(value) or (self.infinite and value > 0)):
+        if number and self.infinite and value == math.inf:
+            return None
+        if number and math.isfinite(value):
             above = value > self.least if self.open_least else value >= self.least
             if above and value <= self.most:
                 return None
@@ -143,6 +145,11 @@ class Integers(Option):
     def kept(self, value: Any) -> tuple[int, ...]:
         """A tuple."""
         return tuple(map(int, value))
+
+
+def magnitude(default: float, infinite: bool = False) -> Real:
+    """A number above 0 by which float32 can multiply and divide without a loss of its range: from 1e-12 to 1e12."""
+    return Real(default, least=1e-12, most=1e12, infinite=infinite)
 
 
 def flag(default: bool) -> Choice:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from poolab.pooling.base import Reference
+from poolab.pooling.base import Pool, Reference
 from poolab.pooling.learned import above_one, positive
-from poolab.pooling.options import Choice, Real, flag
+from poolab.pooling.options import Choice, Real, flag, magnitude
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows, peak, rescue_infinite, total
@@ -22,9 +22,10 @@ class LpPool2d(WindowPool2d):
     A window of zeros gives 0 with gradient 0.
 
     Args:
-        p: the exponent, at least 1; inf is the largest absolute value. The start value (> 1) where it is learned.
+        p: the exponent, from 1 to 1e12, or inf for the largest absolute value. Where it is learned the start value
+            (above 1.000001 and below 1e6).
         norm: "mean", or "sum" for (sum_i |x_i|^p)^(1/p), which is torch's on non-negative complete windows.
-        learnable: learn p = 1 + softplus(rho) (Gulcehre et al. 2014, arXiv:1311.1780).
+        learnable: learn p = 1 + softplus(rho) (Gulcehre et al. 2014, arXiv:1311.1780), from 1.000001 to 1e6.
 
     Example:
         >>> round(LpPool2d(2, p=2.0)(torch.tensor([[[1.0, -1.0], [7.0, -7.0]]])).item(), 4)
@@ -50,7 +51,7 @@ class LpPool2d(WindowPool2d):
         "rentainhe/pytorch-pooling (LpPool.py) averages without the absolute value and only for stride = kernel.",
     )
     options = {
-        "p": Real(2.0, least=1.0, infinite=True),
+        "p": Real(2.0, least=1.0, most=1e12, infinite=True),
         "norm": Choice("mean", ("mean", "sum")),
         "learnable": flag(False),
     }
@@ -69,18 +70,39 @@ class LpPool2d(WindowPool2d):
         return top * mean.pow(1 / p)
 
 
+class GeneralizedMean(Pool):
+    """What GeM over windows and over the whole map have in common: their options and how p is learned."""
+
+    learns = "option"
+    uses_channels = "option"
+    per_channel: bool
+    learned = positive("p")
+    options = {
+        "p": magnitude(3.0, infinite=True),
+        "learnable": flag(True),
+        "per_channel": flag(False),
+        "eps": magnitude(1e-6),
+    }
+
+    def conflicts(self) -> Iterator[str]:
+        """One exponent for each channel is a parameter."""
+        if self.per_channel and not self.is_learning:
+            yield "per_channel=True is one p to learn for each channel: it needs learnable=True"
+
+
 @register("gem")
-class GeMPool2d(WindowPool2d):
+class GeMPool2d(GeneralizedMean, WindowPool2d):
     """The generalized mean, y = ((1/n) sum_i max(x_i, eps)^p)^(1/p).
 
     Computed as M exp(log(1 + (1/n) sum_i ((x_i/M)^p - 1)) / p), M the largest clamped cell, in float32 for half
     precision: no power underflows to 0, and p may be small or large. Cells below eps count as eps and get no gradient.
 
     Args:
-        p: the exponent, above 0; 1 is the mean, inf the maximum. The start value (finite) where it is learned.
-        learnable: learn p, as the exponential of a free parameter, so that it stays above 0.
-        per_channel: one p for each channel in place of one for the layer.
-        eps: the smallest value that a cell counts as, above 0.
+        p: the exponent, from 1e-12 to 1e12; 1 is the mean, inf the maximum. Where it is learned the start value (above
+            1e-6 and below 1e6).
+        learnable: learn p = exp(rho), from 1e-6 to 1e6 whatever the step of an optimizer.
+        per_channel: learn one p for each channel; needs `learnable` and `channels`.
+        eps: the smallest value that a cell counts as, from 1e-12 to 1e12.
 
     Example:
         >>> round(GeMPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item(), 4)  # 25^(1/3)
@@ -88,10 +110,6 @@ class GeMPool2d(WindowPool2d):
     """
 
     reference = Reference("Radenovic, Tolias, Chum", 2019, "arXiv:1711.02512")
-    learns = "option"
-    uses_channels = "option"
-    per_channel: bool
-    learned = positive("p")
     disagreements = (
         "The published layer pools the whole map; this one pools windows, and the head `global_gem` the map.",
         "filipradenovic/cnnimageretrieval-pytorch learns p itself, which can cross 0, and takes powers in the dtype"
@@ -100,22 +118,6 @@ class GeMPool2d(WindowPool2d):
         "There, too, the clamp hides negative cells (its issue 73): give the absolute value, or use `lp`, where "
         "they count.",
     )
-    options = {
-        "p": Real(3.0, least=0.0, open_least=True, infinite=True),
-        "learnable": flag(True),
-        "per_channel": flag(False),
-        "eps": Real(1e-6, least=0.0, open_least=True),
-    }
-
-    def conflicts(self) -> Iterator[str]:
-        """One p for each channel needs their number."""
-        if self.per_channel and self.channels is None:
-            yield "per_channel=True needs channels, the number of channels of its input"
-
-    @property
-    def shared_shape(self) -> tuple[int, ...]:
-        """The shape of p."""
-        return (self.channels or 1, *(1,) * self.dims) if self.per_channel else ()
 
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
@@ -141,9 +143,9 @@ class LehmerPool2d(WindowPool2d):
     weight; a = 0 is the mean of all cells. For a < 1 the slope at a small positive cell has no bound.
 
     Args:
-        a: the power of the weights, at least 0; towards infinity the maximum. The start value (above 0) where it is
-            learned.
-        learnable: learn log a.
+        a: the power of the weights, from 0 to 1e12; towards infinity the maximum. Where it is learned the start value
+            (above 1e-6 and below 1e6).
+        learnable: learn a = exp(rho), from 1e-6 to 1e6.
 
     Example:
         >>> LehmerPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()  # 30 / 10
@@ -157,7 +159,7 @@ class LehmerPool2d(WindowPool2d):
         "The exponent is counted from the weights here (a = 0 is the mean); texts on means count it from the "
         "numerator, p = a + 1.",
     )
-    options = {"a": Real(1.0, least=0.0), "learnable": flag(False)}
+    options = {"a": Real(1.0, least=0.0, most=1e12), "learnable": flag(False)}
 
     @staticmethod
     def formula(windows: Windows, a: float | Tensor = 1.0) -> Tensor:

@@ -28,8 +28,9 @@ class S3Pool2d(WindowPool2d):
     beyond the last one of the geometry: on a map of 8, kernel 2 and stride 2 the last output is always window 3.
 
     Args:
-        grid_size: the strips' height and width; None means the stride, one row out of every stride. The larger, the
-            more distortion; the paper has 16 for the first and 8 for the second pooling of a 32x32 image.
+        grid_size: the strips' height and width, at least the stride along every axis (in a smaller one there would be
+            nothing to draw); None means the stride, one row out of every stride. The larger, the more distortion; the
+            paper has 16 for the first and 8 for the second pooling of a 32x32 image.
 
     Example:
         >>> import torch
@@ -40,6 +41,7 @@ class S3Pool2d(WindowPool2d):
     reference = Reference("Zhai et al.", 2017, "arXiv:1611.05138")
     random = True
     positional = True
+    grid_size: int | None
     options = {"grid_size": Integer(None)}
     evaluates = "the mean of the stride-1 maxima from which training draws with the default grid"
     exempt = {
@@ -52,6 +54,12 @@ class S3Pool2d(WindowPool2d):
         "Shuangfei/s3pool keeps floor(width / grid) * floor(grid / kernel) rows in training and another number in "
         "evaluation where the grid does not divide the width; here both have the size of nn.MaxPool2d.",
     )
+
+    def conflicts(self) -> Iterator[str]:
+        """A strip that is smaller than the stride leaves no choice of its row."""
+        geometry = getattr(self, "geometry", None)  # none where it is wrong, which is told beside this
+        if self.grid_size is not None and geometry is not None and self.grid_size < max(geometry.stride):
+            yield f"grid_size={self.grid_size} must be at least the stride along every axis, {geometry.stride}"
 
     @staticmethod
     def formula(

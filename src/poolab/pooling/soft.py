@@ -5,7 +5,7 @@ from torch import Tensor
 
 from poolab.pooling.base import Reference
 from poolab.pooling.learned import positive
-from poolab.pooling.options import Real, flag
+from poolab.pooling.options import flag, magnitude
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
 from poolab.pooling.windows import Windows, peak, total
@@ -18,8 +18,9 @@ class SoftPool2d(WindowPool2d):
     Gradient dy/dx_i = w_i (1 + (x_i - y)/T), the true one, which may be negative.
 
     Args:
-        temperature: T > 0; towards 0 the maximum, towards infinity the mean. The start value where it is learned.
-        learnable: learn log T.
+        temperature: T, from 1e-12 to 1e12; towards 0 the maximum, towards infinity the mean. Where it is learned the
+            start value (above 1e-6 and below 1e6).
+        learnable: learn T = exp(rho), from 1e-6 to 1e6.
 
     Example:
         >>> round(SoftPool2d(2)(torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])).item(), 4)  # e / (3 + e)
@@ -41,7 +42,7 @@ class SoftPool2d(WindowPool2d):
         "float16, and replaces NaN afterwards; here the window's maximum is taken off first, and NaN stays NaN.",
         "The published function has no temperature (T = 1 here).",
     )
-    options = {"temperature": Real(1.0, least=0.0, open_least=True), "learnable": flag(False)}
+    options = {"temperature": magnitude(1.0), "learnable": flag(False)}
 
     @staticmethod
     def formula(windows: Windows, temperature: float | Tensor = 1.0) -> Tensor:
@@ -68,9 +69,9 @@ class LSEPool2d(WindowPool2d):
     and goes to the mean without a loss of digits as r goes to 0.
 
     Args:
-        r: the sharpness, above 0; towards infinity the maximum, towards 0 the mean. The start value (above 0.0001)
-            where it is learned.
-        learnable: learn r = 0.0001 + exp(rho), which no step of an optimizer brings to 0.
+        r: the sharpness, from 1e-12 to 1e12; towards infinity the maximum, towards 0 the mean. Where it is learned the
+            start value (above 0.000101 and below 1e6).
+        learnable: learn r = 0.0001 + exp(rho), exp(rho) from 1e-6 to 1e6, which no step of an optimizer brings to 0.
 
     Example:
         >>> round(LSEPool2d(2, r=1.0)(torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])).item(), 4)  # log((3 + e) / 4)
@@ -87,7 +88,7 @@ class LSEPool2d(WindowPool2d):
         "Log-sum-exp with the sum in place of the mean adds log(n) / r and keeps no constants; border windows would"
         " then differ from complete ones.",
     )
-    options = {"r": Real(10.0, least=0.0, open_least=True), "learnable": flag(False)}
+    options = {"r": magnitude(10.0), "learnable": flag(False)}
 
     @staticmethod
     def formula(windows: Windows, r: float | Tensor = 10.0) -> Tensor:

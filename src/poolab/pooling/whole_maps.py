@@ -1,11 +1,11 @@
 """Heads that give one value for each channel of the whole map: power means, soft maxima, means of the largest cells.
 
 The formulas of the window methods on the one window that is the whole map, written as reductions over the map: a tap
-for each of its H*W cells would be a list of as many tensors.
+for each of its H*W cells would be a list of as many tensors. A head that has a window method takes its options and the
+way it learns from there.
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from poolab.pooling.base import Reference
 from poolab.pooling.head_pool import HeadPool2d
-from poolab.pooling.learned import above_one, positive
-from poolab.pooling.options import Choice, Integer, Real, flag
+from poolab.pooling.options import Choice, Integer, Real
+from poolab.pooling.powers import GeneralizedMean, LpPool2d
 from poolab.pooling.registry import register
+from poolab.pooling.soft import LSEPool2d
 from poolab.pooling.windows import compute_dtype, rescue_infinite
 
 MAP = (-2, -1)
@@ -28,9 +29,10 @@ class GlobalLpPool2d(HeadPool2d):
     Computed in float32 at least and with the largest value factored out, as in `LpPool2d`.
 
     Args:
-        p: the exponent, at least 1; inf is the largest absolute value. The start value (> 1) where it is learned.
+        p: the exponent, from 1 to 1e12, or inf for the largest absolute value. Where it is learned the start value
+            (above 1.000001 and below 1e6).
         norm: "mean", or "sum" for (sum_i |x_i|^p)^(1/p).
-        learnable: learn p = 1 + softplus(rho) (Gulcehre et al. 2014, arXiv:1311.1780).
+        learnable: learn p = 1 + softplus(rho) (Gulcehre et al. 2014, arXiv:1311.1780), from 1.000001 to 1e6.
 
     Example:
         >>> import torch
@@ -40,12 +42,8 @@ class GlobalLpPool2d(HeadPool2d):
 
     reference = Reference("Sermanet, Chintala, LeCun", 2012, "arXiv:1204.3968")
     learns = "option"
-    learned = above_one("p")
-    options = {
-        "p": Real(2.0, least=1.0, infinite=True),
-        "norm": Choice("mean", ("mean", "sum")),
-        "learnable": flag(False),
-    }
+    learned = LpPool2d.learned
+    options = LpPool2d.options
     disagreements = (
         "torch.nn.LPPool2d over the whole map takes the power of the signed value (NaN for a negative cell and a "
         "non-integer p, pytorch/pytorch#184037) and sums, which is norm='sum' here.",
@@ -58,17 +56,18 @@ class GlobalLpPool2d(HeadPool2d):
 
 
 @register("global_gem")
-class GlobalGeMPool2d(HeadPool2d):
+class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
     """The generalized mean of the map, y = ((1/HW) sum_i max(x_i, eps)^p)^(1/p), as (N, C, 1, 1).
 
-    Computed in float32 at least and with the largest value factored out. Cells below eps count as eps and get no
-    gradient.
+    Computed in float32 at least, with the largest value M factored out, as M exp(log((1/HW) sum_i (x_i/M)^p) / p), so
+    that p may be small or large. Cells below eps count as eps and get no gradient.
 
     Args:
-        p: the exponent, at least 1; inf is the maximum. The start value (> 1) where it is learned.
-        learnable: learn p = 1 + softplus(rho), which no step of an optimizer takes to 1 or below.
+        p: the exponent, from 1e-12 to 1e12; 1 is the mean, inf the maximum. Where it is learned the start value (above
+            1e-6 and below 1e6).
+        learnable: learn p = exp(rho), from 1e-6 to 1e6 whatever the step of an optimizer.
         per_channel: learn one p for each channel; needs `learnable` and `channels`.
-        eps: the least value of a cell, above 0.
+        eps: the smallest value that a cell counts as, from 1e-12 to 1e12.
 
     Example:
         >>> import torch
@@ -77,16 +76,6 @@ class GlobalGeMPool2d(HeadPool2d):
     """
 
     reference = Reference("Radenovic, Tolias, Chum", 2019, "arXiv:1711.02512")
-    learns = "option"
-    uses_channels = "option"
-    learned = above_one("p")
-    per_channel: bool
-    options = {
-        "p": Real(3.0, least=1.0, infinite=True),
-        "learnable": flag(True),
-        "per_channel": flag(False),
-        "eps": Real(1e-6, least=0.0, open_least=True),
-    }
     disagreements = (
         "cirtorch's GeM (filipradenovic/cnnimageretrieval-pytorch) takes the power in the input's dtype: in float16 "
         "1e-6^3 is 0, so a channel of zeros gives 0 and a NaN gradient of p; in float32 p = 200 gives 0.",
@@ -94,26 +83,15 @@ class GlobalGeMPool2d(HeadPool2d):
         "The clamp cannot be turned off (filipradenovic/cnnimageretrieval-pytorch#73); `global_lp` takes |x| instead.",
     )
 
-    @property
-    def is_per_channel(self) -> bool:
-        """Whether each channel learns an exponent of its own."""
-        return self.per_channel
-
-    def conflicts(self) -> Iterator[str]:
-        """One exponent for each channel is a parameter."""
-        if self.per_channel and not self.is_learning:
-            yield "per_channel=True is one p to learn for each channel: it needs learnable=True"
-
-    def _channel_faults(self) -> Iterator[str]:
-        if self.per_channel and self.channels is None:
-            yield "per_channel=True needs channels, the number of channels of its input"
-        else:
-            yield from super()._channel_faults()
-
     @staticmethod
     def formula(input: Tensor, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
         """M * (mean of (max(x, eps) / M)^p)^(1/p)."""
-        return _power_mean(input.to(compute_dtype(input.dtype)).clamp(min=eps), p, "mean")
+        cells = input.to(compute_dtype(input.dtype)).clamp(min=eps)
+        if isinstance(p, float) and math.isinf(p):
+            return F.adaptive_max_pool2d(cells, 1)
+        top = cells.detach().amax(MAP, keepdim=True)  # the formula does not depend on the scale: nor does the gradient
+        share = rescue_infinite(cells, top, cells / top, 1.0, 0.0).clamp(min=torch.finfo(cells.dtype).tiny)
+        return top * (_log_mean_exp(p * share.log()) / p).exp()
 
 
 @register("global_lse")
@@ -124,8 +102,9 @@ class GlobalLSEPool2d(HeadPool2d):
     log1p and expm1 where the exponentials are all near 1, so that small r is as precise as large r.
 
     Args:
-        r: above 0; towards 0 the mean, towards infinity the maximum. The start value where it is learned.
-        learnable: learn log r.
+        r: the sharpness, from 1e-12 to 1e12; towards infinity the maximum, towards 0 the mean. Where it is learned the
+            start value (above 0.000101 and below 1e6).
+        learnable: learn r = 0.0001 + exp(rho), exp(rho) from 1e-6 to 1e6, which no step of an optimizer brings to 0.
 
     Example:
         >>> import torch
@@ -135,8 +114,8 @@ class GlobalLSEPool2d(HeadPool2d):
 
     reference = Reference("Pinheiro, Collobert", 2015, "arXiv:1411.6228")
     learns = "option"
-    learned = positive("r")
-    options = {"r": Real(10.0, least=0.0, open_least=True), "learnable": flag(False)}
+    learned = LSEPool2d.learned
+    options = LSEPool2d.options
     disagreements = (
         "timm's LsePlus2d learns r itself by default: nothing keeps it from 0, where the formula divides by it (NaN "
         "was reported of such a layer in VChristlein/dgmp#1).",
@@ -151,11 +130,7 @@ class GlobalLSEPool2d(HeadPool2d):
         top = cells.detach().amax(MAP, keepdim=True)  # y(x + c) = y(x) + c: the shift changes no gradient
         below = cells - top
         away = below == -torch.inf  # no weight, and no 0 * inf in the gradient of r
-        exponent = r * below.masked_fill(away | cells.isinf(), 0.0)
-        nearly = exponent.expm1().masked_fill(away, -1.0).mean(MAP, keepdim=True)
-        whole = exponent.exp().masked_fill(away, 0.0).mean(MAP, keepdim=True)
-        close = nearly > -0.5
-        return top + torch.where(close, nearly.where(close, 0.0).log1p(), whole.log()) / r
+        return top + _log_mean_exp(r * below.masked_fill(away | cells.isinf(), 0.0), away) / r
 
 
 @register("global_topk")
@@ -226,6 +201,16 @@ class GlobalAvgMaxPool2d(HeadPool2d):
         cells = input.to(compute_dtype(input.dtype))
         mean, top = F.adaptive_avg_pool2d(cells, 1), F.adaptive_max_pool2d(cells, 1)
         return torch.cat([mean, top], 1) if mode == "cat" else 0.5 * mean + 0.5 * top
+
+
+def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
+    """The log of the mean over the map of exp(exponent), the largest exponent being 0; none for what is `away`."""
+    gains, powers = exponents.expm1(), exponents.exp()
+    if away is not None:
+        gains, powers = gains.masked_fill(away, -1.0), powers.masked_fill(away, 0.0)
+    gain, power = gains.mean(MAP, keepdim=True), powers.mean(MAP, keepdim=True)
+    close = gain > -0.5  # near 1 the first has the digits, far from it the second
+    return torch.where(close, gain.where(close, 0.0).log1p(), power.log())
 
 
 def _power_mean(sizes: Tensor, p: float | Tensor, norm: str) -> Tensor:

@@ -161,6 +161,7 @@ def _missing_channels(subject: Subject) -> None:
         call = lambda: subject.cls(**geometry, **subject.options)  # noqa: E731
         expect_refusal(ValueError, call, [f"{name}: ", "needs channels"], f"{name} without channels")
     elif subject.cls.uses_channels == "option" and "sharing" in subject.cls.options:
-        arguments = {**geometry, **subject.options, "sharing": "channel"}
+        learning = {"learnable": True} if "learnable" in subject.cls.options else {}  # else there is nothing to share
+        arguments = {**geometry, **subject.options, **learning, "sharing": "channel"}
         call = lambda: subject.cls(**arguments)  # noqa: E731
         expect_refusal(ValueError, call, ["sharing='channel' needs channels"], f"{name} shared by channel")
