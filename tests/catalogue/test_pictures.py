@@ -51,6 +51,10 @@ def test_what_a_method_refuses_at_the_map_is_told(words, message, tmp_path, caps
     assert (out, file.exists()) == ("", False)
 
 
+def test_a_stride_beyond_the_map_has_a_picture(show):
+    assert show("max", "kernel_size=3", "stride=200").shape == (960, 1188, 3)
+
+
 def test_pictures_have_the_size_of_their_columns_and_differ(show):
     largest, mean, drawn = show("max"), show("avg"), show("stochastic")
     assert largest.shape == mean.shape == (960, 1188, 3)

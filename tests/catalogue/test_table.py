@@ -93,7 +93,6 @@ def test_a_pipe_gets_80_columns(pytestconfig):
     (["ordinal", "channels=5"], "channels is not to be given here: it comes with the map"),
     (["universal", "channels=1", "--show", "x.png"], "channels is not to be given here: it comes with the map"),
     (["max", "name=3", "dims=1"], "name is not to be given here: the method is the word before the options"),
-    (["random", "generator=3"], "no pooling is called 'random'"),
     (["stochastic", "generator=3"], "generator is not to be given here: the draws are those of seed 0"),
     # what a method finds wrong only when it sees the map
     (["inter_map", "groups=3"], "inter_map cannot pool the map (2, 64, 16, 16)"),

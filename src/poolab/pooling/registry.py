@@ -75,7 +75,7 @@ def hint(name: object, known: Sequence[str]) -> str:
     >>> hint("AvgTopKPool2d", list_pools())
     'AvgTopKPool2d is the class, did you mean avg_topk? '
     >>> hint("avgtopk", list_pools("window"))
-    'did you mean avg_topk? '
+    'did you mean avg_topk or avg? '
     """
     word = str(name).lower()
     for (pool, dims), sibling in SIBLINGS.items():
