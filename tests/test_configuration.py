@@ -68,8 +68,20 @@ def test_the_command_of_the_issue():
             r"^pooling=avgtopk: .*did you mean avg_topk.*can be adapool, aps, avg, avg_topk",
         ),
         ("backbone=resnet", r"^backbone=resnet: .*did you mean resnet20.*keras_cnn"),
-        ("pooling.kk=2", r"^pooling.kk: there is no such setting; did you mean k.*those of all its choices"),
-        ("optim.learning_rate=1", r"^optim.learning_rate: there is no such setting; optim takes betas, .*lr"),
+        ("pooling=AvgTopKPool2d", r"^pooling=AvgTopKPool2d: .*AvgTopKPool2d is the class, did you mean avg_topk\?"),
+        ("head=AvgTopKPool1d", r"^head=AvgTopKPool1d: .* did you mean pooling=avg_topk with dims=1\?"),
+        ("pooling=global_avgg", r"^pooling=global_avgg: there is no such choice; did you mean head=global_avg "),
+        ("pooling=global_avg", r"^pooling=global_avg: global_avg is a head: write head=global_avg; pooling can be"),
+        ("pooling=spp", r"^pooling=spp: spp is a head: write head=spp; pooling can be"),
+        ("head=max", r"^head=max: max is no head: write pooling=max; head can be"),
+        ("pooling=own", r"^pooling=own: to keep the backbone's own pooling write pooling.name=own"),
+        (
+            "pooling.k=2",
+            r"^pooling.k: .*; k is for pooling=avg_topk or t_max_avg; pooling=max takes no settings of its",
+        ),
+        ("pooling.slots.x=2", r"^pooling.slots.x: there is no such setting; pooling.slots takes none$"),
+        ("optim.learning_rate=1", r"^optim.learning_rate: there is no such setting; optim=adam takes betas, .*lr"),
+        ("tracker.nme=1", r"^tracker.nme: .*tracker takes entity, .*those of all its choices"),
         ("sed=1", r"^sed: there is no such setting; did you mean seed"),
         ("trainr=ddp", r"^trainr: there is no such setting; did you mean trainer"),
         ("seed=[", r"\["),
@@ -79,6 +91,21 @@ def test_an_override_that_does_not_fit(override, message):
     with pytest.raises(ConfigError, match=message) as told:
         compose([override])
     assert "append" not in str(told.value)
+
+
+def test_an_unknown_setting_lists_those_of_the_choice():
+    every = "and every pooling takes ceil_mode, dilation, kernel_size, padding, slots, stride"
+    with pytest.raises(ConfigError) as told:
+        compose(["pooling.kk=3", "pooling=avg_topk"])
+    assert str(told.value) == (
+        f"pooling.kk: there is no such setting; did you mean k? pooling=avg_topk takes k, {every}"
+    )
+    with pytest.raises(ConfigError, match=r"choose with pooling=avg_topk instead of pooling\.name=avg_topk"):
+        compose(["pooling.name=avg_topk", "pooling.k=3"])
+
+
+def test_the_backbones_own_pooling_can_be_chosen():
+    check_settings(compose(["pooling.name=own"]))
 
 
 def test_two_configurations_in_one_process_share_nothing():

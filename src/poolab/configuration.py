@@ -1,11 +1,13 @@
 """The Hydra tree: where it lies, a configuration composed from it, and its faults in words that help."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
+
+HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is looked for in the wrong one of the two
 
 
 def config_dir() -> Path:
@@ -52,12 +54,10 @@ def explain(fault: BaseException) -> str:
     text = "\n".join(_chain(fault))
     choice = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if choice:
-        group, name = choice.groups()
-        known = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
-        return f"{group}={name}: there is no such choice; {nearest(name, known)}{group} can be {', '.join(known)}"
+        return _unknown_choice(*choice.groups())
     key = re.search(r"Key '([^']+)' is not in struct\s+full_key: (\S+)", text)
     if key:
-        return _unknown_key(key.group(2))
+        return _unknown_key(key.group(2), next(_nodes(fault), None))
     group_key = re.search(r"Could not override '([^']+)'\. No match in the defaults list", text)
     if group_key:
         return _unknown_key(group_key.group(1))
@@ -71,25 +71,83 @@ def _chain(fault: BaseException | None) -> Iterator[str]:
         fault = fault.__cause__
 
 
-def _unknown_key(full_key: str) -> str:
-    """The message for a setting that does not exist; the known ones are those of the files of its group."""
+def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
+    """The settings, as composed so far, that lack the key which OmegaConf looked for in them."""
+    while fault is not None:
+        node = getattr(fault, "parent_node", None)
+        if isinstance(node, Mapping):
+            yield node
+        fault = fault.__cause__
+
+
+def _unknown_choice(group: str, name: str) -> str:
+    """The message for a choice that does not exist, or that is one of the other group."""
+    known, home = _choices(group), HOMES.get(group, "")
+    if name == "own" and home == "head":
+        why = "to keep the backbone's own pooling write pooling.name=own; "
+    elif home and name in _choices(home):
+        why = f"{name} is {'a head' if home == 'head' else 'no head'}: write {home}={name}; "
+    else:
+        why = f"there is no such choice; {_near(name, known, home)}"
+    return f"{group}={name}: {why}{group} can be {', '.join(known)}"
+
+
+def _near(name: str, known: list[str], home: str) -> str:
+    if not home:
+        return nearest(name, known)
+    others = [choice for choice in _choices(home) if choice not in known]
+    words = nearest(name, [*known, *others]) if name.islower() else ""
+    if not words:  # it may be the name of a class; the registry, and torch with it, is loaded only for this
+        from poolab.pooling.registry import hint
+
+        words = hint(name, [*known, *others])
+    return re.sub(r"\w+", lambda word: f"{home}={word[0]}" if word[0] in others else word[0], words)
+
+
+def _choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+
+
+def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
+    """The message for a setting that does not exist, with those that what was chosen in its group takes.
+
+    Where the choice cannot be told they are those of all choices of the group.
+    """
     group, _, key = full_key.rpartition(".")
-    known = sorted(_keys(group))
-    where = f"{group} takes {', '.join(known)}" if group else f"the settings are {', '.join(known)}"
-    chosen = " (those of all its choices; see --help)" if (config_dir() / group).is_dir() and group else ""
-    return f"{full_key}: there is no such setting; {nearest(key or full_key, known)}{where}{chosen}"
+    common = sorted(_common(group))
+    choices = {name: _keys(group, name) for name in _choices(group)} if group else {}
+    chosen = str(node.get("name")) if node else ""
+    if chosen not in choices:
+        known = sorted({*common, *(key for keys in choices.values() for key in keys)})
+        where = f"{group} takes {', '.join(known)}" if group else f"the settings are {', '.join(known)}"
+        note = " (those of all its choices; see --help)" if choices else "" if known else "none"
+        return f"{full_key}: there is no such setting; {nearest(key, known)}{where}{note}"
+    own = sorted(choices[chosen])
+    owners = [name for name, keys in choices.items() if key in keys]
+    if key in own:  # the name alone was changed, and the settings are those of another choice
+        hint = f"choose with {group}={chosen} instead of {group}.name={chosen}, which brings no settings; "
+    elif owners:
+        hint = f"{key} is for {group}={' or '.join(owners)}; "
+    else:
+        hint = nearest(key, [*own, *common])
+    takes = f"{group}={chosen} takes {', '.join(own) or 'no settings of its own'}"
+    also = f", and every {group} takes {', '.join(common)}" if common else ""
+    return f"{full_key}: there is no such setting; {hint}{takes}{also}"
 
 
-def _keys(group: str) -> set[str]:
+def _common(group: str) -> set[str]:
+    """The settings that hold for every choice of a group; without a group, those of the run."""
     from omegaconf import DictConfig, OmegaConf
 
     root = OmegaConf.create((config_dir() / "train.yaml").read_text())
     assert isinstance(root, DictConfig)
-    if not group:
-        return {str(key) for key in root if key not in ("defaults", "hydra")} | {
-            path.name for path in config_dir().iterdir() if path.is_dir() and path.name != "hydra"
-        }
-    keys = {str(key) for key in root.get(group) or {}}
-    for path in (config_dir() / group).glob("*.yaml"):
-        keys |= {str(key) for key in OmegaConf.load(path) if key != "defaults"}
-    return keys - {"name"}
+    if group:
+        return {str(key) for key in root.get(group) or {}} - {"name"}
+    groups = {path.name for path in config_dir().iterdir() if path.is_dir()}
+    return ({str(key) for key in root if key != "defaults"} | groups) - {"hydra"}
+
+
+def _keys(group: str, name: str) -> set[str]:
+    from omegaconf import OmegaConf
+
+    return {str(key) for key in OmegaConf.load(config_dir() / group / f"{name}.yaml")} - {"name", "defaults"}

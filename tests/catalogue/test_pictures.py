@@ -37,6 +37,24 @@ def show(tmp_path, capsys, photo):
 # --- pictures on disk
 
 
+@pytest.mark.parametrize(("words", "message"), [
+    ("inter_map groups=3", "inter_map cannot pool the map (1, 8, 48, 48) that it is shown or measured on"),
+    ("superpixel regions=4", "leave regions null there and choose grid"),
+    ("fractional_max output_ratio=0.001", "would be 0x0"),
+    ("avg_topk kernel_size=9999", "the kernel smaller"),
+])  # fmt: skip
+def test_what_a_method_refuses_at_the_map_is_told(words, message, tmp_path, capsys, photo):
+    file = tmp_path / "x.png"
+    assert cli.main(["pools", *words.split(), "--show", str(file), "--image", photo]) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, file.exists()) == ("", False)
+
+
+def test_a_stride_beyond_the_map_has_a_picture(show):
+    assert show("max", "kernel_size=3", "stride=200").shape == (960, 1188, 3)
+
+
 def test_pictures_have_the_size_of_their_columns_and_differ(show):
     largest, mean, drawn = show("max"), show("avg"), show("stochastic")
     assert largest.shape == mean.shape == (960, 1188, 3)

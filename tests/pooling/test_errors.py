@@ -24,6 +24,22 @@ def test_an_unknown_pooling_lists_the_near_names_and_all():
     assert all(name in message for name in list_pools())
 
 
+@pytest.mark.parametrize(("name", "near"), [
+    ("AvgTopKPool2d", "AvgTopKPool2d is the class, did you mean avg_topk? known"),
+    ("AvgTopKPool1d", "AvgTopKPool1d is the class, did you mean avg_topk with dims=1? known"),
+    ("avgtopkpool3d", "AvgTopKPool3d is the class, did you mean avg_topk with dims=3? known"),
+    ("AvgTopkPool", "AvgTopKPool2d is the class, did you mean avg_topk? known"),
+    ("avg_topk_pool2d", "AvgTopKPool2d is the class, did you mean avg_topk? known"),
+    ("GlobalAvgPool2d", "GlobalAvgPool2d is the class, did you mean global_avg? known"),
+    (3, "no pooling is called 3: "),
+])  # fmt: skip
+def test_the_name_of_a_class_is_understood(name: str, near: str):
+    for ask in (get_pool, create_pool):
+        with pytest.raises(ValueError) as caught:
+            ask(name)
+        assert near in str(caught.value)
+
+
 def test_two_classes_cannot_have_one_name():
     with pytest.raises(ValueError, match="the pooling name max belongs to MaxPool2d; choose another for MinPool2d"):
         register("max")(get_pool("min"))

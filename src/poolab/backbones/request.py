@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from poolab.errors import ConfigError, nearest
+from poolab.errors import ConfigError
 from poolab.pooling import get_pool, list_pools
 from poolab.pooling.base import Role
+from poolab.pooling.registry import hint
 
 Group = Literal["pooling", "head"]
 # What may stand where the network pools: mostly window methods; those of the other two roles keep the map's size.
 ROLES: dict[Group, tuple[Role, ...]] = {"pooling": ("window", "channel", "same"), "head": ("global",)}
 OWN = "own"
+SET = ("channels", "dims", "generator")  # arguments of a pooling that the network gives to it
 GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 
@@ -73,6 +75,9 @@ def _settings(group: Group, mapping: Mapping[str, Any] | None) -> dict[str, Any]
         return {"name": OWN}
     if not isinstance(mapping, Mapping):
         raise ConfigError(f"{group} is a mapping with a name and options, e.g. {{'name': 'max'}}: got {mapping!r}.")
+    given = [key for key in SET if key in mapping]
+    if given:
+        raise ConfigError(f"{group}: the network itself states {', '.join(given)} for each of its slots; leave it out.")
     return {str(key): _plain(value) for key, value in mapping.items()}
 
 
@@ -89,10 +94,12 @@ def _checked_name(group: Group, settings: dict[str, Any]) -> str:
         return str(name)
     home: Group = "head" if group == "pooling" else "pooling"
     if name in _names(home):
-        hint = f"{name} has the role {get_pool(str(name)).role} and belongs in {home}: write {home}={name}. "
+        what = "a head" if home == "head" else f"no head (its role is {get_pool(str(name)).role})"
+        help = f"{name} is {what} and belongs in {home}: write {home}={name}. "
     else:
-        hint = f"it is not known: {nearest(str(name), allowed)}"
-    raise ConfigError(f"{group}.name={name}: {hint}Allowed in {group}: {', '.join(allowed)}.")
+        near, other = hint(name, allowed), hint(name, _names(home))
+        help = f"it is not known: {near or (other and f'{other}It belongs in {home}. ')}"
+    raise ConfigError(f"{group}.name={name}: {help}Allowed in {group}: {', '.join(allowed)}.")
 
 
 def _names(group: Group) -> list[str]:
@@ -106,6 +113,6 @@ def _slots(value: Any) -> tuple[str, ...] | None:
     if not names or not all(isinstance(name, str) for name in names):
         raise ConfigError(
             f"pooling.slots={value!r} fills no slot: an arm that changes nothing is an error. "
-            "Give all, or a list of slot names such as [pool1]; pooling=own keeps the backbone's pooling."
+            "Give all, or a list of slot names such as [pool1]; pooling.name=own keeps the backbone's pooling."
         )
     return names

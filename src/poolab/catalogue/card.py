@@ -78,11 +78,11 @@ class Card:
     example: str
 
 
-def card(name: str, **given: Any) -> Card:
+def card(name: str, /, **given: Any) -> Card:
     """The card of a method; the cost is that of the given options.
 
     Raises:
-        ConfigError: no such method, or options that it does not take.
+        ConfigError: no such method, or options that it does not take or that do not fit the map of the cost.
 
     >>> card("avg_topk", k=3, kernel_size=3).measured_on
     'AvgTopKPool2d(kernel_size=3, stride=3, k=3), a float32 map (2, 64, 16, 16)'

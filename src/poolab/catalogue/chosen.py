@@ -1,12 +1,19 @@
 """A method that somebody asks for by words: its name, and key=value options as `train.py` takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from poolab.errors import ConfigError
 from poolab.pooling import Pool, create_pool, get_pool, list_pools
 
 KERNELS = (2, 4, 3)  # what is tried for a window method, so that also one that is tied to a size is shown
+SET = {  # arguments of `create_pool` that are no options, and what sets them
+    "name": "the method is the word before the options",
+    "channels": "it comes with the map that is shown or measured, as a network states it by itself",
+    "dims": "a card and a picture are those of two dimensions",
+    "generator": "the draws are those of seed 0",
+}
 
 
 def known(name: str) -> type[Pool]:
@@ -64,10 +71,13 @@ def make(
     figures do not change; torch's global generator is left as it was.
 
     Raises:
-        ConfigError: the options do not fit, with all faults of the first try.
+        ConfigError: the options do not fit, with all faults of the first try; or some are not for the user to set.
     """
     import torch
 
+    faults = [f"{key} is not to be given here: {why}; leave it out" for key, why in SET.items() if key in given]
+    if faults:
+        raise ConfigError("; ".join(faults))
     geometries: list[dict[str, Any]] = [{}]
     if cls.role == "window" and "kernel_size" not in given:
         geometries = [{"kernel_size": kernel} for kernel in kernels]
@@ -81,6 +91,20 @@ def make(
         except ValueError as fault:
             first = first or fault
     raise ConfigError(str(first))
+
+
+@contextmanager
+def refusals(pool: Pool, shape: Sequence[int]) -> Iterator[None]:
+    """What a method finds wrong only when it sees the map, as a fault of the options.
+
+    Raises:
+        ConfigError: the method refuses the map of this shape.
+    """
+    try:
+        yield
+    except ValueError as fault:
+        shown = f"with these options {pool.name} cannot pool the map {tuple(shape)} that it is shown or measured on"
+        raise ConfigError(f"{shown}: {fault}") from fault
 
 
 def geometry_of(pool: Pool) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from poolab.catalogue.chosen import make
+from poolab.catalogue.chosen import make, refusals
 from poolab.errors import ConfigError
 from poolab.pooling import Pool
 from poolab.pooling.options import Choice
@@ -33,7 +33,11 @@ class Cost:
 
 
 def measured(cls: type[Pool], given: dict[str, Any]) -> Cost:
-    """The cost of a method with the given options, at 64 channels on a map of 16x16 cells in float32."""
+    """The cost of a method with the given options, at 64 channels on a map of 16x16 cells in float32.
+
+    Raises:
+        ConfigError: the options do not fit each other, or this map.
+    """
     import torch
 
     from poolab.measure import pooling_saved_bytes
@@ -42,9 +46,10 @@ def measured(cls: type[Pool], given: dict[str, Any]) -> Cost:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         input = torch.rand(BATCH, CHANNELS, *MAP)
-        with torch.no_grad():
-            output = pool.eval()(input)
-        saved = sum(pooling_saved_bytes(pool, input).values())
+        with refusals(pool, input.shape):
+            with torch.no_grad():
+                output = pool.eval()(input)
+            saved = sum(pooling_saved_bytes(pool, input).values())
     return Cost(shown(pool), _parameters(cls, given), saved / input.numel(), tuple(input.shape), tuple(output.shape))
 
 

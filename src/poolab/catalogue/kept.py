@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from poolab.catalogue.chosen import refusals
 from poolab.pooling import Pool
 
 
@@ -28,13 +29,18 @@ class Kept:
 
 
 def kept(pool: Pool, input: Tensor, training: bool = False) -> Kept:
-    """One pass, with the draws of seed 0 in training; torch's global generator and the method are left as they were."""
+    """One pass, with the draws of seed 0 in training; torch's global generator and the method are left as they were.
+
+    Raises:
+        ConfigError: the method refuses the map.
+    """
     step = _step(pool)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         was = pool.training
         leaf = input.detach().clone().requires_grad_()
-        output = pool.train(training)(leaf)
+        with refusals(pool, input.shape):
+            output = pool.train(training)(leaf)
         pool.train(was)
     footprints = [_gradient(output, leaf, _every(output, each)) for each in (1, step)]
     return Kept(output.detach()[0], footprints[0], footprints[1], step)

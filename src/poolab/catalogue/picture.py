@@ -114,7 +114,7 @@ def part(light: Tensor, pool: Any, told: Kept) -> tuple[float, float, float, flo
     that are told apart, with a margin.
     """
     g = pool.geometry
-    rows, columns = g.stride
+    rows, columns = (min(step, size) for step, size in zip(g.stride, light.shape[-2:], strict=True))
     lengths = []
     for axis in (0, 1):
         margin = max(0, told.step // 2 * g.stride[axis] - g.padding[axis])

@@ -61,8 +61,13 @@ class SuperpixelPool2d(HeadPool2d):
     ) -> Tensor:
         """The maximum or the mean of each region."""
         if (labels is None) != (regions is None):
-            missing = "regions=" if regions is None else "labels"
-            raise ValueError(f"SuperpixelPool2d: labels at a call and regions= belong together, {missing} is missing")
+            missing = (
+                "regions= is missing: make the layer with the number of labels"
+                if regions is None
+                else f"labels is missing: regions={regions} waits for them at each call. In a network no labels come, "
+                "so leave regions null there and choose grid, an int or a pair (height, width)"
+            )
+            raise ValueError(f"SuperpixelPool2d: labels at a call and regions= belong together, {missing}")
         if labels is None:
             places, count = _rectangles(input, grid)
         else:

@@ -1,6 +1,7 @@
 """The poolings by name."""
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from poolab.errors import nearest
@@ -61,11 +62,31 @@ def get_pool(name: str, dims: int = 2) -> type[Pool]:
     AvgTopKPool3d(kernel_size=2, stride=2)
     """
     if name not in POOLS:
-        raise ValueError(f"no pooling is called {name!r}: {nearest(name, list(POOLS))}known: {', '.join(list_pools())}")
+        raise ValueError(f"no pooling is called {name!r}: {hint(name, list(POOLS))}known: {', '.join(list_pools())}")
     if dims != 2 and (name, dims) not in SIBLINGS:
         why = POOLS[name].exempt.get("dimensions", "only the window methods have other dimensions, 1 and 3")
         raise ValueError(f"{name} is not there in {dims} dimensions: {why}")
     return POOLS[name] if dims == 2 else SIBLINGS[name, dims]
+
+
+def hint(name: object, known: Sequence[str]) -> str:
+    """What a name that is none may mean, among the known ones: the name of a class is told from a mistyped name.
+
+    >>> hint("AvgTopKPool2d", list_pools())
+    'AvgTopKPool2d is the class, did you mean avg_topk? '
+    >>> hint("avgtopk", list_pools("window"))
+    'did you mean avg_topk or avg? '
+    """
+    word = str(name).lower()
+    for (pool, dims), sibling in SIBLINGS.items():
+        if word == sibling.__name__.lower() and pool in known:
+            return f"{sibling.__name__} is the class, did you mean {pool} with dims={dims}? "
+    classes = {POOLS[pool].__name__.lower(): pool for pool in known if pool in POOLS}
+    near = difflib.get_close_matches(word, list(classes), n=1, cutoff=0.85)
+    if near:
+        pool = classes[near[0]]
+        return f"{POOLS[pool].__name__} is the class, did you mean {pool}? "
+    return nearest(str(name), list(known))
 
 
 def create_pool(name: str, *, channels: int | None = None, dims: int = 2, **arguments: Any) -> Pool:
