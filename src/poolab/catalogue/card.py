@@ -122,7 +122,7 @@ def allowed(option: Option) -> str:
     ('an int from 1 to the number of cells of the window', 'a number >= 0, or null', "one of 'a', 'b'")
     """
     refused = object()  # a value that no option allows
-    words = str(option.fault(refused, None)).split(", found ")[0].removeprefix("must be ")
+    words = str(option.fault(refused, None)).split(", found ")[0].removeprefix("must be ").removesuffix(" or None")
     if getattr(option, "within_window", False):
         words = re.sub(r">= (\d+)", r"from \1 to the number of cells of the window", words)
     words = words.replace("one of True, False", "true or false") + ", or inf" * getattr(option, "infinite", False)
