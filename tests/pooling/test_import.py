@@ -53,9 +53,9 @@ print(AvgTopKPool2d(2, k=3))
 TIMED = """
 import sys, time
 import torch
-start = time.perf_counter()
+start = time.process_time()
 from poolab.pooling import AvgTopKPool2d, create_pool, list_pools
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 heavy = {"torchvision", "pytorch_lightning", "lightning", "sklearn", "matplotlib", "hydra", "wandb", "torchmetrics"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
