@@ -21,8 +21,8 @@ SPELT_OUT = {
     "spp": "SpatialPyramid",
     "weighted": "EntropyWeighted",
 }
-# Methods that a network of ours can hold as they are; the channel method changes the number of channels.
-RUN = [*list_pools("window"), *list_pools("global"), *list_pools("same")]
+# Methods that have been run in a network; inter_map changes the channels, pixel_pyramid makes the maps stay large.
+RUN = [*list_pools("window"), *list_pools("global")]
 IN_SLOTS = [name for role in ("window", "channel", "same") for name in list_pools(role)]
 
 
