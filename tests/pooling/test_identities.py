@@ -137,9 +137,9 @@ def test_softpool_lies_between_mean_and_maximum(case: tuple[Tensor, dict], tempe
 @few(30)
 def test_softpool_goes_to_the_maximum_and_to_the_mean(case: tuple[Tensor, dict]):
     x, geometry = case
-    for cold in (1e-6, 1e-300):
+    for cold in (1e-6, 1e-12):
         assert_close(P.softpool_pool2d(x, **geometry, temperature=cold), P.max_pool2d(x, **geometry), rtol=0, atol=1e-5)
-    for hot in (1e7, 1e300):
+    for hot in (1e7, 1e12):
         assert_close(P.softpool_pool2d(x, **geometry, temperature=hot), mean(x, geometry), rtol=0, atol=1e-5)
 
 

@@ -71,9 +71,9 @@ def test_gem_for_each_channel_has_a_power_for_each():
 def test_log_mean_exp_runs_from_the_mean_to_the_maximum(case: tuple[Tensor, dict]):
     x, geometry = case
     largest, average = P.max_pool2d(x, **geometry), mean(x, geometry)
-    for small in (1e-300, 1e-12, 1e-7):
+    for small in (1e-12, 1e-7):
         assert_close(P.lse_pool2d(x, **geometry, r=small), average, rtol=0, atol=1e-5)
-    for large in (1e7, 1e300):
+    for large in (1e7, 1e12):
         assert_close(P.lse_pool2d(x, **geometry, r=large), largest, rtol=0, atol=1e-5)
     sharper = [P.lse_pool2d(x, **geometry, r=r) for r in (0.01, 0.3, 1.0, 5.0, 50.0)]
     assert all((low <= high + 1e-9).all() for low, high in pairwise([average, *sharper, largest]))
