@@ -1,6 +1,7 @@
 """Every option that is allowed, and whatever a step makes of a free number, gives finite values and gradients."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -103,21 +104,16 @@ def test_each_end_of_an_option_is_finite_and_what_is_beyond_is_refused(
         pool = build(name, **{option: value})
         for x in maps():
             assert_finite(pool, x)
-    for value in (1e-46 if least else -1e-46, 1e39, *([] if infinite else [math.inf]), -math.inf, math.nan):
-        if least <= value <= most or value == 1e-46 < least == 0:
-            continue
-        with pytest.raises(ValueError, match=f"{option} must be a number .*found {value}"):
+    below = 1e-46 if least else -1e-46  # which is 0 in float32
+    for value in (below, 1e39, *([] if infinite else [math.inf]), -math.inf, math.nan):
+        with pytest.raises(ValueError, match=rf"{option} must be a number .*found {re.escape(str(value))}"):
             build(name, **{option: value})
 
 
 def test_infinity_may_be_allowed_beside_an_upper_bound():
     rule = Real(1.0, most=10.0, infinite=True)
-    assert [rule.fault(value, None) is None for value in (10.0, 11.0, math.inf, -math.inf)] == [
-        True,
-        False,
-        True,
-        False,
-    ]
+    assert all(rule.fault(value, None) is None for value in (10.0, math.inf))
+    assert all(rule.fault(value, None) for value in (11.0, -math.inf))
     assert Real(1.0).fault(math.inf, None)
 
 
@@ -140,14 +136,16 @@ def test_any_free_number_gives_finite_values_and_gradients(name: str, dtype: tor
 def test_a_free_number_beyond_its_bounds_can_come_back(name: str):
     pool = build(name, learnable=True)
     rule, parameter = pool.learned, getattr(pool, pool.learned.parameter)
-    for free, end in ((90.0, rule.most), (-90.0, rule.least)):
+    for free, end in ((2e6, rule.most), (-2e6, rule.least)):
         with torch.no_grad():
             parameter.fill_(free)
         value = rule.current(pool)
         assert value.item() == pytest.approx(end, rel=1e-5)
         assert torch.autograd.grad(value.sum(), parameter)[0] > 0
     optimizer = torch.optim.Adam([parameter], lr=1.0)
-    for _ in range(200):  # from the lower end to 2
+    with torch.no_grad():
+        parameter.fill_(-90.0)
+    for _ in range(200):  # from there to 2
         optimizer.zero_grad()
         (rule.current(pool) - 2).square().sum().backward()
         optimizer.step()
