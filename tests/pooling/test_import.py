@@ -1,7 +1,9 @@
 """`import poolab.pooling` needs torch alone and costs what `import torch` costs."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 # What torch itself declares or, like numpy, takes where it finds it; everything else but poolab is refused.
 BLOCKING = """
@@ -61,8 +63,10 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
 
 
-def run(script: str) -> str:
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+def run(script: str, **environment: str) -> str:
+    command = [sys.executable, "-c", script]
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -71,5 +75,7 @@ def test_torch_is_all_that_the_poolings_need():
     assert run(BLOCKING).strip() == "AvgTopKPool2d(kernel_size=2, stride=2, k=3)"
 
 
-def test_the_import_costs_at_most_a_tenth_of_a_second_beyond_torch():
-    assert any(float(run(TIMED)) <= 0.1 for _ in range(3)), "the best of three processes took longer"
+def test_the_import_costs_at_most_a_tenth_of_a_second_beyond_torch(tmp_path: Path):
+    """Processor time, with compiled bytecode as an installed package has it: the first process writes it."""
+    bytecode = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    assert any(float(run(TIMED, **bytecode)) <= 0.1 for _ in range(4)), "the best of four processes took longer"
