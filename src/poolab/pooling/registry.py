@@ -110,4 +110,4 @@ def create_pool(name: str, *, channels: int | None = None, dims: int = 2, **argu
 
 
 def _parameters(cls: type[Pool]) -> list[str]:
-    return [str(parameter) for parameter in cls.__signature__.parameters.values()]  # type: ignore[attr-defined]
+    return [str(parameter) for parameter in cls.__signature__.parameters.values()]
