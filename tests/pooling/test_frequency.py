@@ -142,7 +142,7 @@ def published_flc(x: np.ndarray, window: bool = False) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [6, 10, 14, 18])
 def test_flc_keeps_a_constant_where_the_published_crop_destroys_it(size: int):
-    """GeJulia/flc_pooling, flc_pooling.py: for sizes 2 mod 4 frequency 0 is one place off in the cropped block."""
+    """GeJulia/flc_pooling, flc_pooling.py: for sizes 2 mod 4 frequency 0 is one place off (no thread found)."""
     ones = np.ones((size, size))
     assert np.abs(published_flc(ones) - 1).max() > 1.4
     assert_close(FrequencyLowCutPool2d(2)(torch.ones(1, size, size)), torch.ones(1, size // 2, size // 2))
@@ -179,7 +179,7 @@ def test_asap_weights_each_frequency_by_the_root_of_the_hamming_window():
 
 
 def test_spectral_keeps_a_constant_where_the_published_layer_multiplies_it():
-    """google-research/diffstride, FixedSpectralPooling: no rescaling between transforms of different sizes."""
+    """google-research/diffstride, FixedSpectralPooling: no rescaling between sizes (no thread found)."""
     block = np.fft.rfft2(np.ones((8, 8)))[[0, 1, -2, -1], :3]
     np.testing.assert_allclose(np.fft.irfft2(block, (4, 4)), 4.0)
     assert_close(SpectralPool2d(2)(torch.ones(1, 8, 8)), torch.ones(1, 4, 4))

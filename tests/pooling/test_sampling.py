@@ -75,7 +75,7 @@ def test_a_filter_of_two_cells_is_average_pooling_on_even_sizes(mode: str):
 @given(fitting(), st.integers(1, 9), st.sampled_from(MODES[:3]), st.floats(-1e4, 1e4, width=32))
 @few(80)
 def test_constants_are_kept_to_the_last_bit(case: tuple[Shape, int, int], size: int, mode: str, constant: float):
-    """kornia darkens them at the border, since it pads with zeros (peers/test_sampling.py)."""
+    """kornia darkens them at the border, since it pads with zeros (kornia/kornia#170 asks for a choice; peers/)."""
     shape, height, width = case
     for name in ("blur", "max_blur"):
         for dtype in (torch.float32, torch.bfloat16):

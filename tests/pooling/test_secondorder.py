@@ -136,7 +136,10 @@ def test_a_bin_without_a_pair_is_zero():
 
 
 def test_the_sketch_leaves_the_global_generator_alone_and_comes_from_the_seed():
-    """fast-MPN-COV's CBP.py calls torch.manual_seed(1) in its constructor: every run then goes on with one stream."""
+    """jiangtaoxie/fast-MPN-COV, CBP.py: torch.manual_seed(1) in the constructor, so every run goes on with one stream.
+
+    Read in the code; no thread found.
+    """
     sketches = []
     for outer in (1, 2):
         torch.manual_seed(outer)

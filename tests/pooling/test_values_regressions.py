@@ -65,7 +65,10 @@ def test_power_means_of_signed_input_are_finite(p: float):
 
 @pytest.mark.parametrize("norm", ["mean", "sum"])
 def test_a_window_that_ceil_mode_cuts_counts_its_own_cells(norm: str):
-    """pytorch/pytorch: LPPool2d gives 4 for a corner cell of ones (2x2, p=1, ceil_mode), as for a whole window."""
+    """pytorch/pytorch, nn.functional.lp_pool2d: a corner cell of ones gives 4 (2x2, p=1, ceil_mode), as a whole window.
+
+    Read in the code; no thread found.
+    """
     y = P.lp_pool2d(torch.ones(1, 3, 3), 2, p=1.0, norm=norm, ceil_mode=True)
     assert y.flatten().tolist() == ([1.0] * 4 if norm == "mean" else [4.0, 2.0, 2.0, 1.0])
 
@@ -79,7 +82,10 @@ def test_a_power_that_divides_by_zero_is_refused_by_name(p: float):
 
 
 def test_gem_in_half_precision_neither_vanishes_nor_loses_its_power():
-    """filipradenovic/cnnimageretrieval-pytorch in float16: eps^3 = 0, so a dark window gives 0 and dy/dp is NaN."""
+    """filipradenovic/cnnimageretrieval-pytorch in float16: eps^3 = 0, so a dark window gives 0 and dy/dp is NaN.
+
+    Read in the code; its issue 73 is about the clamp, no thread about half precision was found.
+    """
     x = torch.full((1, 1, 2, 2), 1e-4, dtype=torch.float16)
     power = torch.tensor(3.0, dtype=torch.float16, requires_grad=True)
     naive = x.clamp(min=1e-6).pow(power).mean().pow(1 / power)
@@ -133,7 +139,10 @@ def test_a_learned_sharpness_never_reaches_zero():
 
 
 def test_stochastic_pooling_does_not_draw_uniformly():
-    """rentainhe/pytorch-pooling StochasticPool.py (and its copies) draws each cell with 1/n, in evaluation too."""
+    """rentainhe/pytorch-pooling StochasticPool.py draws each cell with 1/n, in evaluation too (no thread found).
+
+    What the draw has to be is asked in BVLC/caffe#1843.
+    """
     x = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]).expand(20_000, 1, 2, 2)
     pool = create_pool("stochastic", kernel_size=2, generator=torch.Generator().manual_seed(0))
     shares = [(pool(x) == value).double().mean().item() for value in (1.0, 2.0, 3.0, 4.0)]
