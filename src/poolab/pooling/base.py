@@ -136,14 +136,14 @@ class Pool(nn.Module):
         """Whether the parameters are those of one number of channels."""
         return self.uses_channels == "always" or len(self.shared_shape) > 0
 
-    def check_channels(self, input: Tensor) -> None:
-        """Refuse a map whose channels are not those that the parameters were made for."""
+    def check_channels(self, input: Tensor, owner: str = "") -> None:
+        """Refuse a map whose channels are not those that the parameters were made for, in the name of `owner`."""
         if self.channels is None or not self.is_bound_to_channels or input.dim() <= self.dims:
             return
         found = input.shape[-self.dims - 1]
         if found != self.channels:
-            owner, shape = type(self).__name__, tuple(input.shape)
-            raise ValueError(f"{owner}: made for channels={self.channels}, found {found} channels in {shape}")
+            name, shape = owner or type(self).__name__, tuple(input.shape)
+            raise ValueError(f"{name}: made for channels={self.channels}, found {found} channels in {shape}")
 
     def _take(
         self, options: Mapping[str, Any], cells: int | None, channels: int | None, faults: list[str] | None = None

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from poolab.pooling.base import Reference
-from poolab.pooling.head_pool import HeadPool2d, check_channels
+from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.lengths import without_autocast
 from poolab.pooling.options import Integer
 from poolab.pooling.registry import register
@@ -65,9 +65,8 @@ class ISqrtCovPool2d(HeadPool2d):
         return dim * (dim + 1) // 2
 
     @staticmethod
-    def formula(input: Tensor, reduction: nn.Module, iterations: int, channels: int | None) -> Tensor:
+    def formula(input: Tensor, reduction: nn.Module, iterations: int) -> Tensor:
         """The upper triangle of sqrt(tr S) (S / tr S)^(1/2)."""
-        check_channels("ISqrtCovPool2d", input, channels)
         _check_batch(input, reduction)
         reduced = reduction(input)
         with without_autocast(input):

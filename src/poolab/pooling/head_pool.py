@@ -69,11 +69,3 @@ def check_map(owner: str, input: Tensor) -> None:
     check_floating(owner, input)
     if 0 in input.shape[-2:]:
         raise ValueError(f"{owner}: the map of input {tuple(input.shape)} is empty; it must be at least 1x1")
-
-
-def check_channels(owner: str, input: Tensor, channels: int | None) -> None:
-    """Refuse a map, batched or not, whose channels are not those that the layer was made for."""
-    if channels is not None and input.shape[-3] != channels:
-        raise ValueError(
-            f"{owner}: made for channels={channels}, found {input.shape[-3]} channels in {tuple(input.shape)}"
-        )

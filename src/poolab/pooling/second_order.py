@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.base import Reference
-from poolab.pooling.head_pool import HeadPool2d, check_channels
+from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.lengths import signed_root_unit, without_autocast
 from poolab.pooling.options import Integer, flag
 from poolab.pooling.registry import register
@@ -110,11 +110,8 @@ class CompactBilinearPool2d(HeadPool2d):
         return self.output_dim
 
     @staticmethod
-    def formula(
-        input: Tensor, bins: Tensor, signs: Tensor, output_dim: int, normalize: bool, channels: int | None
-    ) -> Tensor:
+    def formula(input: Tensor, bins: Tensor, signs: Tensor, output_dim: int, normalize: bool) -> Tensor:
         """s(sketch of (1/n) sum x x^T) of length 1."""
-        check_channels("CompactBilinearPool2d", input, channels)
         with without_autocast(input):
             pairs = second_moment(input) * (signs[0, :, None] * signs[1])
             places = (bins[0, :, None] + bins[1]) % output_dim

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from poolab.pooling.base import Reference, check_floating
 from poolab.pooling.clustering import k_means, squared_distances
-from poolab.pooling.head_pool import HeadPool2d, check_channels
+from poolab.pooling.head_pool import HeadPool2d
 from poolab.pooling.lengths import SHORT, unit, without_autocast
 from poolab.pooling.options import Integer, Integers, flag
 from poolab.pooling.registry import register
@@ -87,7 +87,7 @@ class NetVLADPool2d(HeadPool2d):
         """
         check_floating("NetVLADPool2d.init_from", features)
         batched = features if features.dim() == 4 else features.unsqueeze(0)
-        check_channels("NetVLADPool2d.init_from", batched, self.channels)
+        self.check_channels(batched, "NetVLADPool2d.init_from")
         cells = descriptors(batched, self.normalize_input).transpose(1, 2).flatten(0, 1)
         if len(cells) < self.clusters:
             raise ValueError(
@@ -111,10 +111,8 @@ class NetVLADPool2d(HeadPool2d):
         bias: Tensor,
         centroids: Tensor,
         normalize_input: bool,
-        channels: int | None,
     ) -> Tensor:
         """The residuals V, each of length 1, together of length 1."""
-        check_channels("NetVLADPool2d", input, channels)
         with without_autocast(input):
             cells = descriptors(input, normalize_input)
             weight, bias, centroids = (own.to(cells.dtype) for own in (weight, bias, centroids))
@@ -181,9 +179,8 @@ class MOPPool2d(HeadPool2d):
         return channels * (1 + len(self.scales) * self.clusters)
 
     @staticmethod
-    def formula(input: Tensor, vlads: nn.ModuleList, scales: Sequence[int], channels: int | None) -> Tensor:
+    def formula(input: Tensor, vlads: nn.ModuleList, scales: Sequence[int]) -> Tensor:
         """[mean; NetVLAD of the regions of each scale]."""
-        check_channels("MOPPool2d", input, channels)
         with without_autocast(input):
             # The sum, as its length is taken out again: a mean of subnormal cells would be rounded.
             total = input.to(compute_dtype(input.dtype)).sum((2, 3))

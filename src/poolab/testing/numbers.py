@@ -6,7 +6,7 @@ from torch import Tensor
 from poolab.pooling import Pool
 from poolab.testing.items import expect, expect_close, item
 from poolab.testing.oracle import BY_ITSELF, expected_of
-from poolab.testing.shapes import Shape, each_window
+from poolab.testing.shapes import each_window
 from poolab.testing.subject import Subject, mode
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -158,6 +158,3 @@ def _map_infinities(subject: Subject) -> None:
         said = f"{module} with {infinity} in another sample"
         expect_close(module(x)[:1].detach(), alone.detach(), said, rtol=1e-5, atol=1e-6)
     return
-
-
-__all__ = ["Shape", "hard", "infinities", "nan", "numbers"]
