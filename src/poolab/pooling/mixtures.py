@@ -8,7 +8,7 @@ from poolab.pooling.learned import logistic
 from poolab.pooling.options import Choice, Real, flag
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
-from poolab.pooling.windows import Windows, compute_dtype
+from poolab.pooling.windows import Windows
 
 
 @register("mixed")
@@ -103,13 +103,6 @@ class MixedRandomPool2d(WindowPool2d):
         """Max or mean by a draw in training, otherwise the more frequent one or the blend."""
         if not training:
             return MixedPool2d.formula(windows, p if eval_mode == "expectation" else float(p >= 0.5))
-        samples, channels = windows.input.shape[:2]
-        ones = (1,) * windows.dims
-        shape = {
-            "layer": (samples, 1, *ones),
-            "channel": (samples, channels, *ones),
-            "region": (samples, channels, *windows.output_size),
-        }[sharing]
-        dtype, device = compute_dtype(windows.input.dtype), windows.input.device
-        drawn = torch.rand(shape, generator=generator, device=device, dtype=dtype) < p
-        return torch.where(drawn, windows.maximum().to(dtype), windows.mean())
+        shared = {"layer": "sample", "channel": "channel", "region": "window"}[sharing]
+        drawn = windows.uniform(generator, shared) < p
+        return torch.where(drawn, windows.maximum().to(windows.dtype), windows.mean())

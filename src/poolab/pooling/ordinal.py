@@ -1,6 +1,8 @@
 """Ordinal pooling: a learned weight for each rank."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,17 +68,27 @@ class OrdinalPool2d(WindowPool2d):
         elif self.init == "max" and n > 1:
             nn.init.constant_(self.logits[..., 0], math.log(LARGEST / (1 - LARGEST) * (n - 1)))
 
+    def arguments(self) -> dict[str, Any]:
+        """The softmax, the logits and their running log-sum-exp, each a number for each rank and channel or layer."""
+        logits = self.logits.to(compute_dtype(self.logits.dtype))
+        per_rank = logits.softmax(-1), logits, logits.logcumsumexp(-1)
+        shape = (-1, *(1,) * self.dims) if self.is_per_channel else ()
+        names = ("weights", "logits", "sums")
+        return {name: tuple(v.reshape(shape) for v in of.unbind(-1)) for name, of in zip(names, per_rank, strict=True)}
+
     @staticmethod
-    def formula(windows: Windows, logits: Tensor) -> Tensor:
+    def formula(
+        windows: Windows, weights: Sequence[Tensor], logits: Sequence[Tensor], sums: Sequence[Tensor]
+    ) -> Tensor:
         """sum_r softmax(logits)_r x_(r)."""
-        counts, channels = windows.counts(), windows.input.shape[1]
-        each = torch.arange(channels, device=logits.device).view(-1, *(1,) * windows.dims)
-        logits = logits.to(compute_dtype(windows.input.dtype)).expand(channels, windows.geometry.cells)
+        counts = windows.counts()
         if isinstance(counts, int):
-            weights = logits.softmax(-1)
-            return windows.sum_by_rank(lambda rank, cell: weights[each, rank.long()] * cell)
-        # Row k - 1 has the weights of a window of k cells; in this way no sum of small weights is divided by.
-        absent = torch.ones_like(logits[0].expand(logits.shape[1], -1), dtype=torch.bool).triu(1)
-        table = logits.unsqueeze(1).masked_fill(absent, -torch.inf).softmax(-1)
-        row = counts.long() - 1
-        return windows.sum_by_rank(lambda rank, cell: table[each, row, rank.long()] * cell)
+            return windows.sum_by_rank(lambda rank, cell: windows.by_rank(rank, weights) * cell)
+        # By the logits of the ranks that the window has; in this way no sum of small weights is divided by.
+        whole = windows.by_rank(counts - 1, sums)
+
+        def term(rank: Tensor, cell: Tensor) -> Tensor:
+            weight = (windows.by_rank(rank, logits) - whole).exp()
+            return torch.where(rank < counts, weight, 0.0) * cell
+
+        return windows.sum_by_rank(term)

@@ -60,7 +60,7 @@ class LpPool2d(WindowPool2d):
     def formula(windows: Windows, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:
         """M * (mean or sum of (|x| / M)^p)^(1/p)."""
         if isinstance(p, float) and math.isinf(p):
-            return Windows(windows.input.abs(), windows.geometry).maximum()
+            return windows.mapped(torch.abs).maximum()
         sizes = [tap.abs() for tap in windows.taps(0.0)]
         top = peak(sizes)  # the formula does not depend on the scale, so neither does the gradient
         scale = torch.where(top == 0, 1.0, top)
@@ -165,7 +165,7 @@ class LehmerPool2d(WindowPool2d):
     def formula(windows: Windows, a: float | Tensor = 1.0) -> Tensor:
         """M * sum (x/M)^(a+1) / sum (x/M)^a."""
         if isinstance(a, float) and a == 0.0:
-            return Windows(windows.input.relu(), windows.geometry).mean()
+            return windows.mapped(torch.relu).mean()
         cells = [tap.relu() for tap in windows.taps(0.0)]
         top = peak(cells)  # the formula does not depend on the scale, so neither does the gradient
         scale = torch.where(top == 0, 1.0, top)

@@ -8,7 +8,7 @@ from poolab.pooling.options import Real
 from poolab.pooling.ranks import SHI_2016, RankWeightedPool2d
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
-from poolab.pooling.windows import Windows, compute_dtype
+from poolab.pooling.windows import Windows
 
 
 @register("rank_stochastic")
@@ -86,10 +86,15 @@ class MaxDropoutPool2d(WindowPool2d):
         """The largest kept cell in training, its expectation otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, retain, normalize=False)
-        x = windows.input
-        drawn = torch.rand(x.shape, generator=generator, device=x.device, dtype=compute_dtype(x.dtype))
-        dropped = (drawn >= retain) & ~x.isnan()  # NaN is not lost
-        largest = Windows(x.masked_fill(dropped, -torch.inf), windows.geometry).maximum()
-        with torch.no_grad():
-            kept = Windows((~dropped).to(x.dtype), windows.geometry).maximum() > 0
-        return torch.where(kept, largest, 0.0)
+        cells, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()
+        # NaN is not lost. A missing cell is not kept.
+        kept = [(number < retain) | cell.isnan() for number, cell in zip(numbers, cells, strict=True)]
+        if real is not None:
+            kept = [keep & here for keep, here in zip(kept, real, strict=True)]
+        largest = torch.zeros_like(cells[0])
+        any_kept = torch.zeros_like(kept[0])
+        for cell, keep in zip(cells, kept, strict=True):
+            # Of equal cells the first keeps the gradient, as in `nn.MaxPool2d`.
+            largest = torch.where(keep & (~any_kept | (cell > largest) | cell.isnan()), cell, largest)
+            any_kept = any_kept | keep
+        return largest

@@ -100,7 +100,8 @@ class RankWeightedPool2d(WindowPool2d):
         if alpha == 1.0:
             return windows.maximum()
         whole = 1 - (1 - alpha) ** windows.counts() if normalize else 1.0
-        return windows.sum_by_rank(lambda rank, cell: (1 - alpha) ** rank * cell) * (alpha / whole)
+        weights = [(1 - alpha) ** rank for rank in range(windows.geometry.cells)]
+        return windows.sum_by_rank(lambda rank, cell: windows.by_rank(rank, weights) * cell) * (alpha / whole)
 
 
 @register("median")

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from poolab.pooling import backend
 from poolab.pooling.base import Pool, check_floating, memory_format
 from poolab.pooling.geometry import AXES, Geometry, IntOrSizes, Sizes
-from poolab.pooling.windows import Windows, compute_dtype
+from poolab.pooling.windows import compute_dtype
 
 
 class WindowPool2d(Pool):
@@ -73,7 +74,7 @@ class WindowPool2d(Pool):
         _check(cls, input, geometry)
         is_batch = input.dim() == geometry.dims + 2
         batched = input if is_batch else input.unsqueeze(0)
-        output = cls.formula(Windows(batched, geometry), **arguments)
+        output = backend.compute(cls.formula, batched, geometry, arguments)
         if memory_format(batched) is not torch.contiguous_format:
             output = output.contiguous(memory_format=memory_format(batched))
         if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a convolution

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
+from math import prod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.pooling.geometry import Geometry, Sizes
+from poolab.pooling.noise import Noise, draw_seed
 
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -31,14 +33,30 @@ class Windows:
         geometry: kernel size, stride, padding, dilation and ceil mode, each a tuple of `dims` numbers.
         sizes: the map's spatial sizes.
         output_size: those of the pooled map.
+        noise: the random numbers of this call; None until the first is asked for.
     """
 
-    def __init__(self, input: Tensor, geometry: Geometry):
+    def __init__(self, input: Tensor, geometry: Geometry, noise: Noise | None = None):
         self.input = input
+        self.noise = noise
         self.geometry = geometry
         self.dims = geometry.dims
         self.sizes: Sizes = tuple(input.shape[2:])
         self.output_size: Sizes = geometry.output_size(*self.sizes)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the taps."""
+        return compute_dtype(self.input.dtype)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the map is."""
+        return self.input.device
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "Windows":
+        """The same windows over function(cell), element by element."""
+        return Windows(function(self.input), self.geometry, self.noise)
 
     # -- whole windows, by torch's own kernels where torch has one
 
@@ -149,14 +167,44 @@ class Windows:
             top = self.maximum().to(summed.dtype)
         return torch.where(top.isnan(), top, summed)
 
+    def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
+        """values[rank] for a map of ranks; each value is a number, or one for each channel, (C, 1, 1)."""
+        if isinstance(values[0], Tensor) and values[0].dim():
+            table = torch.stack([torch.as_tensor(value) for value in values], -1).flatten(0, -2)  # (C, ranks)
+            each = torch.arange(len(table), device=rank.device).view(-1, *(1,) * self.dims)
+            return table[each, rank.long()]
+        # Filled on the device: a number that is copied there makes the host wait.
+        numbers = [v.to(rank.dtype) if isinstance(v, Tensor) else rank.new_full((), v) for v in values]
+        return torch.stack(numbers)[rank.long()]
+
     # -- random numbers
 
-    def uniform(self, generator: torch.Generator | None) -> Tensor:
-        """One number from [0, 1) for each window, from `generator` or from torch's global one."""
-        shape = (*self.input.shape[:2], *self.output_size)
-        dtype = compute_dtype(self.input.dtype)
-        # rand and not empty_like: the numbers of a window do not depend on the memory format.
-        return torch.rand(shape, generator=generator, device=self.input.device, dtype=dtype)
+    def uniform(self, generator: torch.Generator | None = None, shared: str = "window") -> Tensor:
+        """A number from [0, 1) for each "window", "channel" (N, C, 1, 1) or "sample" (N, 1, 1, 1).
+
+        The first call draws a seed from `generator` or from torch's global one. The numbers of a window do not depend
+        on the memory format.
+        """
+        samples, channels = self.input.shape[:2]
+        ones = (1,) * self.dims
+        noise = self._noise(generator)
+        first, shape = {
+            "window": (noise.map * prod(self.output_size), (samples, channels, *self.output_size)),
+            "channel": (noise.map, (samples, channels, *ones)),
+            "sample": (noise.sample, (samples, 1, *ones)),
+        }[shared]
+        return noise.uniform(first, shape, self.dtype)
+
+    def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
+        """For each tap the number of its cell from [0, 1), the same in all windows that hold the cell."""
+        noise = self._noise(generator)
+        numbers = noise.uniform(noise.map * prod(self.sizes), tuple(self.input.shape), self.dtype)
+        return Windows(numbers, self.geometry).taps(0.0)
+
+    def _noise(self, generator: torch.Generator | None) -> Noise:
+        if self.noise is None:
+            self.noise = Noise(draw_seed(generator, self.device))
+        return self.noise
 
     # -- geometry
 

@@ -1,0 +1,147 @@
+"""How the window methods are computed: in plain torch, or by kernels generated from the same formulas."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from poolab.errors import nearest
+from poolab.pooling.base import memory_format
+from poolab.pooling.fused.call import Recipe, taken_apart
+from poolab.pooling.fused.cells import draws
+from poolab.pooling.fused.functions import Fused, Kernel, Recomputed
+from poolab.pooling.geometry import Geometry
+from poolab.pooling.noise import draw_seed
+from poolab.pooling.windows import Windows, compute_dtype
+
+Backend = Literal["auto", "plain", "fused"]
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+# A kernel takes 1 to 3 s to make, once for a machine. Until plain torch has computed so many cells (which takes it
+# about as long, at some 10 ns a cell forward and backward), "auto" stays with it: a short script never waits.
+PAYS_FROM = 200_000_000
+
+Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe, dtype, is channels_last, device type
+
+_chosen: Backend = "auto"
+_kernels: dict[Key, Kernel | None] = {}  # None: there can be none
+_cells_done: dict[Key, int] = {}
+_has_warned = False
+
+
+def set_backend(name: Backend) -> None:
+    """Choose how the window methods are computed, for the whole process.
+
+    "plain" is torch's operations, right everywhere, and what exporters see. "fused" is kernels generated from the
+    formulas: C for CPU tensors, Triton for CUDA tensors, compiled when first needed and kept on disk. "auto", the
+    default, takes a kernel that is on disk already and makes a new one once plain torch has worked about as long as
+    that takes. What has no kernel (methods that look beyond their window, other devices, no compiler) is computed in
+    plain torch. Both give the same random numbers and the same results up to rounding.
+
+    Raises:
+        ValueError: no such backend.
+
+    >>> set_backend("plain")
+    >>> get_backend()
+    'plain'
+    >>> set_backend("auto")
+    """
+    global _chosen
+    if name not in get_args(Backend):
+        known = list(get_args(Backend))
+        raise ValueError(f"no backend is called {name!r}: {nearest(str(name), known)}")
+    _chosen = name
+
+
+def get_backend() -> Backend:
+    """The chosen backend."""
+    return _chosen
+
+
+@contextmanager
+def use_backend(name: Backend) -> Iterator[None]:
+    """Another backend for a while.
+
+    >>> with use_backend("plain"):
+    ...     get_backend()
+    'plain'
+    """
+    before = get_backend()
+    set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
+def compute(
+    formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]
+) -> Tensor:
+    """The formula on a batch of maps, by the chosen backend."""
+    taken = None if _is_watched(input) else taken_apart(formula, geometry, arguments, input.shape[1])
+    drawn = None if taken is None else draws(taken[0])
+    if taken is None or drawn is None:
+        return formula(Windows(input, geometry), **arguments)
+    recipe, values = taken
+    wide = compute_dtype(input.dtype)
+    values = [value.to(wide).flatten().expand(input.shape[1]) for value in values]
+    seed = draw_seed(arguments.get("generator"), input.device) if drawn else None
+    kernel = _kernel(recipe, input)
+    if kernel is None:
+        return Recomputed.apply(recipe, seed, input, *values)
+    dense = input.contiguous(memory_format=memory_format(input))
+    return Fused.apply(kernel, seed, dense, *(value.contiguous() for value in values))
+
+
+def _is_watched(input: Tensor) -> bool:
+    """Whether somebody looks at the operations: a compiler, an exporter, a transformation, a mode, a tensor subclass."""
+    return (
+        input.numel() == 0
+        or type(input) not in (Tensor, torch.nn.Parameter)
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch.autograd.forward_ad._current_level >= 0
+    )
+
+
+def _kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
+    if _chosen == "plain" or input.dtype not in DTYPES:
+        return None
+    is_channels_last = memory_format(input) is not torch.contiguous_format
+    key = (recipe, input.dtype, is_channels_last, input.device.type)
+    if key not in _kernels and _pays(key, input):
+        _kernels[key] = _made(key)
+    return _kernels.get(key)
+
+
+def _pays(key: Key, input: Tensor) -> bool:
+    if _chosen == "fused":
+        return True
+    _cells_done[key] = _cells_done.get(key, 0) + input.numel()
+    return _cells_done[key] > PAYS_FROM
+
+
+def _made(key: Key) -> Kernel | None:
+    """The kernel; None, with one warning for the process where a compiler is missing."""
+    global _has_warned
+    from poolab.pooling.fused.library import NoCompiler  # with ctypes and torch.fx: not at import
+    from poolab.pooling.fused.program import NotFusable
+
+    recipe, dtype, is_channels_last, device = key
+    try:
+        if device == "cpu":
+            from poolab.pooling.fused.cpu_kernel import CpuKernel
+
+            return CpuKernel(recipe, dtype, is_channels_last)
+    except NotFusable:
+        return None
+    except NoCompiler as fault:
+        if not _has_warned:
+            warnings.warn(f"poolings are computed in plain torch, since no kernel can be made: {fault}", stacklevel=2)
+        _has_warned = True
+    return None

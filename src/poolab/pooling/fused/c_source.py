@@ -1,0 +1,104 @@
+"""The C source of a kernel: loops over windows around the statements of a program.
+
+The innermost loop runs over lanes: the channels of one window where the map is channels_last, the windows of one row
+where it is contiguous. In both, the lanes are consecutive in memory (a contiguous row is first split into the phases of
+its stride), so that any C compiler can use the machine's vectors. Each thread owns whole maps (or blocks of channels),
+so the gradient is summed without atomics and in one order: the kernels are deterministic.
+"""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+import torch
+
+from poolab.pooling.fused.c_expression import ZERO, statements
+from poolab.pooling.fused.program import Program
+from poolab.pooling.geometry import Geometry
+
+ELEMENTS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
+NOISE = {"window": "NOISE_WINDOW", "channel": "NOISE_CHANNEL", "sample": "NOISE_SAMPLE"}
+
+
+@dataclass(frozen=True)
+class Loops:
+    """What a C kernel is made for; the padding and the sizes of the map are arguments of its functions."""
+
+    whole: Program
+    masked: Program
+    geometry: Geometry
+    dtype: torch.dtype
+    is_channels_last: bool
+
+
+def c_source(loops: Loops) -> str:
+    """The text of the C file."""
+    layout = "channels_last.c" if loops.is_channels_last else "contiguous.c"
+    parts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("common.c", layout)]
+    return "\n".join([*_sizes(loops), *_lessons(loops.whole.values), *_bodies(loops), *parts])
+
+
+def _sizes(loops: Loops) -> list[str]:
+    g = loops.geometry
+    lead = (1,) * (3 - g.dims)
+    letters = {"K": g.kernel_size, "S": g.stride, "E": g.dilation}  # D is the depth
+    lines = [
+        f"#define {letter}{axis} {value}"
+        for letter, values in letters.items()
+        for axis, value in zip("DHW", (*lead, *values), strict=True)
+    ]
+    return [*lines, f"#define ELEMENT {ELEMENTS[loops.dtype]}", f"#define VALUES {loops.whole.values}"]
+
+
+def _lessons(count: int) -> list[str]:
+    """The sums of the values' gradients over the lanes of a contiguous row."""
+    names = [f"lesson{index}" for index in range(count)]
+    declared = f"real {', '.join(f'{name} = 0' for name in names)};" if names else ""
+    reduction = f" reduction(+:{', '.join(names)})" if names else ""
+    return [
+        f"#define LESSONS {declared}",
+        f"#define LEARN {' '.join(f'learnt[{index}] += {name};' for index, name in enumerate(names))}",
+        f'#define SIMD_BACKWARD _Pragma("omp simd{reduction}")',
+    ]
+
+
+def _bodies(loops: Loops) -> list[str]:
+    return [
+        _macro(f"{direction}_{name}", made(program))
+        for name, program in (("WHOLE", loops.whole), ("MASKED", loops.masked))
+        for direction, made in (("FORWARD", _forward), ("BACKWARD", _backward))
+    ]
+
+
+def _macro(name: str, lines: list[str]) -> str:
+    return f"#define {name} \\\n  " + " \\\n  ".join(lines)
+
+
+def _inputs(program: Program) -> list[str]:
+    taps = range(program.taps)
+    given = [f"CELL({tap})" for tap in taps]
+    if program.is_masked:
+        given += [*(f"REAL({tap})" for tap in taps), "COUNT"]
+    for draw, kind in enumerate(program.draws):
+        given += [f"NOISE_CELL({draw}, {tap})" for tap in taps] if kind == "cell" else [f"{NOISE[kind]}({draw})"]
+    return given + [f"VALUE({index})" for index in range(program.values)]
+
+
+def _named(given: list[str], used: set[str]) -> list[str]:
+    """Each input that is used, read once into a name."""
+    kinds = ["int" if text.startswith("REAL") else "real" for text in given]
+    named = zip(kinds, given, strict=True)
+    return [f"const {kind} in{n} = {text};" for n, (kind, text) in enumerate(named) if f"in{n}" in used]
+
+
+def _forward(program: Program) -> list[str]:
+    given = _inputs(program)
+    lines, (output,), used = statements(program.forward, [f"in{n}" for n in range(len(given))])
+    return [*_named(given, used), *lines, f"PUT({output});"]
+
+
+def _backward(program: Program) -> list[str]:
+    given = [*_inputs(program), "SLOPE"]
+    lines, outputs, used = statements(program.backward, [f"in{n}" for n in range(len(given))])
+    cells = [f"GIVE({tap}, {value});" for tap, value in enumerate(outputs[: program.taps])]
+    values = [f"TEACH({n}, {value});" for n, value in enumerate(outputs[program.taps :]) if value != ZERO]
+    return [*_named(given, used), *lines, *cells, *values]

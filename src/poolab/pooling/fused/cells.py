@@ -1,0 +1,168 @@
+"""A formula run on the cells of one window: whether it needs anything else, and how many random numbers it takes."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from poolab.pooling.fused.call import Recipe
+from poolab.pooling.geometry import Geometry
+from poolab.pooling.windows import Windows
+
+LANES = 5  # how many windows the symbolic cells stand for; the number means nothing
+
+Draw = Callable[[str], Any]  # what to draw for: see CellWindows
+
+
+class NotLocal(Exception):
+    """The formula asks for more than the cells of its window."""
+
+
+class CellWindows(Windows):
+    """The windows as a formula sees them, where each tap is a row of LANES cells instead of a view of a map.
+
+    Args:
+        cells: the taps.
+        real: for each tap, in which windows it is a real cell; None where the windows are complete.
+        counts: the number of real cells of each window; None where the windows are complete.
+        draw: gives the random numbers: "window", "channel" and "sample" one for each lane, "cell" one for each tap.
+        geometry: of which the kernel size counts.
+    """
+
+    def __init__(
+        self, cells: list[Tensor], real: list[Tensor] | None, counts: Tensor | None, draw: Draw, geometry: Geometry
+    ):
+        self._cells, self._real, self._counts, self._draw = cells, real, counts, draw
+        self.geometry, self.dims = geometry, geometry.dims
+
+    def __getattr__(self, name: str) -> Any:
+        """There is no map, and it has no sizes."""
+        raise NotLocal(f"the formula reads windows.{name}")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The cells' dtype."""
+        return self._cells[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The cells' device."""
+        return self._cells[0].device
+
+    @property
+    def complete(self) -> bool:
+        """Whether these windows lie wholly on the map."""
+        return self._real is None
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Windows:
+        """The same windows over function(cell)."""
+        return CellWindows([function(cell) for cell in self._cells], self._real, self._counts, self._draw, self.geometry)
+
+    def taps(self, fill: float) -> list[Tensor]:
+        """The cells, or `fill` where one is missing."""
+        if self._real is None:
+            return list(self._cells)
+        return [torch.where(real, cell, fill) for real, cell in zip(self._real, self._cells, strict=True)]
+
+    def real(self) -> list[Tensor] | None:
+        """Which cells are there."""
+        return self._real
+
+    def counts(self, count_include_pad: bool = False) -> Tensor | int:
+        """How many cells are there."""
+        if count_include_pad and self.geometry.is_padded:
+            raise NotLocal("padded zeros count as cells")
+        return self.geometry.cells if self._counts is None else self._counts
+
+    def maximum(self) -> Tensor:
+        """The first largest cell; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
+        return reduce(lambda top, cell: torch.where((cell > top) | cell.isnan(), cell, top), self.taps(-torch.inf))
+
+    def minimum(self) -> Tensor:
+        """The first smallest cell; NaN wins."""
+        return reduce(lambda low, cell: torch.where((cell < low) | cell.isnan(), cell, low), self.taps(torch.inf))
+
+    def mean(self, count_include_pad: bool = False) -> Tensor:
+        """The mean of the cells that are there."""
+        return reduce(torch.add, self.taps(0.0)) / self.counts(count_include_pad)
+
+    def padded(self, fill: float) -> Tensor:
+        """There is no map."""
+        raise NotLocal("the formula reads the map itself")
+
+    def ranks(self) -> list[Tensor]:
+        """Each tap's rank, by the rule of `Windows.ranks`; a compiled loop compares numbers fastest as they are."""
+        with torch.no_grad():
+            cells, real = self.taps(-torch.inf), self._real
+            ranks = [torch.full_like(cell, place) for place, cell in enumerate(cells)]
+            for later in range(1, len(cells)):
+                for earlier in range(later):
+                    ahead = cells[later] > cells[earlier]
+                    if real is not None:
+                        ahead = ahead | (real[later] & ~real[earlier])
+                    step = ahead.to(cells[0].dtype)
+                    ranks[earlier] = ranks[earlier] + step
+                    ranks[later] = ranks[later] - step
+        return ranks
+
+    def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
+        """values[rank], by a chain of choices."""
+        last = values[-1]
+        chosen = last if isinstance(last, Tensor) else torch.full_like(rank, last)
+        for place in range(len(values) - 2, -1, -1):
+            chosen = torch.where(rank == place, values[place], chosen)
+        return chosen
+
+    def uniform(self, generator: torch.Generator | None = None, shared: str = "window") -> Tensor:
+        """The window's next random number, or that of its channel or its sample."""
+        number: Tensor = self._draw(shared)
+        return number
+
+    def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
+        """The next random number of each cell."""
+        numbers: list[Tensor] = self._draw("cell")
+        return numbers
+
+
+@cache
+def draws(recipe: Recipe) -> tuple[str, ...] | None:
+    """What the formula draws for, one word for each map of numbers; None where it is not local.
+
+    Local is a formula that computes each window of each channel from the cells of that window alone, element by
+    element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
+    """
+    asked: list[str] = []
+
+    def draw(shared: str) -> Any:
+        asked.append(shared)
+        return cells if shared == "cell" else cells[0]
+
+    cells = [torch.full((LANES,), 0.5) for _ in range(recipe.geometry.cells)]
+    windows = CellWindows(cells, None, None, draw, recipe.geometry)
+    values = [torch.full((LANES,), 0.5) for _ in range(recipe.values)]
+    try:
+        with torch.no_grad(), _OnlyElementwise():
+            output = recipe.formula(windows, **recipe.arguments(values))
+    except Exception:  # whatever it needs, it is computed on the whole map, where a true fault is told as it is
+        return None
+    return tuple(asked) if isinstance(output, Tensor) and output.shape in ((), (LANES,)) else None
+
+
+class _OnlyElementwise(TorchDispatchMode):
+    """Refuses what is not element by element."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.pointwise not in func.tags and func.overloadpacket not in HARMLESS:
+            raise NotLocal(f"{func} is not element by element")
+        return func(*args, **(kwargs or {}))
+
+
+aten = torch.ops.aten
+HARMLESS = {
+    aten.alias, aten.clone, aten.copy_, aten.detach, aten.empty, aten.empty_like, aten.expand, aten.fill_,
+    aten.full, aten.full_like, aten.lift_fresh, aten.lift_fresh_copy, aten.new_full, aten.new_zeros, aten.ones,
+    aten.ones_like, aten.scalar_tensor, aten.view, aten.zeros, aten.zeros_like, aten._to_copy, aten.new_ones,
+}  # fmt: skip

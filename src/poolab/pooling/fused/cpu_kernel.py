@@ -1,0 +1,74 @@
+"""A recipe's kernel for CPU tensors: the C library and its calls."""
+
+import ctypes
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from poolab.pooling.base import memory_format
+from poolab.pooling.fused.c_source import Loops, c_source
+from poolab.pooling.fused.call import Recipe
+from poolab.pooling.fused.library import library
+from poolab.pooling.fused.program import program
+from poolab.pooling.windows import compute_dtype
+
+SIZES = ("n", "c", "d", "h", "w", "od", "oh", "ow", "pd", "ph", "pw", "seed", "threads")
+MAPS = ("x", "slope", "y", "gx")
+
+
+class CpuKernel:
+    """The forward and the backward of a recipe for one dtype and layout, any sizes.
+
+    Raises:
+        NotFusable: the formula needs more than the cells of a window.
+        NoCompiler: this machine cannot compile the kernel.
+    """
+
+    def __init__(self, recipe: Recipe, dtype: torch.dtype, is_channels_last: bool):
+        self.recipe = recipe
+        wide = compute_dtype(dtype)
+        whole, masked = (program(recipe, is_masked=is_masked, dtype=wide) for is_masked in (False, True))
+        self.source = c_source(Loops(whole, masked, recipe.geometry, dtype, is_channels_last))
+        self.functions = library(self.source)
+        self.task = _task_type(recipe.values)
+
+    def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
+        """The pooled map. `input` is dense in this kernel's layout, each value one number for each channel, (C,)."""
+        size = self.recipe.geometry.output_size(*input.shape[2:])
+        output = torch.empty(
+            (*input.shape[:2], *size), dtype=input.dtype, device=input.device, memory_format=memory_format(input)
+        )
+        self.functions.forward(ctypes.byref(self._fill(input, seed, values, y=output)))
+        return output
+
+    def backward(
+        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The gradients of the map and of the values, these for each sample and channel."""
+        gradient = torch.empty_like(input)
+        taught = [torch.zeros(input.shape[:2], dtype=value.dtype) for value in values]
+        task = self._fill(input, seed, values, slope=slope, gx=gradient)
+        for index, lesson in enumerate(taught):
+            task.taught[index] = lesson.data_ptr()
+        self.functions.backward(ctypes.byref(task))
+        return gradient, taught
+
+    def _fill(self, input: Tensor, seed: Tensor | None, values: list[Tensor], **maps: Tensor) -> ctypes.Structure:
+        g = self.recipe.geometry
+        lead, no_padding = (1,) * (3 - g.dims), (0,) * (3 - g.dims)
+        sizes = (*lead, *input.shape[2:], *lead, *g.output_size(*input.shape[2:]), *no_padding, *g.padding)
+        task = self.task(*input.shape[:2], *sizes, 0 if seed is None else int(seed), torch.get_num_threads())
+        for name, map in {"x": input, **maps}.items():
+            setattr(task, name, map.data_ptr())
+        for index, value in enumerate(values):
+            task.value[index] = value.data_ptr()
+        return task
+
+
+@cache
+def _task_type(values: int) -> type[ctypes.Structure]:
+    """The C structure of a call; one more place than there are values, since C has no empty arrays."""
+    fields = [(name, ctypes.c_long) for name in SIZES] + [(name, ctypes.c_void_p) for name in MAPS]
+    several = ctypes.c_void_p * (values + 1)
+    return type("Task", (ctypes.Structure,), {"_fields_": [*fields, ("value", several), ("taught", several)]})
