@@ -1,4 +1,4 @@
-"""A graph of element-wise operations as C statements, one value for each node and lane."""
+"""A graph of element-wise operations as C statements over vectors, one value for each node and lane."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from torch import fx
 from poolab.pooling.fused.program import NotFusable
 
 aten = torch.ops.aten
-ZERO = "(real)0.0"
+ZERO, ONE = "all((real)0.0)", "all((real)1.0)"
 
 
 def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str], set[str]]:
@@ -38,25 +38,25 @@ def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str]
                 names[node] = expression
                 continue
             names[node] = f"v{len(lines)}"
-            kind = "int" if node.meta["val"].dtype == torch.bool else "real"
+            kind = "vmask" if _is_flag(node) else "vreal"
             lines.append(f"const {kind} {names[node]} = {expression};")
     used = set(re.findall(r"\bin\d+\b", " ".join([*lines, *outputs])))
     return lines, outputs, used
 
 
 def _is_literal(text: str) -> bool:
-    return text.startswith("(real)") and " " not in text
+    return re.fullmatch(r"all\((\(real\))?[-+.\w]+\)", text) is not None
 
 
 def literal(value: float | bool | int) -> str:
-    """A number in C, exact."""
+    """A number in C, exact, for all lanes."""
     if isinstance(value, bool):
-        return str(int(value))
+        return f"((vmask){{0}} - {int(value)})"
     if math.isnan(value):
-        return "(real)NAN"
+        return "all(NAN)"
     if math.isinf(value):
-        return "(real)INFINITY" if value > 0 else "(real)-INFINITY"
-    return f"(real){float(value)!r}"
+        return "all(INFINITY)" if value > 0 else "all(-INFINITY)"
+    return f"all((real){float(value)!r})"
 
 
 def _operand(value: Any, names: Mapping[fx.Node, str]) -> str:
@@ -67,17 +67,33 @@ def _expression(node: fx.Node, names: Mapping[fx.Node, str]) -> str:
     form = FORMS.get(getattr(node.target, "overloadpacket", None))
     if form is None:
         raise NotFusable(f"{node.target} has no C form")
-    operands = [None if value is None else value if isinstance(value, list) else _operand(value, names) for value in node.args]
+    if node.meta["val"].dtype not in (torch.bool, torch.float32, torch.float64):
+        raise NotFusable(f"{node.target} gives {node.meta['val'].dtype}")
+    operands = [
+        None if value is None else value if isinstance(value, list) else _operand(value, names) for value in node.args
+    ]
     return form(node, *operands)
 
 
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, fx.Node) and value.meta["val"].dtype == torch.bool)
+
+
 def _infix(sign: str) -> Callable[..., str]:
+    def form(node: fx.Node, a: str, b: str) -> str:
+        numbers = [f"NUMBER({text})" if _is_flag(of) else text for text, of in zip((a, b), node.args, strict=False)]
+        return f"{numbers[0]} {sign} {numbers[1]}"
+
+    return form
+
+
+def _bitwise(sign: str) -> Callable[..., str]:
     return lambda node, a, b: f"{a} {sign} {b}"
 
 
 def _sum(sign: str) -> Callable[..., str]:
     def form(node: fx.Node, a: str, b: str, alpha: str | None = None) -> str:
-        scale = alpha or (literal(node.kwargs["alpha"]) if "alpha" in node.kwargs else None)
+        scale = alpha or (literal(node.kwargs["alpha"]) if "alpha" in node.kwargs else None)  # type: ignore[arg-type]
         return f"{a} {sign} {b}" if scale is None else f"{a} {sign} {scale} * {b}"
 
     return form
@@ -92,10 +108,10 @@ def _same(node: fx.Node, a: str, *shape: Any) -> str:
 
 
 def _converted(node: fx.Node, a: str, *rest: Any) -> str:
-    from_bool = node.args[0].meta["val"].dtype == torch.bool  # type: ignore[union-attr]
-    if node.meta["val"].dtype == torch.bool:
-        return a if from_bool else f"{a} != 0"
-    return f"(real)({a})" if from_bool else a
+    from_flag, to_flag = _is_flag(node.args[0]), _is_flag(node)
+    if to_flag:
+        return a if from_flag else f"{a} != {ZERO}"
+    return f"NUMBER({a})" if from_flag else a
 
 
 def _filled(value: float | None, place: int = 1) -> Callable[..., str]:
@@ -103,25 +119,29 @@ def _filled(value: float | None, place: int = 1) -> Callable[..., str]:
         given = node.args[place] if value is None else value
         if isinstance(given, fx.Node):
             raise NotFusable(f"{node.target} with a computed value")
-        is_flag = node.meta["val"].dtype == torch.bool
-        return str(int(bool(given))) if is_flag else literal(float(given))
+        return literal(bool(given)) if _is_flag(node) else literal(float(given))  # type: ignore[arg-type]
 
     return form
 
 
+def _chosen(node: fx.Node, flag: str, a: str, b: str) -> str:
+    return f"{'CHOOSE' if _is_flag(node) else 'SELECT'}({flag}, {a}, {b})"
+
+
 def _power(node: fx.Node, a: str, b: str) -> str:
-    exponent = node.args[1]
-    if isinstance(exponent, fx.Node):
-        return f"POW({a}, {b})"
-    simple = {0: "(real)1.0", 1: a, 2: f"{a} * {a}", 3: f"{a} * {a} * {a}", 0.5: f"SQRT({a})", -1: f"(real)1.0 / {a}"}
-    return simple.get(exponent, f"POW({a}, {b})")  # type: ignore[call-overload]
+    base, exponent = node.args[0], node.args[1]
+    if isinstance(base, fx.Node) and not isinstance(exponent, fx.Node):
+        simple = {0: literal(1.0), 1: a, 2: f"{a} * {a}", 3: f"{a} * {a} * {a}", 0.5: f"SQRT({a})", -1: f"{ONE} / {a}"}
+        if exponent in simple:
+            return simple[exponent]  # type: ignore[index]
+    return f"POW({a}, {b})"
 
 
 def _clamp(node: fx.Node, a: str, low: str | None = None, high: str | None = None) -> str:
     low = low or _bound(node, "min")
     high = high or _bound(node, "max")
-    lifted = a if low is None else f"({a} < {low} ? {low} : {a})"
-    return lifted if high is None else f"({lifted} > {high} ? {high} : {lifted})"
+    lifted = a if low is None else f"SELECT({a} < {low}, {low}, {a})"
+    return lifted if high is None else f"SELECT({lifted} > {high}, {high}, {lifted})"
 
 
 def _bound(node: fx.Node, name: str) -> str | None:
@@ -131,52 +151,62 @@ def _bound(node: fx.Node, name: str) -> str | None:
     return None if value is None else literal(value)  # type: ignore[arg-type]
 
 
+def _divided(node: fx.Node, a: str, b: str) -> str:
+    mode = node.kwargs.get("rounding_mode")
+    if mode not in (None, "floor"):
+        raise NotFusable(f"{node.target} with rounding_mode={mode!r}")
+    return f"{a} / {b}" if mode is None else f"FLOOR({a} / {b})"
+
+
 FORMS: dict[Any, Callable[..., str]] = {
     aten.add: _sum("+"),
     aten.sub: _sum("-"),
     aten.rsub: lambda node, a, b: f"{b} - {a}",
     aten.mul: _infix("*"),
-    aten.div: _infix("/"),
+    aten.div: _divided,
+    aten.floor_divide: lambda node, a, b: f"FLOOR({a} / {b})",
     aten.neg: lambda node, a: f"-{a}",
-    aten.reciprocal: lambda node, a: f"(real)1.0 / {a}",
+    aten.reciprocal: lambda node, a: f"{ONE} / {a}",
     aten.abs: _function("FABS"),
     aten.exp: _function("EXP"),
     aten.log: _function("LOG"),
     aten.sqrt: _function("SQRT"),
-    aten.rsqrt: lambda node, a: f"(real)1.0 / SQRT({a})",
+    aten.rsqrt: lambda node, a: f"{ONE} / SQRT({a})",
     aten.expm1: _function("EXPM1"),
     aten.log1p: _function("LOG1P"),
     aten.tanh: _function("TANH"),
-    aten.sigmoid: lambda node, a: f"(real)1.0 / ((real)1.0 + EXP(-{a}))",
+    aten.floor: _function("FLOOR"),
+    aten.sigmoid: lambda node, a: f"{ONE} / ({ONE} + EXP(-{a}))",
+    aten.square: lambda node, a: f"{a} * {a}",
     aten.pow: _power,
-    aten.relu: lambda node, a: f"({a} < 0 ? (real)0.0 : {a})",
-    aten.sgn: lambda node, a: f"(real)(({a} > 0) - ({a} < 0))",
-    aten.sign: lambda node, a: f"(real)(({a} > 0) - ({a} < 0))",
+    aten.relu: lambda node, a: f"SELECT({a} < {ZERO}, {ZERO}, {a})",
+    aten.sgn: lambda node, a: f"NUMBER({a} > {ZERO}) - NUMBER({a} < {ZERO})",
+    aten.sign: lambda node, a: f"NUMBER({a} > {ZERO}) - NUMBER({a} < {ZERO})",
     # NaN wins, as in torch
-    aten.maximum: lambda node, a, b: f"((({a} > {b}) | ({a} != {a})) ? {a} : {b})",
-    aten.minimum: lambda node, a, b: f"((({a} < {b}) | ({a} != {a})) ? {a} : {b})",
+    aten.maximum: lambda node, a, b: f"SELECT(({a} > {b}) | ({a} != {a}), {a}, {b})",
+    aten.minimum: lambda node, a, b: f"SELECT(({a} < {b}) | ({a} != {a}), {a}, {b})",
     aten.clamp: _clamp,
-    aten.clamp_min: lambda node, a, low: f"({a} < {low} ? {low} : {a})",
-    aten.clamp_max: lambda node, a, high: f"({a} > {high} ? {high} : {a})",
-    aten.threshold_backward: lambda node, slope, a, limit: f"({a} <= {limit} ? (real)0.0 : {slope})",
-    aten.where: lambda node, flag, a, b: f"({flag} ? {a} : {b})",
-    aten.masked_fill: lambda node, a, flag, value: f"({flag} ? {value} : {a})",
+    aten.clamp_min: lambda node, a, low: f"SELECT({a} < {low}, {low}, {a})",
+    aten.clamp_max: lambda node, a, high: f"SELECT({a} > {high}, {high}, {a})",
+    aten.threshold_backward: lambda node, slope, a, limit: f"SELECT({a} <= {limit}, {ZERO}, {slope})",
+    aten.where: _chosen,
+    aten.masked_fill: lambda node, a, flag, value: _chosen(node, flag, value, a),
     aten.gt: _infix(">"),
     aten.lt: _infix("<"),
     aten.ge: _infix(">="),
     aten.le: _infix("<="),
     aten.eq: _infix("=="),
     aten.ne: _infix("!="),
-    aten.bitwise_and: _infix("&"),
-    aten.bitwise_or: _infix("|"),
-    aten.bitwise_xor: _infix("^"),
-    aten.bitwise_not: lambda node, a: f"!{a}",
-    aten.logical_and: _infix("&"),
-    aten.logical_or: _infix("|"),
-    aten.logical_not: lambda node, a: f"!{a}",
+    aten.bitwise_and: _bitwise("&"),
+    aten.bitwise_or: _bitwise("|"),
+    aten.bitwise_xor: _bitwise("^"),
+    aten.bitwise_not: lambda node, a: f"~{a}",
+    aten.logical_and: _bitwise("&"),
+    aten.logical_or: _bitwise("|"),
+    aten.logical_not: lambda node, a: f"~{a}",
     aten.isnan: lambda node, a: f"{a} != {a}",
-    aten.isinf: lambda node, a: f"FABS({a}) == (real)INFINITY",
-    aten.isfinite: lambda node, a: f"FABS({a}) < (real)INFINITY",
+    aten.isinf: lambda node, a: f"FABS({a}) == all(INFINITY)",
+    aten.isfinite: lambda node, a: f"FABS({a}) < all(INFINITY)",
     aten._to_copy: _converted,
     aten.alias: _same,
     aten.clone: _same,
@@ -187,8 +217,11 @@ FORMS: dict[Any, Callable[..., str]] = {
     aten.scalar_tensor: _filled(None, 0),
     aten.full_like: _filled(None, 1),
     aten.full: _filled(None, 1),
+    aten.new_full: _filled(None, 2),
     aten.zeros_like: _filled(0.0),
     aten.ones_like: _filled(1.0),
     aten.zeros: _filled(0.0),
     aten.ones: _filled(1.0),
+    aten.new_zeros: _filled(0.0),
+    aten.new_ones: _filled(1.0),
 }

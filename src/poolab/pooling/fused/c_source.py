@@ -2,7 +2,7 @@
 
 The innermost loop runs over lanes: the channels of one window where the map is channels_last, the windows of one row
 where it is contiguous. In both, the lanes are consecutive in memory (a contiguous row is first split into the phases of
-its stride), so that any C compiler can use the machine's vectors. Each thread owns whole maps (or blocks of channels),
+its stride), so that each statement is one of the machine's vector instructions. Each thread owns whole maps (or blocks of channels),
 so the gradient is summed without atomics and in one order: the kernels are deterministic.
 """
 
@@ -50,14 +50,13 @@ def _sizes(loops: Loops) -> list[str]:
 
 
 def _lessons(count: int) -> list[str]:
-    """The sums of the values' gradients over the lanes of a contiguous row."""
+    """The sums of the values' gradients over a contiguous row: a vector each, then one number."""
     names = [f"lesson{index}" for index in range(count)]
-    declared = f"real {', '.join(f'{name} = 0' for name in names)};" if names else ""
-    reduction = f" reduction(+:{', '.join(names)})" if names else ""
+    valid = "vmask valid; for (long i = 0; i < LANES; i++) valid[i] = -(i < count);" if names else ""
     return [
-        f"#define LESSONS {declared}",
-        f"#define LEARN {' '.join(f'learnt[{index}] += {name};' for index, name in enumerate(names))}",
-        f'#define SIMD_BACKWARD _Pragma("omp simd{reduction}")',
+        f"#define LESSONS {' '.join(f'vreal {name} = {{0}};' for name in names)}",
+        f"#define LEARN for (int i = 0; i < LANES; i++) {{ {' '.join(f'learnt[{n}] += lesson{n}[i];' for n in range(count))} }}",
+        f"#define VALID {valid}",
     ]
 
 
@@ -85,7 +84,7 @@ def _inputs(program: Program) -> list[str]:
 
 def _named(given: list[str], used: set[str]) -> list[str]:
     """Each input that is used, read once into a name."""
-    kinds = ["int" if text.startswith("REAL") else "real" for text in given]
+    kinds = ["vmask" if text.startswith("REAL") else "vreal" for text in given]
     named = zip(kinds, given, strict=True)
     return [f"const {kind} in{n} = {text};" for n, (kind, text) in enumerate(named) if f"in{n}" in used]
 
