@@ -152,8 +152,9 @@ def _verdict(result: dict[str, Any]) -> str:
         return "The two results have no ratio in common."
     counts = {name: verdicts.count(name) for name in ("faster", "slower", "refused")}
     same = len(verdicts) - sum(counts.values())
+    all_of_them = f"{len(verdicts)} ratio{'s' * (len(verdicts) > 1)}"
     return (
-        f"{len(verdicts)} ratios: {counts['faster']} clearly faster, {counts['slower']} clearly slower, "
+        f"{all_of_them}: {counts['faster']} clearly faster, {counts['slower']} clearly slower, "
         f"{same} without a clear change, {counts['refused']} refused. Clear: the interval leaves out 1, and the change "
         f"is {CLEAR:.0%} or more."
     )

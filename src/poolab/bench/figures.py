@@ -1,5 +1,6 @@
 """A measured quantity: its median, a bootstrap interval of the median, its spread, and whether it may be shown."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,10 +90,10 @@ def quotient(new: Figure, old: Figure) -> tuple[float, float, float]:
 @lru_cache  # each extra round asks for every unsteady case
 def _ends(n: int, level: float) -> tuple[int, int]:
     """Which of n ordered values, counted from 1, are the interval's ends."""
-    tail = (1 - level) / 2
-    low = next(k for k in range(1, n + 1) if _at_least((n + 1) // 2, n, k / n) > tail)
-    high = next(k for k in range(1, n + 1) if _at_least(n // 2 + 1, n, k / n) >= 1 - tail)
-    return low, high
+    tail, places = (1 - level) / 2, range(1, n + 1)
+    low = bisect_right(places, tail, key=lambda k: _at_least((n + 1) // 2, n, k / n))
+    high = bisect_left(places, 1 - tail, key=lambda k: _at_least(n // 2 + 1, n, k / n))
+    return places[low], places[high]
 
 
 def _at_least(wanted: int, n: int, p: float) -> float:

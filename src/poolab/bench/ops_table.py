@@ -20,8 +20,7 @@ def group_table(group: dict[str, Any], full: bool) -> Sheet:
     columns = (_full if full else _narrow)(directions, measured)
     texts = [[text(row) for text in columns.values()] for row in measured]
     notes = [*_notes(measured, full), *_faults(rows)]
-    heading = f"{title}: ratios to nn.MaxPool2d"
-    return Sheet(heading, list(columns), texts, notes, [style_of(row[0]) for row in measured])
+    return Sheet(title, list(columns), texts, notes, [style_of(row[0]) for row in measured])
 
 
 def name_of(cell: Cell) -> str:
@@ -73,7 +72,7 @@ def milliseconds(figure: dict[str, Any] | None) -> str:
 def _narrow(directions: list[str], rows: list[list[Cell]]) -> dict[str, Column]:
     """What 80 columns have room for."""
     short = {"both": "fwd+bwd", "forward": "fwd", "backward": "bwd"}
-    columns: dict[str, Column] = {"layer": lambda row: name_of(row[0])}
+    columns: dict[str, Column] = {"ratio to nn.MaxPool2d": lambda row: name_of(row[0])}
     for place, direction in enumerate(directions):
         heading = short[direction] if place else f"{short[direction]} 95 %"
         columns[heading] = partial(_ratio_at, place, with_interval=not place)

@@ -60,6 +60,7 @@ def carry_out(
                 progress.start(title)
                 document["groups"].append(measure(progress.at))
                 write(document, arguments.json)
+                progress.pause()
                 tables(document["groups"][-1], False).show()
         document["complete"] = True
     except KeyboardInterrupt:

@@ -17,11 +17,13 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.pause()
+
+    def pause(self) -> None:
+        """Take the bar away until the next group, so that a table has the terminal for itself."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -36,6 +38,7 @@ class Progress:
             self._bar.remove_task(self._task)
         self._bar.console.print(heading, highlight=False, markup=False)
         self._task = self._bar.add_task("", total=None)
+        self._bar.start()
 
     def at(self, done: int, total: int, text: str) -> None:
         """So many rounds of at most so many are done, and this runs now."""

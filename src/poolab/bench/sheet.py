@@ -66,7 +66,7 @@ class Sheet:
         from rich.table import Table
         from rich.text import Text
 
-        how = {"title_justify": "left", "title_style": "bold", "padding": (0, 1, 0, 0), "pad_edge": False}
+        how = {"title_justify": "left", "title_style": "bold", "padding": 0, "pad_edge": False}
         table = Table(title=Text(self.title), box=box.SIMPLE_HEAD, show_edge=False, **how)  # type: ignore[arg-type]
         for place, heading in enumerate(self.headings):
             table.add_column(heading, justify="right" if place else "left", no_wrap=True)
