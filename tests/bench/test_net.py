@@ -1,5 +1,6 @@
 import argparse
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -68,14 +69,23 @@ def test_a_group_has_the_ratio_of_each_network():
     assert "avg_topk plain" in table.text()
 
 
+def test_a_method_that_fits_no_slot_is_told():
+    group = measure_group(EAGER, ["global_avg", "min"], ["plain"], Plan(rounds=5, extra_rounds=0, seconds=0.1))
+    faults = {cell["method"]: cell.get("fault") for cell in group["cells"]}
+    assert faults.pop("global_avg").startswith("ConfigError: pooling.name=global_avg")
+    assert set(faults.values()) == {None}
+    assert any("not measured: global_avg plain" in note for note in group_table(group, full=False).notes)
+
+
 def test_autocast_runs():
     place = Place(2, 4, "contiguous", "bfloat16", "cpu", "eager")
     group = measure_group(place, ["avg_topk"], ["plain"], Plan(rounds=5, extra_rounds=0, seconds=1.0))
     assert not [cell for cell in group["cells"] if "fault" in cell]
 
 
-@pytest.mark.slow
-def test_under_compile_it_is_one_graph(tmp_path):
+def test_under_compile_it_is_one_graph(tmp_path, monkeypatch):
+    """Traced by dynamo as it will be, and then run as it is: compiling two networks takes minutes."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     parser = argparse.ArgumentParser()
     net.add_arguments(parser)
     path = tmp_path / "net.json"
@@ -85,3 +95,16 @@ def test_under_compile_it_is_one_graph(tmp_path):
     (group,) = json.loads(path.read_text())["groups"]
     assert group["mode"] == "compile"
     assert not [cell for cell in group["cells"] if "fault" in cell]
+
+
+def test_a_method_that_breaks_the_graph_is_told(monkeypatch):
+    def formula(windows, k=2):
+        torch._dynamo.graph_break()
+        return windows.maximum()
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(AvgTopKPool2d, "formula", staticmethod(formula))
+    place = Place(2, 2, "contiguous", "float32", "cpu", "compile")
+    baseline, mine = measure_group(place, ["avg_topk"], ["plain"], Plan(rounds=5, extra_rounds=0))["cells"]
+    assert "fault" not in baseline
+    assert "graph_break" in mine["fault"] or "Unsupported" in mine["fault"]

@@ -218,6 +218,7 @@ def test_what_was_measured_is_kept(tmp_path, monkeypatch, capsys, quick_bandwidt
     (["--devices", "tpu"], "--devices tpu is no device of this benchmark: cpu, cuda"),
     (["--json", "nowhere/result.json"], "there is no folder nowhere; make it first"),
     (["--json", "."], "--json . is a folder"),
+    (["--picture", "ratios.xyz"], "its ending is '.xyz'; allowed are .png, .svg, .pdf"),
 ])  # fmt: skip
 def test_a_wrong_choice_is_named_before_anything_is_measured(words, message, capsys):
     assert ops.run(arguments(*words)) == 2

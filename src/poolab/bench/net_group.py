@@ -1,9 +1,9 @@
 """One group of the network benchmark: the same training step with each pooling, and with `nn.MaxPool2d`."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -51,7 +51,7 @@ class TrainingStep:
     """
 
     def __init__(self, place: Place, method: str, backend: str) -> None:
-        self.backend, self.place = backend, place
+        self.place = place
         model = ResNet18(SlotFiller("resnet18", pooling={"name": method}), width=place.width)
         initialise(model, 0)
         if (method, backend) == BASELINE:
@@ -79,10 +79,6 @@ class TrainingStep:
         loss.backward()
         self.optimizer.step()
 
-    def around(self) -> AbstractContextManager[object]:
-        """The context that chooses the path."""
-        return backends.using(self.backend)
-
 
 def measure_group(
     place: Place,
@@ -93,31 +89,35 @@ def measure_group(
 ) -> dict[str, Any]:
     """The training step with each method and path in the same interleaved rounds, `nn.MaxPool2d` among them."""
     wanted = [BASELINE, *((method, path) for method in methods for path in paths)]
-    if place.mode == "compile":
-        _allow_recompilations(len(wanted))
-    cases = {}
-    for method, backend in wanted:
-        step = TrainingStep(place, method, backend)
-        baseline = None if (method, backend) == BASELINE else _key(*BASELINE)
-        cases[_key(method, backend)] = Case(partial(_give, step), baseline, step.around)
+    cases = {_key(*each): _case(place, *each) for each in wanted}
     device = torch.device(place.device)
     timed = Interleaved(cases, plan, synchronise=lambda: synchronise(device), progress=progress)
-    timed.run()
+    with _compiling(len(wanted)) if place.mode == "compile" else nullcontext():
+        timed.run()
     return {**place.described(), "cells": [_cell(timed, method, backend) for method, backend in wanted]}
 
 
-def _allow_recompilations(networks: int) -> None:
+def _case(place: Place, method: str, backend: str) -> Case:
+    """The step as a case; its network is built in the first warm-up, where a method that fits no slot is told."""
+
+    @cache
+    def step() -> TrainingStep:
+        return TrainingStep(place, method, backend)
+
+    baseline = None if (method, backend) == BASELINE else _key(*BASELINE)
+    return Case(step, baseline, partial(backends.using, backend))
+
+
+def _compiling(networks: int) -> AbstractContextManager[object]:
     """Each network compiles the same code anew; beyond its limit of 8 dynamo would run the next ones uncompiled."""
     import torch._dynamo
 
     torch._dynamo.reset()
-    config = torch._dynamo.config
-    config.recompile_limit = max(config.recompile_limit, 2 * networks + 8)
-    config.fail_on_recompile_limit_hit = True
-
-
-def _give(step: TrainingStep) -> TrainingStep:
-    return step
+    limit = max(torch._dynamo.config.recompile_limit, 2 * networks + 8)
+    context: AbstractContextManager[object] = torch._dynamo.config.patch(
+        recompile_limit=limit, fail_on_recompile_limit_hit=True
+    )
+    return context
 
 
 def _cell(timed: Interleaved, method: str, backend: str) -> dict[str, Any]:

@@ -130,7 +130,10 @@ def _is_baseline(cell: Cell) -> bool:
 
 
 def _saved(cell: Cell) -> str:
-    return "-" if cell["saved_bytes"] is None else number(cell["saved_bytes"] / cell["outputs"]).removesuffix(".00")
+    if cell["saved_bytes"] is None:
+        return "-"
+    exact = cell["saved_bytes"] / cell["outputs"]
+    return f"{exact:.0f}" if exact == int(exact) else number(exact)
 
 
 def _peak(cell: Cell) -> str:

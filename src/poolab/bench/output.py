@@ -13,6 +13,7 @@ from poolab.bench.sheet import Sheet
 from poolab.errors import ConfigError
 
 Measure = Callable[[Callable[[int, int, str], None]], dict[str, Any]]
+PICTURES = (".png", ".svg", ".pdf")
 INTERRUPTED = 130  # what a shell gives for Ctrl-C
 
 
@@ -28,7 +29,7 @@ def check_output(arguments: argparse.Namespace) -> None:
     """Refuse paths that cannot be written, before minutes are spent.
 
     Raises:
-        ConfigError: a folder is missing, or a path is one.
+        ConfigError: a folder is missing, a path is one, or a picture's ending is not known.
     """
     for option in ("json", "markdown", "picture"):
         path = getattr(arguments, option, None)
@@ -36,6 +37,9 @@ def check_output(arguments: argparse.Namespace) -> None:
             raise ConfigError(f"--{option} {path}: there is no folder {path.parent}; make it first.")
         if path and path.is_dir():
             raise ConfigError(f"--{option} {path} is a folder; name a file in it.")
+    picture = getattr(arguments, "picture", None)
+    if picture and picture.suffix not in PICTURES:
+        raise ConfigError(f"--picture {picture}: its ending is {picture.suffix!r}; allowed are {', '.join(PICTURES)}.")
 
 
 def carry_out(
