@@ -146,6 +146,7 @@ def test_the_table_fits_the_terminal(full, capsys):
     sheet = group_table(group, full)
     if full:
         assert "14.5 14.1-15.2" in sheet.markdown()
+        assert "| avg_topk by unfold+topk |" in sheet.markdown()
     else:
         sheet.show()
         shown = capsys.readouterr().out

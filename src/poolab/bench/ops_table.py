@@ -30,6 +30,12 @@ def name_of(cell: Cell) -> str:
     return cell["backend"] if cell["backend"] == "nn.MaxPool2d" else f"  {cell['backend']}"
 
 
+def _full_name(cell: Cell) -> str:
+    """With the method for every layer: Markdown knows no indentation."""
+    name = name_of(cell)
+    return f"{cell['method']} by {name.strip()}" if name.startswith(" ") else name
+
+
 def number(value: float) -> str:
     """A ratio with as many digits as it has a use for.
 
@@ -90,7 +96,7 @@ def _narrow(directions: list[str], rows: list[list[Cell]]) -> dict[str, Column]:
 
 def _full(directions: list[str], rows: list[list[Cell]]) -> dict[str, Column]:
     """Everything but what JSON alone holds."""
-    columns: dict[str, Column] = {"layer": lambda row: name_of(row[0])}
+    columns: dict[str, Column] = {"layer": lambda row: _full_name(row[0])}
     for place, direction in enumerate(directions):
         columns[f"{direction}, ms"] = partial(_time_at, place)
         columns[f"{direction}, ratio"] = partial(_ratio_at, place)
