@@ -18,6 +18,7 @@ FLOORS = {
     "data": {"pooling", "backbones"},
     "measure": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
+    "bench": {"pooling", "backbones", "measure", "records"},
     "training": {"pooling", "backbones", "data", "measure", "records"},
     "testing": {"pooling"},
 }
@@ -79,6 +80,8 @@ def test_what_a_room_does_without(source, room, strangers):
     ("poolab.configuration", ("torch", "hydra")),
     ("poolab.cli", ("torch", "hydra", "rich")),
     ("poolab.data", ("torch", "pytorch_lightning")),
+    ("poolab.bench.ops", ("torch", "numpy", "rich", "matplotlib")),
+    ("poolab.bench.compare", ("torch", "numpy", "rich", "matplotlib")),
 ])  # fmt: skip
 def test_what_an_import_does_not_bring_with_it(module, absent):
     code = f"import sys, {module}; print([name for name in {absent!r} if name in sys.modules])"

@@ -40,7 +40,7 @@ def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
     """
     model = uncompiled(model)
     pools = _pools(model)
-    counts = {path: _Count(model.parameters()) for path in pools}
+    counts = {path: SavedStorages(model.parameters()) for path in pools}
     with undisturbed(model), _counting(pools, counts) as hooks, hooks, torch.enable_grad():
         model.eval()
         for pool in pools.values():
@@ -50,28 +50,35 @@ def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
     return {_label(model, path): count.bytes for path, count in counts.items()}
 
 
-class _Count:
-    """The storages that one layer saved, and those exempt; all are held, so that none is mistaken for a later one."""
+class SavedStorages:
+    """The storages that one layer saved, and those exempt; all are held, so that none is mistaken for a later one.
+
+    Args:
+        exempt: tensors whose storages do not count.
+    """
 
     def __init__(self, exempt: Iterable[Tensor]) -> None:
         self.exempt = _storages(exempt)
         self.saved: dict[int, torch.UntypedStorage] = {}
 
     def exempt_too(self, tensors: Iterable[Tensor]) -> None:
+        """Leave these out as well."""
         self.exempt |= _storages(tensors)
 
     def add(self, tensor: Tensor) -> None:
+        """Note one saved tensor."""
         self.saved |= _storages([tensor])
 
     @property
     def bytes(self) -> int:
+        """The sizes of the storages, each once and in full."""
         return sum(storage.nbytes() for key, storage in self.saved.items() if key not in self.exempt)
 
 
 @contextmanager
-def _counting(pools: dict[str, nn.Module], counts: dict[str, _Count]) -> Iterator[saved_tensors_hooks]:
+def _counting(pools: dict[str, nn.Module], counts: dict[str, SavedStorages]) -> Iterator[saved_tensors_hooks]:
     """Hooks that credit what is saved to the pooling layer that is running at that moment."""
-    running: list[_Count] = []
+    running: list[SavedStorages] = []
 
     def enter(path: str) -> Any:
         def before(_: nn.Module, args: tuple[Any, ...]) -> None:

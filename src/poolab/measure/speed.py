@@ -3,7 +3,6 @@
 from contextlib import nullcontext
 from time import perf_counter
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -59,7 +58,8 @@ def inference_speed(
             times = _timed_calls(model, images, rounds, seconds, at_least=MIN_ROUNDS)
     finally:
         model.to(home)
-    median, p95 = (float(1e3 * np.percentile(times, share)) for share in (50, 95))
+    shares = torch.tensor([0.5, 0.95], dtype=torch.float64)
+    median, p95 = (1e3 * torch.tensor(times, dtype=torch.float64).quantile(shares)).tolist()
     return {
         "batch_size": batch_size,
         "rounds": len(times),
@@ -73,15 +73,16 @@ def _timed_calls(model: nn.Module, images: torch.Tensor, rounds: int, seconds: f
     times: list[float] = []
     end = perf_counter() + seconds
     while len(times) < max(rounds, at_least) and (len(times) < at_least or perf_counter() < end):
-        _synchronise(images.device)
+        synchronise(images.device)
         start = perf_counter()
         model(images)
-        _synchronise(images.device)
+        synchronise(images.device)
         times.append(perf_counter() - start)
     return times
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done what it was given; the CPU has, always."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,0 +1,142 @@
+"""One group of the network benchmark: the same training step with each pooling, and with `nn.MaxPool2d`."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from poolab.backbones import SlotFiller, initialise
+from poolab.bench import backends
+from poolab.bench.figures import Figure
+from poolab.bench.interleaved import Case, Interleaved, Plan
+from poolab.bench.ops_group import BASELINE
+from poolab.bench.resnet18 import SLOTS, ResNet18
+from poolab.measure.speed import synchronise
+
+TARGET = 1.05  # of the step with max pooling
+TARGET_METHOD = "avg_topk"
+SIDE = 32
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the steps of a group are measured."""
+
+    batch_size: int
+    width: int
+    layout: str
+    dtype: str
+    device: str
+    mode: str
+
+    def described(self) -> dict[str, str]:
+        """The place in words, as the result has it."""
+        words = {"network": f"resnet18-{self.width}", "shape": f"{self.batch_size}x3x{SIDE}x{SIDE}"}
+        rest = {"layout": self.layout, "dtype": self.dtype, "device": self.device, "mode": self.mode}
+        return {**words, **rest}
+
+
+class TrainingStep:
+    """Forward, cross entropy, backward, step of SGD with momentum; the same images and initial weights in each network.
+
+    Args:
+        place: batch, layout, dtype, device, and whether the network is compiled.
+        method: the pooling in every slot.
+        backend: plain, fused, or "nn.MaxPool2d" for torch's own layer.
+    """
+
+    def __init__(self, place: Place, method: str, backend: str) -> None:
+        self.place = place
+        model = ResNet18(SlotFiller("resnet18", pooling={"name": method}), width=place.width)
+        initialise(model, 0)
+        if (method, backend) == BASELINE:
+            for slot in SLOTS:
+                parent, _, name = model.path_of(slot).rpartition(".")
+                setattr(model.get_submodule(parent), name, nn.MaxPool2d(2))
+        format = torch.channels_last if place.layout == "channels_last" else torch.contiguous_format
+        model = model.to(place.device, memory_format=format).train()  # type: ignore[call-overload]
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(place.batch_size, 3, SIDE, SIDE, generator=generator)
+        self.images = images.to(place.device).contiguous(memory_format=format)
+        self.labels = torch.randint(10, (place.batch_size,), generator=generator).to(place.device)
+        self.optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+        self.model: Callable[[torch.Tensor], torch.Tensor] = model
+        if place.mode == "compile":
+            # One graph: a break that a pooling makes is a fault to be told, and no slower figure.
+            self.model = torch.compile(model, fullgraph=True)
+
+    def __call__(self) -> None:
+        """One step."""
+        kind = torch.device(self.place.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.place.dtype == "bfloat16"):
+            loss = F.cross_entropy(self.model(self.images), self.labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+
+def measure_group(
+    place: Place,
+    methods: Sequence[str],
+    paths: Sequence[str],
+    plan: Plan,
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
+) -> dict[str, Any]:
+    """The training step with each method and path in the same interleaved rounds, `nn.MaxPool2d` among them."""
+    wanted = [BASELINE, *((method, path) for method in methods for path in paths)]
+    cases = {_key(*each): _case(place, *each) for each in wanted}
+    device = torch.device(place.device)
+    timed = Interleaved(cases, plan, synchronise=lambda: synchronise(device), progress=progress)
+    with _compiling(len(wanted)) if place.mode == "compile" else nullcontext():
+        timed.run()
+    return {**place.described(), "cells": [_cell(timed, method, backend) for method, backend in wanted]}
+
+
+def _case(place: Place, method: str, backend: str) -> Case:
+    """The step as a case; its network is built in the first warm-up, where a method that fits no slot is told."""
+
+    @cache
+    def step() -> TrainingStep:
+        return TrainingStep(place, method, backend)
+
+    baseline = None if (method, backend) == BASELINE else _key(*BASELINE)
+    return Case(step, baseline, partial(backends.using, backend))
+
+
+def _compiling(networks: int) -> AbstractContextManager[object]:
+    """Each network compiles the same code anew; beyond its limit of 8 dynamo would run the next ones uncompiled."""
+    import torch._dynamo
+
+    torch._dynamo.reset()
+    limit = max(torch._dynamo.config.recompile_limit, 2 * networks + 8)
+    context: AbstractContextManager[object] = torch._dynamo.config.patch(
+        recompile_limit=limit, fail_on_recompile_limit_hit=True
+    )
+    return context
+
+
+def _cell(timed: Interleaved, method: str, backend: str) -> dict[str, Any]:
+    samples = timed.samples[_key(method, backend)]
+    return {
+        "method": method,
+        "backend": backend,
+        "direction": "step",
+        "seconds": _plain(timed.seconds(_key(method, backend))),
+        "ratio": _plain(timed.ratio(_key(method, backend))),
+        "target": TARGET if method == TARGET_METHOD else None,
+        "repeats": samples.repeats,
+        **({"fault": samples.fault} if samples.fault else {}),
+    }
+
+
+def _key(method: str, backend: str) -> str:
+    return f"{method} {backend}"
+
+
+def _plain(figure: Figure | None) -> dict[str, Any] | None:
+    return asdict(figure) if figure else None

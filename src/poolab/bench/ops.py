@@ -1,0 +1,165 @@
+"""What each pooling costs beside nn.MaxPool2d of the same geometry: time, memory, share of the copy bandwidth."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from poolab.bench import choices
+from poolab.bench.interleaved import Plan
+from poolab.bench.output import Measure, add_output_arguments, carry_out, check_output
+from poolab.errors import ConfigError, PoolabError
+
+if TYPE_CHECKING:
+    from poolab.bench.ops_group import Place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The settings of the benchmark, on a parser or subparser."""
+    groups = ", ".join([*choices.METHODS, "target (these 17)", "all"])
+    add = partial(parser.add_argument, nargs="+")
+    add("--methods", default=["target"], metavar="NAME", help=f"methods, or groups: {groups} (default: target)")
+    add(
+        "--shapes",
+        type=choices.shape,
+        default=[(64, 64, 32, 32), (16, 256, 56, 56)],
+        metavar="NxCxHxW",
+        help="maps (default: 64x64x32x32 16x256x56x56)",
+    )
+    add(
+        "--kernels",
+        type=choices.kernel,
+        default=[choices.Kernel(2, 2), choices.Kernel(3, 2, 1)],
+        metavar="K/S[pP]",
+        help="windows: size, stride, padding (default: 2/2 3/2p1)",
+    )
+    add("--layouts", choices=choices.LAYOUTS, default=list(choices.LAYOUTS), help="(default: both)")
+    add("--dtypes", choices=choices.DTYPES, default=["float32"], help="(default: float32)")
+    add("--devices", default=["cpu"], metavar="DEVICE", help="cpu, cuda (default: cpu)")
+    add(
+        "--directions",
+        choices=choices.DIRECTIONS,
+        default=list(choices.DIRECTIONS),
+        help="both is forward and backward in one stretch (default: all three)",
+    )
+    add("--backends", choices=("plain", "fused"), help="paths of poolab (default: those that there are)")
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        choices=("torch", "timm", "kornia", "antialiased-cnns"),
+        help="other implementations of the same methods; without a name all installed ones",
+    )
+    add_plan_arguments(parser)
+    add_output_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def add_plan_arguments(parser: argparse.ArgumentParser, rounds: int = 15, seconds: float = 10.0) -> None:
+    """How long to measure, and on how many threads."""
+    parser.add_argument("--threads", type=choices.positive, help="torch threads (default: torch's own number)")
+    parser.add_argument(
+        "--rounds",
+        type=choices.positive,
+        default=rounds,
+        help="interleaved rounds, and twice as many more for unsteady cells (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=choices.seconds,
+        default=seconds,
+        help="a cell takes no further round after so long (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sample",
+        type=choices.seconds,
+        default=1e-3,
+        metavar="SECONDS",
+        help="a sample repeats its call until it lasts so long (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the order within the rounds (default: %(default)s)")
+
+
+def plan_of(arguments: argparse.Namespace) -> Plan:
+    """The plan that was asked for."""
+    asked = arguments
+    return Plan(asked.rounds, 2 * asked.rounds, asked.seconds, asked.seed, asked.sample)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, show, write; 2 where something asked for is not there."""
+    try:
+        return _run(arguments)
+    except PoolabError as fault:
+        print(f"bench.py ops: {fault}", file=sys.stderr)
+        return 2
+
+
+def check_devices(names: list[str]) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        ConfigError: it is not, or it is no device's name.
+    """
+    import torch
+
+    for name in names:
+        kind, _, index = name.partition(":")
+        if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
+            raise ConfigError(f"--devices {name} is no device of this benchmark: cpu, cuda, or cuda:1.")
+        if kind == "cuda" and not torch.cuda.is_available():
+            raise ConfigError(f"--devices {name}: torch {torch.__version__} finds no CUDA device here; use cpu.")
+        if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+            raise ConfigError(f"--devices {name}: there are {torch.cuda.device_count()} CUDA devices, from cuda:0 on.")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from poolab.bench import backends, peers
+    from poolab.bench.bandwidth import copy_bandwidth
+    from poolab.bench.document import machine, new_document
+    from poolab.bench.ops_table import group_table
+
+    check_output(arguments)
+    check_devices(arguments.devices)
+    paths = arguments.backends or backends.available()
+    backends.check(paths)
+    names, packages = choices.methods(arguments.methods), peers.chosen(arguments.peers)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    directions = [name for name in choices.DIRECTIONS if name in arguments.directions]
+    settings = {"methods": names, "backends": paths, "peers": packages, **asdict(plan_of(arguments))}
+    document = new_document("ops", arguments.devices, settings)
+    bandwidth = {device: copy_bandwidth(device) for device in arguments.devices}
+    document["bandwidth"] = {device: asdict(found) for device, found in bandwidth.items()}
+    print(f"{machine(document['made_with'])}, torch {torch.__version__}")
+    for device, found in bandwidth.items():
+        print(f"{device} ({document['made_with']['devices'][device]}) copies {found.median / 1e9:.1f} GB/s.")
+    groups = []
+    for place in _places(arguments):
+        how = {"paths": paths, "packages": packages, "directions": directions, "plan": plan_of(arguments)}
+        groups.append((_title(place), _group(place, names, bandwidth[place.device].median, how)))
+    return carry_out(arguments, document, groups, group_table)
+
+
+def _places(arguments: argparse.Namespace) -> Iterator["Place"]:
+    from poolab.bench.ops_group import Place
+
+    asked = arguments
+    for device, dtype, shape, kernel, layout in product(
+        asked.devices, asked.dtypes, asked.shapes, asked.kernels, asked.layouts
+    ):
+        yield Place(shape, kernel, layout, dtype, device)
+
+
+def _title(place: "Place") -> str:
+    return " ".join(place.described().values())
+
+
+def _group(place: "Place", names: list[str], bandwidth: float, how: dict[str, Any]) -> Measure:
+    from poolab.bench.ops_group import measure_group
+
+    return lambda progress: measure_group(place, names, bandwidth=bandwidth, progress=progress, **how)
