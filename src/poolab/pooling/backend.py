@@ -130,7 +130,7 @@ def _made(key: Key) -> Kernel | None:
     """The kernel; None, with one warning for the process where a compiler is missing."""
     global _has_warned
     from poolab.pooling.fused.library import NoCompiler  # with ctypes and torch.fx: not at import
-    from poolab.pooling.fused.program import NotFusable
+    from poolab.pooling.fused.recorder import NotFusable
 
     recipe, dtype, is_channels_last, device = key
     try:
