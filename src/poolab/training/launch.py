@@ -13,7 +13,7 @@ from typing import Any
 from poolab.data import data_fingerprint
 from poolab.errors import PoolabError
 from poolab.records import RunFolder, signature
-from poolab.training.early_wandb import import_wandb_first
+from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
 
@@ -36,9 +36,9 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         return folder.result or {}, folder.path, False
     if _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
         return _in_processes(config, folder), folder.path, True
-    import_wandb_first(config["tracker"])
-    from poolab.training.run import run
-
+    with without_collector("pytorch_lightning"):
+        import_wandb_first(config["tracker"])
+        from poolab.training.run import run
     return run(config, name), folder.path, True
 
 

@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 
 from poolab.errors import PoolabError
-from poolab.training.early_wandb import import_wandb_first
+from poolab.training.imports import import_wandb_first, without_collector
 
 
 def main() -> int:
     """Run the configuration of the file; the caller reads the record."""
     config = json.loads(Path(sys.argv[1]).read_text())
-    import_wandb_first(config["tracker"])
-    from poolab.training.run import run
-
+    with without_collector("torch"):
+        import_wandb_first(config["tracker"])
+        from poolab.training.run import run
     try:
         run(config, sys.argv[2])
     except PoolabError as fault:
