@@ -69,7 +69,8 @@ def _expression(node: fx.Node, names: Mapping[fx.Node, str]) -> str:
     operands = [
         None if value is None else value if isinstance(value, list) else _operand(value, names) for value in node.args
     ]
-    return form(node, *operands)
+    bounds = {name: _operand(node.kwargs[name], names) for name in ("min", "max") if node.kwargs.get(name) is not None}
+    return form(node, *operands, **bounds)
 
 
 def _is_flag(value: Any) -> bool:
@@ -134,18 +135,10 @@ def _power(node: fx.Node, a: str, b: str) -> str:
     return f"POW({a}, {b})"
 
 
-def _clamp(node: fx.Node, a: str, low: str | None = None, high: str | None = None) -> str:
-    low = low or _bound(node, "min")
-    high = high or _bound(node, "max")
+def _clamp(node: fx.Node, a: str, *bounds: str | None, **named: str) -> str:
+    low, high = (named.get(name, bound) for name, bound in zip(("min", "max"), (*bounds, None, None), strict=False))
     lifted = a if low is None else f"SELECT({a} < {low}, {low}, {a})"
     return lifted if high is None else f"SELECT({lifted} > {high}, {high}, {lifted})"
-
-
-def _bound(node: fx.Node, name: str) -> str | None:
-    value = node.kwargs.get(name)
-    if isinstance(value, fx.Node):
-        raise NotFusable(f"{node.target} with a computed {name}")
-    return None if value is None else literal(value)  # type: ignore[arg-type]
 
 
 def _divided(node: fx.Node, a: str, b: str) -> str:

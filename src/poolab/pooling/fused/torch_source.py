@@ -89,7 +89,9 @@ class Steps:
                 form = FORMS.get(getattr(node.target, "overloadpacket", None))
                 if form is None or node.meta["val"].dtype not in (torch.bool, self.dtype):
                     raise NotFusable(f"{node.target} has no form in plain torch")
-                values[node] = form(self, node, *(_operand(value, values) for value in node.args))
+                named = {name: values[value] for name, value in node.kwargs.items() if isinstance(value, fx.Node)}
+                given = [None if value is None else _operand(value, values) for value in node.args]
+                values[node] = form(self, node, *given, **named)
         raise AssertionError("a graph ends with its output")
 
     def mask(self, flag: Value) -> Value:
@@ -104,9 +106,10 @@ class Steps:
         """A where the flag is 1, else b, to the last bit: no product, which would make NaN of 0 * inf."""
         if not isinstance(flag, Value):
             return a if flag else b
-        if not isinstance(a, Value) and not isinstance(b, Value):
-            a = self.call("full_like({}, " + repr(float(a)), flag)  # the other operand is a number then
         mask = self.mask(flag)
+        if not isinstance(a, Value) and not isinstance(b, Value):
+            differing = self.word(a) ^ self.word(b)
+            return self.call("bitwise_xor({}, {}", self.call(f"bitwise_and({{}}, {differing}", mask, bits=True), b, bits=True)
         if self._is_nothing(b):
             return self.call("bitwise_and({}, {}", a, mask, bits=True)
         if not isinstance(a, Value):
@@ -224,10 +227,14 @@ def _divided(steps: Steps, node: fx.Node, a: Operand, b: Operand) -> Operand:
     return result if mode is None else steps.call("floor({}", result)
 
 
-def _clamped(steps: Steps, node: fx.Node, a: Operand, low: Any = None, high: Any = None) -> Operand:
-    bounds = [*node.args[1:], None, None][:2]
-    low, high = (node.kwargs.get(name, bound) for name, bound in zip(("min", "max"), bounds, strict=True))
-    return steps.call(f"clamp({{}}, min={low!r}, max={high!r}", a)
+def _clamped(steps: Steps, node: fx.Node, a: Operand, *bounds: Any, **named: Any) -> Operand:
+    named = {**node.kwargs, **named}
+    low, high = (named.get(name, bound) for name, bound in zip(("min", "max"), (*bounds, None, None), strict=False))
+    for text, bound in (("maximum", low), ("minimum", high)):
+        if isinstance(bound, Value):
+            a = steps.call(f"{text}({{}}, {{}}", a, bound)
+    low, high = (None if isinstance(bound, Value) else bound for bound in (low, high))
+    return a if low is high is None else steps.call(f"clamp({{}}, min={low!r}, max={high!r}", a)
 
 
 def _filled(value: float | None, place: int = 1) -> Callable[..., Operand]:
@@ -295,8 +302,8 @@ FORMS: dict[Any, Callable[..., Operand]] = {
     aten.minimum: _extreme("minimum", "max"),
     aten.clamp: _clamped,
     aten.relu: lambda steps, node, a: steps.call("clamp({}, min=0.0", a),
-    aten.clamp_min: lambda steps, node, a, low: steps.call(f"clamp({{}}, min={low!r}", a),
-    aten.clamp_max: lambda steps, node, a, high: steps.call(f"clamp({{}}, max={high!r}", a),
+    aten.clamp_min: lambda steps, node, a, low: _clamped(steps, node, a, low),
+    aten.clamp_max: lambda steps, node, a, high: _clamped(steps, node, a, None, high),
     aten.threshold_backward: lambda steps, node, slope, a, limit: steps.chosen(
         steps.call("le({}, {}", a, limit), 0.0, slope
     ),
