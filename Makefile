@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test lint docs conformance install clean
+.PHONY: demo test lint docs conformance conformance-fused install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
@@ -27,6 +27,10 @@ docs: $(READY)
 # Every method against every item of the suite, with the tests' oracles; minutes.
 conformance: $(READY)
 	$(BIN)/python -m tests.pooling.conformance_table > docs/conformance.md
+
+# The same for the window methods on compiled kernels: some 4000 of them, compiled quickly rather than well; half an hour.
+conformance-fused: $(READY)
+	POOLAB_CFLAGS=-O0 $(BIN)/python -m tests.pooling.conformance_table --backend fused > docs/conformance_fused.md
 
 install: $(READY)
 

@@ -79,22 +79,60 @@ def use_backend(name: Backend) -> Iterator[None]:
 
 
 def compute(
-    formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]
+    formula: Callable[..., Tensor],
+    input: Tensor,
+    geometry: Geometry,
+    arguments: Mapping[str, Any],
+    operation: str | None = None,
 ) -> Tensor:
-    """The formula on a batch of maps, by the chosen backend."""
+    """The formula on a batch of maps, by the chosen backend; `operation` is what `operation_of` says of the call."""
+    if operation is not None:
+        from poolab.pooling.fused.operator import window_pool
+
+        seed = draw_seed(arguments.get("generator"), input.device) if operation.startswith(DRAWS) else None
+        return window_pool(input, _for_channels(_tensors(arguments), input), seed, operation)
     taken = None if _is_watched(input) else taken_apart(formula, geometry, arguments, input.shape[1])
     drawn = None if taken is None else draws(taken[0])
     if taken is None or drawn is None:
         return formula(Windows(input, geometry), **arguments)
     recipe, values = taken
-    wide = compute_dtype(input.dtype)
-    values = [value.to(wide).flatten().expand(input.shape[1]) for value in values]
+    values = _for_channels(values, input)
     seed = draw_seed(arguments.get("generator"), input.device) if drawn else None
     kernel = _kernel(recipe, input)
     if kernel is None:
         return Recomputed.apply(recipe, seed, input, *values)
     dense = input.contiguous(memory_format=memory_format(input))
     return Fused.apply(kernel, seed, dense, *(value.contiguous() for value in values))
+
+
+def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: Mapping[str, Any]) -> str | None:
+    """The name of the call for a compiler that traces it, or None where it is to see the formula itself."""
+    from poolab.pooling.fused import operator
+    from poolab.pooling.fused.program import program
+    from poolab.pooling.fused.recorder import NotFusable
+
+    channels = next((len(v) for v in _tensors(arguments) if v.dim()), 1)
+    taken = None if _chosen == "plain" else taken_apart(formula, geometry, arguments, channels)
+    if taken is None:
+        return None
+    try:
+        drawn = program(taken[0], is_masked=True, dtype=torch.float32).draws
+    except NotFusable:
+        return None
+    return operator.register(taken[0], DRAWS if drawn else "")
+
+
+DRAWS = "draws: "  # how the name of an operation begins that needs a seed
+
+
+def _tensors(arguments: Mapping[str, Any]) -> list[Tensor]:
+    values = [part for value in arguments.values() for part in (value if isinstance(value, tuple) else (value,))]
+    return [value for value in values if isinstance(value, Tensor)]
+
+
+def _for_channels(values: list[Tensor], input: Tensor) -> list[Tensor]:
+    """One number for each channel, (C,), in the dtype that is computed in."""
+    return [value.to(compute_dtype(input.dtype)).flatten().expand(input.shape[1]) for value in values]
 
 
 def _is_watched(input: Tensor) -> bool:
@@ -114,12 +152,23 @@ def _kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
     """What computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
     if input.dtype not in DTYPES:
         return None
-    is_channels_last = memory_format(input) is not torch.contiguous_format
-    key = (recipe, input.dtype, is_channels_last, input.device.type)
-    if _chosen != "plain" and key not in _compiled and _pays(key, input):
-        _compiled[key] = _made(key)
-    kernel = _compiled.get(key) if _chosen != "plain" else None
+    key = _key(recipe, input)
+    kernel = None
+    if _chosen != "plain" and (key in _compiled or _pays(key, input)):
+        kernel = compiled_kernel(recipe, input)
     return kernel or (_in_blocks(recipe, input.dtype) if input.device.type == "cpu" else None)
+
+
+def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
+    """The compiled kernel for maps like this one, made when first asked for; None where there can be none."""
+    key = _key(recipe, input)
+    if key not in _compiled:
+        _compiled[key] = _made(key)
+    return _compiled[key]
+
+
+def _key(recipe: Recipe, input: Tensor) -> Key:
+    return recipe, input.dtype, memory_format(input) is not torch.contiguous_format, input.device.type
 
 
 @cache
@@ -136,6 +185,11 @@ def _in_blocks(recipe: Recipe, dtype: torch.dtype) -> Kernel | None:
 def _pays(key: Key, input: Tensor) -> bool:
     if _chosen == "fused":
         return True
+    if key not in _cells_done and key[-1] == "cpu":
+        from poolab.pooling.fused.cpu_kernel import is_compiled
+
+        if is_compiled(*key[:-1]):
+            return True
     _cells_done[key] = _cells_done.get(key, 0) + input.numel()
     return _cells_done[key] > PAYS_FROM
 

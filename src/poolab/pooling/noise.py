@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 # Two rounds of a 32-bit finaliser with hardly any bias (C. Wellons, "Prospecting for Hash Functions", 2018: lowbias32),
-# one half of the seed before each. With one round, two seeds would give the same numbers in another order.
+# one half of the seed before each. With one round, any two seeds would give the same numbers in another order; so only
+# those do that share their upper half, of which one pair in 2^30 is drawn.
 FIRST, SECOND = 0x7FEB352D, 0x846CA68B
 STEP = 0x85EBCA6B  # from one map of numbers of a call to the next
 MOST = 2**32

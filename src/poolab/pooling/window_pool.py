@@ -67,10 +67,18 @@ class WindowPool2d(Pool):
         """Pool a batch of maps, or one map."""
         check_floating(type(self).__name__, input, self.dims)
         self.check_channels(input)
-        return self.compute(input, self.geometry, **self.arguments())
+        operation = self._operation() if torch.compiler.is_compiling() else None
+        return self.compute(input, self.geometry, operation, **self.arguments())
+
+    @torch.compiler.assume_constant_result
+    def _operation(self) -> str | None:
+        """What a compiler is to see in place of the formula; asked once for each tracing."""
+        if self.native or torch.compiler.is_exporting():
+            return None
+        return backend.operation_of(type(self).formula, self.geometry, self.arguments())
 
     @classmethod
-    def compute(cls, input: Tensor, geometry: Geometry, **arguments: Any) -> Tensor:
+    def compute(cls, input: Tensor, geometry: Geometry, operation: str | None = None, /, **arguments: Any) -> Tensor:
         """The formula on a checked input: what the module and its functional twin share."""
         _check(cls, input, geometry)
         is_batch = input.dim() == geometry.dims + 2
@@ -78,7 +86,7 @@ class WindowPool2d(Pool):
         if cls.native:
             output = cls.formula(Windows(batched, geometry), **arguments)
         else:
-            output = backend.compute(cls.formula, batched, geometry, arguments)
+            output = backend.compute(cls.formula, batched, geometry, arguments, operation)
         if memory_format(batched) is not torch.contiguous_format:
             output = output.contiguous(memory_format=memory_format(batched))
         if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a convolution

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from poolab.pooling.fused.call import Recipe
+from poolab.pooling.fused.recorder import undisturbed
 from poolab.pooling.geometry import Geometry
 from poolab.pooling.windows import Windows
 
@@ -123,6 +124,10 @@ def draws(recipe: Recipe) -> tuple[str, ...] | None:
     Local is a formula that computes each window of each channel from the cells of that window alone, element by
     element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
     """
+    return undisturbed(lambda: _draws(recipe))
+
+
+def _draws(recipe: Recipe) -> tuple[str, ...] | None:
     asked: list[str] = []
 
     def draw(shared: str) -> Any:

@@ -9,8 +9,9 @@ from torch import Tensor
 from poolab.pooling.base import memory_format
 from poolab.pooling.fused.c_source import Loops, c_source
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.library import library
+from poolab.pooling.fused.library import NoCompiler, library, path_of
 from poolab.pooling.fused.program import program
+from poolab.pooling.fused.recorder import NotFusable
 from poolab.pooling.windows import compute_dtype
 
 SIZES = ("n", "c", "d", "h", "w", "od", "oh", "ow", "pd", "ph", "pw", "seed", "threads")
@@ -27,10 +28,7 @@ class CpuKernel:
 
     def __init__(self, recipe: Recipe, dtype: torch.dtype, is_channels_last: bool):
         self.recipe = recipe
-        wide = compute_dtype(dtype)
-        whole, masked = (program(recipe, is_masked=is_masked, dtype=wide) for is_masked in (False, True))
-        self.source = c_source(Loops(whole, masked, recipe.geometry, dtype, is_channels_last))
-        self.functions = library(self.source)
+        self.functions = library(source_of(recipe, dtype, is_channels_last))
         self.task = _task_type(recipe.values)
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
@@ -64,6 +62,26 @@ class CpuKernel:
         for index, value in enumerate(values):
             task.value[index] = value.data_ptr()
         return task
+
+
+@cache
+def source_of(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> str:
+    """The C source of a kernel.
+
+    Raises:
+        NotFusable: the formula needs more than the cells of a window.
+    """
+    wide = compute_dtype(dtype)
+    whole, masked = (program(recipe, is_masked=is_masked, dtype=wide) for is_masked in (False, True))
+    return c_source(Loops(whole, masked, recipe.geometry, dtype, is_channels_last))
+
+
+def is_compiled(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> bool:
+    """Whether the kernel lies on disk."""
+    try:
+        return path_of(source_of(recipe, dtype, is_channels_last)).exists()
+    except (NotFusable, NoCompiler):
+        return False
 
 
 @cache

@@ -41,7 +41,7 @@ class Fused(torch.autograd.Function):
         """Run the kernel's backward, or plain torch where the gradient itself is to be differentiated."""
         input, *values = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph=True
-            return None, None, *_gradients(ctx.kernel.recipe, ctx.seed, input, values, slope)
+            return None, None, *gradients(ctx.kernel.recipe, ctx.seed, input, values, slope)
         slope = slope.to(input.dtype).contiguous(memory_format=memory_format(input))
         gradient, taught = ctx.kernel.backward(input, slope, ctx.seed, values)
         return None, None, gradient, *(lesson.sum(0) for lesson in taught)
@@ -55,16 +55,16 @@ class Recomputed(torch.autograd.Function):
         """Run the formula."""
         ctx.recipe, ctx.seed = recipe, seed
         ctx.save_for_backward(input, *values)
-        return _computed(recipe, seed, input, values)
+        return computed(recipe, seed, input, values)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> Any:  # type: ignore[override]
         """Run the formula again, and its gradient."""
         input, *values = ctx.saved_tensors
-        return None, None, *_gradients(ctx.recipe, ctx.seed, input, values, slope)
+        return None, None, *gradients(ctx.recipe, ctx.seed, input, values, slope)
 
 
-def _computed(recipe: Recipe, seed: Tensor | None, input: Tensor, values: Sequence[Tensor]) -> Tensor:
+def computed(recipe: Recipe, seed: Tensor | None, input: Tensor, values: Sequence[Tensor]) -> Tensor:
     """The formula on a whole map, in the memory format of `input`."""
     shape = (-1, *(1,) * recipe.geometry.dims)
     windows = Windows(input, recipe.geometry, None if seed is None else Noise(seed))
@@ -72,12 +72,12 @@ def _computed(recipe: Recipe, seed: Tensor | None, input: Tensor, values: Sequen
     return output.to(input.dtype).contiguous(memory_format=memory_format(input))
 
 
-def _gradients(recipe: Recipe, seed: Tensor | None, input: Tensor, values: list[Tensor], slope: Tensor) -> list[Any]:
+def gradients(recipe: Recipe, seed: Tensor | None, input: Tensor, values: list[Tensor], slope: Tensor) -> list[Any]:
     """The gradients by the formula itself; they can be differentiated again where the grad mode says so."""
     again = torch.is_grad_enabled()  # create_graph=True
     leaves = [input, *values] if again else [leaf.detach() for leaf in (input, *values)]
     wanted = [leaf for leaf in leaves if leaf.requires_grad] if again else [leaf.requires_grad_() for leaf in leaves]
     with torch.enable_grad():
-        output = _computed(recipe, seed, leaves[0], leaves[1:])
+        output = computed(recipe, seed, leaves[0], leaves[1:])
     found = iter(torch.autograd.grad(output, wanted, slope, create_graph=again, allow_unused=True))
     return [next(found) if leaf.requires_grad else None for leaf in leaves]

@@ -3,6 +3,8 @@
 import ctypes
 import hashlib
 import os
+import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+# -march=native and the two about errors and traps let the compiler use the machine's vectors; none changes a result.
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-shared", "-fPIC")
 # Tried in this order: with threads and glibc's vector functions, and without what this machine lacks.
 EXTRAS = (
@@ -20,7 +23,7 @@ EXTRAS = (
 
 
 class NoCompiler(Exception):
-    """There is no C compiler, or it does not take what it is given."""
+    """There is no compiler, or it does not take what it is given."""
 
 
 @cache
@@ -35,12 +38,22 @@ def compiler() -> str:
         found = shutil.which(name)
         if found:
             return found
-    raise NoCompiler(f"none of {', '.join(names)} is on the path")
+    raise NoCompiler(f"none of {', '.join(names)} is on the path; install one, or name it in $CC")
 
 
 def cache_folder() -> Path:
-    """Where libraries are kept: $POOLAB_CACHE or ~/.cache/poolab, there the folder kernels."""
+    """Where kernels are kept: the folder kernels in $POOLAB_CACHE, or in ~/.cache/poolab."""
     return Path(os.environ.get("POOLAB_CACHE", Path.home() / ".cache" / "poolab")) / "kernels"
+
+
+def path_of(source: str) -> Path:
+    """Where the library of a source is kept, compiled or not.
+
+    Raises:
+        NoCompiler: there is none, so there is no library either.
+    """
+    told = (source, compiler(), *_flags(), sys.platform, _processor())
+    return cache_folder() / f"{hashlib.sha256(chr(0).join(told).encode()).hexdigest()[:24]}.so"
 
 
 def library(source: str) -> ctypes.CDLL:
@@ -49,10 +62,13 @@ def library(source: str) -> ctypes.CDLL:
     Raises:
         NoCompiler: it cannot be compiled here.
     """
-    key = hashlib.sha256("\0".join((source, compiler(), *FLAGS, sys.platform, _processor())).encode()).hexdigest()[:24]
-    path = cache_folder() / f"{key}.so"
-    if not path.exists():
-        _compile(source, path)
+    path = path_of(source)
+    if path.exists():
+        try:
+            return ctypes.CDLL(str(path))
+        except OSError:  # cut off by a full disk
+            path.unlink()
+    _compile(source, path)
     return ctypes.CDLL(str(path))
 
 
@@ -63,14 +79,19 @@ def _compile(source: str, path: Path) -> None:
             text, made = Path(folder, "kernel.c"), Path(folder, "kernel.so")
             text.write_text(source, encoding="utf-8")
             for extra in EXTRAS:
-                command = [compiler(), *FLAGS, str(text), "-o", str(made), *extra, "-lm"]
+                command = [compiler(), *_flags(), str(text), "-o", str(made), *extra, "-lm"]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode == 0:
                     os.replace(made, path)  # in one step: another process may be at the same kernel
                     return
     except OSError as fault:
         raise NoCompiler(str(fault)) from fault
-    raise NoCompiler(f"{compiler()} says: {done.stderr.strip()[:2000]}")
+    raise NoCompiler(f"{Path(compiler()).name} says: {done.stderr.strip()[:1000] or f'exit {done.returncode}'}")
+
+
+def _flags() -> tuple[str, ...]:
+    """Ours, and those of $POOLAB_CFLAGS behind them."""
+    return (*FLAGS, *shlex.split(os.environ.get("POOLAB_CFLAGS", "")))
 
 
 @cache
@@ -79,7 +100,5 @@ def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        import platform
-
         return platform.processor()
     return "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))

@@ -9,33 +9,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from poolab.pooling import backend
 from poolab.pooling.base import memory_format
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.functions import Kernel
+from poolab.pooling.fused.functions import computed, gradients
 
 _recipes: dict[str, Recipe] = {}
 
 
-def register(recipe: Recipe) -> str:
+def register(recipe: Recipe, prefix: str = "") -> str:
     """The name under which the operation knows a recipe; the same in every process, since compilers keep it."""
     formula = recipe.formula
-    name = f"{formula.__module__}.{formula.__qualname__} {recipe.fixed} {recipe.learned} {recipe.geometry!r}"
+    name = f"{prefix}{formula.__module__}.{formula.__qualname__} {recipe.fixed} {recipe.learned} {recipe.geometry!r}"
     _recipes[name] = recipe
     return name
-
-
-def _kernel(name: str, input: Tensor) -> Kernel:
-    from poolab.pooling import backend
-
-    kernel = backend.kernel_of(_recipes[name], input)
-    assert kernel is not None, name  # `register` is called for what has one
-    return kernel
 
 
 @torch.library.custom_op("poolab::window_pool", mutates_args=())
 def window_pool(input: Tensor, values: list[Tensor], seed: Tensor | None, name: str) -> Tensor:
     """The pooled map; values are (C,), the name is `register`'s."""
-    return _kernel(name, input).forward(_dense(input), seed, [value.contiguous() for value in values])
+    kernel = backend.compiled_kernel(_recipes[name], input)
+    if kernel is None:  # there is no compiler for kernels
+        return computed(_recipes[name], seed, input, values)
+    return kernel.forward(_dense(input), seed, [value.contiguous() for value in values])
 
 
 @torch.library.custom_op("poolab::window_pool_backward", mutates_args=())
@@ -43,10 +39,12 @@ def window_pool_backward(
     input: Tensor, slope: Tensor, values: list[Tensor], seed: Tensor | None, name: str
 ) -> list[Tensor]:
     """The gradients of the map and of each value."""
+    kernel = backend.compiled_kernel(_recipes[name], input)
+    if kernel is None:
+        return gradients(_recipes[name], seed, input, values, slope)
     dense = _dense(input)
     slope = slope.to(input.dtype).contiguous(memory_format=memory_format(dense))
-    own = [value.contiguous() for value in values]
-    gradient, taught = _kernel(name, input).backward(dense, slope, seed, own)
+    gradient, taught = kernel.backward(dense, slope, seed, [value.contiguous() for value in values])
     return [gradient, *(lesson.sum(0) for lesson in taught)]
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, fx
 
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.cells import LANES, CellWindows, NotLocal, draws
-from poolab.pooling.fused.recorder import NotFusable, Recorder, part
+from poolab.pooling.fused.recorder import NotFusable, Recorder, part, undisturbed
 from poolab.pooling.geometry import Geometry
 
 # The rank formulas have 5 operations for each pair of cells: 7x7 windows are fused, 9x9 (and 20 s of compiling) not.
@@ -53,6 +53,10 @@ def program(recipe: Recipe, *, is_masked: bool, dtype: torch.dtype) -> Program:
 
 @cache
 def _program(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
+    return undisturbed(lambda: _recorded(recipe, is_masked, dtype))
+
+
+def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
     drawn, count = draws(recipe), recipe.geometry.cells
     if drawn is None:
         raise NotFusable("the formula looks at more than the cells of its window")

@@ -4,16 +4,30 @@
 element-wise operations on a handful of numbers it is enough to watch: 20 to 40 us an operation.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
+T = TypeVar("T")
+
+
 class NotFusable(Exception):
     """No kernel can be made of the formula."""
+
+
+def undisturbed(work: Callable[[], T]) -> T:
+    """The result of `work` in a thread of its own.
+
+    What is set for the caller's thread does not reach it: no autocast, inference mode, dispatch mode, transformation,
+    and no half-way place inside an operation, where autograd is already out of the way.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 class Recorder(TorchDispatchMode):
