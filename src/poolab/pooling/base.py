@@ -215,7 +215,9 @@ def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
 
 
 def memory_format(input: Tensor) -> torch.memory_format:
-    """channels_last where the map is laid out so and only so, else contiguous."""
+    """channels_last where the map is laid out so and only so, else contiguous (as inside vmap, which cannot tell)."""
+    if torch._C._functorch.is_batchedtensor(input):
+        return torch.contiguous_format
     last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())
     if last is not None and input.is_contiguous(memory_format=last) and not input.is_contiguous():
         return last

@@ -70,12 +70,14 @@ class WindowPool2d(Pool):
         operation = self._operation() if torch.compiler.is_compiling() else None
         return self.compute(input, self.geometry, operation, **self.arguments())
 
-    @torch.compiler.assume_constant_result
     def _operation(self) -> str | None:
         """What a compiler is to see in place of the formula; asked once for each tracing."""
         if self.native or torch.compiler.is_exporting():
             return None
         return backend.operation_of(type(self).formula, self.geometry, self.arguments())
+
+    # What torch.compiler.assume_constant_result does, without importing the compiler: 2 s and hundreds of modules.
+    _operation._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
     @classmethod
     def compute(cls, input: Tensor, geometry: Geometry, operation: str | None = None, /, **arguments: Any) -> Tensor:

@@ -72,6 +72,7 @@ def test_an_exported_program_holds_the_formula():
 
 
 @pytest.mark.parametrize(("name", "options"), METHODS, ids=[name for name, _ in METHODS])
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # of opcheck itself
 def test_torch_finds_no_fault_with_the_operation(name, options):
     pool = make(name, options)
     recipe, values = taken_apart(type(pool).formula, pool.geometry, pool.arguments(), 4)

@@ -10,7 +10,11 @@
 #define NOISE_CELL(draw, tap) uniform(t->seed, draw, (map + lane) * plane + cell_place[tap], plane)
 #define SLOPE load(slope + lane, count)
 #define PUT(v) store(y + lane, v, count)
-#define TEACH(index, v) store_real(taught[index] + lane, load_real(taught[index] + lane, count) + (v), count)
+#define TEACH(index, v) add_up(taught[index] + lane, v, count)
+INLINE void add_up(double *to, vreal v, long count) {
+  if (count == LANES) for (int i = 0; i < LANES; i++) to[i] += v[i];
+  else for (long i = 0; i < count; i++) to[i] += v[i];
+}
 
 #if WIDE_SUM
 typedef real sum;
@@ -74,7 +78,7 @@ static void backward_block(const task *t, long n, long first, long lanes, sum *r
   sum *gradient = t->gx + n * plane * t->c + first;
   for (long i = 0; i < plane; i++) memset(gradient + i * t->c, 0, lanes * sizeof(sum));
 #endif
-  real *taught[VALUES + 1];
+  double *taught[VALUES + 1];
   for (int i = 0; i < VALUES; i++) taught[i] = t->taught[i] + map;
   (void)taught; (void)map;
   for (long window = 0; window < windows; window++) {

@@ -125,7 +125,7 @@ typedef struct {
   const element *x, *slope;
   element *y, *gx;
   const real *value[VALUES + 1];
-  real *taught[VALUES + 1];  // the gradients of the values, (n, c) each
+  double *taught[VALUES + 1];  // the gradients of the values, (n, c) each: sums of many windows
 } task;
 
 // The random number of a place; the same as poolab.pooling.noise.uniform, which says more.

@@ -183,7 +183,7 @@ void backward(const task *t) {
         for (int i = 0; i < ROWS; i++)
           if (real_row[i]) hand_back(t, r.gradients + i * KW * r.lanes, gradient + place[i], &r);
       }
-      for (int i = 0; i < VALUES; i++) t->taught[i][map] = (real)learnt[i];
+      for (int i = 0; i < VALUES; i++) t->taught[i][map] = learnt[i];
 #if WIDE_SUM
       element *gx = t->gx + map * plane;
       for (long i = 0; i < plane; i++) gx[i] = NARROW(gradient[i]);

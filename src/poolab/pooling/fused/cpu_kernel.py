@@ -43,9 +43,9 @@ class CpuKernel:
     def backward(
         self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and of the values, these for each sample and channel."""
+        """The gradients of the map and, in float64, of the values for each sample and channel."""
         gradient = torch.empty_like(input)
-        taught = [torch.zeros(input.shape[:2], dtype=value.dtype) for value in values]
+        taught = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
         task = self._fill(input, seed, values, slope=slope, gx=gradient)
         for index, lesson in enumerate(taught):
             task.taught[index] = lesson.data_ptr()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from poolab.pooling.base import memory_format
 from poolab.pooling.fused.call import Recipe
+from poolab.pooling.fused.program import uses
 from poolab.pooling.noise import Noise
 from poolab.pooling.windows import Windows
 
@@ -23,7 +24,7 @@ class Kernel(Protocol):
     def backward(
         self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and of the values, these for each sample and channel."""
+        """The gradients of the map and, in float64, of the values for each sample and channel."""
 
 
 class Fused(torch.autograd.Function):
@@ -44,7 +45,14 @@ class Fused(torch.autograd.Function):
             return None, None, *gradients(ctx.kernel.recipe, ctx.seed, input, values, slope)
         slope = slope.to(input.dtype).contiguous(memory_format=memory_format(input))
         gradient, taught = ctx.kernel.backward(input, slope, ctx.seed, values)
-        return None, None, gradient, *(lesson.sum(0) for lesson in taught)
+        return None, None, gradient, *summed(taught, values, ctx.kernel.recipe)
+
+
+def summed(taught: list[Tensor], values: Sequence[Tensor], recipe: Recipe) -> list[Tensor | None]:
+    """The gradient of each value, (C,), from those of all samples; None where the formula does not use it."""
+    used = uses(recipe, values[0].dtype) if values else ()
+    sums = [lesson.sum(0).to(value.dtype) for lesson, value in zip(taught, values, strict=True)]
+    return [total if is_used else None for total, is_used in zip(sums, used, strict=True)]
 
 
 class Recomputed(torch.autograd.Function):

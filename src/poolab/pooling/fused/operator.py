@@ -12,7 +12,7 @@ from torch import Tensor
 from poolab.pooling import backend
 from poolab.pooling.base import memory_format
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.functions import computed, gradients
+from poolab.pooling.fused.functions import computed, gradients, summed
 
 _recipes: dict[str, Recipe] = {}
 
@@ -45,7 +45,8 @@ def window_pool_backward(
     dense = _dense(input)
     slope = slope.to(input.dtype).contiguous(memory_format=memory_format(dense))
     gradient, taught = kernel.backward(dense, slope, seed, [value.contiguous() for value in values])
-    return [gradient, *(lesson.sum(0) for lesson in taught)]
+    sums = summed(taught, values, _recipes[name])
+    return [gradient, *(torch.zeros_like(v) if s is None else s for s, v in zip(sums, values, strict=True))]
 
 
 @window_pool.register_fake

@@ -82,6 +82,17 @@ def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
     return Program(forward, backward, count, is_masked, drawn, recipe.values)
 
 
+@cache
+def uses(recipe: Recipe, dtype: torch.dtype) -> tuple[bool, ...]:
+    """Which of its values the formula uses, in complete windows or in others."""
+    used = set()
+    for is_masked in (False, True):
+        *_, output = program(recipe, is_masked=is_masked, dtype=dtype).backward.nodes
+        lessons = output.args[0][recipe.geometry.cells :]  # type: ignore[index]
+        used |= {index for index, lesson in enumerate(lessons) if lesson is not None}
+    return tuple(index in used for index in range(recipe.values))
+
+
 class _Inputs:
     """Makes the placeholders, with values that no formula stumbles over."""
 

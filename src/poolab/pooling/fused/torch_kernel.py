@@ -32,7 +32,8 @@ class TorchKernel:
     def __init__(self, recipe: Recipe, dtype: torch.dtype):
         self.recipe, self.dtype = recipe, compute_dtype(dtype)
         self._functions: dict[tuple[bool, bool], TorchFunction] = {}
-        self._program(False), self._function(False, True)  # tell at once what cannot be done
+        for is_masked, is_backward in product((False, True), (False, True)):  # tell at once what cannot be done
+            self._function(is_masked, is_backward)
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
         """The pooled map."""
@@ -45,15 +46,15 @@ class TorchKernel:
     def backward(
         self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and of the values, these for each sample and channel."""
+        """The gradients of the map and, in float64, of the values for each sample and channel."""
         gradient = torch.zeros_like(input)
-        taught = [torch.zeros(input.shape[:2], dtype=value.dtype) for value in values]
+        taught = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
         cells = self.recipe.geometry.cells
         for block, found in self._run(input, slope, seed, values):
             gradient[block.places] = self._on_map(input[block.places], found[:cells])
             for lesson, part in zip(taught, found[cells:], strict=True):
                 if isinstance(part, Tensor):
-                    lesson[block.places] = part.flatten(2).sum(2)
+                    lesson[block.places] = part.flatten(2).sum(2, dtype=torch.float64)
         return gradient, taught
 
     def _run(
