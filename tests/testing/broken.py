@@ -259,6 +259,7 @@ class BreaksTheGraph(WindowPool2d):
 
     @staticmethod
     def formula(windows):
+        _ = windows.input  # reads the map, so that compilers see the formula
         torch._dynamo.graph_break()
         return windows.maximum()
 

@@ -78,19 +78,8 @@ def use_backend(name: Backend) -> Iterator[None]:
         set_backend(before)
 
 
-def compute(
-    formula: Callable[..., Tensor],
-    input: Tensor,
-    geometry: Geometry,
-    arguments: Mapping[str, Any],
-    operation: str | None = None,
-) -> Tensor:
-    """The formula on a batch of maps, by the chosen backend; `operation` is what `operation_of` says of the call."""
-    if operation is not None:
-        from poolab.pooling.fused.operator import window_pool
-
-        seed = draw_seed(arguments.get("generator"), input.device) if operation.startswith(DRAWS) else None
-        return window_pool(input, _for_channels(_tensors(arguments), input), seed, operation)
+def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]) -> Tensor:
+    """The formula on a batch of maps, by the chosen backend."""
     taken = None if _is_watched(input) else taken_apart(formula, geometry, arguments, input.shape[1])
     drawn = None if taken is None else draws(taken[0])
     if taken is None or drawn is None:
@@ -120,6 +109,14 @@ def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: 
     except NotFusable:
         return None
     return operator.register(taken[0], DRAWS if drawn else "")
+
+
+def operate(operation: str, input: Tensor, arguments: Mapping[str, Any]) -> Tensor:
+    """The call that `operation_of` named, as one operation for the compiler that traces it."""
+    from poolab.pooling.fused.operator import window_pool
+
+    seed = draw_seed(arguments.get("generator"), input.device) if operation.startswith(DRAWS) else None
+    return window_pool(input, _for_channels(_tensors(arguments), input), seed, operation)
 
 
 DRAWS = "draws: "  # how the name of an operation begins that needs a seed

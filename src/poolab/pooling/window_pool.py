@@ -1,6 +1,7 @@
 """The base of the window methods: geometry, checks, dtype and shape around one formula."""
 
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -67,8 +68,11 @@ class WindowPool2d(Pool):
         """Pool a batch of maps, or one map."""
         check_floating(type(self).__name__, input, self.dims)
         self.check_channels(input)
+        arguments = self.arguments()
         operation = self._operation() if torch.compiler.is_compiling() else None
-        return self.compute(input, self.geometry, operation, **self.arguments())
+        if operation is None:
+            return self.compute(input, self.geometry, **arguments)
+        return _on_a_batch(type(self), input, self.geometry, lambda maps: backend.operate(operation, maps, arguments))
 
     def _operation(self) -> str | None:
         """What a compiler is to see in place of the formula; asked once for each tracing."""
@@ -80,20 +84,15 @@ class WindowPool2d(Pool):
     _operation._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
     @classmethod
-    def compute(cls, input: Tensor, geometry: Geometry, operation: str | None = None, /, **arguments: Any) -> Tensor:
+    def compute(cls, input: Tensor, geometry: Geometry, **arguments: Any) -> Tensor:
         """The formula on a checked input: what the module and its functional twin share."""
-        _check(cls, input, geometry)
-        is_batch = input.dim() == geometry.dims + 2
-        batched = input if is_batch else input.unsqueeze(0)
-        if cls.native:
-            output = cls.formula(Windows(batched, geometry), **arguments)
-        else:
-            output = backend.compute(cls.formula, batched, geometry, arguments, operation)
-        if memory_format(batched) is not torch.contiguous_format:
-            output = output.contiguous(memory_format=memory_format(batched))
-        if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a convolution
-            output = output.to(input.dtype)
-        return output if is_batch else output.squeeze(0)
+
+        def run(maps: Tensor) -> Tensor:
+            if cls.native:
+                return cls.formula(Windows(maps, geometry), **arguments)
+            return backend.compute(cls.formula, maps, geometry, arguments)
+
+        return _on_a_batch(cls, input, geometry, run)
 
     @property
     def kernel_size(self) -> Sizes:
@@ -123,6 +122,19 @@ class WindowPool2d(Pool):
     def extra_repr(self) -> str:
         """The geometry and the options that differ from their defaults."""
         return ", ".join(part for part in (str(self.geometry), super().extra_repr()) if part)
+
+
+def _on_a_batch(cls: type[WindowPool2d], input: Tensor, geometry: Geometry, run: Callable[[Tensor], Tensor]) -> Tensor:
+    """What `run` makes of a batch of maps, for a batch or one map, in the memory format and dtype of the input."""
+    _check(cls, input, geometry)
+    is_batch = input.dim() == geometry.dims + 2
+    batched = input if is_batch else input.unsqueeze(0)
+    output = run(batched)
+    if memory_format(batched) is not torch.contiguous_format:
+        output = output.contiguous(memory_format=memory_format(batched))
+    if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a convolution
+        output = output.to(input.dtype)
+    return output if is_batch else output.squeeze(0)
 
 
 def siblings(cls: type[WindowPool2d]) -> tuple[type[WindowPool2d], type[WindowPool2d]]:

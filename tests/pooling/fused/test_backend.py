@@ -84,7 +84,10 @@ def test_without_a_compiler_it_warns_once_and_computes_plainly(fresh, monkeypatc
     with use_backend("plain"):
         expected = AvgTopKPool2d(2)(x), SoftPool2d(2)(x)
     try:
-        with use_backend("fused"), pytest.warns(UserWarning, match="plain torch, since no kernel can be made: none of cc"):
+        with (
+            use_backend("fused"),
+            pytest.warns(UserWarning, match="plain torch, since no kernel can be made: none of cc"),
+        ):
             found = AvgTopKPool2d(2)(x)
         with use_backend("fused"), warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -191,7 +194,12 @@ def test_no_memory_is_lost():
 
 def test_a_map_that_is_cut_out_of_another_is_made_dense():
     whole = torch.randn(2, 6, 12, 12)
-    for x in (whole[:, ::2], whole[..., 2:10], whole.transpose(2, 3), whole.expand(2, 6, 12, 12)[:1].expand(3, -1, -1, -1)):
+    for x in (
+        whole[:, ::2],
+        whole[..., 2:10],
+        whole.transpose(2, 3),
+        whole.expand(2, 6, 12, 12)[:1].expand(3, -1, -1, -1),
+    ):
         for path in ("plain", "fused"):
             with use_backend(path):
                 assert torch.equal(AvgTopKPool2d(2)(x), AvgTopKPool2d(2)(x.contiguous()))

@@ -48,7 +48,9 @@ def forms(name: str) -> list[Case]:
     if name == "ordinal":
         options += [{"sharing": "layer"}]
     return [
-        Case(name, tuple(more.items()), training) for more in options for training in ((True, False) if cls.random else (False,))
+        Case(name, tuple(more.items()), training)
+        for more in options
+        for training in ((True, False) if cls.random else (False,))
     ]
 
 
@@ -64,7 +66,18 @@ LOCAL = [case for name in WINDOWS for case in forms(name) if is_local(case)]
 def test_what_is_computed_from_the_cells_of_a_window_alone():
     """The rest looks beyond its window, convolves, or is torch's own: it has one path."""
     names = {case.name for case in LOCAL}
-    assert names >= {"min", "median", "avg_topk", "rank_avg", "rank_weighted", "ordinal", "lp", "gem", "lse", "softpool"}
+    assert names >= {
+        "min",
+        "median",
+        "avg_topk",
+        "rank_avg",
+        "rank_weighted",
+        "ordinal",
+        "lp",
+        "gem",
+        "lse",
+        "softpool",
+    }
     assert names >= {"lehmer", "mixed", "adapool", "stochastic", "rank_stochastic", "max_dropout", "mixed_random"}
     assert set(WINDOWS) - names >= {"max", "avg", "aps", "blur", "strided_conv", "s3", "lip"}
     assert all(case in LOCAL for name in names for case in forms(name)), "a method is local in all its forms"
@@ -93,12 +106,18 @@ def agree(pool, x, tolerance, paths=("formula", "plain", "fused")):
         for ours, theirs in zip(found, expected, strict=True):
             scale = theirs.double().abs().max().clamp(min=1.0)
             torch.testing.assert_close(
-                ours.double() / scale, theirs.double() / scale, rtol=0, atol=tolerance, msg=lambda m, p=path: f"{p}: {m}"
+                ours.double() / scale,
+                theirs.double() / scale,
+                rtol=0,
+                atol=tolerance,
+                msg=lambda m, p=path: f"{p}: {m}",
             )
 
 
 def is_compiled(pool, x):
-    return any(key[0].formula is type(pool).formula and key[1] is x.dtype and kernel for key, kernel in _compiled.items())
+    return any(
+        key[0].formula is type(pool).formula and key[1] is x.dtype and kernel for key, kernel in _compiled.items()
+    )
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["contiguous", "channels_last"])
@@ -114,7 +133,9 @@ def test_the_paths_agree(case, layout):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["contiguous", "channels_last"])
 @pytest.mark.parametrize("name", ["avg_topk", "softpool", "max_dropout"])
 def test_the_paths_agree_in_every_dtype(name, layout, dtype):
-    pool = Case(name, training=True).make(kernel_size=(2, 3), stride=(1, 2), padding=(1, 0), dilation=(2, 1), ceil_mode=True)
+    pool = Case(name, training=True).make(
+        kernel_size=(2, 3), stride=(1, 2), padding=(1, 0), dilation=(2, 1), ceil_mode=True
+    )
     pool = pool.to(dtype) if dtype is torch.float64 else pool
     x = torch.randn(2, 3, 8, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     agree(pool, x.to(dtype).contiguous(memory_format=layout), DTYPES[dtype])
@@ -132,7 +153,9 @@ def test_the_paths_agree_in_other_dimensions(name, dims):
     assert is_compiled(pool, x)
 
 
-@pytest.mark.parametrize("case", [Case("avg_topk"), Case("lp", (("learnable", True),)), Case("stochastic", (), True)], ids=str)
+@pytest.mark.parametrize(
+    "case", [Case("avg_topk"), Case("lp", (("learnable", True),)), Case("stochastic", (), True)], ids=str
+)
 def test_the_paths_agree_under_any_geometry(case):
     @given(fitting(), st.integers(1, 3), st.integers(1, 20), st.booleans(), st.integers(0, 1000))
     @few(12)

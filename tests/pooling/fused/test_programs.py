@@ -87,7 +87,9 @@ def test_such_a_method_is_computed_by_its_formula():
         with use_backend(path):
             y = ErfinvPool2d(2)(x)
         assert torch.equal(y, expected)
-        assert torch.equal(torch.autograd.grad(y.sum(), x)[0], torch.autograd.grad(expected.sum(), x, retain_graph=True)[0])
+        assert torch.equal(
+            torch.autograd.grad(y.sum(), x)[0], torch.autograd.grad(expected.sum(), x, retain_graph=True)[0]
+        )
 
 
 def test_a_tensor_from_elsewhere_is_refused():
@@ -123,5 +125,7 @@ def test_autocast_and_inference_mode_do_not_reach_a_program():
     recipe = recipe_of(lambda windows, a: windows.maximum().pow(a), a=1.5)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         found = program(recipe, is_masked=False, dtype=torch.float32)
-    assert all(node.meta["val"].dtype in (torch.float32, torch.bool) for node in found.backward.nodes if "val" in node.meta)
+    assert all(
+        node.meta["val"].dtype in (torch.float32, torch.bool) for node in found.backward.nodes if "val" in node.meta
+    )
     assert len(found.backward.nodes) > len(found.forward.nodes)

@@ -81,4 +81,3 @@ def taken_apart(
 def _is_for_channels(tensor: Tensor, channels: int, dims: int) -> bool:
     """Whether a tensor is one number, or one for each channel, laid out to be multiplied with a map."""
     return tensor.is_floating_point() and (tensor.dim() == 0 or tuple(tensor.shape) == (channels, *(1,) * dims))
-

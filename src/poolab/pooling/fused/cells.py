@@ -60,7 +60,9 @@ class CellWindows(Windows):
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> Windows:
         """The same windows over function(cell)."""
-        return CellWindows([function(cell) for cell in self._cells], self._real, self._counts, self._draw, self.geometry)
+        return CellWindows(
+            [function(cell) for cell in self._cells], self._real, self._counts, self._draw, self.geometry
+        )
 
     def taps(self, fill: float) -> list[Tensor]:
         """The cells, or `fill` where one is missing."""

@@ -58,7 +58,9 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Do it, and note it."""
-        given = [[self._known(part) for part in value] if isinstance(value, list) else self._known(value) for value in args]
+        given = [
+            [self._known(part) for part in value] if isinstance(value, list) else self._known(value) for value in args
+        ]
         named = {name: self._known(value) for name, value in (kwargs or {}).items()}
         result = func(*args, **(kwargs or {}))
         if not isinstance(result, Tensor):

@@ -72,8 +72,13 @@ class TorchKernel:
                 flags = [_pair(flag) for flag in self._flags(windows, cells[0])] if is_masked else []
                 buffers = [_pair(torch.empty_like(cells[0])) for _ in range(function.buffers)]
             given = [*map(_pair, cells), *flags]
-            given += [_pair(number.expand(shape).contiguous(memory_format=memory_format(part))) for number in self._noise(windows)]
-            given += [_pair(torch.empty_like(cells[0]).copy_(own)) for own in block.own(values, self.recipe.geometry.dims)]
+            given += [
+                _pair(number.expand(shape).contiguous(memory_format=memory_format(part)))
+                for number in self._noise(windows)
+            ]
+            given += [
+                _pair(torch.empty_like(cells[0]).copy_(own)) for own in block.own(values, self.recipe.geometry.dims)
+            ]
             if slope is not None:
                 given.append(_pair(torch.empty_like(cells[0]).copy_(slope[block.places])))
             yield block, function.run(given, buffers)
@@ -97,7 +102,9 @@ class TorchKernel:
         for place, gradient in zip(product(*map(range, g.kernel_size)), gradients, strict=True):
             if isinstance(gradient, Tensor):
                 along = zip(place, g.dilation, g.stride, gradient.shape[2:], strict=True)
-                whole[(..., *(slice(k * d, k * d + (out - 1) * step + 1, step) for k, d, step, out in along))] += gradient
+                whole[(..., *(slice(k * d, k * d + (out - 1) * step + 1, step) for k, d, step, out in along))] += (
+                    gradient
+                )
         return whole[(..., *(slice(p, p + size) for p, size in zip(g.padding, sizes, strict=True)))]
 
     def _program(self, is_masked: bool) -> Program:

@@ -109,7 +109,9 @@ class Steps:
         mask = self.mask(flag)
         if not isinstance(a, Value) and not isinstance(b, Value):
             differing = self.word(a) ^ self.word(b)
-            return self.call("bitwise_xor({}, {}", self.call(f"bitwise_and({{}}, {differing}", mask, bits=True), b, bits=True)
+            return self.call(
+                "bitwise_xor({}, {}", self.call(f"bitwise_and({{}}, {differing}", mask, bits=True), b, bits=True
+            )
         if self._is_nothing(b):
             return self.call("bitwise_and({}, {}", a, mask, bits=True)
         if not isinstance(a, Value):
@@ -117,7 +119,9 @@ class Steps:
             if self._is_nothing(b):
                 return self.call("bitwise_and({}, {}", a, mask, bits=True)
         differing = self.call("bitwise_xor({}, {}", a, b, bits=True)
-        return self.call("bitwise_xor({}, {}", self.call("bitwise_and({}, {}", differing, mask, bits=True), b, bits=True)
+        return self.call(
+            "bitwise_xor({}, {}", self.call("bitwise_and({}, {}", differing, mask, bits=True), b, bits=True
+        )
 
     def _is_nothing(self, value: Operand) -> bool:
         return not isinstance(value, Value) and self.word(value) == 0
@@ -146,7 +150,9 @@ def _text(steps: Steps, outputs: list[Operand]) -> tuple[str, int]:
         if Value(place) not in last:
             continue
         given = [_named(operand, names, steps, bits) for operand in operands]
-        free += [names[v] for v in dict.fromkeys(operands) if isinstance(v, Value) and v.number >= 0 and last[v] == place]
+        free += [
+            names[v] for v in dict.fromkeys(operands) if isinstance(v, Value) and v.number >= 0 and last[v] == place
+        ]
         if not free:
             free.append(f"b{count}")
             count += 1
