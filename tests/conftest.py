@@ -11,6 +11,7 @@ TINY = (
     "data.batch_size=32",
     "trainer.epochs=2",
     "trainer.threads=1",
+    "trainer.backend=plain",  # nothing to compile
     "trainer.accelerator=cpu",
     "measure.seconds=0.01",
     "measure.throughput_batch_size=4",

@@ -9,7 +9,6 @@ from poolab.bench.choices import Kernel
 from poolab.bench.interleaved import Plan
 from poolab.bench.ops_group import Layer, Place, measure_group
 from poolab.bench.ops_table import group_table
-from poolab.errors import ConfigError
 from poolab.pooling import create_pool, list_pools
 
 QUICK = Plan(rounds=5, extra_rounds=0, seconds=0.05)

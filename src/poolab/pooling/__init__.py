@@ -52,8 +52,8 @@ from poolab.pooling.wavelets import WaveletPool2d
 from poolab.pooling.whole_maps import (
     GlobalAvgMaxPool2d,
     GlobalGeMPool2d,
-    GlobalLSEPool2d,
     GlobalLpPool2d,
+    GlobalLSEPool2d,
     GlobalTopKPool2d,
 )
 from poolab.pooling.window_pool import WindowPool2d, siblings

@@ -133,7 +133,7 @@ def _for_channels(values: list[Tensor], input: Tensor) -> list[Tensor]:
 
 
 def _is_watched(input: Tensor) -> bool:
-    """Whether somebody looks at the operations: a compiler, an exporter, a transformation, a mode, a tensor subclass."""
+    """Whether somebody looks at the operations: a compiler, exporter, transformation, mode or tensor subclass."""
     return (
         input.numel() == 0
         or type(input) not in (Tensor, torch.nn.Parameter)

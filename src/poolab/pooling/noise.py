@@ -2,7 +2,8 @@
 
 One integer is drawn from the generator for a whole call; every number is a hash of that integer and of the place it is
 for. Nothing is stored for the backward, which makes the same numbers again, and they depend neither on the memory
-format nor on threads, chunks or the way they are computed: plain torch, a compiled loop and a GPU agree to the last bit.
+format nor on threads, blocks or the way they are computed: plain torch, a compiled loop and a GPU agree to the last
+bit.
 """
 
 from dataclasses import dataclass

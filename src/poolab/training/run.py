@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from poolab.measure import PeakMemory
+from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.console import Console
@@ -59,7 +60,8 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dic
     facts: dict[str, Any] = {}
     tracker = build_tracker(config, folder.path, _title(config))
     try:
-        outcome, facts = _run(config, folder, parts, tracker)
+        with use_backend(config["trainer"]["backend"]):
+            outcome, facts = _run(config, folder, parts, tracker)
     except (Exception, KeyboardInterrupt, SystemExit) as fault:
         failure = fault
         ended = "failed" if isinstance(fault, Exception) else "interrupted"  # Lightning exits on a second Ctrl-C

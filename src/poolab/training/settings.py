@@ -72,6 +72,8 @@ TRAINER: dict[str, Option] = {
     "gradient_clip": Nullable(Real(1.0, least=0.0, open_least=True)),
     "channels_last": flag(False),
     "compile": flag(False),
+    # Not auto: a run that goes on from a checkpoint must round as the one that wrote it.
+    "backend": Choice("fused", ("fused", "plain", "auto")),
     "sync_batchnorm": flag(False),
     "checkpoint_epochs": Integer(1),
     "progress_bar": flag(True),

@@ -7,8 +7,16 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from poolab.pooling import AvgTopKPool2d, SoftPool2d, WindowPool2d, create_pool, get_backend, set_backend, use_backend
-from poolab.pooling import backend
+from poolab.pooling import (
+    AvgTopKPool2d,
+    SoftPool2d,
+    WindowPool2d,
+    backend,
+    create_pool,
+    get_backend,
+    set_backend,
+    use_backend,
+)
 from poolab.pooling.functional import avg_topk_pool2d
 from poolab.pooling.fused import library
 from poolab.pooling.fused.cpu_kernel import CpuKernel, source_of
@@ -34,10 +42,11 @@ def test_an_unknown_backend_is_told():
 
 
 def test_the_backend_is_put_back():
-    with pytest.raises(KeyError), use_backend("fused"):
-        assert get_backend() == "fused"
-        raise KeyError
+    with pytest.raises(ValueError, match="too small"), use_backend("fused"):
+        AvgTopKPool2d(3)(torch.randn(1, 1, 2, 2))
     assert get_backend() == "auto"
+    with use_backend("plain"):
+        assert get_backend() == "plain"
 
 
 def test_plain_compiles_nothing(fresh):

@@ -28,7 +28,7 @@ def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str]
         if node.op == "placeholder":
             names[node] = next(given)
         elif node.op == "output":
-            outputs = [ZERO if value is None else _operand(value, names) for value in node.args[0]]  # type: ignore[union-attr]
+            outputs = [ZERO if value is None else _operand(value, names) for value in node.args[0]]
         else:
             expression = _expression(node, names)
             if expression.isidentifier() or _is_literal(expression):

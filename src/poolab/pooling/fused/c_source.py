@@ -2,8 +2,8 @@
 
 The innermost loop runs over lanes: the channels of one window where the map is channels_last, the windows of one row
 where it is contiguous. In both, the lanes are consecutive in memory (a contiguous row is first split into the phases of
-its stride), so that each statement is one of the machine's vector instructions. Each thread owns whole maps (or blocks of channels),
-so the gradient is summed without atomics and in one order: the kernels are deterministic.
+its stride), so that each statement is one of the machine's vector instructions. Each thread owns whole maps (or blocks
+of channels), so the gradient is summed without atomics and in one order: the kernels are deterministic.
 """
 
 from dataclasses import dataclass
@@ -53,9 +53,10 @@ def _lessons(count: int) -> list[str]:
     """The sums of the values' gradients over a contiguous row: a vector each, then one number."""
     names = [f"lesson{index}" for index in range(count)]
     valid = "vmask valid; for (long i = 0; i < LANES; i++) valid[i] = -(i < count);" if names else ""
+    added = " ".join(f"learnt[{n}] += lesson{n}[i];" for n in range(count))
     return [
         f"#define LESSONS {' '.join(f'vreal {name} = {{0}};' for name in names)}",
-        f"#define LEARN for (int i = 0; i < LANES; i++) {{ {' '.join(f'learnt[{n}] += lesson{n}[i];' for n in range(count))} }}",
+        f"#define LEARN for (int i = 0; i < LANES; i++) {{ {added} }}",
         f"#define VALID {valid}",
     ]
 

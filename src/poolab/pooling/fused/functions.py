@@ -31,14 +31,14 @@ class Fused(torch.autograd.Function):
     """A kernel and its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, kernel: Kernel, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, kernel: Kernel, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:
         """Run the kernel."""
         ctx.kernel, ctx.seed = kernel, seed
         ctx.save_for_backward(input, *values)
         return kernel.forward(input, seed, list(values))
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> Any:
         """Run the kernel's backward, or plain torch where the gradient itself is to be differentiated."""
         input, *values = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph=True
@@ -59,14 +59,14 @@ class Recomputed(torch.autograd.Function):
     """The formula itself, run again with autograd in the backward."""
 
     @staticmethod
-    def forward(ctx: Any, recipe: Recipe, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, recipe: Recipe, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:
         """Run the formula."""
         ctx.recipe, ctx.seed = recipe, seed
         ctx.save_for_backward(input, *values)
         return computed(recipe, seed, input, values)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> Any:
         """Run the formula again, and its gradient."""
         input, *values = ctx.saved_tensors
         return None, None, *gradients(ctx.recipe, ctx.seed, input, values, slope)

@@ -1,7 +1,8 @@
 """A formula as a program over the cells of one window, forward and backward: what kernels are generated from.
 
-The formula is run once on a few cells. Whatever it does to them is noted, with what autograd then does for its gradient,
-as a graph of element-wise operations. So a method has one definition, and a user's own is fused as the library's.
+The formula is run once on a few cells. Whatever it does to them is noted, and what autograd then does for its gradient,
+as a graph of element-wise operations. So a method has one definition, and a user's own is fused as the library's; a
+formula must be a function of its arguments, since what else it reads is what that was when it was recorded.
 """
 
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def uses(recipe: Recipe, dtype: torch.dtype) -> tuple[bool, ...]:
     used = set()
     for is_masked in (False, True):
         *_, output = program(recipe, is_masked=is_masked, dtype=dtype).backward.nodes
-        lessons = output.args[0][recipe.geometry.cells :]  # type: ignore[index]
+        lessons = output.args[0][recipe.geometry.cells :]
         used |= {index for index, lesson in enumerate(lessons) if lesson is not None}
     return tuple(index in used for index in range(recipe.values))
 

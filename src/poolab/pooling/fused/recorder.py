@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
-
 
 T = TypeVar("T")
 

@@ -12,12 +12,11 @@ from poolab.pooling.fused.blocks import Block, blocks
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.program import Program, program
 from poolab.pooling.fused.torch_source import TorchFunction, torch_function
-from poolab.pooling.noise import Noise
 from poolab.pooling.windows import Windows, compute_dtype
 
-# Windows computed at once. Smaller blocks stay in a nearer cache, but torch calls take 2 us each and share 32 Ki elements
-# or fewer among no threads: avg_topk on 64x64x32x32, one thread, forward and backward, took 217, 106, 71 and 70 ms for
-# 8, 16, 32 and 64 Ki windows.
+# Windows computed at once. Smaller blocks stay in a nearer cache, but a call of torch takes 2 us, and shares 32 Ki
+# elements or fewer among no threads: avg_topk on 64x64x32x32, one thread, forward and backward, took 217, 106, 71 and
+# 70 ms for 8, 16, 32 and 64 Ki windows.
 BLOCK = 65_536
 Pair = tuple[Tensor, Tensor]  # a tensor and its view as integers
 
@@ -97,15 +96,18 @@ class TorchKernel:
     def _on_map(self, part: Tensor, gradients: list[Any]) -> Tensor:
         """The sum of the taps' gradients over the cells that they were."""
         g, sizes = self.recipe.geometry, part.shape[2:]
-        reach = [size + 2 * p + g.span(axis) + g.stride[axis] for axis, (size, p) in enumerate(zip(sizes, g.padding))]
+        reach = [size + 2 * g.padding[axis] + g.span(axis) + g.stride[axis] for axis, size in enumerate(sizes)]
         whole = torch.empty((*part.shape[:2], *reach), dtype=self.dtype, memory_format=memory_format(part)).zero_()
         for place, gradient in zip(product(*map(range, g.kernel_size)), gradients, strict=True):
             if isinstance(gradient, Tensor):
-                along = zip(place, g.dilation, g.stride, gradient.shape[2:], strict=True)
-                whole[(..., *(slice(k * d, k * d + (out - 1) * step + 1, step) for k, d, step, out in along))] += (
-                    gradient
-                )
-        return whole[(..., *(slice(p, p + size) for p, size in zip(g.padding, sizes, strict=True)))]
+                tap = whole
+                for axis, (k, step, out) in enumerate(zip(place, g.stride, gradient.shape[2:], strict=True), start=2):
+                    first = k * g.dilation[axis - 2]
+                    tap = tap.narrow(axis, first, (out - 1) * step + 1).unfold(axis, 1, step).squeeze(-1)
+                tap += gradient
+        for axis, size in enumerate(sizes):
+            whole = whole.narrow(axis + 2, g.padding[axis], size)
+        return whole
 
     def _program(self, is_masked: bool) -> Program:
         return program(self.recipe, is_masked=is_masked, dtype=self.dtype)

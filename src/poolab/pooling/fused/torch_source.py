@@ -1,9 +1,9 @@
 """A program as plain torch operations on one block of windows, written into buffers that are used again and again.
 
-For machines that compile nothing: the operations are few, all of torch's vector loops, and their operands stay in the
-cache. `torch.where` and comparisons that give bool are none of these loops (5 and 1.3 ns an element in one thread, where
-an addition takes 0.2). So a flag is a number here, 1 or 0, as a comparison writes it into a float buffer, and a choice
-takes bits: a flag's, spread over the word, select a's or b's.
+For machines that compile nothing: the operations are few, all of torch's vector loops, and their operands stay in a
+cache. `torch.where` and comparisons that give bool are none of these loops (5 and 1.3 ns an element in one thread,
+where an addition takes 0.2). So a flag is a number here, 1 or 0, as a comparison writes it into a float buffer, and a
+choice takes bits: a flag's, spread over the word, select a's or b's.
 """
 
 import struct
@@ -26,9 +26,9 @@ class TorchFunction:
     """A program's forward or backward as a Python function.
 
     Attributes:
-        run: (inputs, buffers) -> outputs. Inputs are in the order of the program's placeholders, all of one shape, flags
-            as numbers; inputs and buffers are pairs of a tensor and its view as integers. An output is a tensor, which
-            may be a buffer, or a number.
+        run: (inputs, buffers) -> outputs. Inputs are in the order of the program's placeholders, all of one shape,
+            flags as numbers; inputs and buffers are pairs of a tensor and its view as integers. An output is a tensor,
+            which may be a buffer, or a number.
         buffers: how many buffers it takes.
     """
 
@@ -82,7 +82,7 @@ class Steps:
                 inputs += 1
                 values[node] = Value(-inputs)
             elif node.op == "output":
-                return [_operand(value, values) for value in node.args[0]]  # type: ignore[union-attr]
+                return [_operand(value, values) for value in node.args[0]]
             elif not any(isinstance(values[source], Value) for source in node.all_input_nodes):
                 values[node] = node.meta["val"].flatten()[0].item()  # of numbers alone: what it was in the recording
             else:
@@ -108,20 +108,16 @@ class Steps:
             return a if flag else b
         mask = self.mask(flag)
         if not isinstance(a, Value) and not isinstance(b, Value):
-            differing = self.word(a) ^ self.word(b)
-            return self.call(
-                "bitwise_xor({}, {}", self.call(f"bitwise_and({{}}, {differing}", mask, bits=True), b, bits=True
-            )
+            own = self.call(f"bitwise_and({{}}, {self.word(a) ^ self.word(b)}", mask, bits=True)
+            return self.call("bitwise_xor({}, {}", own, b, bits=True)
         if self._is_nothing(b):
             return self.call("bitwise_and({}, {}", a, mask, bits=True)
         if not isinstance(a, Value):
             a, b, mask = b, a, self.call("bitwise_not({}", mask, bits=True)
             if self._is_nothing(b):
                 return self.call("bitwise_and({}, {}", a, mask, bits=True)
-        differing = self.call("bitwise_xor({}, {}", a, b, bits=True)
-        return self.call(
-            "bitwise_xor({}, {}", self.call("bitwise_and({}, {}", differing, mask, bits=True), b, bits=True
-        )
+        differing = self.call("bitwise_and({}, {}", self.call("bitwise_xor({}, {}", a, b, bits=True), mask, bits=True)
+        return self.call("bitwise_xor({}, {}", differing, b, bits=True)
 
     def _is_nothing(self, value: Operand) -> bool:
         return not isinstance(value, Value) and self.word(value) == 0
@@ -138,7 +134,7 @@ def _operand(value: Any, values: dict[fx.Node, Operand]) -> Any:
 
 def _text(steps: Steps, outputs: list[Operand]) -> tuple[str, int]:
     """The function's text and the number of its buffers, each used again once what it holds is no longer read."""
-    last = {value: place for place, (_, operands, _) in enumerate(steps.calls) for value in operands}
+    last: dict[Operand, int] = {v: place for place, (_, operands, _) in enumerate(steps.calls) for v in operands}
     last |= {value: len(steps.calls) for value in outputs}
     used = sorted({-value.number for value in last if isinstance(value, Value) and value.number < 0})
     lines = ["def run(inputs, buffers):", *(f"    a{n}, ia{n} = inputs[{n - 1}]" for n in used)]
@@ -204,7 +200,7 @@ def _one(text: str) -> Callable[..., Operand]:
 
 def _sum(sign: int) -> Callable[..., Operand]:
     def form(steps: Steps, node: fx.Node, a: Operand, b: Operand) -> Operand:
-        alpha = sign * node.kwargs.get("alpha", 1)  # type: ignore[operator]
+        alpha: Any = sign * node.kwargs.get("alpha", 1)  # type: ignore[operator]
         if not isinstance(b, Value):
             return steps.call("add({}, {}", a, alpha * b)
         if not isinstance(a, Value):
