@@ -129,7 +129,8 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
         gains = []
         for place, cell in enumerate(cells):
             share = rescue_infinite(cell, top, cell / top, 1.0, 0.0).clamp(min=torch.finfo(top.dtype).tiny)
-            gain = (p * share.log()).expm1()  # the power less 1, exact to the last digit for small p too
+            # The power less 1. For small p it is near 0, and only expm1 has all its digits.
+            gain = share.pow(p) - 1 if isinstance(p, float) and p >= 1 else (p * share.log()).expm1()
             gains.append(gain if real is None else gain.masked_fill(~real[place], 0.0))
         return top * ((total(gains) / windows.counts()).log1p() / p).exp()
 

@@ -129,7 +129,15 @@ def _chosen(node: fx.Node, flag: str, a: str, b: str) -> str:
 def _power(node: fx.Node, a: str, b: str) -> str:
     base, exponent = node.args[0], node.args[1]
     if isinstance(base, fx.Node) and not isinstance(exponent, fx.Node):
-        simple = {0: literal(1.0), 1: a, 2: f"{a} * {a}", 3: f"{a} * {a} * {a}", 0.5: f"SQRT({a})", -1: f"{ONE} / {a}"}
+        simple = {
+            0: literal(1.0),
+            1: a,
+            2: f"{a} * {a}",
+            3: f"{a} * {a} * {a}",
+            0.5: f"SQRT({a})",
+            -0.5: f"{ONE} / SQRT({a})",
+            -1: f"{ONE} / {a}",
+        }
         if exponent in simple:
             return simple[exponent]  # type: ignore[index]
     return f"POW({a}, {b})"

@@ -55,9 +55,70 @@ INLINE vreal POW(vreal a, vreal b) { return VECTOR(vv, pow)(a, b); }
   INLINE vreal NAME(vreal a) { for (int i = 0; i < LANES; i++) a[i] = M(name)(a[i]); return a; }
 INLINE vreal POW(vreal a, vreal b) { for (int i = 0; i < LANES; i++) a[i] = M(pow)(a[i], b[i]); return a; }
 #endif
+#if ELEMENT == 1
 FUNCTION(EXP, exp)
-FUNCTION(LOG, log)
 FUNCTION(EXPM1, expm1)
+FUNCTION(LOG, log)
+#else
+// Written out for float: a call of libmvec empties all vector registers, and a window has an exponential for each cell.
+// exp(x) = 2^n exp(r) with r in [-ln 2 / 2, ln 2 / 2], and Cephes' polynomial for (exp(r) - 1 - r) / r^2 (S. Moshier,
+// expf.c). Largest error over all floats: see tests/pooling/fused/test_functions.py.
+typedef struct { vreal n, less_one; vmask half, rest; } power_of_e;
+INLINE power_of_e reduced(vreal x) {
+  x = SELECT(x > all(90), all(90), x);  // infinite from here on
+  x = SELECT(x < all(-105), all(-105), x);  // 0 from here on
+  const vreal shifted = x * (real)1.44269504088896341 + (real)12582912;  // 1.5 * 2^23: rounds to a whole number
+  power_of_e e;
+  e.n = shifted - (real)12582912;
+  const vreal r = (x - e.n * (real)0.693359375) + e.n * (real)2.12194440e-4;
+  vreal p = r * (real)1.9875691500e-4 + (real)1.3981999507e-3;
+  p = p * r + (real)8.3334519073e-3;
+  p = p * r + (real)4.1665795894e-2;
+  p = p * r + (real)1.6666665459e-1;
+  p = p * r + (real)5.0000001201e-1;
+  e.less_one = p * (r * r) + r;
+  // 2^n in two factors, since n reaches from -151 to 130.
+  const vmask whole = (vmask)shifted - (vmask)all(12582912);
+  e.half = whole >> 1;
+  e.rest = whole - e.half;
+  return e;
+}
+#define POWER_OF_TWO(n) ((vreal)(((n) + 127) << 23))
+INLINE vreal EXP(vreal x) {
+  const power_of_e e = reduced(x);
+  return (e.less_one + (real)1) * POWER_OF_TWO(e.half) * POWER_OF_TWO(e.rest);
+}
+INLINE vreal EXPM1(vreal x) {
+  const power_of_e e = reduced(x);
+  const vreal scale = POWER_OF_TWO(e.half) * POWER_OF_TWO(e.rest);
+  const vreal large = (e.less_one + (real)1) * POWER_OF_TWO(e.half) * POWER_OF_TWO(e.rest);
+  return SELECT(e.n > all(30), large, e.less_one * scale + (scale - (real)1));
+}
+// log(x) = e ln 2 + log(m) with m in [sqrt(1/2), sqrt(2)), and Cephes' polynomial for log(1 + f) (logf.c).
+INLINE vreal LOG(vreal x) {
+  const vmask small = x < all((real)1.17549435e-38);
+  const vreal normal = SELECT(small, x * (real)8388608, x);
+  const vmask low = ((vmask)normal & 0x7fffff) < 0x3504f3;  // below sqrt(2): m keeps its exponent
+  const vmask exponent = ((vmask)normal >> 23) - 126 + low;
+  const vreal m = (vreal)(((vmask)normal & 0x7fffff) | (((vmask){0} + 126 - low) << 23));
+  vreal e = all(0);
+  for (int i = 0; i < LANES; i++) e[i] = (real)exponent[i];
+  e = e - SELECT(small, all(23), all(0));
+  const vreal f = m - (real)1, z = f * f;
+  vreal p = f * (real)7.0376836292e-2 - (real)1.1514610310e-1;
+  p = p * f + (real)1.1676998740e-1;
+  p = p * f - (real)1.2420140846e-1;
+  p = p * f + (real)1.4249322787e-1;
+  p = p * f - (real)1.6668057665e-1;
+  p = p * f + (real)2.0000714765e-1;
+  p = p * f - (real)2.4999993993e-1;
+  p = p * f + (real)3.3333331174e-1;
+  const vreal y = p * f * z - e * (real)2.12194440e-4 - z * (real)0.5;
+  const vreal usual = f + y + e * (real)0.693359375;
+  const vreal ended = SELECT(x == all(INFINITY), x, SELECT(x == all(0), all(-INFINITY), all(NAN)));
+  return SELECT((x > all(0)) & (x < all(INFINITY)), usual, ended);
+}
+#endif
 FUNCTION(LOG1P, log1p)
 FUNCTION(TANH, tanh)
 INLINE vreal SQRT(vreal a) { for (int i = 0; i < LANES; i++) a[i] = M(sqrt)(a[i]); return a; }
