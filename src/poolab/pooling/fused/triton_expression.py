@@ -118,8 +118,23 @@ def _infix(sign: str) -> Form:
     return lambda body, node, a, b: f"{body.number(a, node.args[0])} {sign} {body.number(b, node.args[1])}"
 
 
-def _bitwise(sign: str) -> Form:
-    return lambda body, node, a, b: f"{a} {sign} {b}"
+def _both(body: Body, node: fx.Node, a: str, b: str) -> str:
+    true, false = body.literal(True), body.literal(False)
+    if false in (a, b):
+        return false
+    return b if a == true else a if b == true else f"{a} & {b}"
+
+
+def _either(body: Body, node: fx.Node, a: str, b: str) -> str:
+    true, false = body.literal(True), body.literal(False)
+    if true in (a, b):
+        return true
+    return b if a == false else a if b == false else f"{a} | {b}"
+
+
+def _not(body: Body, node: fx.Node, a: str) -> str:
+    true, false = body.literal(True), body.literal(False)
+    return {true: false, false: true}.get(a, f"~{a}")
 
 
 def _sum(sign: str) -> Form:
@@ -156,7 +171,8 @@ def _filled(value: float | None, place: int = 1) -> Form:
 
 
 def _chosen(body: Body, node: fx.Node, flag: str, a: str, b: str) -> str:
-    return f"tl.where({flag}, {a}, {b})"
+    known = {body.literal(True): a, body.literal(False): b}
+    return known.get(flag, f"tl.where({flag}, {a}, {b})")
 
 
 def _power(body: Body, node: fx.Node, a: str, b: str) -> str:
@@ -238,13 +254,13 @@ FORMS: dict[Any, Form] = {
     aten.le: _infix("<="),
     aten.eq: _infix("=="),
     aten.ne: _infix("!="),
-    aten.bitwise_and: _bitwise("&"),
-    aten.bitwise_or: _bitwise("|"),
-    aten.bitwise_xor: _bitwise("^"),
-    aten.bitwise_not: _with("~{0}"),
-    aten.logical_and: _bitwise("&"),
-    aten.logical_or: _bitwise("|"),
-    aten.logical_not: _with("~{0}"),
+    aten.bitwise_and: _both,
+    aten.bitwise_or: _either,
+    aten.bitwise_xor: _with("{0} ^ {1}"),
+    aten.bitwise_not: _not,
+    aten.logical_and: _both,
+    aten.logical_or: _either,
+    aten.logical_not: _not,
     aten.isnan: _with("{0} != {0}"),
     aten.isinf: _with("tl.abs({0}) == {k[0]}", math.inf),
     aten.isfinite: _with("tl.abs({0}) < {k[0]}", math.inf),

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from poolab.pooling.windows import compute_dtype
 
 THREADS = 128
 WARPS = THREADS // 32
+FEW_TAPS = 4
 MOST_NUMBERS = 2**31  # as many as 32-bit offsets can tell apart
 
 
@@ -42,14 +44,13 @@ class TritonKernel:
 
     def __init__(self, recipe: Recipe, dtype: torch.dtype, is_channels_last: bool):
         self.recipe, self.dtype, self.is_channels_last = recipe, dtype, is_channels_last
-        self.wide = compute_dtype(dtype)
-        self.lanes = {
-            is_masked: Lanes(
-                program(recipe, is_masked=is_masked, dtype=self.wide), recipe.geometry, self.wide, is_channels_last
-            )
-            for is_masked in (False, True)
-        }
-        self.modules = {is_masked: module(triton_source(lanes)) for is_masked, lanes in self.lanes.items()}
+        self.wide, g = compute_dtype(dtype), recipe.geometry
+        # Only padding and ceil mode leave windows without some of their cells.
+        text = program(recipe, is_masked=g.is_padded or g.ceil_mode, dtype=self.wide)
+        self.lanes = Lanes(text, g, self.wide, is_channels_last)
+        self.names = {direction: names(self.lanes, direction) for direction in ("forward", "backward")}
+        self.functions = module(triton_source(self.lanes))
+        self._compile()
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
         """The pooled map. `input` is dense in this kernel's layout, each value one number for each channel, (C,)."""
@@ -79,19 +80,34 @@ class TritonKernel:
     def _launch(
         self, direction: str, maps: list[Tensor], input: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> None:
-        launch = Launch.of(self.recipe.geometry, tuple(input.shape), self._vector(input.shape[1]), direction)
-        is_masked = not is_complete(self.recipe.geometry, tuple(input.shape[2:]))
+        launch = launch_of(self.recipe.geometry, tuple(input.shape), self._vector(input.shape[1]), direction)
         pointers = [*maps, *([] if seed is None else [seed]), *values]
-        _, sizes, _ = names(self.lanes[is_masked], direction)
-        function = getattr(self.modules[is_masked], direction)
+        sizes = (launch.sizes[name] for name in self.names[direction].sizes)
         with torch.cuda.device_of(input):
-            function[(launch.programs,)](*pointers, *(launch.sizes[name] for name in sizes), **launch.constants)
+            getattr(self.functions, direction)[(launch.programs,)](*pointers, *sizes, **launch.constants)
+
+    def _compile(self) -> None:
+        """Compile now, so that a machine where it fails is found out while plain torch can still step in."""
+        shape = (1, 16, *self.recipe.geometry.kernel_size)
+        for direction, named in self.names.items():
+            launch = launch_of(self.recipe.geometry, shape, self._vector(16), direction)
+            pointers = [self._dtype_of(pointer) for pointer in named.pointers]
+            sizes = (launch.sizes[name] for name in named.sizes)
+            try:
+                getattr(self.functions, direction).warmup(*pointers, *sizes, grid=(1,), **launch.constants)
+            except Exception as fault:  # Triton, its assembler, the driver and the C compiler of its launcher
+                raise NoCompiler(f"Triton says: {str(fault)[:2000]}") from fault
+
+    def _dtype_of(self, pointer: str) -> torch.dtype:
+        if pointer == "seed":
+            return torch.int64
+        return self.wide if pointer.startswith(("value", "taught")) else self.dtype
 
     def _vector(self, channels: int) -> int:
         """The channels that one thread takes: 16 bytes of memory, less where many taps would fill the registers."""
         if not self.is_channels_last:
             return 1
-        most = 16 // self.dtype.itemsize if self.recipe.geometry.cells <= 4 else 2
+        most = 16 // self.dtype.itemsize if self.recipe.geometry.cells <= FEW_TAPS else 2
         return most if channels % most == 0 else 1
 
 
@@ -109,24 +125,26 @@ class Launch:
     constants: dict[str, Any]
     programs: int
 
-    @classmethod
-    def of(cls, geometry: Geometry, shape: Sizes, vector: int, direction: str) -> "Launch":
-        """The launch for a map of this shape."""
-        samples, channels, *map_sizes = shape
-        out = geometry.output_size(*map_sizes)
-        along = zip(map_sizes, geometry.padding, geometry.stride, strict=True)
-        blocks = tuple(-(-(size + padding) // stride) for size, padding, stride in along)
-        packs = channels // vector
-        lanes = samples * packs * prod(out if direction == "forward" else blocks)
-        is_wide = max(lanes * vector, prod(shape)) + THREADS * 16 >= MOST_NUMBERS
-        sizes = {"lanes": lanes, "channels": channels, "packs": packs, "total": samples * channels * prod(out)}
-        for name, several in (("size", map_sizes), ("out", out), ("block", blocks)):
-            sizes |= {f"{name}{axis}": size for axis, size in enumerate(several)}
-        for name, size in list(sizes.items()):
-            sizes[f"{name}_times"], sizes[f"{name}_shift"] = divisor(size)
-        groups = THREADS if vector > 1 else 2 * THREADS
-        constants = {"GROUPS": groups, "VECTOR": vector, "IS_WIDE": is_wide, "num_warps": WARPS}
-        return cls(sizes, constants, -(-lanes // groups))
+
+@lru_cache(maxsize=1024)
+def launch_of(geometry: Geometry, shape: Sizes, vector: int, direction: str) -> Launch:
+    """The launch for a map of this shape, `vector` channels to a thread."""
+    samples, channels, *map_sizes = shape
+    out = geometry.output_size(*map_sizes)
+    along = zip(map_sizes, geometry.padding, geometry.stride, strict=True)
+    blocks = tuple(-(-(size + padding) // stride) for size, padding, stride in along)
+    packs = channels // vector
+    lanes = samples * packs * prod(out if direction == "forward" else blocks)
+    sizes = {"lanes": lanes, "channels": channels, "packs": packs, "total": samples * channels * prod(out)}
+    for name, several in (("size", map_sizes), ("out", out), ("block", blocks)):
+        sizes |= {f"{name}{axis}": size for axis, size in enumerate(several)}
+    for name, size in list(sizes.items()):
+        sizes[f"{name}_times"], sizes[f"{name}_shift"] = divisor(size)
+    # Two windows a thread keep more loads under way; many taps fill the registers with one.
+    groups = 2 * THREADS if vector == 1 and geometry.cells <= FEW_TAPS else THREADS
+    is_wide = max(lanes * vector, prod(shape)) + groups * vector >= MOST_NUMBERS
+    constants = {"GROUPS": groups, "VECTOR": vector, "IS_WIDE": is_wide, "num_warps": WARPS}
+    return Launch(sizes, constants, -(-lanes // groups))
 
 
 def divisor(by: int) -> tuple[int, int]:
@@ -138,14 +156,6 @@ def divisor(by: int) -> tuple[int, int]:
     shift = (by - 1).bit_length()
     factor = (2**32 * (2**shift - by)) // by + 1
     return factor - (factor >> 31 << 32), shift
-
-
-def is_complete(geometry: Geometry, sizes: Sizes) -> bool:
-    """Whether every window of a map has all its cells."""
-    out = geometry.output_size(*sizes)
-    return not geometry.is_padded and all(
-        (out[axis] - 1) * geometry.stride[axis] + geometry.span(axis) <= size for axis, size in enumerate(sizes)
-    )
 
 
 def module(source: str) -> ModuleType:

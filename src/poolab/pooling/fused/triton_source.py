@@ -45,8 +45,17 @@ class Lanes:
         return tuple((g.span(axis) - 1) // g.stride[axis] for axis in range(g.dims))
 
 
-def names(lanes: Lanes, direction: str) -> tuple[list[str], list[str], list[str]]:
-    """The arguments of a kernel: pointers; sizes, and what is divided by (see `TritonKernel`); constants."""
+@dataclass(frozen=True)
+class Names:
+    """The arguments of a kernel: pointers; sizes, and what divides by them (see `launch_of`); constants."""
+
+    pointers: list[str]
+    sizes: list[str]
+    constants: tuple[str, ...] = ("GROUPS", "VECTOR", "IS_WIDE")
+
+
+def names(lanes: Lanes, direction: str) -> Names:
+    """The arguments of a kernel, in their order."""
     axes, program = range(lanes.geometry.dims), lanes.program
     pointers = ["x", "y"] if direction == "forward" else ["x", "slope", "gradient"]
     pointers += ["taught"] if direction == "backward" and program.values else []
@@ -57,7 +66,7 @@ def names(lanes: Lanes, direction: str) -> tuple[list[str], list[str], list[str]
     sizes = ["lanes", "channels", "packs", "total", *(f"size{a}" for a in axes), *(f"out{a}" for a in axes)]
     sizes += [f"block{axis}" for axis in axes]
     sizes += [f"{name}_{part}" for name in divisors for part in ("times", "shift")]
-    return pointers, sizes, ["GROUPS", "VECTOR", "IS_WIDE"]
+    return Names(pointers, sizes)
 
 
 def triton_source(lanes: Lanes) -> str:
@@ -70,15 +79,15 @@ def triton_source(lanes: Lanes) -> str:
 
 
 def _function(lanes: Lanes, direction: str) -> str:
-    pointers, sizes, constants = names(lanes, direction)
+    named = names(lanes, direction)
     writer = _Writer(lanes, "out" if direction == "forward" else "block")
     writer.forward() if direction == "forward" else writer.backward()
     body = writer.body
     if len(body.lines) > MOST_STATEMENTS:
         raise NotFusable(f"the {direction} has {len(body.lines)} statements, more than {MOST_STATEMENTS}")
     # Triton would compile again for sizes that are 1 or divisible by 16.
-    head = f"@triton.jit(do_not_specialize={sizes!r})"
-    arguments = ", ".join([*pointers, *sizes, *(f"{name}: tl.constexpr" for name in constants)])
+    head = f"@triton.jit(do_not_specialize={named.sizes!r})"
+    arguments = ", ".join([*named.pointers, *named.sizes, *(f"{name}: tl.constexpr" for name in named.constants)])
     return "\n    ".join([f"{head}\ndef {direction}({arguments}):", *body.preamble(), *body.lines])
 
 
@@ -90,6 +99,7 @@ class _Writer:
         self.axes, self.counted = range(lanes.geometry.dims), counted
         self.real = "tl.float64" if lanes.dtype == torch.float64 else "tl.float32"
         self.body = Body(self.real)
+        self.known: set[str] = set()  # names that are written when they are first used
         self.cells: dict[Sizes, str] = {}  # the cells that were read, by their place from the lane's first one
         self._lane()
 
@@ -147,18 +157,16 @@ class _Writer:
 
     def _inside(self, axis: int, place: int) -> str:
         """The flag of lanes whose cell lies on the map along an axis; written once."""
-        name = f"inside{axis}_{place}".replace("-", "m")
-        if name not in self._noted:
-            at = f"first{axis} + {place}"
-            # Blocks and windows begin at minus the padding.
-            low = "" if place >= self.geometry.padding[axis] else f"({at} >= 0) & "
-            self.body.note(name, f"{low}({at} < size{axis})")
-            self._noted.add(name)
-        return name
+        at = f"first{axis} + {place}"
+        # Blocks and windows begin at minus the padding.
+        low = "" if place >= self.geometry.padding[axis] else f"({at} >= 0) & "
+        return self._once(f"inside{axis}_{place}".replace("-", "m"), f"{low}({at} < size{axis})")
 
-    @property
-    def _noted(self) -> set[str]:
-        return self.__dict__.setdefault("_names", set())
+    def _once(self, name: str, expression: str) -> str:
+        """The name, which is given to the expression when it is first used."""
+        if name not in self.known:
+            self.known.add(self.body.note(name, expression))
+        return name
 
     def _is_cell(self, place: Sizes) -> str:
         return " & ".join(self._inside(axis, at) for axis, at in enumerate(place))
@@ -185,19 +193,34 @@ class _Writer:
         taps = list(self._taps(before))
         given = [self._cell(tap) for tap in taps]
         if self.program.is_masked:
-            given += [f"({self._is_cell(tap)})" for tap in taps]
+            given += [self._is_real(tap, before, prefix) for tap in taps]
             given.append(self._count(before, prefix))
         windows = [f"(p{axis} - {before[axis]})" for axis in self.axes]
         for draw, kind in enumerate(self.program.draws):
             given += self._numbers(draw, kind, windows, taps, prefix)
         return given + [f"value{index}_" for index in range(self.program.values)]
 
+    def _is_real(self, tap: Sizes, before: Sizes, prefix: str) -> str:
+        """The flag of a tap; True where it is on the map in every window, so that nothing is computed with it."""
+        flags = [self._inside(a, at) for a, at in enumerate(tap) if not self._is_always_real(a, at, before)]
+        if not flags:
+            return self.body.literal(True)
+        name = f"{prefix}real_{'_'.join(flags)}"
+        return self._once(name, " & ".join(flags)) if len(flags) > 1 else flags[0]
+
+    def _is_always_real(self, axis: int, place: int, before: Sizes) -> bool:
+        g = self.geometry
+        first = place + before[axis] * g.stride[axis]  # from the window's first cell
+        return not g.ceil_mode and g.padding[axis] <= first < g.span(axis) - g.padding[axis]
+
     def _count(self, before: Sizes, prefix: str) -> str:
         """How many cells of the window are on the map: a product over the axes."""
         g, factors = self.geometry, []
         for axis in self.axes:
             places = [k * g.dilation[axis] - before[axis] * g.stride[axis] for k in range(g.kernel_size[axis])]
-            factors.append(" + ".join(f"{self._inside(axis, place)}.to({self.real})" for place in places))
+            open_ = [place for place in places if not self._is_always_real(axis, place, before)]
+            counted = [f"{self._inside(axis, place)}.to({self.real})" for place in open_]
+            factors.append(" + ".join([*counted, self.body.literal(float(len(places) - len(open_)))]))
         return self.body.note(f"{prefix}count", " * ".join(f"({factor})" for factor in factors))
 
     def _numbers(self, draw: int, kind: str, windows: list[str], taps: list[Sizes], prefix: str) -> list[str]:
