@@ -18,17 +18,25 @@ FLOORS = {
     "data": {"pooling", "backbones"},
     "measure": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
-    "bench": {"pooling", "backbones", "measure", "records"},
     "training": {"pooling", "backbones", "data", "measure", "records"},
     "testing": {"pooling"},
+    "bench": {"pooling", "measure", "backbones", "data", "training", "records"},
 }
 HEAVY = {"pytorch_lightning", "torchvision", "torchmetrics", "wandb", "matplotlib", "sklearn", "hydra", "omegaconf"}
 
 
+LATE = {"rich", "timm", "kornia"}
+
+
 def imports(path, package):
     """Everything that a file imports, at its top or inside: full names, relative ones resolved."""
+    return imports_of(ast.walk(ast.parse(path.read_text())), package)
+
+
+def imports_of(nodes, package):
+    """What these nodes of a file import."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -82,11 +90,43 @@ def test_what_a_room_does_without(source, room, strangers):
     ("poolab.data", ("torch", "pytorch_lightning")),
     ("poolab.bench.ops", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.bench.compare", ("torch", "numpy", "rich", "matplotlib")),
+    ("poolab.pooling", (*HEAVY, *LATE, "scipy")),
+    ("poolab.training.launch", (*HEAVY, *LATE, "scipy")),
+    ("poolab.training.console", (*HEAVY, *LATE, "torch")),
+    ("poolab.bench.startup", (*HEAVY, *LATE, "torch")),
 ])  # fmt: skip
 def test_what_an_import_does_not_bring_with_it(module, absent):
-    code = f"import sys, {module}; print([name for name in {absent!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert brought(f"import {module}", absent) == []
+
+
+def brought(code, names):
+    """Which of the names are loaded when a fresh process has run the code, and ends."""
+    told = f"lambda: print([name for name in {names!r} if name in sys.modules])"
+    command = [sys.executable, "-c", f"import atexit, sys; atexit.register({told}); {code}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return ast.literal_eval(done.stdout.splitlines()[-1])
+
+
+def test_help_needs_hydra_alone():
+    names = ("hydra", "torch", "numpy", *(HEAVY | LATE) - {"hydra", "omegaconf"})
+    assert brought("from poolab.cli import train; train(['--help'])", names) == ["hydra"]
+
+
+@pytest.mark.slow
+def test_what_a_run_does_without(tiny, tmp_path):
+    """A finished run needs no Lightning. (Lightning brings torchvision and matplotlib by torchmetrics, used or not.)"""
+    run = f"from poolab.cli import train; train({[*tiny, f'runs_dir={tmp_path}']!r})"
+    assert brought(run, ("wandb", "timm", "pytorch_lightning")) == ["pytorch_lightning"]
+    assert brought(run, ("torch", *HEAVY - {"hydra", "omegaconf"})) == ["torch"]
+
+
+def test_what_is_imported_only_where_it_is_used(source):
+    """Not at a file's top, whatever imports the file."""
+    for path in source.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        found = {name.split(".")[0] for name in imports_of(top, "poolab")}
+        assert not found & (LATE | {"torchvision", "wandb", "matplotlib", "sklearn", "hydra", "omegaconf"}), path.name
 
 
 def test_pooling_needs_torch_alone():

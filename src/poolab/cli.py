@@ -94,8 +94,10 @@ def _hydra_hears(arguments: list[str]) -> Iterator[None]:
 def _run(config: Any) -> int:
     from poolab.configuration import plain
     from poolab.training.console import print_record
-    from poolab.training.launch import launch
+    from poolab.training.imports import without_collector
 
+    with without_collector("torch"):
+        from poolab.training.launch import launch
     try:
         record, folder, fresh = launch(plain(config))
     except PoolabError as fault:

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtypes", choices=("float32", "bfloat16"), default=["float32"], help="bfloat16 is autocast (default: float32)"
     )
     add("--devices", default=["cpu"], metavar="DEVICE", help="cpu, cuda (default: cpu)")
-    add("--backends", choices=("plain", "fused"), help="paths of poolab (default: those that there are)")
+    add("--backends", choices=("plain", "fused"), help="paths of poolab (default: both)")
     parser.add_argument("--batch-size", type=choices.positive, default=128, help="images (default: %(default)s)")
     parser.add_argument("--width", type=choices.positive, default=64, help="of the first stage (default: %(default)s)")
     add_plan_arguments(parser, seconds=60.0)
@@ -51,8 +51,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     check_output(arguments)
     check_devices(arguments.devices)
-    paths = arguments.backends or backends.available()
-    backends.check(paths)
+    paths = arguments.backends or list(backends.BACKENDS)
     names = choices.methods(arguments.methods)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

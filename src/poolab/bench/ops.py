@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=list(choices.DIRECTIONS),
         help="both is forward and backward in one stretch (default: all three)",
     )
-    add("--backends", choices=("plain", "fused"), help="paths of poolab (default: those that there are)")
+    add("--backends", choices=("plain", "fused"), help="paths of poolab (default: both)")
     parser.add_argument(
         "--peers",
         nargs="*",
@@ -125,8 +125,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     check_output(arguments)
     check_devices(arguments.devices)
-    paths = arguments.backends or backends.available()
-    backends.check(paths)
+    paths = arguments.backends or list(backends.BACKENDS)
     names, packages = choices.methods(arguments.methods), peers.chosen(arguments.peers)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

@@ -17,6 +17,7 @@ from typing import Any
 from poolab.pooling import functional
 from poolab.pooling.adapool import AdaPool2d
 from poolab.pooling.attention import AttentionPool2d, SimPool2d
+from poolab.pooling.backend import get_backend, set_backend, use_backend
 from poolab.pooling.base import Pool, Reference
 from poolab.pooling.blurs import BlurPool2d, MaxBlurPool2d
 from poolab.pooling.channels import InterMapPool2d
@@ -51,8 +52,8 @@ from poolab.pooling.wavelets import WaveletPool2d
 from poolab.pooling.whole_maps import (
     GlobalAvgMaxPool2d,
     GlobalGeMPool2d,
-    GlobalLpPool2d,
     GlobalLSEPool2d,
+    GlobalLpPool2d,
     GlobalTopKPool2d,
 )
 from poolab.pooling.window_pool import WindowPool2d, siblings
@@ -136,9 +137,12 @@ __all__ = [
     "Windows",
     "create_pool",
     "functional",
+    "get_backend",
     "get_pool",
     "list_pools",
     "register",
+    "set_backend",
     "siblings",
+    "use_backend",
     *SIBLING_CLASSES,
 ]

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal, get_args
 
 import torch
@@ -27,7 +28,7 @@ PAYS_FROM = 200_000_000
 Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe, dtype, is channels_last, device type
 
 _chosen: Backend = "auto"
-_kernels: dict[Key, Kernel | None] = {}  # None: there can be none
+_compiled: dict[Key, Kernel | None] = {}  # None: there can be none
 _cells_done: dict[Key, int] = {}
 _has_warned = False
 
@@ -110,13 +111,26 @@ def _is_watched(input: Tensor) -> bool:
 
 
 def _kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
-    if _chosen == "plain" or input.dtype not in DTYPES:
+    """What computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
+    if input.dtype not in DTYPES:
         return None
     is_channels_last = memory_format(input) is not torch.contiguous_format
     key = (recipe, input.dtype, is_channels_last, input.device.type)
-    if key not in _kernels and _pays(key, input):
-        _kernels[key] = _made(key)
-    return _kernels.get(key)
+    if _chosen != "plain" and key not in _compiled and _pays(key, input):
+        _compiled[key] = _made(key)
+    kernel = _compiled.get(key) if _chosen != "plain" else None
+    return kernel or (_in_blocks(recipe, input.dtype) if input.device.type == "cpu" else None)
+
+
+@cache
+def _in_blocks(recipe: Recipe, dtype: torch.dtype) -> Kernel | None:
+    from poolab.pooling.fused.recorder import NotFusable
+    from poolab.pooling.fused.torch_kernel import TorchKernel
+
+    try:
+        return TorchKernel(recipe, dtype)
+    except NotFusable:
+        return None
 
 
 def _pays(key: Key, input: Tensor) -> bool:
@@ -127,10 +141,10 @@ def _pays(key: Key, input: Tensor) -> bool:
 
 
 def _made(key: Key) -> Kernel | None:
-    """The kernel; None, with one warning for the process where a compiler is missing."""
+    """The compiled kernel; None, with one warning for the process where a compiler is missing."""
     global _has_warned
-    from poolab.pooling.fused.library import NoCompiler  # with ctypes and torch.fx: not at import
-    from poolab.pooling.fused.program import NotFusable
+    from poolab.pooling.fused.library import NoCompiler
+    from poolab.pooling.fused.recorder import NotFusable
 
     recipe, dtype, is_channels_last, device = key
     try:

@@ -21,6 +21,7 @@ class MaxPool2d(WindowPool2d):
     """
 
     reference = Reference("Yamaguchi et al.", 1990, "ICSLP 1990")
+    native = True
     disagreements = (
         "On a tie max_pool2d gives the whole gradient to the first maximum, torch.amax an equal part to each, and "
         "FluxML/NNlib.jl once gave the whole to each (its issue 86).",
@@ -53,6 +54,7 @@ class AvgPool2d(WindowPool2d):
         "(pytorch/pytorch issues 99424, 183528; onnx/onnx issue 4958); this is torch's rule.",
         "LeCun et al. follow the mean by a learned gain and bias; this is the mean alone.",
     )
+    native = True
     options = {"count_include_pad": flag(True)}
     exempt = {"padding": "count_include_pad=True counts padded zeros, as torch does"}
 

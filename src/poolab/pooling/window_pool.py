@@ -1,7 +1,7 @@
 """The base of the window methods: geometry, checks, dtype and shape around one formula."""
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from poolab.pooling import backend
 from poolab.pooling.base import Pool, check_floating, memory_format
 from poolab.pooling.geometry import AXES, Geometry, IntOrSizes, Sizes
-from poolab.pooling.windows import compute_dtype
+from poolab.pooling.windows import Windows, compute_dtype
 
 
 class WindowPool2d(Pool):
@@ -35,6 +35,7 @@ class WindowPool2d(Pool):
     """
 
     role = "window"
+    native: ClassVar[bool] = False  # whether torch has a kernel for this very method, which is then left as it is
 
     def __init__(
         self,
@@ -74,7 +75,10 @@ class WindowPool2d(Pool):
         _check(cls, input, geometry)
         is_batch = input.dim() == geometry.dims + 2
         batched = input if is_batch else input.unsqueeze(0)
-        output = backend.compute(cls.formula, batched, geometry, arguments)
+        if cls.native:
+            output = cls.formula(Windows(batched, geometry), **arguments)
+        else:
+            output = backend.compute(cls.formula, batched, geometry, arguments)
         if memory_format(batched) is not torch.contiguous_format:
             output = output.contiguous(memory_format=memory_format(batched))
         if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a convolution

@@ -1,21 +1,28 @@
-"""What a run shows on the terminal: what it is, a line for each epoch, and a table at the end."""
+"""What a run shows on the terminal: what it is, a line for each epoch, and a table at the end.
+
+Lightning is not imported here: the record of a run that is finished is shown without it.
+"""
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
 
-from poolab.backbones import Backbone
-from poolab.records import RunFolder
-from poolab.training.processes import first_process
+    from poolab.backbones import Backbone
+    from poolab.records import RunFolder
 
 
 class Console:
     """The terminal of one run; a file or a pipe gets the same lines without the moving bar."""
 
     def __init__(self, config: Mapping[str, Any], folder: RunFolder, network: Backbone, bar: bool):
+        from poolab.training.processes import first_process
+
         self.config = config
         self.folder = folder
         self.network = network

@@ -13,6 +13,7 @@ from typing import Any
 from poolab.data import data_fingerprint
 from poolab.errors import PoolabError
 from poolab.records import RunFolder, signature
+from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
 
@@ -35,8 +36,9 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         return folder.result or {}, folder.path, False
     if _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
         return _in_processes(config, folder), folder.path, True
-    from poolab.training.run import run
-
+    with without_collector("pytorch_lightning"):
+        import_wandb_first(config["tracker"])
+        from poolab.training.run import run
     return run(config, name), folder.path, True
 
 

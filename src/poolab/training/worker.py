@@ -5,14 +5,17 @@ import sys
 from pathlib import Path
 
 from poolab.errors import PoolabError
+from poolab.training.imports import import_wandb_first, without_collector
 
 
 def main() -> int:
     """Run the configuration of the file; the caller reads the record."""
-    from poolab.training.run import run
-
+    config = json.loads(Path(sys.argv[1]).read_text())
+    with without_collector("torch"):
+        import_wandb_first(config["tracker"])
+        from poolab.training.run import run
     try:
-        run(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2])
+        run(config, sys.argv[2])
     except PoolabError as fault:
         print(fault, file=sys.stderr)
         return 2

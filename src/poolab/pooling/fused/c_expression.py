@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from poolab.pooling.fused.program import NotFusable
+from poolab.pooling.fused.recorder import NotFusable
 
 aten = torch.ops.aten
 ZERO, ONE = "all((real)0.0)", "all((real)1.0)"
@@ -26,12 +26,9 @@ def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str]
     outputs: list[str] = []
     for node in graph.nodes:
         if node.op == "placeholder":
-            if node.meta.get("val") is not None:  # what is None in the call has no input
-                names[node] = next(given)
+            names[node] = next(given)
         elif node.op == "output":
-            results = node.args[0]
-            results = results if isinstance(results, list | tuple) else [results]
-            outputs = [ZERO if value is None else _operand(value, names) for value in results]
+            outputs = [ZERO if value is None else _operand(value, names) for value in node.args[0]]  # type: ignore[union-attr]
         else:
             expression = _expression(node, names)
             if expression.isidentifier() or _is_literal(expression):
@@ -162,7 +159,7 @@ FORMS: dict[Any, Callable[..., str]] = {
     aten.add: _sum("+"),
     aten.sub: _sum("-"),
     aten.rsub: lambda node, a, b: f"{b} - {a}",
-    aten.mul: _infix("*"),
+    aten.mul: lambda node, a, b: f"{a} & {b}" if _is_flag(node) else _infix("*")(node, a, b),
     aten.div: _divided,
     aten.floor_divide: lambda node, a, b: f"FLOOR({a} / {b})",
     aten.neg: lambda node, a: f"-{a}",

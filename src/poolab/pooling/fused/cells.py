@@ -93,20 +93,9 @@ class CellWindows(Windows):
         """There is no map."""
         raise NotLocal("the formula reads the map itself")
 
-    def ranks(self) -> list[Tensor]:
-        """Each tap's rank, by the rule of `Windows.ranks`; a compiled loop compares numbers fastest as they are."""
-        with torch.no_grad():
-            cells, real = self.taps(-torch.inf), self._real
-            ranks = [torch.full_like(cell, place) for place, cell in enumerate(cells)]
-            for later in range(1, len(cells)):
-                for earlier in range(later):
-                    ahead = cells[later] > cells[earlier]
-                    if real is not None:
-                        ahead = ahead | (real[later] & ~real[earlier])
-                    step = ahead.to(cells[0].dtype)
-                    ranks[earlier] = ranks[earlier] + step
-                    ranks[later] = ranks[later] - step
-        return ranks
+    def has_nan(self) -> Tensor:
+        """Which windows hold NaN."""
+        return reduce(torch.logical_or, [cell.isnan() for cell in self.taps(0.0)])
 
     def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
         """values[rank], by a chain of choices."""

@@ -1,0 +1,113 @@
+"""A recipe's kernel where nothing is compiled: plain torch operations, block by block of the map."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poolab.pooling.base import memory_format
+from poolab.pooling.fused.blocks import Block, blocks
+from poolab.pooling.fused.call import Recipe
+from poolab.pooling.fused.program import Program, program
+from poolab.pooling.fused.torch_source import TorchFunction, torch_function
+from poolab.pooling.noise import Noise
+from poolab.pooling.windows import Windows, compute_dtype
+
+# Windows computed at once. Smaller blocks stay in a nearer cache, but torch calls take 2 us each and share 32 Ki elements
+# or fewer among no threads: avg_topk on 64x64x32x32, one thread, forward and backward, took 217, 106, 71 and 70 ms for
+# 8, 16, 32 and 64 Ki windows.
+BLOCK = 65_536
+Pair = tuple[Tensor, Tensor]  # a tensor and its view as integers
+
+
+class TorchKernel:
+    """The forward and the backward of a recipe for CPU tensors of any size and layout.
+
+    Raises:
+        NotFusable: the formula needs more than the cells of a window.
+    """
+
+    def __init__(self, recipe: Recipe, dtype: torch.dtype):
+        self.recipe, self.dtype = recipe, compute_dtype(dtype)
+        self._functions: dict[tuple[bool, bool], TorchFunction] = {}
+        self._program(False), self._function(False, True)  # tell at once what cannot be done
+
+    def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
+        """The pooled map."""
+        size = self.recipe.geometry.output_size(*input.shape[2:])
+        output = torch.empty((*input.shape[:2], *size), dtype=input.dtype, memory_format=memory_format(input))
+        for block, (result,) in self._run(input, None, seed, values):
+            output[block.places] = result if isinstance(result, Tensor) else float(result)
+        return output
+
+    def backward(
+        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The gradients of the map and of the values, these for each sample and channel."""
+        gradient = torch.zeros_like(input)
+        taught = [torch.zeros(input.shape[:2], dtype=value.dtype) for value in values]
+        cells = self.recipe.geometry.cells
+        for block, found in self._run(input, slope, seed, values):
+            gradient[block.places] = self._on_map(input[block.places], found[:cells])
+            for lesson, part in zip(taught, found[cells:], strict=True):
+                if isinstance(part, Tensor):
+                    lesson[block.places] = part.flatten(2).sum(2)
+        return gradient, taught
+
+    def _run(
+        self, input: Tensor, slope: Tensor | None, seed: Tensor | None, values: list[Tensor]
+    ) -> Iterator[tuple[Block, list[Any]]]:
+        is_masked = not Windows(input[:1, :1], self.recipe.geometry).complete
+        function = self._function(is_masked, slope is not None)
+        flags, buffers, shape = [], [], None
+        for block in blocks(input, self.recipe.geometry, BLOCK):
+            part = input[block.places]
+            windows = Windows(part, self.recipe.geometry, block.noise(seed))
+            cells = [cell.contiguous(memory_format=memory_format(part)) for cell in windows.taps(0.0)]
+            if cells[0].shape != shape:
+                shape = cells[0].shape
+                flags = [_pair(flag) for flag in self._flags(windows, cells[0])] if is_masked else []
+                buffers = [_pair(torch.empty_like(cells[0])) for _ in range(function.buffers)]
+            given = [*map(_pair, cells), *flags]
+            given += [_pair(number.expand(shape).contiguous(memory_format=memory_format(part))) for number in self._noise(windows)]
+            given += [_pair(torch.empty_like(cells[0]).copy_(own)) for own in block.own(values, self.recipe.geometry.dims)]
+            if slope is not None:
+                given.append(_pair(torch.empty_like(cells[0]).copy_(slope[block.places])))
+            yield block, function.run(given, buffers)
+
+    def _flags(self, windows: Windows, like: Tensor) -> list[Tensor]:
+        real, counts = windows.real(), windows.counts()
+        assert real is not None
+        return [torch.empty_like(like).copy_(of) for of in (*real, counts)]  # type: ignore[arg-type]
+
+    def _noise(self, windows: Windows) -> list[Tensor]:
+        numbers: list[Tensor] = []
+        for kind in self._program(False).draws:
+            numbers += windows.uniform_of_cells() if kind == "cell" else [windows.uniform(shared=kind)]
+        return numbers
+
+    def _on_map(self, part: Tensor, gradients: list[Any]) -> Tensor:
+        """The sum of the taps' gradients over the cells that they were."""
+        g, sizes = self.recipe.geometry, part.shape[2:]
+        reach = [size + 2 * p + g.span(axis) + g.stride[axis] for axis, (size, p) in enumerate(zip(sizes, g.padding))]
+        whole = torch.empty((*part.shape[:2], *reach), dtype=self.dtype, memory_format=memory_format(part)).zero_()
+        for place, gradient in zip(product(*map(range, g.kernel_size)), gradients, strict=True):
+            if isinstance(gradient, Tensor):
+                along = zip(place, g.dilation, g.stride, gradient.shape[2:], strict=True)
+                whole[(..., *(slice(k * d, k * d + (out - 1) * step + 1, step) for k, d, step, out in along))] += gradient
+        return whole[(..., *(slice(p, p + size) for p, size in zip(g.padding, sizes, strict=True)))]
+
+    def _program(self, is_masked: bool) -> Program:
+        return program(self.recipe, is_masked=is_masked, dtype=self.dtype)
+
+    def _function(self, is_masked: bool, is_backward: bool) -> TorchFunction:
+        key = (is_masked, is_backward)
+        if key not in self._functions:
+            self._functions[key] = torch_function(self._program(is_masked), self.dtype, is_backward=is_backward)
+        return self._functions[key]
+
+
+def _pair(tensor: Tensor) -> Pair:
+    return tensor, tensor.view(torch.int32 if tensor.dtype == torch.float32 else torch.int64)
