@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from poolab.pooling.fused.program import NotFusable
+from poolab.pooling.fused.recorder import NotFusable
 
 aten = torch.ops.aten
 
@@ -47,17 +47,16 @@ class Body:
         """
         names: dict[fx.Node, str] = {}
         given = iter(inputs)
-        outputs = _outputs(graph)
-        needed = _needed([outputs[index] for index in wanted])
+        outputs = [_output(graph, index) for index in wanted]
+        needed = _needed(outputs)
         for node in graph.nodes:
             if node.op == "placeholder":
-                if node.meta.get("val") is not None:  # what is None in the call has no input
-                    names[node] = next(given)
+                names[node] = next(given)
             elif node.op == "call_function" and node in needed:
                 expression = self._expression(node, names)
                 is_name = expression.isidentifier()
                 names[node] = expression if is_name else self.note(f"{prefix}{len(names)}", expression)
-        return [self._operand(outputs[index], names) for index in wanted]
+        return [self._operand(output, names) for output in outputs]
 
     def _operand(self, value: Any, names: Mapping[fx.Node, str]) -> str:
         if isinstance(value, fx.Node):
@@ -93,10 +92,11 @@ def is_flag(value: Any) -> bool:
     return isinstance(value, bool) or (isinstance(value, fx.Node) and value.meta["val"].dtype == torch.bool)
 
 
-def _outputs(graph: fx.Graph) -> list[Any]:
+def _output(graph: fx.Graph, index: int) -> Any:
+    """A node, a number, or None where it is always 0, as all gradients are of a formula that is constant."""
     (output,) = (node for node in graph.nodes if node.op == "output")
-    results = output.args[0]
-    return list(results) if isinstance(results, list | tuple) else [results]
+    results: Any = output.args[0]
+    return results[index] if index < len(results) else None
 
 
 def _needed(wanted: Sequence[Any]) -> set[fx.Node]:
@@ -220,7 +220,7 @@ FORMS: dict[Any, Form] = {
     aten.add: _sum("+"),
     aten.sub: _sum("-"),
     aten.rsub: _with("{1} - {0}"),
-    aten.mul: _infix("*"),
+    aten.mul: lambda body, node, a, b: (_both if is_flag(node) else _infix("*"))(body, node, a, b),
     aten.div: _divided,
     aten.floor_divide: _with("tl.floor(quotient({0}, {1}))"),
     aten.neg: _with("-{0}"),

@@ -57,18 +57,21 @@ def tanh(a):
 @triton.jit
 def power(a, b):
     """a to the power b, with the special cases of C's pow but infinite exponents."""
+    a, b = tl.broadcast(a, b)
     size = tl.abs(a)
     if a.dtype == tl.float64:
         ordinary = tl.exp2(b * tl.log2(size))
     else:
         ordinary = _power(size, b)
-    limit = tl.where((size == 0) == (b > 0), 0.0, float("inf")).to(a.dtype)
-    result = tl.where((size == 0) | (size == float("inf")), limit, ordinary)
-    is_odd = tl.floor(b * 0.5) * 2 != b
-    signed = tl.where(tl.floor(b) == b, tl.where(is_odd, -result, result), float("nan"))
-    result = tl.where(a < 0, signed, result)
+    limit = tl.where((size == 0) == (b > 0), 0.0, float("inf")).to(ordinary.dtype)
+    is_end = (size == 0) | (size == float("inf"))
+    result = tl.where(is_end, limit, ordinary)
+    is_odd = (tl.floor(b) == b) & (tl.floor(b * 0.5) * 2 != b)
+    # 1 / a is below 0 for -0 too
+    result = tl.where(is_odd & ((a < 0) | ((size == 0) & (quotient(1 + size, a) < 0))), -result, result)
+    result = tl.where((a < 0) & (tl.floor(b) != b) & ~is_end, float("nan"), result)
     result = tl.where((a != a) | (b != b), a + b, result)
-    return tl.where(b == 0, 1.0, result).to(a.dtype)
+    return tl.where((b == 0) | (a == 1), 1.0, result).to(ordinary.dtype)
 
 
 @triton.jit
@@ -86,6 +89,7 @@ def _power(size, b):
     low = (b - high) * e + b * rest
     n = tl.floor(high * e + low + 0.5)
     fraction = (high * e - n) + low
+    fraction = tl.where(tl.abs(n) > 252, 0.0, fraction)
     n = tl.minimum(tl.maximum(n, -252.0), 254.0).to(tl.int32)
     half = n >> 1
     first = ((half + 127) << 23).to(tl.float32, bitcast=True)

@@ -12,7 +12,8 @@ from itertools import product
 
 import torch
 
-from poolab.pooling.fused.program import NotFusable, Program
+from poolab.pooling.fused.program import Program
+from poolab.pooling.fused.recorder import NotFusable
 from poolab.pooling.fused.triton_expression import Body
 from poolab.pooling.geometry import Geometry, Sizes
 from poolab.pooling.noise import STEP
