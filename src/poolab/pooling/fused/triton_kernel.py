@@ -24,7 +24,8 @@ from poolab.pooling.geometry import Geometry, Sizes
 from poolab.pooling.windows import compute_dtype
 
 THREADS = 128
-WARPS = THREADS // 32
+# Without fused multiply-add the backward finds the very numbers of the forward, so that a draw takes the same cell.
+OPTIONS = {"num_warps": THREADS // 32, "enable_fp_fusion": False}
 FEW_TAPS = 4
 MOST_NUMBERS = 2**31  # as many as 32-bit offsets can tell apart
 
@@ -84,7 +85,7 @@ class TritonKernel:
         pointers = [*maps, *([] if seed is None else [seed]), *values]
         sizes = (launch.sizes[name] for name in self.names[direction].sizes)
         with torch.cuda.device_of(input):
-            getattr(self.functions, direction)[(launch.programs,)](*pointers, *sizes, **launch.constants)
+            getattr(self.functions, direction)[(launch.programs,)](*pointers, *sizes, **launch.constants, **OPTIONS)
 
     def _compile(self) -> None:
         """Compile now, so that a machine where it fails is found out while plain torch can still step in."""
@@ -94,7 +95,7 @@ class TritonKernel:
             pointers = [self._dtype_of(pointer) for pointer in named.pointers]
             sizes = (launch.sizes[name] for name in named.sizes)
             try:
-                getattr(self.functions, direction).warmup(*pointers, *sizes, grid=(1,), **launch.constants)
+                getattr(self.functions, direction).warmup(*pointers, *sizes, grid=(1,), **launch.constants, **OPTIONS)
             except Exception as fault:  # Triton, its assembler, the driver and the C compiler of its launcher
                 raise NoCompiler(f"Triton says: {str(fault)[:2000]}") from fault
 
@@ -143,7 +144,7 @@ def launch_of(geometry: Geometry, shape: Sizes, vector: int, direction: str) -> 
     # Two windows a thread keep more loads under way; many taps fill the registers with one.
     groups = 2 * THREADS if vector == 1 and geometry.cells <= FEW_TAPS else THREADS
     is_wide = max(lanes * vector, prod(shape)) + groups * vector >= MOST_NUMBERS
-    constants = {"GROUPS": groups, "VECTOR": vector, "IS_WIDE": is_wide, "num_warps": WARPS}
+    constants = {"GROUPS": groups, "VECTOR": vector, "IS_WIDE": is_wide}
     return Launch(sizes, constants, -(-lanes // groups))
 
 

@@ -1,9 +1,10 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
 """What the generated Triton kernels call: functions that Triton lacks, random numbers, division by a runtime number.
 
-Triton offers exp, log and square roots that are compiled and interpreted alike; expm1, log1p, tanh and pow only as calls
-into CUDA's library, which its interpreter does not know. Here they are formulas, so that what the tests run without a
-GPU is what runs on one. Largest errors against float64 over the floats of their range: see tests/pooling/fused/test_triton_math.py.
+Triton offers exp, log and square roots that are compiled and interpreted alike; expm1, log1p, tanh and pow only as
+calls into CUDA's library, which its interpreter does not know. Here they are formulas, so that what the tests run
+without a GPU is what runs on one. Largest errors against float64, in units of the dtype's epsilon, with numpy's exp and
+log under them as in the interpreter (float32, float64): expm1 2.2, 1.7; log1p 2.1, 1.7; tanh 3.0, 2.3; pow 2.4, 72.
 """
 
 import triton
@@ -12,11 +13,10 @@ import triton.language as tl
 
 @triton.jit
 def quotient(a, b):
-    """a / b rounded to nearest: Triton's own division in float32 may be off by two units, so that x / x is not 1."""
+    """The quotient rounded to nearest: Triton's own in float32 may be off by two units, so that x / x is not 1."""
     if a.dtype == tl.float64:
         return a / b
-    else:
-        return tl.div_rn(a, b)
+    return tl.div_rn(a, b)
 
 
 @triton.jit
@@ -24,8 +24,7 @@ def root(a):
     """The square root, rounded to nearest."""
     if a.dtype == tl.float64:
         return tl.sqrt(a)
-    else:
-        return tl.sqrt_rn(a)
+    return tl.sqrt_rn(a)
 
 
 @triton.jit
@@ -48,7 +47,7 @@ def log1p(a):
 
 @triton.jit
 def tanh(a):
-    """tanh(|a|) = -e / (e + 2) with e = expm1(-2 |a|), and the sign of a."""
+    """The sign of a times -e / (e + 2) with e = expm1(-2 |a|)."""
     e = expm1(tl.abs(a) * -2)
     t = quotient(-e, e + 2)
     return tl.where(a < 0, -t, t)
@@ -56,13 +55,10 @@ def tanh(a):
 
 @triton.jit
 def power(a, b):
-    """a to the power b, with the special cases of C's pow but infinite exponents."""
+    """The power a ** b, with the special cases of C's pow but infinite exponents."""
     a, b = tl.broadcast(a, b)
     size = tl.abs(a)
-    if a.dtype == tl.float64:
-        ordinary = tl.exp2(b * tl.log2(size))
-    else:
-        ordinary = _power(size, b)
+    ordinary = tl.exp2(b * tl.log2(size)) if a.dtype == tl.float64 else _power(size, b)
     limit = tl.where((size == 0) == (b > 0), 0.0, float("inf")).to(ordinary.dtype)
     is_end = (size == 0) | (size == float("inf"))
     result = tl.where(is_end, limit, ordinary)
@@ -99,12 +95,11 @@ def _power(size, b):
 
 @triton.jit
 def divided(n, by, times, shift, IS_WIDE: tl.constexpr):
-    """n // by for 0 <= n < 2^31, by a multiplication and a shift that `Divisor` prepares; plainly where n is wider."""
+    """N // by for 0 <= n < 2^31, by a multiplication and a shift that `Divisor` prepares; plainly where n is wider."""
     if IS_WIDE:
         return n // by
-    else:
-        u = n.to(tl.uint32)
-        return ((tl.umulhi(u, times.to(tl.uint32)) + u) >> shift.to(tl.uint32)).to(tl.int32)
+    u = n.to(tl.uint32)
+    return ((tl.umulhi(u, times.to(tl.uint32)) + u) >> shift.to(tl.uint32)).to(tl.int32)
 
 
 @triton.jit

@@ -179,7 +179,9 @@ class _Writer:
         if place not in self.cells:
             name = f"x{len(self.cells)}"
             mask = f"is_lane & {self._is_cell(place)}"
-            self.body.note(name, f"tl.load(x + (origin + {self._shift(place)}), mask={mask}, other=0.0).to({self.real})")
+            self.body.note(
+                name, f"tl.load(x + (origin + {self._shift(place)}), mask={mask}, other=0.0).to({self.real})"
+            )
             self.cells[place] = name
         return self.cells[place]
 
@@ -286,7 +288,9 @@ class _Writer:
             at = f"{place} + total.to(tl.int64) * {index}"
             self._store("taught", at, lesson, valid)
         zero = self.body.literal(0.0)
-        return [note(f"{prefix}g{n}", f"tl.where({valid}, {value}, {zero})") for n, value in enumerate(given[: len(own)])]
+        return [
+            note(f"{prefix}g{n}", f"tl.where({valid}, {value}, {zero})") for n, value in enumerate(given[: len(own)])
+        ]
 
     def _store(self, to: str, place: str, value: str, mask: str) -> None:
         self.body.lines.append(f"tl.store({to} + ({place}), {value}, mask={mask})")
