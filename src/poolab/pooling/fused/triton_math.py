@@ -14,17 +14,13 @@ import triton.language as tl
 @triton.jit
 def quotient(a, b):
     """The quotient rounded to nearest: Triton's own in float32 may be off by two units, so that x / x is not 1."""
-    if a.dtype == tl.float64:
-        return a / b
-    return tl.div_rn(a, b)
+    return a / b if a.dtype == tl.float64 else tl.div_rn(a, b)  # one expression: both of two returns are compiled
 
 
 @triton.jit
 def root(a):
     """The square root, rounded to nearest."""
-    if a.dtype == tl.float64:
-        return tl.sqrt(a)
-    return tl.sqrt_rn(a)
+    return tl.sqrt(a) if a.dtype == tl.float64 else tl.sqrt_rn(a)
 
 
 @triton.jit
@@ -96,8 +92,11 @@ def _power(size, b):
 @triton.jit
 def divided(n, by, times, shift, IS_WIDE: tl.constexpr):
     """N // by for 0 <= n < 2^31, by a multiplication and a shift that `Divisor` prepares; plainly where n is wider."""
-    if IS_WIDE:
-        return n // by
+    return n // by if IS_WIDE else _divided(n, times, shift)
+
+
+@triton.jit
+def _divided(n, times, shift):
     u = n.to(tl.uint32)
     return ((tl.umulhi(u, times.to(tl.uint32)) + u) >> shift.to(tl.uint32)).to(tl.int32)
 
