@@ -203,6 +203,10 @@ def _made(key: Key) -> Kernel | None:
             from poolab.pooling.fused.cpu_kernel import CpuKernel
 
             return CpuKernel(recipe, dtype, is_channels_last)
+        if device == "cuda":
+            from poolab.pooling.fused.triton_kernel import TritonKernel
+
+            return TritonKernel(recipe, dtype, is_channels_last)
     except NotFusable:
         return None
     except NoCompiler as fault:
