@@ -101,9 +101,7 @@ INLINE vreal LOG(vreal x) {
   const vmask low = ((vmask)normal & 0x7fffff) < 0x3504f3;  // below sqrt(2): m keeps its exponent
   const vmask exponent = ((vmask)normal >> 23) - 126 + low;
   const vreal m = (vreal)(((vmask)normal & 0x7fffff) | (((vmask){0} + 126 - low) << 23));
-  vreal e = all(0);
-  for (int i = 0; i < LANES; i++) e[i] = (real)exponent[i];
-  e = e - SELECT(small, all(23), all(0));
+  const vreal e = __builtin_convertvector(exponent, vreal) - SELECT(small, all(23), all(0));
   const vreal f = m - (real)1, z = f * f;
   vreal p = f * (real)7.0376836292e-2 - (real)1.1514610310e-1;
   p = p * f + (real)1.1676998740e-1;
