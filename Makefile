@@ -6,13 +6,17 @@ READY := .venv/.ready
 # One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test lint docs conformance conformance-fused install clean
+.PHONY: demo test test-long lint docs conformance conformance-fused install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
 
 test: lint
 	$(PYTEST)
+
+# What takes minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90.
+test-long: $(READY)
+	$(PYTEST) -m long
 
 lint: $(READY)
 	$(BIN)/ruff check .

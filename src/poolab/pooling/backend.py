@@ -12,7 +12,7 @@ from torch import Tensor
 from poolab.errors import nearest
 from poolab.pooling.base import memory_format
 from poolab.pooling.fused.call import Recipe, taken_apart
-from poolab.pooling.fused.cells import draws
+from poolab.pooling.fused.cells import Nature, nature
 from poolab.pooling.fused.functions import Fused, Kernel, Recomputed
 from poolab.pooling.geometry import Geometry
 from poolab.pooling.noise import draw_seed
@@ -81,13 +81,13 @@ def use_backend(name: Backend) -> Iterator[None]:
 def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]) -> Tensor:
     """The formula on a batch of maps, by the chosen backend."""
     taken = None if _is_watched(input) else taken_apart(formula, geometry, arguments, input.shape[1])
-    drawn = None if taken is None else draws(taken[0])
-    if taken is None or drawn is None:
+    asked = None if taken is None else nature(taken[0])
+    if taken is None or asked is None:
         return formula(Windows(input, geometry), **arguments)
     recipe, values = taken
     values = _for_channels(values, input)
-    seed = draw_seed(arguments.get("generator"), input.device) if drawn else None
-    kernel = _kernel(recipe, input)
+    seed = draw_seed(arguments.get("generator"), input.device) if asked.draws else None
+    kernel = _kernel(recipe, asked, input)
     if kernel is None:
         return Recomputed.apply(recipe, seed, input, *values)
     dense = input.contiguous(memory_format=memory_format(input))
@@ -145,7 +145,7 @@ def _is_watched(input: Tensor) -> bool:
     )
 
 
-def _kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
+def _kernel(recipe: Recipe, asked: Nature, input: Tensor) -> Kernel | None:
     """What computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
     if input.dtype not in DTYPES:
         return None
@@ -153,7 +153,9 @@ def _kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
     kernel = None
     if _chosen != "plain" and (key in _compiled or _pays(key, input)):
         kernel = compiled_kernel(recipe, input)
-    return kernel or (_in_blocks(recipe, input.dtype) if input.device.type == "cpu" else None)
+    # Maxima, minima and means have torch's own kernels: run again for the backward, they are faster than any blocks.
+    in_blocks = kernel is None and asked.takes_cells and input.device.type == "cpu"
+    return _in_blocks(recipe, input.dtype) if in_blocks else kernel
 
 
 def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:

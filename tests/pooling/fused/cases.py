@@ -5,7 +5,7 @@ from torch import Tensor
 
 from poolab.pooling import backend, get_pool
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.cells import draws
+from poolab.pooling.fused.cells import nature
 from poolab.pooling.windows import Windows
 from tests.pooling.oracles import Shape
 from tests.pooling.support import WINDOWS, channels_of, make
@@ -30,7 +30,7 @@ def recipe_of(name: str, shape: Shape, *, training: bool = True, channels: int =
 
     def note(formula, input, geometry, arguments, *rest):
         taken = backend.taken_apart(formula, geometry, arguments, input.shape[1])
-        found.append(taken[0] if taken and draws(taken[0]) is not None else None)
+        found.append(taken[0] if taken and nature(taken[0]) is not None else None)
         return formula(Windows(input, geometry), **arguments)
 
     compute, backend.compute = backend.compute, note

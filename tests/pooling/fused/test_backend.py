@@ -214,6 +214,13 @@ def test_a_map_that_is_cut_out_of_another_is_made_dense():
                 assert torch.equal(AvgTopKPool2d(2)(x), AvgTopKPool2d(2)(x.contiguous()))
 
 
+def test_maxima_and_means_are_left_to_torchs_own_kernels(monkeypatch):
+    monkeypatch.setattr(backend, "_in_blocks", lambda *_: pytest.fail("in blocks"))
+    with use_backend("plain"):
+        for name in ("min", "mixed", "mixed_random"):
+            create_pool(name, kernel_size=2)(torch.randn(1, 2, 4, 4))
+
+
 def test_plain_torch_works_in_blocks(monkeypatch):
     from poolab.pooling.fused import torch_kernel
 

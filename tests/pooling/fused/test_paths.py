@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from poolab.pooling import Windows, create_pool, get_pool, use_backend
 from poolab.pooling.backend import _compiled
 from poolab.pooling.fused.call import taken_apart
-from poolab.pooling.fused.cells import draws
+from poolab.pooling.fused.cells import nature
 from poolab.pooling.noise import Noise, draw_seed
 from tests.pooling.support import WINDOWS, few, fitting, label
 
@@ -57,7 +57,7 @@ def forms(name: str) -> list[Case]:
 def is_local(case: Case) -> bool:
     pool = case.make(kernel_size=2)
     taken = None if pool.native else taken_apart(type(pool).formula, pool.geometry, pool.arguments(), 3)
-    return taken is not None and draws(taken[0]) is not None
+    return taken is not None and nature(taken[0]) is not None
 
 
 LOCAL = [case for name in WINDOWS for case in forms(name) if is_local(case)]

@@ -6,7 +6,7 @@ import torch
 from poolab.pooling import AvgTopKPool2d, create_pool
 from poolab.pooling.fused.c_expression import statements
 from poolab.pooling.fused.call import taken_apart
-from poolab.pooling.fused.cells import draws
+from poolab.pooling.fused.cells import nature
 from poolab.pooling.fused.program import program
 from poolab.pooling.fused.recorder import NotFusable, Recorder, part
 from poolab.pooling.fused.torch_source import torch_function
@@ -30,7 +30,7 @@ def recipe_of(formula, **arguments):
     lambda windows: torch.stack(windows.taps(0.0)),
 ], ids=["the map", "its size", "flip", "cumsum", "a branch", "a mean over windows", "another shape"])  # fmt: skip
 def test_a_formula_that_looks_beyond_its_window_is_not_local(formula):
-    assert draws(recipe_of(formula)) is None
+    assert nature(recipe_of(formula)) is None
     with pytest.raises(NotFusable, match="looks at more than the cells of its window"):
         program(recipe_of(formula), is_masked=False, dtype=torch.float32)
 
@@ -40,7 +40,7 @@ def test_draws_are_counted():
         kept = windows.uniform_of_cells()[0] < windows.uniform(generator, "channel")
         return torch.where(kept, windows.maximum(), windows.uniform(generator, "sample"))
 
-    assert draws(recipe_of(formula)) == ("cell", "channel", "sample")
+    assert nature(recipe_of(formula)).draws == ("cell", "channel", "sample")
 
 
 def test_arguments_that_are_no_numbers_for_channels():

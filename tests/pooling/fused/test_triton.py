@@ -13,7 +13,7 @@ from poolab.pooling.fused.recorder import NotFusable
 from tests.pooling.fused.cases import OVERLAPPING, WHOLE, local, recipe_of, results
 from tests.pooling.oracles import Shape
 
-GROUPS = ["draws", "functions", "shapes", "dtypes", pytest.param("methods", marks=pytest.mark.slow)]
+GROUPS = ["draws", "functions", "dtypes", *(pytest.param(g, marks=pytest.mark.long) for g in ("shapes", "methods"))]
 TYPES = {torch.float32: "fp32", torch.float64: "fp64", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
@@ -76,7 +76,7 @@ def test_kernels_compile_without_a_gpu(compiled, name: str, architecture: int):
         assert f".target sm_{architecture}" in ptx
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("is_channels_last", [False, True])
 def test_every_method_compiles(compiled, is_channels_last: bool):
     for name in local():
@@ -84,7 +84,7 @@ def test_every_method_compiles(compiled, is_channels_last: bool):
             check(ptx)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 @pytest.mark.parametrize("shape", [OVERLAPPING, Shape((3,), (1,)), Shape((2, 2, 2), (2, 1, 2))], ids=str)
 def test_other_dtypes_and_geometries_compile(compiled, shape: Shape, dtype: torch.dtype):

@@ -1,6 +1,7 @@
 """A formula run on the cells of one window: whether it needs anything else, and how many random numbers it takes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Any
 
@@ -38,6 +39,7 @@ class CellWindows(Windows):
     ):
         self._cells, self._real, self._counts, self._draw = cells, real, counts, draw
         self.geometry, self.dims = geometry, geometry.dims
+        self.gave_cells = False  # to the formula itself, beside maxima, minima and means
 
     def __getattr__(self, name: str) -> Any:
         """There is no map, and it has no sizes."""
@@ -66,6 +68,10 @@ class CellWindows(Windows):
 
     def taps(self, fill: float) -> list[Tensor]:
         """The cells, or `fill` where one is missing."""
+        self.gave_cells = True
+        return self._taps(fill)
+
+    def _taps(self, fill: float) -> list[Tensor]:
         if self._real is None:
             return list(self._cells)
         return [torch.where(real, cell, fill) for real, cell in zip(self._real, self._cells, strict=True)]
@@ -82,15 +88,15 @@ class CellWindows(Windows):
 
     def maximum(self) -> Tensor:
         """The first largest cell; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
-        return reduce(lambda top, cell: torch.where((cell > top) | cell.isnan(), cell, top), self.taps(-torch.inf))
+        return reduce(lambda top, cell: torch.where((cell > top) | cell.isnan(), cell, top), self._taps(-torch.inf))
 
     def minimum(self) -> Tensor:
         """The first smallest cell; NaN wins."""
-        return reduce(lambda low, cell: torch.where((cell < low) | cell.isnan(), cell, low), self.taps(torch.inf))
+        return reduce(lambda low, cell: torch.where((cell < low) | cell.isnan(), cell, low), self._taps(torch.inf))
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
         """The mean of the cells that are there."""
-        return reduce(torch.add, self.taps(0.0)) / self.counts(count_include_pad)
+        return reduce(torch.add, self._taps(0.0)) / self.counts(count_include_pad)
 
     def padded(self, fill: float) -> Tensor:
         """There is no map."""
@@ -119,17 +125,30 @@ class CellWindows(Windows):
         return numbers
 
 
+@dataclass(frozen=True)
+class Nature:
+    """What a local formula asks of its windows.
+
+    Attributes:
+        draws: what it draws for, one word for each map of numbers.
+        takes_cells: whether it looks at the cells, beside their maximum, minimum and mean.
+    """
+
+    draws: tuple[str, ...]
+    takes_cells: bool
+
+
 @cache
-def draws(recipe: Recipe) -> tuple[str, ...] | None:
-    """What the formula draws for, one word for each map of numbers; None where it is not local.
+def nature(recipe: Recipe) -> Nature | None:
+    """What the formula asks of its windows; None where it is not local.
 
     Local is a formula that computes each window of each channel from the cells of that window alone, element by
     element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
     """
-    return undisturbed(lambda: _draws(recipe))
+    return undisturbed(lambda: _nature(recipe))
 
 
-def _draws(recipe: Recipe) -> tuple[str, ...] | None:
+def _nature(recipe: Recipe) -> Nature | None:
     asked: list[str] = []
 
     def draw(shared: str) -> Any:
@@ -144,7 +163,8 @@ def _draws(recipe: Recipe) -> tuple[str, ...] | None:
             output = recipe.formula(windows, **recipe.arguments(values))
     except Exception:  # whatever it needs, it is computed on the whole map, where a true fault is told as it is
         return None
-    return tuple(asked) if isinstance(output, Tensor) and output.shape in ((), (LANES,)) else None
+    is_local = isinstance(output, Tensor) and output.shape in ((), (LANES,))
+    return Nature(tuple(asked), windows.gave_cells) if is_local else None
 
 
 class _OnlyElementwise(TorchDispatchMode):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.cells import LANES, CellWindows, NotLocal, draws
+from poolab.pooling.fused.cells import LANES, CellWindows, NotLocal, nature
 from poolab.pooling.fused.recorder import NotFusable, Recorder, part, undisturbed
 from poolab.pooling.geometry import Geometry
 
@@ -58,14 +58,14 @@ def _program(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
 
 
 def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
-    drawn, count = draws(recipe), recipe.geometry.cells
-    if drawn is None:
+    asked, count = nature(recipe), recipe.geometry.cells
+    if asked is None:
         raise NotFusable("the formula looks at more than the cells of its window")
     recorder = Recorder()
     given = _Inputs(recorder, dtype)
     cells = given.numbers("cell", count)
     flags, counts = (given.flags(count), given.numbers("count", 1)[0]) if is_masked else (None, None)
-    noise = given.numbers("noise", sum(count if kind == "cell" else 1 for kind in drawn))
+    noise = given.numbers("noise", sum(count if kind == "cell" else 1 for kind in asked.draws))
     values = given.numbers("value", recipe.values)
     leaves = [leaf.requires_grad_() for leaf in (*cells, *values)]
     try:
@@ -80,7 +80,7 @@ def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
         raise NotFusable(str(fault)) from fault
     if (size := len(backward.nodes)) > MOST_NODES:
         raise NotFusable(f"the backward of one window has {size} operations, more than {MOST_NODES}")
-    return Program(forward, backward, count, is_masked, drawn, recipe.values)
+    return Program(forward, backward, count, is_masked, asked.draws, recipe.values)
 
 
 @cache
