@@ -24,6 +24,10 @@ DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 # A kernel takes 1 to 3 s to make, once for a machine. Until plain torch has computed so many cells (which takes it
 # about as long, at some 10 ns a cell forward and backward), "auto" stays with it: a short script never waits.
 PAYS_FROM = 200_000_000
+# To record a formula takes 50 ms to 1 s. "auto" does not look for a kernel on disk before so many cells, and plain
+# torch does not work in blocks on maps with fewer than these: the formula itself is done with them before.
+LOOKS_FROM = 2_000_000
+BLOCKS_FROM = 500_000
 
 Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe, dtype, is channels_last, device type
 
@@ -38,9 +42,9 @@ def set_backend(name: Backend) -> None:
 
     "plain" is torch's operations, right everywhere, and what exporters see. "fused" is kernels generated from the
     formulas: C for CPU tensors, Triton for CUDA tensors, compiled when first needed and kept on disk. "auto", the
-    default, takes a kernel that is on disk already and makes a new one once plain torch has worked about as long as
-    that takes. What has no kernel (methods that look beyond their window, other devices, no compiler) is computed in
-    plain torch. Both give the same random numbers and the same results up to rounding.
+    default, looks for a kernel on disk after two million cells and makes a new one once plain torch has worked about
+    as long as that takes. What has no kernel (methods that look beyond their window, other devices, no compiler) is
+    computed in plain torch. Both give the same random numbers and the same results up to rounding.
 
     Raises:
         ValueError: no such backend.
@@ -154,7 +158,9 @@ def _kernel(recipe: Recipe, asked: Nature, input: Tensor) -> Kernel | None:
     if _chosen != "plain" and (key in _compiled or _pays(key, input)):
         kernel = compiled_kernel(recipe, input)
     # Maxima, minima and means have torch's own kernels: run again for the backward, they are faster than any blocks.
-    in_blocks = kernel is None and asked.takes_cells and input.device.type == "cpu"
+    # By the size of the map alone and not by what went before: a run that goes on must round as it would have.
+    is_large = input.device.type == "cpu" and input.numel() >= BLOCKS_FROM
+    in_blocks = kernel is None and asked.takes_cells and is_large
     return _in_blocks(recipe, input.dtype) if in_blocks else kernel
 
 
@@ -184,13 +190,13 @@ def _in_blocks(recipe: Recipe, dtype: torch.dtype) -> Kernel | None:
 def _pays(key: Key, input: Tensor) -> bool:
     if _chosen == "fused":
         return True
-    if key not in _cells_done and key[-1] == "cpu":
+    before = _cells_done.get(key, 0)
+    now = _cells_done[key] = before + input.numel()
+    if before < LOOKS_FROM <= now and key[-1] == "cpu":
         from poolab.pooling.fused.cpu_kernel import is_compiled
 
-        if is_compiled(*key[:-1]):
-            return True
-    _cells_done[key] = _cells_done.get(key, 0) + input.numel()
-    return _cells_done[key] > PAYS_FROM
+        return is_compiled(*key[:-1])
+    return now > PAYS_FROM
 
 
 def _made(key: Key) -> Kernel | None:

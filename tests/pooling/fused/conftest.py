@@ -17,6 +17,7 @@ def kernels(monkeypatch, tmp_path_factory):
     folder = Path(shared, "kernels")
     monkeypatch.setenv("POOLAB_CACHE", str(folder))
     monkeypatch.setenv("POOLAB_CFLAGS", "-O0")
+    monkeypatch.setattr("poolab.pooling.backend.BLOCKS_FROM", 0)  # the maps of the tests are small
     return folder
 
 

@@ -72,8 +72,20 @@ def test_auto_takes_a_kernel_that_lies_on_disk(fresh, monkeypatch):
         pool(x)
     monkeypatch.setattr(backend, "_compiled", {})
     monkeypatch.setattr(library, "_compile", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(backend, "LOOKS_FROM", 300)
+    pool(x)
+    assert not compiled(), "192 cells"
     pool(x)
     assert len(compiled()) == 1
+
+
+def test_small_maps_are_left_to_the_formula(fresh, monkeypatch):
+    """A short script waits neither for a compiler nor for a recording."""
+    monkeypatch.setattr(backend, "BLOCKS_FROM", 193)
+    monkeypatch.setattr(backend, "_in_blocks", lambda *_: pytest.fail("in blocks"))
+    AvgTopKPool2d(2)(torch.randn(1, 3, 8, 8))
+    with pytest.raises(pytest.fail.Exception, match="in blocks"):
+        AvgTopKPool2d(2)(torch.randn(1, 4, 8, 8))
 
 
 def test_other_batches_and_sizes_take_the_same_kernel(fresh):
