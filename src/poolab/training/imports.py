@@ -1,5 +1,6 @@
 """How the large libraries are imported: without the garbage collector, and W&B before Lightning."""
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ def without_collector(library: str) -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        atexit.register(gc.unfreeze)  # else nanobind reports what torch's libraries keep as leaked, at the end
         gc.enable()
 
 
