@@ -19,6 +19,12 @@ TINY = (
 )
 
 
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    """Plain torch: what "auto" takes depends on the tests before it, and a kernel rounds otherwise."""
+    monkeypatch.setattr("poolab.pooling.backend._chosen", "plain")
+
+
 @pytest.fixture(scope="session")
 def tiny() -> tuple[str, ...]:
     """The overrides that make a run last less than a second."""

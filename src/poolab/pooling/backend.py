@@ -43,8 +43,9 @@ def set_backend(name: Backend) -> None:
     "plain" is torch's operations, right everywhere, and what exporters see. "fused" is kernels generated from the
     formulas: C for CPU tensors, Triton for CUDA tensors, compiled when first needed and kept on disk. "auto", the
     default, looks for a kernel on disk after two million cells and makes a new one once plain torch has worked about
-    as long as that takes. What has no kernel (methods that look beyond their window, other devices, no compiler) is
-    computed in plain torch. Both give the same random numbers and the same results up to rounding.
+    as long as that takes; under `torch.use_deterministic_algorithms(True)` it stays with plain torch, so that the bits
+    do not depend on when that is. What has no kernel (methods that look beyond their window, other devices, no
+    compiler) is computed in plain torch. Both give the same random numbers and the same results up to rounding.
 
     Raises:
         ValueError: no such backend.
@@ -154,9 +155,7 @@ def _kernel(recipe: Recipe, asked: Nature, input: Tensor) -> Kernel | None:
     if input.dtype not in DTYPES:
         return None
     key = _key(recipe, input)
-    kernel = None
-    if _chosen != "plain" and (key in _compiled or _pays(key, input)):
-        kernel = compiled_kernel(recipe, input)
+    kernel = compiled_kernel(recipe, input) if _is_wanted(key, input) else None
     # Maxima, minima and means have torch's own kernels: run again for the backward, they are faster than any blocks.
     # By the size of the map alone and not by what went before: a run that goes on must round as it would have.
     is_large = input.device.type == "cpu" and input.numel() >= BLOCKS_FROM
@@ -187,9 +186,14 @@ def _in_blocks(recipe: Recipe, dtype: torch.dtype) -> Kernel | None:
         return None
 
 
+def _is_wanted(key: Key, input: Tensor) -> bool:
+    if _chosen != "auto":
+        return _chosen == "fused"
+    # What "auto" takes depends on what was computed before and on the disk; a kernel rounds otherwise than plain torch.
+    return not torch.are_deterministic_algorithms_enabled() and (key in _compiled or _pays(key, input))
+
+
 def _pays(key: Key, input: Tensor) -> bool:
-    if _chosen == "fused":
-        return True
     before = _cells_done.get(key, 0)
     now = _cells_done[key] = before + input.numel()
     if before < LOOKS_FROM <= now and key[-1] == "cpu":

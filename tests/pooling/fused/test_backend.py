@@ -66,6 +66,21 @@ def test_auto_compiles_once_it_pays(fresh, monkeypatch):
     assert found == [0, 0, 0, 1, 1]
 
 
+def test_auto_keeps_its_bits_when_asked_for_determinism(fresh, monkeypatch):
+    monkeypatch.setattr(backend, "PAYS_FROM", 192)
+    pool, x = AvgTopKPool2d(2), torch.randn(1, 3, 8, 8)
+    torch.use_deterministic_algorithms(True)
+    try:
+        for _ in range(3):
+            pool(x)
+        assert not compiled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    pool(x)
+    pool(x)
+    assert len(compiled()) == 1
+
+
 def test_auto_takes_a_kernel_that_lies_on_disk(fresh, monkeypatch):
     pool, x = AvgTopKPool2d(2), torch.randn(1, 3, 8, 8)
     with use_backend("fused"):
