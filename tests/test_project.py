@@ -14,9 +14,9 @@ GROUND = {"errors", "streams"}  # free for all
 FLOORS = {
     "pooling": set(),
     "records": set(),
-    "backbones": {"pooling"},
+    "measure": {"pooling"},
+    "backbones": {"pooling", "measure"},
     "data": {"pooling", "backbones"},
-    "measure": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
     "training": {"pooling", "backbones", "data", "measure", "records"},
     "testing": {"pooling"},

@@ -6,16 +6,19 @@ from poolab.backbones.probe import VanishError
 from poolab.backbones.registry import create_backbone, list_backbones
 from poolab.backbones.shapes import SlotShape, render_shapes, slot_shapes
 from poolab.backbones.slots import Slot, SlotFiller
+from poolab.backbones.surgery import SwapReport, swap_pooling
 
 __all__ = [
     "Backbone",
     "Slot",
     "SlotFiller",
     "SlotShape",
+    "SwapReport",
     "VanishError",
     "create_backbone",
     "initialise",
     "list_backbones",
     "render_shapes",
     "slot_shapes",
+    "swap_pooling",
 ]

@@ -1,6 +1,7 @@
 """What every backbone shares: its slots, its two halves (features, classifier) and its checks."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -8,6 +9,8 @@ from torch import nn
 from poolab.backbones.probe import meta_twin, probe
 from poolab.backbones.slots import FLATTEN, Slot, SlotFiller
 from poolab.errors import ConfigError
+from poolab.pooling import Pool
+from poolab.pooling.window_pool import WindowPool2d
 
 
 class Backbone(nn.Module, ABC):
@@ -76,6 +79,16 @@ class Backbone(nn.Module, ABC):
         """The slot that the module at a qualified name belongs to, or None."""
         inside = (slot for slot, place in self._paths.items() if path == place or path.startswith(f"{place}."))
         return next(inside, None)
+
+    def note_swap(self, path: str, pool: Pool) -> None:
+        """Take note of a pooling that surgery put at a qualified name, if a slot is there."""
+        name = next((slot for slot, place in self._paths.items() if place == path), None)
+        if name is not None:
+            slot = replace(self.slots[name], pooling=pool.name, kernel_size=None, stride=None, padding=None)
+            if isinstance(pool, WindowPool2d):
+                (kh, kw), (sh, sw), (ph, pw) = pool.kernel_size, pool.stride, pool.padding
+                slot = replace(slot, kernel_size=(kh, kw), stride=(sh, sw), padding=(ph, pw))
+            self.slots[name] = slot
 
     def reset_module(self, module: nn.Module) -> None:
         """Draw the initial weights of one module that has `reset_parameters`; a backbone may have its own rule."""

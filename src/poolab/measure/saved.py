@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from poolab.backbones import Backbone
 from poolab.measure.undisturbed import uncompiled, undisturbed
 from poolab.pooling import Pool
 
@@ -115,8 +114,8 @@ def _pools(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def _label(model: nn.Module, path: str) -> str:
-    slot = model.slot_of(path) if isinstance(model, Backbone) else None
-    return slot or path
+    slot_of = getattr(model, "slot_of", None)  # a backbone's; this room knows none
+    return (slot_of and slot_of(path)) or path
 
 
 def _storages(tensors: Iterable[Tensor]) -> dict[int, torch.UntypedStorage]:

@@ -1,0 +1,23 @@
+"""What one place keeps for the backward."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from poolab.measure.saved import SavedStorages
+
+
+def saved_bytes(run: Callable[[Tensor], Tensor], given: Tensor, layer: nn.Module | None) -> int:
+    """The bytes that `run` saves for the backward beyond the map that it is given and the layer's parameters."""
+    map_ = given.detach().clone().requires_grad_()
+    kept = SavedStorages([map_, *(layer.parameters() if layer is not None else ())])
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept.add(tensor)
+        return tensor
+
+    with torch.enable_grad(), saved_tensors_hooks(pack, lambda tensor: tensor):
+        run(map_)
+    return kept.bytes
