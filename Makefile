@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-long lint docs conformance conformance-fused install clean
+.PHONY: demo test test-long test-zoo zoo lint docs conformance conformance-fused install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
@@ -17,6 +17,13 @@ test: lint
 # What takes minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90.
 test-long: $(READY)
 	$(PYTEST) -m long
+
+# Surgery on networks of torchvision and timm: as tests, and as the table in docs/zoo.md; ten minutes.
+test-zoo: $(READY)
+	$(PYTEST) -m zoo
+
+zoo: $(READY)
+	$(BIN)/python -m tests.backbones.surgery.zoo > docs/zoo.md
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -20,9 +20,10 @@ TINY = (
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch):
-    """Plain torch: what "auto" takes depends on the tests before it, and a kernel rounds otherwise."""
-    monkeypatch.setattr("poolab.pooling.backend._chosen", "plain")
+def settled(monkeypatch):
+    """No "auto" that changes its path within a test: when it does depends on the tests before, and rounding on it."""
+    monkeypatch.setattr("poolab.pooling.backend.PAYS_FROM", float("inf"))
+    monkeypatch.setattr("poolab.pooling.backend.LOOKS_FROM", float("inf"))
 
 
 @pytest.fixture(scope="session")

@@ -33,11 +33,22 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
+    offer_networks(overrides)
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
             return plain(hydra_compose("train", overrides=list(overrides)))
     except Exception as fault:
         raise ConfigError(explain(fault)) from fault
+
+
+def offer_networks(overrides: Sequence[str]) -> None:
+    """Make choices of the networks of torchvision and timm that are asked for: no file lists their 1,400 names."""
+    from hydra.core.config_store import ConfigStore
+
+    asked = [override.partition("=")[2] for override in overrides if override.startswith("backbone=")]
+    for library, name in re.findall(r"\b(torchvision|timm)/([\w.]+)", " ".join(asked)):
+        node = {"name": f"{library}/{name}", "pretrained": False, "weights": None}
+        ConfigStore.instance().store(group=f"backbone/{library}", name=name, node=node)
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LARGEST_TRIED = 2048  # pixels; the upper end of the search for an image size that works
 
+# What torch, poolab and the networks of others raise where a map is too small, or an image of a size that they refuse.
+FAULTS = (RuntimeError, ValueError, AssertionError)
+
 Shape = tuple[int, ...]
 
 
@@ -52,7 +55,7 @@ def trace(twin: "Backbone", image_size: tuple[int, int]) -> Trace:
     with _noting(twin, seen), torch.no_grad():
         try:
             seen.features = twin.embed(image).shape[1]
-        except (RuntimeError, ValueError) as error:  # torch's and our words for a map that is too small
+        except FAULTS as error:
             seen.error = error
     return seen
 
@@ -123,10 +126,12 @@ def _noting(twin: nn.Module, seen: Trace) -> Iterator[None]:
             continue
 
         def before(_: nn.Module, args: tuple[Any, ...], path: str = path) -> None:
-            seen.last, seen.inputs[path] = path, tuple(args[0].shape)
+            if args and isinstance(args[0], torch.Tensor):  # a stranger's module may take anything
+                seen.last, seen.inputs[path] = path, tuple(args[0].shape)
 
-        def after(_: nn.Module, args: tuple[Any, ...], output: torch.Tensor, path: str = path) -> None:
-            seen.outputs[path] = tuple(output.shape)
+        def after(_: nn.Module, args: tuple[Any, ...], output: Any, path: str = path) -> None:
+            if isinstance(output, torch.Tensor):
+                seen.outputs[path] = tuple(output.shape)
 
         handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     try:

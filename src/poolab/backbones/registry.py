@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 
+from poolab.backbones.adopted import Adopted
 from poolab.backbones.base import Backbone
 from poolab.backbones.initialise import initialise
 from poolab.backbones.keras_cnn import KerasCNN
+from poolab.backbones.libraries import LIBRARIES
 from poolab.backbones.resnet20 import ResNet20
 from poolab.backbones.slots import SlotFiller
 from poolab.backbones.torch_cnn import TorchCNN
@@ -29,7 +31,7 @@ _GIVEN = ("slots", "in_channels", "num_classes", "image_size")
 
 
 def list_backbones() -> list[str]:
-    """The names that `create_backbone` takes.
+    """The names of poolab's own backbones; `create_backbone` takes torchvision/<name> and timm/<name> too.
 
     >>> list_backbones()
     ['keras_cnn', 'torch_cnn', 'vgg_small', 'resnet20']
@@ -51,7 +53,8 @@ def create_backbone(
     """A network with its pooling slots filled.
 
     Args:
-        name: one of `list_backbones()`.
+        name: one of `list_backbones()`, or a network of a library: "torchvision/resnet18", "timm/resnet18" (then with
+            the options pretrained=True, or weights=FILE).
         in_channels: the images' channels.
         num_classes: the number of scores.
         image_size: the images' side in pixels, or (height, width).
@@ -102,9 +105,14 @@ def image_pair(size: Any) -> tuple[int, int]:
 
 
 def _builder(name: str) -> Callable[..., Backbone]:
+    if name.startswith(tuple(f"{library}/" for library in LIBRARIES)):
+        return Adopted
     if name not in BACKBONES:
         known = list_backbones()
-        raise ConfigError(f"backbone {name} is not known: {nearest(name, known)}Allowed: {', '.join(known)}.")
+        raise ConfigError(
+            f"backbone {name} is not known: {nearest(name, known)}Allowed: {', '.join(known)}, and "
+            f"{', '.join(f'{library}/<name>' for library in LIBRARIES)}."
+        )
     return BACKBONES[name]
 
 

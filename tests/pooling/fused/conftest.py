@@ -10,14 +10,13 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
-def kernels(plain, monkeypatch, tmp_path_factory):
+def kernels(monkeypatch, tmp_path_factory):
     """Where the kernels of a test are; -O0 takes a third of the time of -O3."""
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
     folder = Path(shared, "kernels")
     monkeypatch.setenv("POOLAB_CACHE", str(folder))
     monkeypatch.setenv("POOLAB_CFLAGS", "-O0")
-    monkeypatch.setattr("poolab.pooling.backend._chosen", "auto")
     monkeypatch.setattr("poolab.pooling.backend.BLOCKS_FROM", 0)  # the maps of the tests are small
     return folder
 
