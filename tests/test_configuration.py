@@ -15,6 +15,9 @@ from poolab.training.settings import OPTIMIZERS, TRACKERS, check_settings
 GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker")
 
 
+LIBRARY = ("alexnet", "densenet121", "mobilenet_v2")  # torchvision's; every other by backbone=torchvision/<name>
+
+
 def choices(group):
     return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
 
@@ -22,7 +25,7 @@ def choices(group):
 def test_each_registry_has_a_file_for_each_name():
     assert set(choices("pooling")) == {name for role in ("window", "channel", "same") for name in list_pools(role)}
     assert set(choices("head")) == {*list_pools("global"), "own"}
-    assert set(choices("backbone")) == set(list_backbones())
+    assert set(choices("backbone")) == {*list_backbones(), *LIBRARY}
     assert set(choices("data")) == set(list_data())
     assert set(choices("optim")) == set(OPTIMIZERS)
     assert {"none"} | {name for name in choices("tracker") if name.startswith("wandb_")} == set(choices("tracker"))
@@ -38,7 +41,8 @@ def test_a_choice_says_in_its_first_line_what_it_is(group):
 def test_a_file_has_the_name_of_what_it_chooses():
     for group in ("pooling", "head", "backbone", "data", "optim"):
         for name in choices(group):
-            assert OmegaConf.load(config_dir() / group / f"{name}.yaml")["name"] == name
+            expected = f"torchvision/{name}" if name in LIBRARY else name
+            assert OmegaConf.load(config_dir() / group / f"{name}.yaml")["name"] == expected
 
 
 @pytest.mark.parametrize("row", range(max(len(choices(group)) for group in GROUPS)))  # each choice occurs
@@ -47,7 +51,8 @@ def test_choices_of_all_groups_compose_into_settings_that_are_fine(row):
     chosen = {group: names[row % len(names)] for group, names in known.items()}
     config = compose([f"{group}={name}" for group, name in chosen.items()])
     check_settings(config)
-    assert {group: config[group]["name"] for group in GROUPS[:5]} == {group: chosen[group] for group in GROUPS[:5]}
+    names = {group: config[group]["name"].removeprefix("torchvision/") for group in GROUPS[:5]}
+    assert names == {group: chosen[group] for group in GROUPS[:5]}
     assert config["trainer"]["strategy"] == {"ddp": "ddp", "single": "auto"}[chosen["trainer"]]
 
 

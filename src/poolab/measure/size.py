@@ -27,8 +27,8 @@ def multiply_adds(model: nn.Module, input: Tensor) -> int:
     True
     """
     model = uncompiled(model)
-    # With gradients: torch 2.15's counter hooks the backward of each module's inputs, and fails without on a module that
-    # is given a parameter (timm's PiT).
+    # With gradients: torch 2.15's counter hooks the backward of what modules are given, and without them fails where
+    # that is a parameter (timm's PiT).
     with undisturbed(model), FlopCounterMode(display=False) as counter, torch.enable_grad():
         model.eval()(input[:1])
     return counter.get_total_flops() // 2
