@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,8 +72,8 @@ def corrupted(images: Tensor, kind: str, severity: int, *, place: Tensor | None 
     """The images with one corruption, as uint8 again (rounded; the authors' code cuts the fraction off).
 
     Images whose shorter side is at most 84 pixels get the amounts of CIFAR-10-C, larger ones those of ImageNet-C. All
-    is computed where the images are, but for JPEG, which is libjpeg's on the CPU: another codec loses other things,
-    and each machine is to see the same pictures. The noise of an image comes from the CPU stream (`seed`,
+    is computed where the images are, but for JPEG, which is Pillow's on the CPU: a GPU's codec loses other things, and
+    each machine is to see the same pictures. The noise of an image comes from the CPU stream (`seed`,
     "gaussian_noise", severity, place).
 
     Args:
@@ -137,12 +139,22 @@ def _contrast(images: Tensor, factor: float) -> Tensor:
 
 
 def _jpeg(images: Tensor, quality: float) -> Tensor:
-    from torchvision.io import decode_jpeg, encode_jpeg
-
+    """By Pillow, as the authors do; torchvision's codec gave the same bits and is to be removed."""
     if images.shape[1] not in (1, 3):
         raise ConfigError(f"JPEG holds images of 1 or 3 channels, found {images.shape[1]}: leave this corruption out")
-    written = encode_jpeg(list(images.cpu().contiguous()), quality=int(quality))
-    return torch.stack(decode_jpeg(written)).to(images.device)
+    arrays = images.cpu().permute(0, 2, 3, 1).contiguous().numpy()
+    read = np.stack(
+        [_through_jpeg(array.squeeze(-1) if array.shape[-1] == 1 else array, int(quality)) for array in arrays]
+    )
+    return torch.from_numpy(read).view(arrays.shape).permute(0, 3, 1, 2).contiguous().to(images.device)
+
+
+def _through_jpeg(array: np.ndarray, quality: int) -> np.ndarray:
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(array).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file, formats=["JPEG"]))
 
 
 def _pixelate(images: Tensor, share: float) -> Tensor:

@@ -94,8 +94,8 @@ class _Tally:
         images, each = len(output), output[0].numel()
         chosen = torch.randint(each, (outputs, images), generator=generator).to(output.device)
         for places in chosen:
-            single = torch.zeros_like(output).view(images, each).scatter_(1, places[:, None], 1).view_as(output)
-            self.entropies.append(_entropies(gradient_at(output, input, single)))
+            single = output.new_zeros(images, each).scatter_(1, places[:, None], 1)
+            self.entropies.append(_entropies(gradient_at(output, input, single.view(output.shape))))
 
     def footprint(self) -> Footprint:
         if not self.cells:  # the layer was not called
