@@ -1,5 +1,8 @@
 """measure=full: what a run's record holds then, and that it says what it should."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -114,6 +117,18 @@ def test_it_runs_in_the_runs_precision_and_memory_format(launched, tmp_path):
     metrics = launched(tmp_path, *FULL, *settings)[0]["metrics"]
     assert metrics["robust/shift_accuracy/0"] == pytest.approx(metrics["test/accuracy"], abs=1e-6)
     assert metrics["footprint/pool2/entropy"] == pytest.approx(np.log(4), abs=1e-2)
+
+
+def test_asked_to_stop_it_ends_after_the_measure_and_goes_on_later(launched, tmp_path, monkeypatch):
+    chosen = (*FULL, "measure.robustness=[scale,shift]", "measure.scales=[1]")
+    with monkeypatch.context() as patch:
+        patch.setattr("poolab.training.console.Console.measured", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        record, folder, _ = launched(tmp_path, *chosen)
+    assert (record["status"], record["reason"]) == ("interrupted", "stopped by SIGTERM")
+    again, same, fresh = launched(tmp_path, *chosen)
+    assert (again["status"], same, fresh) == ("completed", folder, True)
+    assert "robust/shift_consistency" in again["metrics"]
+    assert again["metrics"]["epochs"] == 1
 
 
 def test_the_limited_images_are_stratified_and_the_same_for_every_seed(configured, tmp_path):

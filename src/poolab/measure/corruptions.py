@@ -106,7 +106,7 @@ def corrupted(images: Tensor, kind: str, severity: int, *, place: Tensor | None 
 
 
 def _noise(images: Tensor, place: Tensor, severity: int, seed: int) -> Tensor:
-    """Standard normal numbers for each image; a generator seeded anew for each costs 8 us beside 19 for 3x32x32."""
+    """Standard normal numbers for each image; seeding a generator costs 3.5 us beside 15 for 3x32x32."""
     generator, shape = torch.Generator(), images.shape[1:]
     drawn = torch.empty(images.shape)
     for row, index in zip(drawn, place.tolist(), strict=True):

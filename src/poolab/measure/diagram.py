@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from poolab.measure.probabilities import BINS, reliability
+from poolab.measure.probabilities import BINS, calibration_error, reliability
 
 RIGHT, GAP, INK = "#8fb8de", "#b3261e", "#333333"
 
@@ -33,8 +33,7 @@ def reliability_diagram(confidence: Tensor, right: Tensor, path: str | Path, bin
     means, accuracy = found.confidence[some].numpy(), found.accuracy[some].numpy()
     above.vlines(means, accuracy, means, color=GAP, linewidth=2, label="accuracy to mean confidence")
     above.plot([0, 1], [0, 1], "--", color=INK, linewidth=1, label="as sure as right")
-    gaps = (found.accuracy - found.confidence).abs()[some] * found.counts[some]
-    error, overall = gaps.sum().item() / len(confidence), right.double().mean().item()
+    error, overall = calibration_error(confidence, right, bins), right.double().mean().item()
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     above.set_title(
         f"accuracy {overall:.4f}, mean confidence {confidence.double().mean().item():.4f}, ECE {error:.4f}", fontsize=10

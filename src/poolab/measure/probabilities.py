@@ -48,13 +48,20 @@ def example_scores(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 def calibration_of(examples: Mapping[str, Tensor]) -> dict[str, float]:
     """What `calibration` gives, from the columns label, predicted, confidence, nll and brier of all examples."""
+    error = calibration_error(examples["confidence"], examples["label"] == examples["predicted"])
+    return {"ece": error, **{name: examples[name].double().mean().item() for name in ("brier", "nll")}}
+
+
+def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> float:
+    """The expected calibration error by torchmetrics; a confidence of exactly 1 has a bin of its own there (1.9).
+
+    >>> round(calibration_error(torch.tensor([0.75, 0.75]), torch.tensor([True, True])), 4)
+    0.25
+    """
     from torchmetrics.functional.classification import binary_calibration_error
 
-    right = examples["label"] == examples["predicted"]
     # A confidence that is right or not is a binary prediction, so this is the multi-class error of the top class.
-    ece = binary_calibration_error(examples["confidence"], right.long(), n_bins=BINS, norm="l1", validate_args=False)
-    means = {name: examples[name].double().mean().item() for name in ("brier", "nll")}
-    return {"ece": ece.item(), "brier": means["brier"], "nll": means["nll"]}
+    return binary_calibration_error(confidence, right.long(), n_bins=bins, norm="l1", validate_args=False).item()
 
 
 @dataclass(frozen=True)

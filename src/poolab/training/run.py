@@ -100,12 +100,17 @@ def _run(
     if config["trainer"]["compile"]:
         parts.module.compile_network()
     outcome = Outcome()
+
+    def measured(name: str, seconds: float) -> None:
+        console.measured(name, seconds)
+        request.obey()
+
     with request.listening():
         try:
             trainer.fit(parts.module, parts.loaders, ckpt_path=checkpoint, weights_only=True)
             autocast = AUTOCAST.get(trainer.precision)
             outcome.metrics, outcome.notes = test_and_measure(
-                config, folder, trainer, parts, history.rows, autocast, console.measured
+                config, folder, trainer, parts, history.rows, autocast, measured
             )
         except Diverged as fault:
             outcome.status, outcome.reason = "diverged", str(fault)
