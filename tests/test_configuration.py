@@ -10,9 +10,9 @@ from poolab.configuration import compose, config_dir, explain
 from poolab.data import list_data
 from poolab.errors import ConfigError
 from poolab.pooling import list_pools
-from poolab.training.settings import OPTIMIZERS, TRACKERS, check_settings
+from poolab.training.settings import MEASURES, OPTIMIZERS, TRACKERS, check_settings
 
-GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker")
+GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker", "measure")
 
 
 LIBRARY = ("alexnet", "densenet121", "mobilenet_v2")  # torchvision's; every other by backbone=torchvision/<name>
@@ -28,6 +28,7 @@ def test_each_registry_has_a_file_for_each_name():
     assert set(choices("backbone")) == {*list_backbones(), *LIBRARY}
     assert set(choices("data")) == set(list_data())
     assert set(choices("optim")) == set(OPTIMIZERS)
+    assert set(choices("measure")) == set(MEASURES)
     assert {"none"} | {name for name in choices("tracker") if name.startswith("wandb_")} == set(choices("tracker"))
     assert {compose([f"tracker={name}"])["tracker"]["name"] for name in choices("tracker")} == set(TRACKERS)
 
@@ -39,7 +40,7 @@ def test_a_choice_says_in_its_first_line_what_it_is(group):
 
 
 def test_a_file_has_the_name_of_what_it_chooses():
-    for group in ("pooling", "head", "backbone", "data", "optim"):
+    for group in ("pooling", "head", "backbone", "data", "optim", "measure"):
         for name in choices(group):
             expected = f"torchvision/{name}" if name in LIBRARY else name
             assert OmegaConf.load(config_dir() / group / f"{name}.yaml")["name"] == expected

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from poolab.training.console import print_record, shown
+from poolab.training.console import print_record, series, shown
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,20 @@ def test_the_table_at_the_end(capsys, changes, fresh, ending):
     assert first.split() == ["cost/peak_memory_bytes", "2.0", "MB", "resident-set", "growth"]
     assert second.split() == ["test/accuracy", "0.5"]  # next to the prompt
     assert "class_accuracy" not in out
+
+
+def test_figures_of_a_series_stand_beside_their_mean(capsys):
+    metrics = {"robust/corruption/jpeg": 0.5, "robust/corruption/jpeg/1": 0.75, "robust/corruption/jpeg/5": None}
+    metrics |= {"robust/scale_accuracy_mean": 1.0, "robust/scale_accuracy/0.5": 0.0, "robust/scale_accuracy/1.25": 1.0}
+    print_record(record(metrics=metrics, notes={"calibration": "left out"}), Path("runs/abc"), True)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[:3]]
+    assert rows[0] == ["robust/corruption/jpeg", "0.5", "1:.75", "5:-"]
+    assert rows[1] == ["robust/scale_accuracy_mean", "1", "0.5:.00", "1.25:1.00"]
+    assert rows[2] == ["calibration", "-", "left", "out"], "a note on what has no figure"
+
+
+def test_a_number_at_the_end_makes_no_series_by_itself():
+    assert series({"test/class_accuracy/7": 0.5, "epochs": 1}) == ({}, set())
 
 
 def test_a_run_says_what_it_is_and_how_each_epoch_went(launched, capsys, tmp_path):

@@ -42,13 +42,15 @@ def test_the_counts_of_an_epoch_travel_in_the_checkpoint():
 
 def test_examples_come_in_the_order_of_their_index():
     examples = Examples()
-    examples.update(torch.tensor([2, 0]), torch.tensor([1, 1]), torch.tensor([[0.25, 0.75], [0.5, 0.5]]))
-    examples.update(torch.tensor([1]), torch.tensor([0]), torch.tensor([[0.9, 0.1]]))
+    examples.update(torch.tensor([2, 0]), torch.tensor([1, 1]), torch.tensor([[0.25, 0.75], [0.5, 0.5]]).log())
+    examples.update(torch.tensor([1]), torch.tensor([0]), torch.tensor([[0.9, 0.1]]).log())
     columns = {name: column.tolist() for name, column in examples.compute().items()}
     assert columns["index"] == [0, 1, 2]
     assert columns["label"] == [1, 0, 1]
     assert columns["predicted"] == [0, 0, 1]
     assert columns["confidence"] == pytest.approx([0.5, 0.9, 0.75])
+    assert columns["nll"] == pytest.approx([-math.log(p) for p in (0.5, 0.9, 0.75)])
+    assert columns["brier"] == pytest.approx([0.5, 0.02, 0.125])
 
 
 def test_two_classes_have_no_top_5():

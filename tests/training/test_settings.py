@@ -9,7 +9,7 @@ from poolab.training.settings import check_settings
 
 @pytest.fixture(scope="module")
 def composed():
-    return {name: compose(["optim=sgd"] if name == "sgd" else []) for name in ("adam", "sgd")}
+    return {"adam": compose([]), "sgd": compose(["optim=sgd"]), "full": compose(["measure=full"])}
 
 
 def with_values(config, **values):
@@ -23,7 +23,7 @@ def with_values(config, **values):
     return changed
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "sgd", "full"])
 def test_the_defaults_are_fine(composed, name):
     check_settings(composed[name])
 
@@ -55,6 +55,8 @@ def test_the_defaults_are_fine(composed, name):
         ({"optim__label_smoothing": -0.1}, r"label_smoothing must be"),
         ({"measure__seconds": 0}, r"measure: seconds must be a number > 0"),
         ({"measure__rounds": 3}, r"measure: no option rounds"),
+        ({"measure__name": "ful"}, r"measure.name must be one of costs, full, found 'ful'"),
+        ({"measure__images": 10}, r"measure: no option images"),
         ({"tracker__name": "wandbb"}, r"tracker.name must be one of none, wandb, found 'wandbb'"),
         ({"tracker__mode": "onlin"}, r"tracker: mode must be one of 'offline', 'online', found 'onlin'; did you mean"),
         ({"tracker__tags": "a"}, r"tags must be a list of texts"),
@@ -66,6 +68,29 @@ def test_the_defaults_are_fine(composed, name):
 def test_a_fault_is_told(composed, values, message):
     with pytest.raises(ConfigError, match=message):
         check_settings(with_values(composed["adam"], **values))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("robustness", ["shift", "corruptions"], r"robustness must be one of .*found 'corruptions'; did you mean"),
+        ("robustness", "shift", r"robustness must be a list, found 'shift'"),
+        ("robustness", ["shift", "shift"], r"robustness must not have 'shift' twice"),
+        ("calibration", 1, r"calibration must be one of True, False, found 1"),
+        ("images", 0, r"images must be an int >= 1, found 0"),
+        ("max_shift", 0, r"max_shift must be an int >= 1"),
+        ("shift_padding", "wrap", r"shift_padding must be one of 'circular', 'zero', 'reflect', found 'wrap'"),
+        ("corruptions", [], r"corruptions must be a list of at least one, found \[\]"),
+        ("severities", [0, 6], r"severities must be an int from 1 to 5, found 0"),
+        ("scales", [0.5, 0], r"scales must be a number > 0, found 0"),
+        ("scale_mode", "crop", r"scale_mode must be one of 'canvas', 'size'"),
+        ("footprint_images", None, r"footprint_images must be an int >= 1"),
+        ("bins", 15, r"measure: no option bins"),
+    ],
+)
+def test_a_fault_of_the_full_measures_is_told(composed, setting, value, message):
+    with pytest.raises(ConfigError, match=message):
+        check_settings(with_values(composed["full"], **{f"measure__{setting}": value}))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from poolab.catalogue.chosen import refusals
+from poolab.measure.footprints import gradient_at
 from poolab.pooling import Pool
 
 
@@ -42,7 +43,7 @@ def kept(pool: Pool, input: Tensor, training: bool = False) -> Kept:
         with refusals(pool, input.shape):
             output = pool.train(training)(leaf)
         pool.train(was)
-    footprints = [_gradient(output, leaf, _every(output, each)) for each in (1, step)]
+    footprints = [gradient_at(output, leaf, _every(output, each))[0] for each in (1, step)]
     return Kept(output.detach()[0], footprints[0], footprints[1], step)
 
 
@@ -59,8 +60,3 @@ def _every(output: Tensor, step: int) -> Tensor:
     if output.dim() == 4:
         mask[..., step // 2 :: step, step // 2 :: step] = 1
     return mask if output.dim() == 4 else torch.ones_like(output)
-
-
-def _gradient(output: Tensor, leaf: Tensor, weights: Tensor) -> Tensor:
-    (found,) = torch.autograd.grad(output, leaf, weights, retain_graph=True, allow_unused=True)
-    return (torch.zeros_like(leaf) if found is None else found)[0]

@@ -38,7 +38,7 @@ def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
     {'0': 128, '1': 0}
     """
     model = uncompiled(model)
-    pools = _pools(model)
+    pools = pooling_layers(model)
     counts = {path: SavedStorages(model.parameters()) for path in pools}
     with undisturbed(model), _counting(pools, counts) as hooks, hooks, torch.enable_grad():
         model.eval()
@@ -46,7 +46,7 @@ def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
             pool.train()
         output = model(input.detach().requires_grad_())
         del output
-    return {_label(model, path): count.bytes for path, count in counts.items()}
+    return {slot_label(model, path): count.bytes for path, count in counts.items()}
 
 
 class SavedStorages:
@@ -103,7 +103,7 @@ def _counting(pools: dict[str, nn.Module], counts: dict[str, SavedStorages]) -> 
             handle.remove()
 
 
-def _pools(model: nn.Module) -> dict[str, nn.Module]:
+def pooling_layers(model: nn.Module) -> dict[str, nn.Module]:
     """The pooling layers by module name, without those that lie inside another."""
     found: dict[str, nn.Module] = {}
     for path, module in model.named_modules():
@@ -113,7 +113,8 @@ def _pools(model: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
-def _label(model: nn.Module, path: str) -> str:
+def slot_label(model: nn.Module, path: str) -> str:
+    """The slot that a layer stands in where a backbone names one, else the layer's own name."""
     slot_of = getattr(model, "slot_of", None)  # a backbone's; this room knows none
     return (slot_of and slot_of(path)) or path
 

@@ -6,9 +6,10 @@ Lightning is not imported here: the record of a run that is finished is shown wi
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -59,6 +60,10 @@ class Console:
         done = f"epoch {row['epoch']:>3}/{self.config['trainer']['epochs']}"
         self._print(f"{done}  {'  '.join(figures)}  {row['seconds']:.1f} s")
 
+    def measured(self, name: str, seconds: float) -> None:
+        """One line for a measure of `measure=full`, which may take longer than an epoch."""
+        self._print(f"measured {name:<12} {seconds:.1f} s")
+
     def _print(self, text: str) -> None:
         if self.quiet:
             return
@@ -79,10 +84,13 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    notes = record["notes"]
-    for name in sorted(record["metrics"], key=_rank):
-        if not name.startswith("test/class_accuracy/"):  # the record has them
-            table.add_row(name, shown(name, record["metrics"][name]), notes.get(name, ""))
+    metrics, notes = record["metrics"], record["notes"]
+    told = {**dict.fromkeys(notes, "-"), **{name: shown(name, value) for name, value in metrics.items()}}
+    rows = series(metrics)
+    for name in sorted(told, key=_rank):
+        if name.startswith("test/class_accuracy/") or name in rows.hidden:  # the record has them
+            continue
+        table.add_row(name, told[name], notes.get(name) or rows.beside.get(name, ""))
     console = RichConsole(highlight=False)
     console.print(table)
     console.print(_ending(record, folder, fresh), soft_wrap=True)
@@ -90,8 +98,38 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
 
 def _rank(name: str) -> tuple[int, str]:
     """What a person looks for first comes last, next to the prompt."""
-    order = ("epochs", "cost", "speed", "train", "val", "test")
+    order = ("epochs", "cost", "speed", "seconds", "footprint", "robust", "calibration", "train", "val", "test")
     return order.index(name.split("/")[0]), name
+
+
+class Series(NamedTuple):
+    """Figures that share a name but for a number at its end: shown beside the figure that sums them up."""
+
+    beside: dict[str, str]
+    hidden: set[str]
+
+
+def series(metrics: Mapping[str, float | None]) -> Series:
+    """Find them: `name/1`, `name/2` and so on, with `name` or `name_mean`.
+
+    >>> shifts = {"robust/shift_accuracy_mean": 0.5, "robust/shift_accuracy/0": 0.75, "robust/shift_accuracy/1": 0.25}
+    >>> series(shifts).beside
+    {'robust/shift_accuracy_mean': '0:.75 1:.25'}
+    """
+    found: dict[str, dict[float, str]] = defaultdict(dict)
+    for name in metrics:
+        base, _, last = name.rpartition("/")
+        if last.replace(".", "", 1).isdigit() and {base, f"{base}_mean"} & metrics.keys():
+            found[base if base in metrics else f"{base}_mean"][float(last)] = name
+    beside = {
+        total: " ".join(f"{at:g}:{_short(metrics[name])}" for at, name in sorted(members.items()))
+        for total, members in found.items()
+    }
+    return Series(beside, {name for members in found.values() for name in members.values()})
+
+
+def _short(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2f}".removeprefix("0")
 
 
 def shown(name: str, value: float | None) -> str:

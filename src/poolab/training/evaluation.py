@@ -1,6 +1,6 @@
 """After training: the one look at the test data, the costs of the network, and the pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 
 from poolab.measure import run_costs
 from poolab.records import RunFolder
+from poolab.training.full import measure_full
 from poolab.training.parts import Parts
 
 
@@ -19,16 +20,18 @@ def test_and_measure(
     parts: Parts,
     history: list[dict[str, Any]],
     autocast: torch.dtype | None,
-) -> dict[str, float]:
-    """Test every example once, measure the costs, write the examples and the pictures; gives the flat metrics.
+    report: Callable[[str, float], None],
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Test every example once, measure, write the examples and the pictures; gives the flat metrics and their notes.
 
-    The network stands as the last epoch left it. All processes take part in the test, the first one does the rest.
+    `report` is told each measure of `measure=full` and its seconds. The network stands as the last epoch left it. All
+    processes take part in the test, the first one does the rest.
     """
     trainer.test(parts.module, parts.loaders, verbose=False)
     figures = parts.module.test_metrics.compute()
     metrics = _scalars(figures, parts.data.classes)
     if not trainer.is_global_zero:
-        return metrics
+        return metrics, {}
     write_examples(folder, figures)
     parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
     measure = config["measure"]
@@ -44,13 +47,17 @@ def test_and_measure(
     )
     from poolab.training.pictures import learning_curves, sample_grid
 
+    notes: dict[str, str] = {}
+    if measure["name"] == "full":
+        more, notes = measure_full(config, folder, parts, figures, autocast, report)
+        metrics |= more
     learning_curves(history, folder / "curves.png")
     sample_grid(parts.data, figures["examples"], folder / "samples.png")
-    return metrics
+    return metrics, notes
 
 
 def write_examples(folder: RunFolder, figures: Mapping[str, Any]) -> None:
-    """test_examples.npz: index, label, predicted and confidence of each test example, and the confusion matrix."""
+    """test_examples.npz: the columns of `Examples`, one row for each test example, and the confusion matrix."""
     columns = {name: column.numpy() for name, column in figures["examples"].items()}
     np.savez_compressed(folder / "test_examples.npz", confusion=figures["confusion"].cpu().numpy(), **columns)
 

@@ -31,6 +31,15 @@ class StopRequest:
         """Whether a signal came."""
         return self.reason is not None
 
+    def obey(self) -> None:
+        """End the run here if it was asked to stop; its last checkpoint is what it goes on from.
+
+        Raises:
+            Interrupted: it was.
+        """
+        if self:
+            raise Interrupted(f"stopped by {self.reason}")
+
     def install(self) -> None:
         """Take the signals over; again after Lightning has put its own handlers in front."""
         for number in self.SIGNALS:

@@ -9,6 +9,8 @@ from torchmetrics.classification import (
     MulticlassConfusionMatrix,
 )
 
+from poolab.measure.probabilities import example_scores
+
 
 class ClassificationMetrics(torch.nn.Module):
     """Loss and top-1 accuracy, cheap enough for each training batch."""
@@ -34,24 +36,27 @@ class ClassificationMetrics(torch.nn.Module):
 
 
 class Examples(Metric):
-    """Every test example's index, label, prediction and confidence, gathered from all processes in index order."""
+    """What is kept of every test example, gathered from all processes in index order.
+
+    Its index and label, the predicted class and its confidence, the negative log-likelihood and the Brier score.
+    """
 
     full_state_update = False
+    columns = ("index", "label", "predicted", "confidence", "nll", "brier")
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("index", "label", "predicted", "confidence"):
+        for name in self.columns:
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, index: Tensor, label: Tensor, probabilities: Tensor) -> None:
+    def update(self, index: Tensor, label: Tensor, logits: Tensor) -> None:
         """Add a batch."""
-        confidence, predicted = probabilities.max(dim=1)
-        for name, values in (("index", index), ("label", label), ("predicted", predicted), ("confidence", confidence)):
+        for name, values in {"index": index, "label": label, **example_scores(logits, label)}.items():
             getattr(self, name).append(values)
 
     def compute(self) -> dict[str, Tensor]:
         """The columns, sorted by index."""
-        columns = {name: _joined(getattr(self, name)) for name in ("index", "label", "predicted", "confidence")}
+        columns = {name: _joined(getattr(self, name)) for name in self.columns}
         order = columns["index"].argsort()
         return {name: column[order].cpu() for name, column in columns.items()}
 
@@ -84,7 +89,7 @@ class TestMetrics(torch.nn.Module):
         probabilities = logits.float().softmax(dim=1)
         self.loss.update(loss, weight=len(labels))
         self.scores.update(probabilities, labels)
-        self.examples.update(index, labels, probabilities)
+        self.examples.update(index, labels, logits)
 
     def compute(self) -> dict:
         """All of it over all processes: scalars, the per-class vector, the confusion matrix and the examples."""

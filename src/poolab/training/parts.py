@@ -8,6 +8,7 @@ import torch
 
 from poolab.backbones import Backbone, create_backbone
 from poolab.data import ImageData, ImageDataModule, ImageShape, load_data
+from poolab.training.full import check_full
 from poolab.training.module import Classifier
 from poolab.training.network import network_settings
 from poolab.training.settings import LOADER
@@ -34,6 +35,8 @@ def build(config: Mapping[str, Any]) -> Parts:
     data_settings = dict(config["data"])
     loading = {key: data_settings.pop(key) for key in LOADER}
     data = load_data(**data_settings, seed=config["seed"])
+    if config["measure"]["name"] == "full":
+        check_full(config, data)
     shape = ImageShape(data.channels, data.image_size, data.num_classes)
     network = create_backbone(**network_settings(config, shape), seed=config["seed"])
     channels_last = config["trainer"]["channels_last"]

@@ -100,11 +100,18 @@ def _run(
     if config["trainer"]["compile"]:
         parts.module.compile_network()
     outcome = Outcome()
+
+    def measured(name: str, seconds: float) -> None:
+        console.measured(name, seconds)
+        request.obey()
+
     with request.listening():
         try:
             trainer.fit(parts.module, parts.loaders, ckpt_path=checkpoint, weights_only=True)
-            measured = test_and_measure(config, folder, trainer, parts, history.rows, AUTOCAST.get(trainer.precision))
-            outcome.metrics |= measured
+            autocast = AUTOCAST.get(trainer.precision)
+            outcome.metrics, outcome.notes = test_and_measure(
+                config, folder, trainer, parts, history.rows, autocast, measured
+            )
         except Diverged as fault:
             outcome.status, outcome.reason = "diverged", str(fault)
         except Interrupted as fault:

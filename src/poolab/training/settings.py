@@ -7,6 +7,10 @@ from typing import Any
 
 from poolab.data import load_data
 from poolab.errors import ConfigError, nearest
+from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES
+from poolab.measure.full import ROBUSTNESS
+from poolab.measure.scales import SCALE_MODES, SCALES
+from poolab.measure.shifts import SHIFT_PADDINGS
 from poolab.pooling.options import Choice, Integer, Option, Real, checked, flag
 
 
@@ -60,6 +64,24 @@ class Texts(Option):
         return None if fits else f"must be a list of texts, found {value!r}"
 
 
+class Several(Option):
+    """A list of values that another option allows, none of them twice; `empty` allows none at all."""
+
+    def __init__(self, default: tuple[Any, ...], option: Option, empty: bool = False):
+        super().__init__(default)
+        object.__setattr__(self, "option", option)
+        object.__setattr__(self, "empty", empty)
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """None, or the fault."""
+        if not isinstance(value, list | tuple) or not (value or self.empty):  # type: ignore[attr-defined]
+            return f"must be a list{'' if self.empty else ' of at least one'}, found {value!r}"  # type: ignore[attr-defined]
+        faults = [self.option.fault(one, cells) for one in value]  # type: ignore[attr-defined]
+        twice = [one for index, one in enumerate(value) if one in value[:index]]
+        faults += [f"must not have {twice[0]!r} twice"] if twice else []
+        return next(filter(None, faults), None)
+
+
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true")
 
 TRAINER: dict[str, Option] = {
@@ -99,10 +121,27 @@ LOADER = ("batch_size", "eval_batch_size", "flip", "crop_padding")
 GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker", "measure")
 ROOT = ("seed", "runs_dir", "force", *GROUPS)
 
-MEASURE: dict[str, Option] = {
+COSTS: dict[str, Option] = {
     "latency_batch_size": Integer(1),
     "throughput_batch_size": Integer(256),
     "seconds": Real(2.0, least=0.0, open_least=True),
+}
+MEASURES: dict[str, dict[str, Option]] = {
+    "costs": COSTS,
+    "full": {
+        **COSTS,
+        "robustness": Several(ROBUSTNESS, Choice("shift", ROBUSTNESS), empty=True),
+        "calibration": flag(True),
+        "footprints": flag(True),
+        "images": Nullable(Integer(1)),
+        "max_shift": Nullable(Integer(1)),
+        "shift_padding": Choice("circular", tuple(SHIFT_PADDINGS)),
+        "corruptions": Several(CORRUPTIONS, Choice("jpeg", CORRUPTIONS)),
+        "severities": Several(SEVERITIES, Integer(1, least=1, most=5)),
+        "scales": Several(SCALES, Real(1.0, least=0.0, open_least=True)),
+        "scale_mode": Choice("canvas", SCALE_MODES),
+        "footprint_images": Integer(64),
+    },
 }
 
 
@@ -140,7 +179,8 @@ def check_settings(config: Mapping[str, Any]) -> None:
         faults.append(f"seed must be an int from 0 to 2**63 - 1 (0 is a seed), found {seed!r}")
     root = {key: config[key] for key in ROOTS if key in config}
     faults += _faults("settings", ROOTS, root)
-    faults += _faults("trainer", TRAINER, config["trainer"]) + _faults("measure", MEASURE, config["measure"])
+    faults += _faults("trainer", TRAINER, config["trainer"])
+    faults += _faults_by_name("measure", MEASURES, config["measure"])
     faults += _faults_by_name("optim", OPTIMIZERS, config["optim"])
     faults += _faults_by_name("tracker", TRACKERS, config["tracker"])
     if faults:

@@ -1,0 +1,104 @@
+"""`measure=full` on a run: the test split, the trained network in the run's precision, and the settings."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from poolab.data import ImageData, prepare
+from poolab.data.subsets import apportion, pick
+from poolab.errors import ConfigError
+from poolab.measure import run_full
+from poolab.measure.predictions import Predict
+from poolab.measure.shifts import checked_max_shift
+from poolab.measure.undisturbed import device_of, undisturbed
+from poolab.records import RunFolder
+from poolab.streams import derive_seed
+
+if TYPE_CHECKING:
+    from poolab.training.parts import Parts
+
+# What goes to run_full under its own name; the rest of `measure` says what is measured and on how many images.
+PASSED = (
+    *("robustness", "max_shift", "shift_padding", "corruptions", "severities"),
+    *("scales", "scale_mode", "footprint_images"),
+)
+
+
+def check_full(config: Mapping[str, Any], data: ImageData) -> None:
+    """Check the settings that depend on the data, before a run starts.
+
+    Raises:
+        ConfigError: more images than the test split has, too few for its classes, or a shift beyond the picture.
+    """
+    if is_segmentation(config):
+        return
+    images = config["measure"]["images"]
+    if images is not None and not data.num_classes <= images <= len(data.test):
+        raise ConfigError(
+            f"measure.images={images} is not possible: choose from {data.num_classes} (one image for each class) "
+            f"to {len(data.test)} (the test split), or null for all"
+        )
+    checked_max_shift(config["measure"]["max_shift"], data.test.images)
+
+
+def measure_full(
+    config: Mapping[str, Any],
+    folder: RunFolder,
+    parts: "Parts",
+    figures: Mapping[str, Any],
+    autocast: torch.dtype | None,
+    report: Callable[[str, float], None],
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Robustness, calibration and footprints of a run's network; flat metrics, and notes on what was left out.
+
+    `figures` are those of the test, whose examples calibration is computed from.
+    """
+    measure, test = config["measure"], parts.data.test
+    segments = is_segmentation(config)
+    notes = {}
+    if segments:
+        why = "left out: it takes one class for each image, and this task has one for each pixel"
+        notes = dict.fromkeys(("robust", "calibration"), why)
+    kept = slice(None) if segments or measure["images"] is None else stratified(parts.data, measure["images"])
+    network = parts.network  # not its compiled twin, which would not run the hooks and compile for each new size
+    with undisturbed(network):
+        found, more = run_full(
+            normalised(network.eval(), parts, autocast),
+            test.images[kept],
+            None if segments else test.labels[kept],
+            model=network if measure["footprints"] else None,
+            examples=figures["examples"] if measure["calibration"] and not segments else None,
+            picture=folder / "reliability.png",
+            batch_size=config["data"]["eval_batch_size"],
+            device=device_of(network),
+            report=report,
+            **{name: measure[name] for name in PASSED},
+        )
+    return found, notes | more
+
+
+def normalised(network: nn.Module, parts: "Parts", autocast: torch.dtype | None) -> Predict:
+    """The network as a function of uint8 images, prepared as for the test and computed in the run's precision."""
+    device = device_of(network)
+    dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
+
+    def predict(images: Tensor) -> Tensor:
+        batch = prepare(images, parts.data.mean, parts.data.std, memory_format=parts.loaders.memory_format)
+        with torch.autocast(device.type, autocast, enabled=autocast is not None):
+            logits: Tensor = network(batch.to(dtype))
+        return logits
+
+    return predict
+
+
+def stratified(data: ImageData, images: int) -> Tensor:
+    """The places of so many test images, each class in its share; the same for every seed and arm."""
+    counts = torch.bincount(data.test.labels, minlength=data.num_classes).tolist()
+    return pick(data.test.labels, apportion(counts, images), derive_seed(0, "measure"))
+
+
+def is_segmentation(config: Mapping[str, Any]) -> bool:
+    """Whether the task has a class for each pixel instead of one for each image."""
+    return config.get("task") == "segmentation"
