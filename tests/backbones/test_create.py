@@ -14,7 +14,7 @@ from poolab.pooling.registry import POOLS
 
 WRONG = {
     "unknown backbone": ({"name": "keras_cn"}, ["did you mean keras_cnn", "vgg_small"]),
-    "option of no use": ({"width": 8}, ["keras_cnn has no option width", "none"]),
+    "option of no use": ({"width": 8}, ["keras_cnn has no option width", "Allowed: width_mult"]),
     "mistyped option": ({"name": "vgg_small", "widht": 8}, ["no option widht", "did you mean width"]),
     "wrong width": ({"name": "vgg_small", "width": 0}, ["vgg_small: width=0"]),
     "unknown pooling": ({"pooling": {"name": "avgtopk"}}, ["did you mean avg_topk", "softpool"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 from poolab.backbones import SlotShape, slot_shapes
 from poolab.data import data_shape
-from poolab.training.network import network_settings
+from poolab.training.network import matched_settings
 
 
 def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
@@ -15,5 +15,5 @@ def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
     >>> [(row.slot, row.pooling, row.output) for row in configured_shapes(compose(["pooling=avg", "data=cifar10"]))]
     [('pool1', 'avg', (32, 15, 15)), ('pool2', 'avg', (64, 6, 6)), ('head', 'flatten', (64, 6, 6))]
     """
-    settings = network_settings(config, data_shape(config["data"]))
+    settings, _ = matched_settings(config, data_shape(config["data"]))
     return slot_shapes(settings.pop("name"), **settings)
