@@ -101,7 +101,7 @@ class Scale(nn.Module):
         self.factor = factor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x times the factor."""
+        """The factor times x."""
         return self.factor * x
 
 

@@ -7,13 +7,11 @@ from typing import Any
 import torch
 
 from poolab.backbones import Backbone, create_backbone, list_backbones
-from poolab.backbones.registry import image_pair, takes_option
+from poolab.backbones.registry import takes_option
 from poolab.backbones.request import GEOMETRY, OWN
 from poolab.errors import ConfigError, nearest
 from poolab.measure.size import multiply_adds, parameters
 
-# The factor moves in steps of 1/2048, so that no width of a layer with up to 1024 channels is passed over.
-STEPS = 2048
 LARGEST = 64  # times as wide: where the search ends
 
 COUNTS: dict[str, Callable[[Backbone, torch.Tensor], int]] = {
@@ -106,7 +104,7 @@ def match_width(
     >>> size = {"in_channels": 3, "num_classes": 10, "image_size": 32}
     >>> found = match_width("keras_cnn", by="parameters", to="lip", pooling={"name": "max"}, **size)
     >>> found.target, found.count, found.width_mult
-    (213834, 213908, 1.136962890625)
+    (213834, 211834, 1.1328125)
     """
     if by not in COUNTS:
         raise ConfigError(f"match={by!r}: {nearest(str(by), list(COUNTS))}Allowed: {', '.join(COUNTS)}.")
@@ -116,29 +114,41 @@ def match_width(
             f"backbone {backbone} has no width_mult and cannot be widened: match is for {', '.join(able)}."
         )
     other = _other_arm(to, pooling)
-    count = _Counter(backbone, by, build)
-    own = count(pooling, width_mult)
+    own = _on_meta(backbone, pooling, width_mult, build)
     try:
-        target = count(other, width_mult)
+        target = _count(_on_meta(backbone, other, width_mult, build), by)
     except ConfigError as error:
         raise ConfigError(f"match_to, the pooling that the network is to be matched to: {error}") from error
-    if target <= own:
-        return Match(by, other["name"], width_mult, target, own, widened=False)
-    steps, found = _nearest_count(lambda steps: count(pooling, width_mult + steps / STEPS), own, target)
-    widened = found > own
-    return Match(by, other["name"], width_mult + widened * steps / STEPS, target, found, widened)
+    start = _count(own, by)
+    if target <= start:
+        return Match(by, other["name"], width_mult, target, start, widened=False)
+    step = width_mult / _steps(own)
+    steps, found = _nearest_count(
+        lambda steps: _count(_on_meta(backbone, pooling, width_mult + steps * step, build), by),
+        start,
+        target,
+        _steps(own),
+    )
+    widened = found > start
+    return Match(by, other["name"], width_mult + widened * steps * step, target, found, widened)
 
 
-class _Counter:
-    """Counts a backbone with a pooling at a width."""
+def _on_meta(name: str, pooling: Mapping[str, Any] | None, width_mult: float, build: Mapping[str, Any]) -> Backbone:
+    with torch.device("meta"):
+        return create_backbone(name, pooling=pooling, width_mult=width_mult, **build)
 
-    def __init__(self, backbone: str, by: str, build: Mapping[str, Any]) -> None:
-        self.backbone, self.count, self.build = backbone, COUNTS[by], build
 
-    def __call__(self, pooling: Mapping[str, Any] | None, width_mult: float) -> int:
-        with torch.device("meta"):
-            model = create_backbone(self.backbone, pooling=pooling, width_mult=width_mult, **self.build)
-            return self.count(model, torch.empty(1, model.in_channels, *image_pair(model.image_size)))
+def _count(model: Backbone, by: str) -> int:
+    return COUNTS[by](model, torch.empty(1, model.in_channels, *model.image_size, device="meta"))
+
+
+def _steps(model: Backbone) -> int:
+    """The steps from a width to twice that width that pass over no network.
+
+    A layer of c channels grows by one at factors (k + 1/2) / c; beside layers of c/2, c/4, ... channels the next
+    network is never nearer than 1 / 2c, and a step of 1 / 4c falls between any two.
+    """
+    return 4 * max(weight.shape[0] for weight in model.parameters() if weight.ndim > 1)
 
 
 def _other_arm(to: str | Mapping[str, Any], pooling: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -152,12 +162,12 @@ def _other_arm(to: str | Mapping[str, Any], pooling: Mapping[str, Any] | None) -
     return {**{key: pooling[key] for key in ("slots", *GEOMETRY) if pooling and key in pooling}, **arm}
 
 
-def _nearest_count(count: Callable[[int], int], start: int, target: int) -> tuple[int, int]:
+def _nearest_count(count: Callable[[int], int], start: int, target: int, steps: int) -> tuple[int, int]:
     """The step whose count is nearest to a target above that of step 0, and the count; counts never fall."""
-    low, high, below, above = 0, STEPS, start, count(STEPS)
+    low, high, below, above = 0, steps, start, count(steps)
     while above < target:
-        if high >= LARGEST * STEPS:
-            raise ConfigError(f"{high // STEPS + 1} times as wide, the network has {above:,} of {target:,}: no match.")
+        if high >= LARGEST * steps:
+            raise ConfigError(f"{high // steps + 1} times as wide, the network has {above:,} of {target:,}: no match.")
         low, below, high = high, above, 2 * high
         above = count(high)
     while high - low > 1:
