@@ -1,5 +1,5 @@
 """What a network costs (size, operations, memory, speed), what it withstands (shifts, corruptions, scale), how far its
-probabilities can be trusted, and what its poolings keep. `match_width` makes two networks equally large.
+probabilities can be trusted, and what its poolings keep.
 """
 
 from poolab.measure.corruptions import corrupted, corruption_accuracy
@@ -7,7 +7,6 @@ from poolab.measure.costs import run_costs
 from poolab.measure.diagram import reliability_diagram
 from poolab.measure.footprints import Footprint, pooling_footprints
 from poolab.measure.full import run_full
-from poolab.measure.match import Match, match_width
 from poolab.measure.memory import PeakMemory
 from poolab.measure.probabilities import calibration, reliability
 from poolab.measure.saved import pooling_saved_bytes
@@ -18,13 +17,11 @@ from poolab.measure.speed import inference_speed
 
 __all__ = [
     "Footprint",
-    "Match",
     "PeakMemory",
     "calibration",
     "corrupted",
     "corruption_accuracy",
     "inference_speed",
-    "match_width",
     "multiply_adds",
     "parameters",
     "pooling_footprints",

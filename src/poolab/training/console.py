@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from poolab.backbones import Backbone
-    from poolab.measure import Match
+    from poolab.backbones import Backbone, Match
     from poolab.records import RunFolder
 
 
@@ -101,7 +100,8 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
 
 def _rank(name: str) -> tuple[int, str]:
     """What a person looks for first comes last, next to the prompt."""
-    order = ("epochs", "match", "cost", "speed", "seconds", "footprint", "robust", "calibration", "train", "val", "test")
+    costs = ("epochs", "match", "cost", "speed", "seconds")
+    order = (*costs, "footprint", "robust", "calibration", "train", "val", "test")
     return order.index(name.split("/")[0]), name
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from poolab.backbones import Match, match_width
 from poolab.data import ImageShape
-from poolab.measure.match import Match, match_width
 
 
 def network_settings(config: Mapping[str, Any], shape: ImageShape) -> dict[str, Any]:

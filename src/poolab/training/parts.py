@@ -6,9 +6,8 @@ from typing import Any
 
 import torch
 
-from poolab.backbones import Backbone, create_backbone
+from poolab.backbones import Backbone, Match, create_backbone
 from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
-from poolab.measure import Match
 from poolab.training.full import check_full
 from poolab.training.module import Classifier
 from poolab.training.network import matched_settings

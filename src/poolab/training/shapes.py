@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from poolab.backbones import SlotShape, slot_shapes
+from poolab.backbones import Match, SlotShape, slot_shapes
 from poolab.data import data_shape
-from poolab.measure.match import Match
 from poolab.training.network import matched_settings
 
 

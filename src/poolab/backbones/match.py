@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from poolab.backbones import Backbone, create_backbone, list_backbones
-from poolab.backbones.registry import takes_option
+from poolab.backbones.base import Backbone
+from poolab.backbones.registry import create_backbone, list_backbones, takes_option
 from poolab.backbones.request import GEOMETRY, OWN
 from poolab.errors import ConfigError, nearest
-from poolab.measure.size import multiply_adds, parameters
+from poolab.measure import multiply_adds, parameters
 
 LARGEST = 64  # times as wide: where the search ends
 

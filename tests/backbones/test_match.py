@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from poolab.backbones import create_backbone
+from poolab.backbones import create_backbone, match_width
 from poolab.backbones.registry import BACKBONES
 from poolab.errors import ConfigError
-from poolab.measure import match_width, multiply_adds, parameters
+from poolab.measure import multiply_adds, parameters
 
 SIZE = {"in_channels": 3, "num_classes": 10, "image_size": 32}
 
