@@ -113,9 +113,13 @@ def _shapes(chosen: argparse.Namespace) -> None:
 
     from poolab.backbones import render_shapes
     from poolab.configuration import compose
-    from poolab.training.shapes import configured_shapes
+    from poolab.training.shapes import matched_shapes
 
-    Console(highlight=False).print(render_shapes(configured_shapes(compose(chosen.overrides))))
+    rows, match = matched_shapes(compose(chosen.overrides))
+    console = Console(highlight=False)
+    console.print(render_shapes(rows))
+    if match is not None:
+        console.print(f"matched: {match}")
 
 
 def _pools(given: Sequence[str]) -> None:

@@ -14,9 +14,12 @@ from poolab.pooling.registry import POOLS
 
 WRONG = {
     "unknown backbone": ({"name": "keras_cn"}, ["did you mean keras_cnn", "vgg_small"]),
-    "option of no use": ({"width": 8}, ["keras_cnn has no option width", "none"]),
+    "option of no use": ({"width": 8}, ["keras_cnn has no option width", "Allowed: width_mult"]),
     "mistyped option": ({"name": "vgg_small", "widht": 8}, ["no option widht", "did you mean width"]),
     "wrong width": ({"name": "vgg_small", "width": 0}, ["vgg_small: width=0"]),
+    "no width": ({"width_mult": 0}, ["width_mult=0", "above 0"]),
+    "width that is no number": ({"width_mult": "2"}, ["width_mult='2'", "above 0"]),
+    "width without end": ({"width_mult": float("inf")}, ["width_mult=inf"]),
     "unknown pooling": ({"pooling": {"name": "avgtopk"}}, ["did you mean avg_topk", "softpool"]),
     "no pooling name": ({"pooling": {"k": 2}}, ["pooling.name=None"]),
     "not a mapping": ({"pooling": "max"}, ["mapping", "'max'"]),
@@ -52,6 +55,10 @@ WRONG = {
         {"name": "resnet20", "pooling": {"name": "max", "padding": 1}},
         ["resnet20 cannot run on 32x32", "17x17", "16x16"],
     ),
+    "projection that cannot follow": (
+        {"name": "resnet18_cifar", "pooling": {"name": "max", "padding": 1}},
+        ["resnet18_cifar cannot run on 32x32", "17x17", "16x16", "use less padding"],
+    ),
 }
 
 
@@ -74,6 +81,9 @@ VANISHING = [
     ("vgg_small", "own", 7, "slot pool3", "1x1", 8),
     ("vgg_small", "strided_conv", 7, "slot pool3", "1x1", 8),
     ("resnet20", "avg", 3, "slot stage3", "1x1", 4),
+    ("resnet18_cifar", "avg", 7, "slot stage4", "1x1", 8),
+    ("airbench94", "own", 24, "slot pool4", "2x2", 25),
+    ("airbench94", "own", 1, "whiten", "1x1", 25),
 ]
 
 
@@ -88,8 +98,9 @@ def test_vanishing_map_names_the_place(build, name, pooling, size, place, map_si
     assert model(torch.zeros(1, 3, smallest, smallest)).shape == (1, 10)
 
 
-def test_own_resnet_takes_a_single_pixel(build):
-    assert build("resnet20", image_size=1).eval()(torch.zeros(1, 3, 1, 1)).shape == (1, 10)
+@pytest.mark.parametrize("name", ["resnet20", "resnet18_cifar"])
+def test_own_resnet_takes_a_single_pixel(build, name):
+    assert build(name, image_size=1).eval()(torch.zeros(1, 3, 1, 1)).shape == (1, 10)
 
 
 @pytest.mark.parametrize("pooling", list_pools("window"))

@@ -24,6 +24,22 @@ GOLDEN = {
     ("resnet20", "own"): (269_722, 40_551_040),
     ("resnet20", "avg_topk"): (269_722, 47_628_928),
     ("resnet20", "strided_conv"): (290_298, 49_726_080),
+    ("resnet18_cifar", "own"): (11_173_962, 555_422_720),
+    ("resnet18_cifar", "avg_topk"): (11_173_962, 725_292_032),
+    ("resnet18_cifar", "strided_conv"): (12_551_114, 775_623_680),
+    ("airbench94", "own"): (1_972_792, 118_147_360),
+    ("airbench94", "avg_topk"): (1_972_792, 118_147_360),
+    ("airbench94", "strided_conv"): (3_104_120, 137_627_936),
+}
+
+# The sum of all magnitudes of the weights that seed 0 gives: a change here is another start for every arm.
+STARTS = {
+    "keras_cnn": 4636.633943876887,
+    "torch_cnn": 669.7103704092398,
+    "vgg_small": 35217.84561472764,
+    "resnet20": 15534.98316296808,
+    "resnet18_cifar": 240868.3747859899,
+    "airbench94": 4816.598716877366,
 }
 
 
@@ -35,6 +51,21 @@ def test_golden(build, name, pooling):
 
 def test_every_backbone_has_golden_numbers():
     assert {name for name, _ in GOLDEN} == set(list_backbones())
+
+
+@pytest.mark.parametrize("name", list_backbones())
+def test_the_start_of_seed_0(build, name):
+    start = sum(weight.double().abs().sum().item() for weight in build(name, seed=0).parameters())
+    assert start == pytest.approx(STARTS[name], rel=1e-7)
+
+
+def test_airbench94_by_hand():
+    block = [(24, 64), (64, 64), (64, 256), (256, 256), (256, 256), (256, 256)]
+    convolutions, norms = sum(9 * a * b for a, b in block), 2 * sum(b for _, b in block)
+    parameters, operations = GOLDEN["airbench94", "own"]
+    assert parameters == 24 * (12 + 1) + convolutions + norms + 256 * 10
+    sides = (31, 15, 15, 7, 7, 3)  # of the maps that the six convolutions give
+    assert operations == 24 * 12 * 31**2 + sum(9 * a * b * s**2 for (a, b), s in zip(block, sides, strict=True)) + 2560
 
 
 def test_keras_cnn_by_hand():

@@ -38,7 +38,13 @@ def test_seeds_and_layers_differ(build, name):
     zero, again, one = (build(name, seed=seed) for seed in (0, 0, 1))
     for (key, a), b, c in zip(zero.named_parameters(), again.parameters(), one.parameters(), strict=True):
         assert torch.equal(a, b), key
-        assert torch.equal(a, c) == (a.std().item() == 0), key  # zeros and ones are the same for every seed
+        assert torch.equal(a, c) == (a.std().item() == 0 or is_identity(a)), key  # what is drawn depends on the seed
+
+
+def is_identity(weight):
+    """Whether a convolution starts as one that changes nothing."""
+    square = weight.ndim == 4 and weight.shape[0] == weight.shape[1]
+    return square and torch.equal(weight, nn.init.dirac_(torch.empty_like(weight)))
 
 
 def test_strided_convolutions_in_two_slots_differ(build):
@@ -77,6 +83,26 @@ def test_keras_start(build, seed):
 def test_he_start(build, name, layer):
     weight = build(name, seed=0).get_submodule(layer).weight
     assert weight.std().item() == pytest.approx((2 / (9 * weight.shape[1])) ** 0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("mult", [1.0, 0.3])
+def test_airbench_start(build, mult):
+    """Convolutions pass their input on in their first channels; the rest starts as torch's layers start."""
+    model = build("airbench94", seed=0, width_mult=mult)
+    images = torch.randn(1, 24, 9, 9)
+    passed = model.block1.conv1(images)
+    kept = min(24, model.block1.conv1.out_channels)
+    torch.testing.assert_close(passed[:, :kept], images[:, :kept])
+    rest = model.block2.conv1.weight[model.block2.conv1.in_channels :]
+    assert rest.abs().max().item() == pytest.approx((1 / rest[0].numel()) ** 0.5, rel=0.01)
+    assert is_identity(model.block3.conv2.weight)
+    assert not model.whiten.bias.any()
+
+
+def test_airbench_whitening_starts_as_an_orthonormal_basis(build):
+    filters = build("airbench94", seed=0).whiten.weight.flatten(1)
+    torch.testing.assert_close(filters[:12] @ filters[:12].T, torch.eye(12), rtol=0, atol=1e-6)
+    assert torch.equal(filters[12:], -filters[:12])
 
 
 def test_torch_start(build):

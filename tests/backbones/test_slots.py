@@ -14,6 +14,9 @@ OWN = {
     "torch_cnn": [("pool1", "window", "max"), ("pool2", "window", "avg"), ("head", "head", "global_avg")],
     "vgg_small": [(f"pool{i}", "window", "max") for i in (1, 2, 3)] + [("head", "head", "global_avg")],
     "resnet20": [(f"stage{i}", "strided_conv", "conv3x3/2") for i in (2, 3)] + [("head", "head", "global_avg")],
+    "resnet18_cifar": [(f"stage{i}", "strided_conv", "conv3x3/2") for i in (2, 3, 4)]
+    + [("head", "head", "global_avg")],
+    "airbench94": [(f"pool{i}", "window", "max") for i in (1, 2, 3, 4)] + [("head", "head", "flatten")],
 }
 
 
@@ -64,17 +67,19 @@ def test_slot_module_of_a_kept_strided_convolution(build):
     assert model.slots["stage3"].channels == 64
 
 
-def test_a_filled_strided_convolution_pools_the_same_convolution(build):
+@pytest.mark.parametrize("name", ["resnet20", "resnet18_cifar"])
+def test_a_filled_strided_convolution_pools_the_same_convolution(build, name):
     """Plain subsampling after a stride-1 convolution is the strided convolution: the swap changes nothing else."""
-    own, filled = (build("resnet20", seed=1, pooling={"name": name}).eval() for name in ("own", "subsample"))
+    own, filled = (build(name, seed=1, pooling={"name": pooling}).eval() for pooling in ("own", "subsample"))
     images = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(own(images), filled(images), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [9, 15, 17, 32, (13, 30)])
 @pytest.mark.parametrize("pooling", [{"name": "own"}, {"name": "avg"}, {"name": "max", "ceil_mode": True}])
-def test_resnet_shortcut_follows_odd_sizes(build, size, pooling):
-    model = build("resnet20", image_size=size, pooling=pooling).eval()
+@pytest.mark.parametrize("name", ["resnet20", "resnet18_cifar"])
+def test_resnet_shortcut_follows_odd_sizes(build, name, size, pooling):
+    model = build(name, image_size=size, pooling=pooling, width_mult=0.25).eval()
     assert model(torch.zeros(2, 3, *model.image_size)).shape == (2, 10)
 
 
@@ -84,6 +89,21 @@ def test_option_a_shortcut_subsamples_and_pads_with_zeros(build):
     shortcut = block.shortcut(x, torch.empty(1, 32, 3, 3))
     assert torch.equal(shortcut[:, :16], x[:, :, :6:2, :6:2])
     assert not shortcut[:, 16:].any()
+
+
+def test_option_b_shortcut_projects_what_the_main_path_keeps(build):
+    block = build("resnet18_cifar", pooling={"name": "avg"}, width_mult=0.25).stage2[0].train()
+    x = torch.randn(2, 16, 7, 7)
+    conv, norm = block.projection
+    shortcut = block.shortcut(x, torch.empty(2, 32, 3, 3))
+    torch.testing.assert_close(shortcut, norm(conv(x[:, :, :6, :6])))
+    assert block.shortcut(x, torch.empty(2, 32, 4, 4)).shape[-2:] == (4, 4)
+
+
+def test_option_b_shortcut_follows_the_stride_of_the_pooling(build):
+    model = build("resnet18_cifar", pooling={"name": "max", "stride": 4, "slots": ["stage2"]}, width_mult=0.1).eval()
+    assert model.stage2[0].projection[0].stride == (4, 4)
+    assert model.features(torch.zeros(1, 3, 32, 32)).shape[-2:] == (2, 2)
 
 
 def test_a_pooling_that_changes_its_size_needs_a_head_for_any_size(build):

@@ -1,45 +1,32 @@
 import argparse
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from poolab.backbones import SlotFiller, initialise
+from poolab.backbones import create_backbone
 from poolab.bench import net
 from poolab.bench.interleaved import Plan
 from poolab.bench.net_group import Place, TrainingStep, measure_group
 from poolab.bench.net_table import group_table
-from poolab.bench.resnet18 import SLOTS, ResNet18
-from poolab.measure import parameters
 from poolab.pooling import AvgTopKPool2d
 
 EAGER = Place(2, 4, "channels_last", "float32", "cpu", "eager")
 
 
-def network(pooling=None, **size):
-    model = ResNet18(SlotFiller("resnet18", pooling=pooling), **size)
-    initialise(model, 0)
-    return model
+SLOTS = ("stage2", "stage3", "stage4")
 
 
-def test_it_is_resnet18():
-    model = network()
-    assert parameters(model) == 11_173_962  # He et al.'s form with projections, for 32x32 images and ten classes
-    assert [name for name in model.slots if name != "head"] == list(SLOTS)
-    assert model.features(torch.zeros(1, 3, 32, 32)).shape == (1, 512, 4, 4)
-
-
-@pytest.mark.parametrize("side", [32, 30, 17])
-def test_every_slot_takes_a_pooling_after_a_convolution_of_stride_1(side):
-    model = network({"name": "avg_topk"}, width=4, image_size=(side, side))
+@pytest.mark.parametrize("width", [4, 50, 64])
+def test_the_network_is_the_backbone_as_wide_as_asked(width):
+    model = TrainingStep(replace(EAGER, width=width), "avg_topk", "plain").model
+    whole = create_backbone("resnet18_cifar", in_channels=3, num_classes=10, image_size=32, width_mult=width / 64)
+    assert [value.shape for value in model.parameters()] == [value.shape for value in whole.parameters()]
+    assert model.conv1.out_channels == width
     assert [type(model.slot_module(slot)) for slot in SLOTS] == [AvgTopKPool2d] * 3
-    strides = {
-        module.stride for module in model.modules() if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3)
-    }
-    assert strides == {(1, 1)}
-    assert model(torch.zeros(1, 3, side, side)).shape == (1, 10)
 
 
 def test_the_baseline_has_torchs_own_layer_and_the_same_weights():

@@ -2,6 +2,7 @@
 
 from poolab.backbones.base import Backbone
 from poolab.backbones.initialise import initialise
+from poolab.backbones.match import Match, match_width
 from poolab.backbones.probe import VanishError
 from poolab.backbones.registry import create_backbone, list_backbones
 from poolab.backbones.shapes import SlotShape, render_shapes, slot_shapes
@@ -10,6 +11,7 @@ from poolab.backbones.surgery import SwapReport, swap_pooling
 
 __all__ = [
     "Backbone",
+    "Match",
     "Slot",
     "SlotFiller",
     "SlotShape",
@@ -18,6 +20,7 @@ __all__ = [
     "create_backbone",
     "initialise",
     "list_backbones",
+    "match_width",
     "render_shapes",
     "slot_shapes",
     "swap_pooling",

@@ -1,6 +1,7 @@
 """What every backbone shares: its slots, its two halves (features, classifier) and its checks."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
@@ -89,6 +90,12 @@ class Backbone(nn.Module, ABC):
                 (kh, kw), (sh, sw), (ph, pw) = pool.kernel_size, pool.stride, pool.padding
                 slot = replace(slot, kernel_size=(kh, kw), stride=(sh, sw), padding=(ph, pw))
             self.slots[name] = slot
+
+    def fit_to(self, batches: Iterable[torch.Tensor]) -> None:
+        """Set what is computed from images and not trained; most backbones have nothing of the kind and look at none.
+
+        A run calls it once before training, with batches (N, C, H, W) of normalised training images on the CPU.
+        """
 
     def reset_module(self, module: nn.Module) -> None:
         """Draw the initial weights of one module that has `reset_parameters`; a backbone may have its own rule."""

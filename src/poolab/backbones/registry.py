@@ -8,10 +8,12 @@ from typing import Any
 import torch
 
 from poolab.backbones.adopted import Adopted
+from poolab.backbones.airbench94 import Airbench94
 from poolab.backbones.base import Backbone
 from poolab.backbones.initialise import initialise
 from poolab.backbones.keras_cnn import KerasCNN
 from poolab.backbones.libraries import LIBRARIES
+from poolab.backbones.resnet18_cifar import ResNet18
 from poolab.backbones.resnet20 import ResNet20
 from poolab.backbones.slots import SlotFiller
 from poolab.backbones.torch_cnn import TorchCNN
@@ -25,6 +27,8 @@ BACKBONES: dict[str, Callable[..., Backbone]] = {
     "torch_cnn": TorchCNN,
     "vgg_small": VGGSmall,
     "resnet20": ResNet20,
+    "resnet18_cifar": ResNet18,
+    "airbench94": Airbench94,
 }
 
 _GIVEN = ("slots", "in_channels", "num_classes", "image_size")
@@ -34,7 +38,7 @@ def list_backbones() -> list[str]:
     """The names of poolab's own backbones; `create_backbone` takes torchvision/<name> and timm/<name> too.
 
     >>> list_backbones()
-    ['keras_cnn', 'torch_cnn', 'vgg_small', 'resnet20']
+    ['keras_cnn', 'torch_cnn', 'vgg_small', 'resnet20', 'resnet18_cifar', 'airbench94']
     """
     return list(BACKBONES)
 
@@ -63,7 +67,7 @@ def create_backbone(
             None, or the name "own", keeps the backbone's pooling.
         head: `{"name": ..., ...options}`; None, or the name "own", keeps the backbone's.
         seed: of the initial weights (see `initialise`); None draws them from torch's global generator.
-        options: the backbone's own, e.g. `width` of vgg_small.
+        options: the backbone's own; `width_mult` widens any of ours, 1.5 giving half as many channels again.
 
     Raises:
         ConfigError: a name, slot, option or size is wrong, or a map would vanish; the message says what would do.
@@ -87,6 +91,18 @@ def create_backbone(
         model = builder(slots, in_channels=in_channels, num_classes=num_classes, image_size=size, **options)
     initialise(model, seed)
     return model
+
+
+def takes_option(name: str, option: str) -> bool:
+    """Whether a backbone has an option of that name.
+
+    >>> takes_option("vgg_small", "width"), takes_option("resnet20", "width")
+    (True, False)
+
+    Raises:
+        ConfigError: there is no such backbone.
+    """
+    return option in _options(_builder(name))
 
 
 def image_pair(size: Any) -> tuple[int, int]:
@@ -116,9 +132,12 @@ def _builder(name: str) -> Callable[..., Backbone]:
     return BACKBONES[name]
 
 
+def _options(builder: Callable[..., Backbone]) -> list[str]:
+    return [key for key in inspect.signature(builder).parameters if key not in _GIVEN]
+
+
 def _check_options(name: str, builder: Callable[..., Backbone], options: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(builder).parameters
-    allowed = [key for key in parameters if key not in _GIVEN]
+    allowed = _options(builder)
     for key in options:
         if key not in allowed:
             choice = f"Allowed: {', '.join(allowed)}." if allowed else "It has none."

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from poolab.backbones.base import Backbone
 from poolab.backbones.slots import SlotFiller
+from poolab.backbones.width import scaled
 
 
 class TorchCNN(Backbone):
@@ -14,13 +15,22 @@ class TorchCNN(Backbone):
     Weights start as torch's layers start. Slots: pool1 (max), pool2 (avg), and the head (global_avg).
     """
 
-    def __init__(self, slots: SlotFiller, *, in_channels: int, num_classes: int, image_size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        slots: SlotFiller,
+        *,
+        in_channels: int,
+        num_classes: int,
+        image_size: tuple[int, int],
+        width_mult: float = 1.0,
+    ) -> None:
         super().__init__(slots, in_channels=in_channels, num_classes=num_classes, image_size=image_size)
-        self.conv1 = nn.Conv2d(in_channels, 32, 3)
-        self.pool1 = slots.fill("pool1", channels=32, own="max", kernel_size=2)
-        self.conv2 = nn.Conv2d(32, 64, 3)
-        self.pool2 = slots.fill("pool2", channels=64, own="avg", kernel_size=2)
-        self.head = slots.fill_head(channels=64, own="global_avg")
+        first, second = (scaled(channels, width_mult) for channels in (32, 64))
+        self.conv1 = nn.Conv2d(in_channels, first, 3)
+        self.pool1 = slots.fill("pool1", channels=first, own="max", kernel_size=2)
+        self.conv2 = nn.Conv2d(first, second, 3)
+        self.pool2 = slots.fill("pool2", channels=second, own="avg", kernel_size=2)
+        self.head = slots.fill_head(channels=second, own="global_avg")
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:

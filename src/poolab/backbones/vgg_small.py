@@ -6,6 +6,7 @@ from torch import nn
 from poolab.backbones.base import Backbone
 from poolab.backbones.initialise import he_normal
 from poolab.backbones.slots import SlotFiller
+from poolab.backbones.width import scaled
 from poolab.errors import ConfigError
 
 
@@ -23,17 +24,19 @@ class VGGSmall(Backbone):
         num_classes: int,
         image_size: tuple[int, int],
         width: int = 64,
+        width_mult: float = 1.0,
     ) -> None:
         super().__init__(slots, in_channels=in_channels, num_classes=num_classes, image_size=image_size)
         if not isinstance(width, int) or width < 1:
             raise ConfigError(f"{self.name}: width={width!r} is not a positive integer (the channels of stage 1).")
-        self.stage1 = _stage(in_channels, width)
-        self.pool1 = slots.fill("pool1", channels=width, own="max", kernel_size=2)
-        self.stage2 = _stage(width, 2 * width)
-        self.pool2 = slots.fill("pool2", channels=2 * width, own="max", kernel_size=2)
-        self.stage3 = _stage(2 * width, 4 * width)
-        self.pool3 = slots.fill("pool3", channels=4 * width, own="max", kernel_size=2)
-        self.head = slots.fill_head(channels=4 * width, own="global_avg")
+        first, second, third = (scaled(factor * width, width_mult) for factor in (1, 2, 4))
+        self.stage1 = _stage(in_channels, first)
+        self.pool1 = slots.fill("pool1", channels=first, own="max", kernel_size=2)
+        self.stage2 = _stage(first, second)
+        self.pool2 = slots.fill("pool2", channels=second, own="max", kernel_size=2)
+        self.stage3 = _stage(second, third)
+        self.pool3 = slots.fill("pool3", channels=third, own="max", kernel_size=2)
+        self.head = slots.fill_head(channels=third, own="global_avg")
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:

@@ -10,17 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from poolab.backbones import SlotFiller, initialise
+from poolab.backbones import create_backbone
 from poolab.bench import backends
 from poolab.bench.figures import Figure
 from poolab.bench.interleaved import Case, Interleaved, Plan
 from poolab.bench.ops_group import BASELINE
-from poolab.bench.resnet18 import SLOTS, ResNet18
 from poolab.measure.speed import synchronise
 
 TARGET = 1.05  # of the step with max pooling
 TARGET_METHOD = "avg_topk"
 SIDE = 32
+WIDTH = 64  # of the first stage in ResNet-18 as it is published
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class TrainingStep:
 
     def __init__(self, place: Place, method: str, backend: str) -> None:
         self.place = place
-        model = ResNet18(SlotFiller("resnet18", pooling={"name": method}), width=place.width)
-        initialise(model, 0)
+        size = {"in_channels": 3, "num_classes": 10, "image_size": SIDE, "width_mult": place.width / WIDTH}
+        model = create_backbone("resnet18_cifar", pooling={"name": method}, seed=0, **size)  # type: ignore[arg-type]
         if (method, backend) == BASELINE:
-            for slot in SLOTS:
+            for slot in (name for name in model.slots if name != "head"):
                 parent, _, name = model.path_of(slot).rpartition(".")
                 setattr(model.get_submodule(parent), name, nn.MaxPool2d(2))
         format = torch.channels_last if place.layout == "channels_last" else torch.contiguous_format

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from poolab.data.image_data import ImageData, Split
     from poolab.data.load import data_fingerprint, data_shape, list_data, load_data
     from poolab.data.loader import EvalBatches, TrainBatches
+    from poolab.data.sample import training_sample
     from poolab.data.sources import ImageShape
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "list_data",
     "load_data",
     "prepare",
+    "training_sample",
 ]
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
     "list_data": "load",
     "load_data": "load",
     "prepare": "augment",
+    "training_sample": "sample",
 }
 
 

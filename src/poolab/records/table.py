@@ -11,14 +11,15 @@ from poolab.records.store import read_results
 
 # What the runs of one arm may differ by.
 NOT_ARM = (*NOT_IDENTITY, "seed", "measure")
+MATCHED = ("backbone.match", "backbone.match_to")
 COLUMNS = ("arm", "runs", "test accuracy", "sd", "train images/s", "latency ms", "saved MB", "params")
 
 
 def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
     """One row for each arm, best mean test accuracy first: its runs, mean and standard deviation over seeds, costs.
 
-    An arm is named by its pooling, by the options of it that other arms of that pooling have otherwise, and by whatever
-    else the configurations do not share.
+    An arm is named by its pooling, by the options of it that other arms of that pooling have otherwise, by whatever
+    else the configurations do not share, and by the arm that it was made as large as.
 
     Raises:
         PoolabError: the folder has no records.
@@ -77,10 +78,23 @@ def _label(own: dict[str, str], everyone: list[dict[str, str]]) -> str:
     namesakes = [other for other in everyone if other["pooling.name"] == name]
     parts = [name]
     for key, value in own.items():
+        if below(key, MATCHED):
+            continue
         peers = namesakes if key.startswith("pooling.") else everyone
         if any(other.get(key) != value for other in peers):
             parts.append(f"{key.removeprefix('pooling.')}={value}")
-    return " ".join(parts)
+    return " ".join([*parts, *_matched(own)])
+
+
+def _matched(own: dict[str, str]) -> list[str]:
+    """The matched control in words, e.g. "with as many parameters as lip"."""
+    by, to = MATCHED
+    if own.get(by, "None") == "None":
+        return []
+    name = own.get(to) or own[f"{to}.name"]
+    options = [f"{key.removeprefix(f'{to}.')}={value}" for key, value in own.items() if below(key, [to]) and key != to]
+    words = " ".join([name, *(option for option in options if not option.startswith("name="))])
+    return [f"with as many {own[by].replace('_', '-')} as {words}"]
 
 
 def _row(label: str, group: list[dict[str, Any]]) -> dict[str, Any]:

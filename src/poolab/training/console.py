@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from poolab.backbones import Backbone
+    from poolab.backbones import Backbone, Match
     from poolab.records import RunFolder
 
 
@@ -36,8 +36,8 @@ class Console:
 
         return [TQDMProgressBar(refresh_rate=10)] if self.bar else []
 
-    def start(self, trainer: pl.Trainer, checkpoint: Path | None) -> None:
-        """Say what runs, where, and from where it goes on."""
+    def start(self, trainer: pl.Trainer, checkpoint: Path | None, match: Match | None = None) -> None:
+        """Say what runs, where, how its width was matched, and from where it goes on."""
         config = self.config
         filled = {name: slot.pooling for name, slot in self.network.slots.items()}
         device = trainer.strategy.root_device
@@ -47,6 +47,8 @@ class Console:
             f"slots: {', '.join(f'{name} {pooling}' for name, pooling in filled.items())}\n"
             f"record: {self.folder.path}"
         )
+        if match is not None:
+            self._print(f"matched: {match}")
         if checkpoint is not None:
             self._print("going on from its checkpoint")
 
@@ -98,7 +100,8 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
 
 def _rank(name: str) -> tuple[int, str]:
     """What a person looks for first comes last, next to the prompt."""
-    order = ("epochs", "cost", "speed", "seconds", "footprint", "robust", "calibration", "train", "val", "test")
+    costs = ("epochs", "match", "cost", "speed", "seconds")
+    order = (*costs, "footprint", "robust", "calibration", "train", "val", "test")
     return order.index(name.split("/")[0]), name
 
 

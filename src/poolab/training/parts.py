@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from poolab.backbones import Backbone, create_backbone
-from poolab.data import ImageData, ImageDataModule, ImageShape, load_data
+from poolab.backbones import Backbone, Match, create_backbone
+from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
 from poolab.training.full import check_full
 from poolab.training.module import Classifier
-from poolab.training.network import network_settings
+from poolab.training.network import matched_settings
 from poolab.training.settings import LOADER
 
 
@@ -22,6 +22,7 @@ class Parts:
     loaders: ImageDataModule
     network: Backbone
     module: Classifier
+    match: Match | None = None
 
 
 def build(config: Mapping[str, Any]) -> Parts:
@@ -38,10 +39,12 @@ def build(config: Mapping[str, Any]) -> Parts:
     if config["measure"]["name"] == "full":
         check_full(config, data)
     shape = ImageShape(data.channels, data.image_size, data.num_classes)
-    network = create_backbone(**network_settings(config, shape), seed=config["seed"])
+    settings, match = matched_settings(config, shape)
+    network = create_backbone(**settings, seed=config["seed"])
+    network.fit_to(training_sample(data))
     channels_last = config["trainer"]["channels_last"]
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
     loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
     steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
-    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps))
+    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps), match)

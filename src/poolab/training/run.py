@@ -96,7 +96,7 @@ def _run(
     history = History(folder / "history.jsonl", console.epoch)
     trainer = _trainer(config, tracker, console, _callbacks(config, folder, request, cost, history))
     checkpoint = None if config["force"] else folder.checkpoint
-    console.start(trainer, checkpoint)
+    console.start(trainer, checkpoint, parts.match)
     if config["trainer"]["compile"]:
         parts.module.compile_network()
     outcome = Outcome()
@@ -117,6 +117,9 @@ def _run(
         except Interrupted as fault:
             outcome.status, outcome.reason = "interrupted", str(fault)
     outcome.metrics |= _training_metrics(history, cost)
+    if parts.match is not None:
+        outcome.metrics |= parts.match.metrics()
+        outcome.notes |= parts.match.notes()
     device = trainer.strategy.root_device
     outcome.notes["cost/peak_memory_bytes"] = f"{PeakMemory(device).source} during training"
     facts = {

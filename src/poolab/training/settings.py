@@ -145,6 +145,9 @@ MEASURES: dict[str, dict[str, Option]] = {
 }
 
 
+# What is the run's and not the network's own; the rest of `backbone` goes to create_backbone.
+MATCH: dict[str, Option] = {"match": Nullable(Choice("parameters", ("parameters", "multiply_adds")))}
+
 TRACKERS: dict[str, dict[str, Option]] = {
     "none": {},
     "wandb": {
@@ -183,6 +186,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
     faults += _faults_by_name("measure", MEASURES, config["measure"])
     faults += _faults_by_name("optim", OPTIMIZERS, config["optim"])
     faults += _faults_by_name("tracker", TRACKERS, config["tracker"])
+    faults += _match_faults(config["backbone"])
     if faults:
         raise ConfigError("\n".join(faults))
     _check_global_batch(config["data"]["batch_size"], config["trainer"])
@@ -200,6 +204,15 @@ def _check_global_batch(batch: int, trainer: Mapping[str, Any]) -> None:
             f"data.batch_size={batch} is the batch over all processes and does not divide by {count} processes: "
             f"choose {' or '.join(choices)}"
         )
+
+
+def _match_faults(backbone: Mapping[str, Any]) -> list[str]:
+    match, match_to = backbone.get("match"), backbone.get("match_to")
+    if match is None and match_to is not None:
+        return [f"backbone.match_to={match_to} needs backbone.match=parameters or multiply_adds: what is to be equal"]
+    if match is not None and match_to is None:
+        return [f"backbone.match={match} needs backbone.match_to: the other arm's pooling, e.g. backbone.match_to=lip"]
+    return _faults("backbone", MATCH, {"match": match})
 
 
 def _faults(group: str, declared: Mapping[str, Option], given: Mapping[str, Any]) -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from poolab.backbones import SlotShape, slot_shapes
+from poolab.backbones import Match, SlotShape, slot_shapes
 from poolab.data import data_shape
-from poolab.training.network import network_settings
+from poolab.training.network import matched_settings
 
 
 def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
@@ -15,5 +15,16 @@ def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
     >>> [(row.slot, row.pooling, row.output) for row in configured_shapes(compose(["pooling=avg", "data=cifar10"]))]
     [('pool1', 'avg', (32, 15, 15)), ('pool2', 'avg', (64, 6, 6)), ('head', 'flatten', (64, 6, 6))]
     """
-    settings = network_settings(config, data_shape(config["data"]))
-    return slot_shapes(settings.pop("name"), **settings)
+    return matched_shapes(config)[0]
+
+
+def matched_shapes(config: Mapping[str, Any]) -> tuple[list[SlotShape], Match | None]:
+    """The slots as `configured_shapes` gives them, and how the network's width was matched, if it was.
+
+    >>> from poolab.configuration import compose
+    >>> rows, match = matched_shapes(compose(["backbone.match=parameters", "backbone.match_to=lip", "data=cifar10"]))
+    >>> rows[0].output, str(match)
+    ((36, 15, 15), 'width_mult 1.1328: 211,834 parameters, with lip 213,834 (-0.94%)')
+    """
+    settings, match = matched_settings(config, data_shape(config["data"]))
+    return slot_shapes(settings.pop("name"), **settings), match
