@@ -11,6 +11,7 @@ NOT_IDENTITY = (
     "runs_dir",
     "force",
     "tracker",
+    "recipe.checkpoint",  # so does that of its weights
     "data.root",  # the fingerprint of the content stands for it
     "data.cache_dir",
     "data.download",

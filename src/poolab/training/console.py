@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from poolab.backbones import Backbone, Match
     from poolab.records import RunFolder
+    from poolab.training.finetune import TakenOver
 
 
 class Console:
@@ -36,8 +37,14 @@ class Console:
 
         return [TQDMProgressBar(refresh_rate=10)] if self.bar else []
 
-    def start(self, trainer: pl.Trainer, checkpoint: Path | None, match: Match | None = None) -> None:
-        """Say what runs, where, how its width was matched, and from where it goes on."""
+    def start(
+        self,
+        trainer: pl.Trainer,
+        checkpoint: Path | None,
+        match: Match | None = None,
+        taken: TakenOver | None = None,
+    ) -> None:
+        """Say what runs, where, how its width was matched, what weights it took over, and from where it goes on."""
         config = self.config
         filled = {name: slot.pooling for name, slot in self.network.slots.items()}
         device = trainer.strategy.root_device
@@ -49,6 +56,8 @@ class Console:
         )
         if match is not None:
             self._print(f"matched: {match}")
+        if taken is not None:
+            self._print(f"taken over: {taken}")
         if checkpoint is not None:
             self._print("going on from its checkpoint")
 
@@ -61,6 +70,15 @@ class Console:
         ]
         done = f"epoch {row['epoch']:>3}/{self.config['trainer']['epochs']}"
         self._print(f"{done}  {'  '.join(figures)}  {row['seconds']:.1f} s")
+
+    def exchanged(self, figures: Mapping[str, float]) -> None:
+        """The validation figures of a network that is trained on: with its old poolings, and with its new ones."""
+        for stage in ("before", "exchanged"):
+            prefix = f"{stage}/val/"
+            found = [
+                f"{key.removeprefix(prefix)} {figures[key]:.4f}" for key in sorted(figures) if key.startswith(prefix)
+            ]
+            self._print(f"{stage:<9}  val {'  '.join(found)}")
 
     def measured(self, name: str, seconds: float) -> None:
         """One line for a measure of `measure=full`, which may take longer than an epoch."""
@@ -101,7 +119,7 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
 def _rank(name: str) -> tuple[int, str]:
     """What a person looks for first comes last, next to the prompt."""
     costs = ("epochs", "match", "cost", "speed", "seconds")
-    order = (*costs, "footprint", "robust", "calibration", "train", "val", "test")
+    order = (*costs, "footprint", "robust", "calibration", "before", "exchanged", "train", "val", "test")
     return order.index(name.split("/")[0]), name
 
 

@@ -1,69 +1,39 @@
-"""The weights of a finished run, taken over by a network whose poolings are others."""
+"""Fine-tuning: the weights of a finished run in a network whose poolings are others, and what that does to it."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 from poolab.backbones import Backbone
 from poolab.errors import ConfigError
+from poolab.training.source import Source
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from poolab.training.parts import Parts
 
 NETWORK = "network."  # the network's part of a checkpoint
 
 
 @dataclass(frozen=True)
-class Source:
-    """A finished run: its folder, settings, figures and checkpoint."""
-
-    folder: Path
-    config: Mapping[str, Any]
-    metrics: Mapping[str, float]
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where its weights are."""
-        return self.folder / "last.ckpt"
-
-    def figures(self) -> dict[str, float]:
-        """What the run measured on the validation and the test split."""
-        return {name: value for name, value in self.metrics.items() if name.startswith(("val/", "test/"))}
-
-
-@dataclass(frozen=True)
 class TakenOver:
-    """How many weights were taken over, and the names of those that start afresh or were left behind."""
+    """A source, how many of its weights were taken over, and the names of those that start afresh or stay behind."""
 
+    source: Source
     count: int
     new: tuple[str, ...]
     left: tuple[str, ...]
 
-
-def source_of(config: Mapping[str, Any]) -> Source | None:
-    """The run that a configuration goes on from, or None.
-
-    Raises:
-        ConfigError: none is named, it is no finished run, or it trained another network.
-    """
-    recipe = config.get("recipe")
-    if recipe is None:
-        return None
-    if not recipe["checkpoint"]:
-        raise ConfigError("recipe=finetune needs the run to go on from: recipe.checkpoint=runs/<signature>")
-    path = Path(recipe["checkpoint"]).expanduser()
-    source = _read(path if path.is_dir() else path.parent)
-    _check(source, config)
-    return source
-
-
-def source_fingerprint(config: Mapping[str, Any]) -> str:
-    """What stands for the source in a run's identity, wherever it lies; empty without one."""
-    source = source_of(config)
-    return "" if source is None else hashlib.sha256(source.checkpoint.read_bytes()).hexdigest()[:24]
+    def __str__(self) -> str:
+        """One line."""
+        was = self.source.config["pooling"]["name"]
+        new = f", {len(self.new)} of the new pooling start afresh" if self.new else ""
+        return f"{self.count} weights of {self.source.folder} ({was}){new}"
 
 
 def take_over(network: Backbone, source: Source) -> TakenOver:
@@ -77,7 +47,7 @@ def take_over(network: Backbone, source: Source) -> TakenOver:
     shared = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
     new = tuple(name for name in own if name not in shared)
     left = tuple(name for name in state if name not in shared)
-    strange = [name for name in (*new, *left) if network.slot_of(name) is None]
+    strange = [name for name in dict.fromkeys((*new, *left)) if network.slot_of(name) is None]
     if strange:
         raise ConfigError(
             f"the checkpoint {source.checkpoint} is of another network: {', '.join(strange[:3])}"
@@ -85,7 +55,7 @@ def take_over(network: Backbone, source: Source) -> TakenOver:
             f"{', '.join(network.slots)}"
         )
     network.load_state_dict(shared, strict=False)
-    return TakenOver(len(shared), new, left)
+    return TakenOver(source, len(shared), new, left)
 
 
 def _weights(source: Source) -> dict[str, Tensor]:
@@ -93,28 +63,14 @@ def _weights(source: Source) -> dict[str, Tensor]:
     return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
 
 
-def _read(folder: Path) -> Source:
-    missing = [name for name in ("last.ckpt", "config.json", "result.json") if not (folder / name).is_file()]
-    if missing:
-        raise ConfigError(
-            f"recipe.checkpoint={folder} is not the folder of a finished run: {', '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing"
-        )
-    record = json.loads((folder / "result.json").read_text())
-    if record["status"] != "completed":
-        raise ConfigError(f"recipe.checkpoint={folder} is a run that {record['status']}: {record['reason']}")
-    return Source(folder, json.loads((folder / "config.json").read_text()), record["metrics"])
+def before_training(trainer: "pl.Trainer", parts: "Parts", taken: TakenOver) -> dict[str, float]:
+    """The figures of the source (`before/...`), and those of the network with other poolings (`exchanged/...`).
 
-
-def _check(source: Source, config: Mapping[str, Any]) -> None:
-    was, now = source.config, config
-    differing = [
-        f"{group}={was[group]['name']}" for group in ("backbone", "data") if was[group]["name"] != now[group]["name"]
-    ]
-    differing += [
-        f"backbone.{key}={value}" for key, value in was["backbone"].items() if now["backbone"].get(key, value) != value
-    ]
-    if was["seed"] != now["seed"]:  # another seed holds out images that the source has trained on
-        differing.append(f"seed={was['seed']}")
-    if differing:
-        raise ConfigError(f"recipe.checkpoint={source.folder} was trained otherwise; add {' '.join(differing)}")
+    The source's are from its own record. The exchanged network is validated, not tested: the test split is for the end.
+    """
+    found: Mapping[str, Any] = trainer.validate(parts.module, parts.loaders, verbose=False)[0]
+    for metric in parts.module.val_metrics.modules():
+        if isinstance(metric, Metric):
+            metric.reset()  # Lightning validates in inference mode, and what was made there cannot be counted on with
+    before = {f"before/{name}": value for name, value in taken.source.figures().items()}
+    return {**before, **{f"exchanged/{name}": float(value) for name, value in found.items()}}

@@ -16,6 +16,7 @@ from poolab.records import RunFolder, signature
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
+from poolab.training.source import source_fingerprint
 
 # Set by whatever has already started one process for each device: Lightning, torchrun, SLURM.
 LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID", "SLURM_PROCID")
@@ -30,7 +31,8 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     check_settings(config)
-    name = signature(config, data_fingerprint(config["data"]["name"], root=config["data"]["root"]))
+    content = data_fingerprint(config["data"]["name"], root=config["data"]["root"])
+    name = signature(config, f"{content}{source_fingerprint(config)}")
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
         return folder.result or {}, folder.path, False

@@ -8,10 +8,12 @@ import torch
 
 from poolab.backbones import Backbone, Match, create_backbone
 from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
+from poolab.training.finetune import TakenOver, take_over
 from poolab.training.full import check_full
 from poolab.training.module import Classifier
 from poolab.training.network import matched_settings
 from poolab.training.settings import LOADER
+from poolab.training.source import source_of
 
 
 @dataclass
@@ -23,6 +25,7 @@ class Parts:
     network: Backbone
     module: Classifier
     match: Match | None = None
+    taken: TakenOver | None = None
 
 
 def build(config: Mapping[str, Any]) -> Parts:
@@ -42,9 +45,11 @@ def build(config: Mapping[str, Any]) -> Parts:
     settings, match = matched_settings(config, shape)
     network = create_backbone(**settings, seed=config["seed"])
     network.fit_to(training_sample(data))
+    source = source_of(config)
+    taken = None if source is None else take_over(network, source)
     channels_last = config["trainer"]["channels_last"]
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
     loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
     steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
-    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps), match)
+    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps), match, taken)

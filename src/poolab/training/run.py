@@ -16,6 +16,7 @@ from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.console import Console
 from poolab.training.evaluation import test_and_measure
+from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
 from poolab.training.parts import Parts, build
 from poolab.training.processes import first_process
@@ -96,10 +97,11 @@ def _run(
     history = History(folder / "history.jsonl", console.epoch)
     trainer = _trainer(config, tracker, console, _callbacks(config, folder, request, cost, history))
     checkpoint = None if config["force"] else folder.checkpoint
-    console.start(trainer, checkpoint, parts.match)
+    console.start(trainer, checkpoint, parts.match, parts.taken)
     if config["trainer"]["compile"]:
         parts.module.compile_network()
     outcome = Outcome()
+    earlier: dict[str, float] = {}
 
     def measured(name: str, seconds: float) -> None:
         console.measured(name, seconds)
@@ -107,6 +109,9 @@ def _run(
 
     with request.listening():
         try:
+            if parts.taken is not None:
+                earlier = before_training(trainer, parts, parts.taken)
+                console.exchanged(earlier)
             trainer.fit(parts.module, parts.loaders, ckpt_path=checkpoint, weights_only=True)
             autocast = AUTOCAST.get(trainer.precision)
             outcome.metrics, outcome.notes = test_and_measure(
@@ -116,7 +121,7 @@ def _run(
             outcome.status, outcome.reason = "diverged", str(fault)
         except Interrupted as fault:
             outcome.status, outcome.reason = "interrupted", str(fault)
-    outcome.metrics |= _training_metrics(history, cost)
+    outcome.metrics |= earlier | _training_metrics(history, cost)
     if parts.match is not None:
         outcome.metrics |= parts.match.metrics()
         outcome.notes |= parts.match.notes()

@@ -119,7 +119,7 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
 # What goes to the batches; the rest of `data` goes to load_data.
 LOADER = ("batch_size", "eval_batch_size", "flip", "crop_padding")
 GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker", "measure")
-ROOT = ("seed", "runs_dir", "force", *GROUPS)
+ROOT = ("seed", "runs_dir", "force", "recipe", *GROUPS)
 
 COSTS: dict[str, Option] = {
     "latency_batch_size": Integer(1),
@@ -159,6 +159,7 @@ TRACKERS: dict[str, dict[str, Option]] = {
         "init_timeout": Real(20, least=0.0, open_least=True),
     },
 }
+RECIPES: dict[str, dict[str, Option]] = {"finetune": {"checkpoint": Nullable(Text(""))}}
 ROOTS: dict[str, Option] = {"runs_dir": Text("runs"), "force": flag(False)}
 
 
@@ -186,6 +187,8 @@ def check_settings(config: Mapping[str, Any]) -> None:
     faults += _faults_by_name("measure", MEASURES, config["measure"])
     faults += _faults_by_name("optim", OPTIMIZERS, config["optim"])
     faults += _faults_by_name("tracker", TRACKERS, config["tracker"])
+    if config.get("recipe") is not None:
+        faults += _faults_by_name("recipe", RECIPES, config["recipe"])
     faults += _match_faults(config["backbone"])
     if faults:
         raise ConfigError("\n".join(faults))
