@@ -9,9 +9,12 @@ import torch
 from poolab.backbones import Backbone, Match, create_backbone
 from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
 from poolab.training.full import check_full
-from poolab.training.module import Classifier
+from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
+from poolab.training.segmentation import Segmenter
 from poolab.training.settings import LOADER
+
+MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentation": Segmenter}
 
 
 @dataclass
@@ -21,7 +24,7 @@ class Parts:
     data: ImageData
     loaders: ImageDataModule
     network: Backbone
-    module: Classifier
+    module: TaskModule
     match: Match | None = None
 
 
@@ -47,4 +50,5 @@ def build(config: Mapping[str, Any]) -> Parts:
         network = network.to(memory_format=torch.channels_last)
     loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
     steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
-    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps), match)
+    module = MODULES[config["task"]](network, config["optim"], data.num_classes, steps)
+    return Parts(data, loaders, network, module, match)
