@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from poolab.errors import ConfigError
+from poolab.records.table import arms, markdown
 from poolab.training.source import source_fingerprint, source_of
 
 
@@ -46,6 +47,18 @@ def test_before_exchanged_and_after(launched, runs, source, capsys):
     assert f"taken over: 8 weights of {source[1]} (max)" in text
     assert "before     val accuracy" in text
     assert "exchanged  val accuracy" in text
+
+
+def test_the_table_shows_before_exchanged_and_after(launched, runs, source):
+    launched(runs, *tuned(source, "pooling=avg", "optim.lr=1e-12"))
+    rows = {row["arm"].split()[0]: row for row in arms(runs) if "val before" in row}
+    row = rows["avg"]
+    assert row["val before"] == source[0]["metrics"]["val/accuracy"]
+    assert row["val exchanged"] == pytest.approx(row["val after"])
+    every, tuned_ones = markdown(arms(runs)).split("\n\n")
+    assert tuned_ones.startswith("| arm | runs | val before | val exchanged | val after |")
+    assert f"{row['val before']:.4f} | {row['val exchanged']:.4f}" in tuned_ones
+    assert len(every.splitlines()) > len(tuned_ones.splitlines()), "the source itself"
 
 
 def test_the_same_pooling_is_where_it_was(launched, runs, source):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NOT_ARM = (*NOT_IDENTITY, "seed", "measure")
 MATCHED = ("backbone.match", "backbone.match_to")
 COLUMNS = ("arm", "runs", "test accuracy", "sd", "train images/s", "latency ms", "saved MB", "params")
+# Of runs that go on from another one: their validation score with the old poolings, with the new, and after training.
+TUNED = {"val before": "before/val/", "val exchanged": "exchanged/val/", "val after": "val/"}
 # The column of a task's headline figure; images of one task and pixels of the other are never ranked together.
 SCORES = {"classification": "test accuracy", "segmentation": "test mean IoU"}
 
@@ -54,23 +56,24 @@ def _task(record: dict[str, Any]) -> str:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table for each task."""
-    return "\n\n".join(_markdown_of(task, part) for task, part in _by_task(rows))
+    """The rows as a Markdown table for each task, and one of the arms that went on from another run."""
+    return "\n\n".join(_markdown_of(columns, part) for _, columns, part in _tables(rows))
 
 
-def _markdown_of(task: str, rows: list[dict[str, Any]]) -> str:
-    columns = _columns(task)
+def _markdown_of(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return "\n".join([*lines, *("| " + " | ".join(_cells(row)) + " |" for row in rows)])
+    return "\n".join([*lines, *("| " + " | ".join(_cells(row, columns)) + " |" for row in rows)])
 
 
-def _by_task(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    parts = ((task, [row for row in rows if row["task"] == task]) for task in SCORES)
-    return [(task, part) for task, part in parts if part]
-
-
-def _columns(task: str) -> tuple[str, ...]:
-    return tuple(SCORES[task] if column == SCORES["classification"] else column for column in COLUMNS)
+def _tables(rows: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...], list[dict[str, Any]]]]:
+    """The tables that show the rows: a title, the columns and their rows."""
+    tables = []
+    for task, score in SCORES.items():
+        part = [row for row in rows if row["task"] == task]
+        columns = tuple(score if column == SCORES["classification"] else column for column in COLUMNS)
+        tuned = [row for row in part if TUNED.keys() <= row.keys()]
+        tables += [(task, columns, part), (f"{task}: trained on with other poolings", ("arm", "runs", *TUNED), tuned)]
+    return [table for table in tables if table[2]]
 
 
 def mixed_code(runs_dir: str | Path) -> str | None:
@@ -87,23 +90,23 @@ def print_arms(rows: list[dict[str, Any]]) -> None:
     """The rows on the terminal, a table for each task; its name stands above where there are two."""
     from rich.console import Console
 
-    parts = _by_task(rows)
-    for number, (task, part) in enumerate(parts):
-        if len(parts) > 1:
-            print("\n" * (number > 0) + task)
-        Console(highlight=False).print(_terminal_table(task, part))
+    tables = _tables(rows)
+    for number, (title, columns, part) in enumerate(tables):
+        if len(tables) > 1:
+            print("\n" * (number > 0) + title)
+        Console(highlight=False).print(_terminal_table(columns, part))
 
 
-def _terminal_table(task: str, rows: list[dict[str, Any]]) -> "Table":
+def _terminal_table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in _columns(task):
+    for column in columns:
         arm = column == "arm"
         header = column.replace(" ", "\n")  # broken here and nowhere else, so that no number is
         table.add_column(header, justify="left" if arm else "right", min_width=15 if arm else None, no_wrap=not arm)
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, columns))
     return table
 
 
@@ -150,6 +153,17 @@ def _row(task: str, label: str, group: list[dict[str, Any]]) -> dict[str, Any]:
         "latency ms": _median(done, "speed/infer_latency_ms_median"),
         "saved MB": _median(done, "cost/pooling_saved_bytes", 1e-6),
         "params": _median(done, "cost/parameters"),
+        **_tuned(task, done),
+    }
+
+
+def _tuned(task: str, done: list[dict[str, Any]]) -> dict[str, float]:
+    """The means before the exchange, after it, and after training, of runs that were trained on."""
+    runs = [metrics for metrics in done if f"before/val/{HEADLINES[task]}" in metrics]
+    return {
+        column: statistics.mean(metrics[f"{stage}{HEADLINES[task]}"] for metrics in runs)
+        for column, stage in TUNED.items()
+        if runs
     }
 
 
@@ -158,17 +172,17 @@ def _median(done: list[dict[str, Any]], name: str, unit: float = 1.0) -> float |
     return statistics.median(values) if values else None
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> list[str]:
     forms = {
-        **dict.fromkeys(SCORES.values(), ".4f"),
+        **dict.fromkeys((*SCORES.values(), *TUNED), ".4f"),
         "sd": ".4f",
         "train images/s": ",.0f",
         "latency ms": ".2f",
         "saved MB": ".1f",
     }
     cells = []
-    for column in _columns(row["task"]):
-        value = row[column]
+    for column in columns:
+        value = row.get(column)
         is_number = isinstance(value, int | float)
         cells.append(format(value, forms.get(column, ",.0f")) if is_number else value or "-")
     return cells
