@@ -11,11 +11,15 @@ from poolab.data import list_data
 from poolab.errors import ConfigError
 from poolab.pooling import list_pools
 from poolab.training.settings import MEASURES, OPTIMIZERS, TRACKERS, check_settings
+from poolab.training.tasks import TASKS
 
-GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker", "measure")
+GROUPS = ("task", "pooling", "head", "backbone", "data", "optim", "trainer", "tracker", "measure")
 
 
 LIBRARY = ("alexnet", "densenet121", "mobilenet_v2")  # torchvision's; every other by backbone=torchvision/<name>
+
+
+NAMED = ("pooling", "head", "backbone", "data", "optim")
 
 
 def choices(group):
@@ -29,6 +33,7 @@ def test_each_registry_has_a_file_for_each_name():
     assert set(choices("data")) == set(list_data())
     assert set(choices("optim")) == set(OPTIMIZERS)
     assert set(choices("measure")) == set(MEASURES)
+    assert set(choices("task")) == set(TASKS)
     assert {"none"} | {name for name in choices("tracker") if name.startswith("wandb_")} == set(choices("tracker"))
     assert {compose([f"tracker={name}"])["tracker"]["name"] for name in choices("tracker")} == set(TRACKERS)
 
@@ -46,15 +51,51 @@ def test_a_file_has_the_name_of_what_it_chooses():
             assert OmegaConf.load(config_dir() / group / f"{name}.yaml")["name"] == expected
 
 
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("row", range(max(len(choices(group)) for group in GROUPS)))  # each choice occurs
-def test_choices_of_all_groups_compose_into_settings_that_are_fine(row):
-    known = {group: choices(group) for group in GROUPS}
+def test_choices_of_all_groups_compose_into_settings_that_are_fine(row, task):
+    networks = [*list_backbones(task), *(LIBRARY if task == "classification" else ())]
+    fitting = {"task": [task], "backbone": networks, "data": list_data(task)}
+    known = {group: choices(group) for group in GROUPS} | fitting
     chosen = {group: names[row % len(names)] for group, names in known.items()}
     config = compose([f"{group}={name}" for group, name in chosen.items()])
     check_settings(config)
-    names = {group: config[group]["name"].removeprefix("torchvision/") for group in GROUPS[:5]}
-    assert names == {group: chosen[group] for group in GROUPS[:5]}
+    names = {group: config[group]["name"].removeprefix("torchvision/") for group in NAMED}
+    assert names == {group: chosen[group] for group in NAMED}
+    assert config["task"] == task
     assert config["trainer"]["strategy"] == {"ddp": "ddp", "single": "auto"}[chosen["trainer"]]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "backbone", "data"),
+    [
+        (["task=segmentation"], "unet", "shapes"),
+        (["backbone=unet", "task=segmentation"], "unet", "shapes"),
+        (["task=segmentation", "data=image_mask_folder"], "unet", "image_mask_folder"),
+        (["data=image_mask_folder", "task=segmentation"], "unet", "image_mask_folder"),
+        (["task=classification"], "keras_cnn", "digits"),
+    ],
+)
+def test_a_task_brings_what_it_needs_and_the_command_line_wins(overrides, backbone, data):
+    config = compose(overrides)
+    check_settings(config)
+    assert (config["backbone"]["name"], config["data"]["name"]) == (backbone, data)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["backbone=unet"], ["backbone=unet is for segmentation", "backbone can be keras_cnn", "task=segmentation"]),
+        (["data=shapes"], ["data=shapes is for segmentation", "data can be cifar10", "task=segmentation data=shapes"]),
+        (["backbone=unet", "data=shapes"], ["write task=segmentation backbone=unet data=shapes"]),
+        (["task=segmentation", "backbone=keras_cnn"], ["backbone=keras_cnn is for classification", "can be unet"]),
+        (["task=segmentation", "data=digits"], ["data=digits is for classification", "image_mask_folder, shapes"]),
+    ],
+)
+def test_a_backbone_or_data_set_for_another_task_is_told_before_anything_runs(overrides, words):
+    with pytest.raises(ConfigError) as told:
+        check_settings(compose(overrides))
+    assert all(word in str(told.value) for word in words), told.value
 
 
 def test_the_command_of_the_issue():

@@ -130,8 +130,8 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
     chosen = str(node.get("name")) if node else ""
     if chosen not in choices:
         known = sorted({*common, *(key for keys in choices.values() for key in keys)})
-        where = f"{group} takes {', '.join(known)}" if group else f"the settings are {', '.join(known)}"
-        note = " (those of all its choices; see --help)" if choices else "" if known else "none"
+        where = f"{group} takes {', '.join(known) or 'none'}" if group else f"the settings are {', '.join(known)}"
+        note = " (those of all its choices; see --help)" if choices and known else ""
         return f"{full_key}: there is no such setting; {nearest(key, known)}{where}{note}"
     own = sorted(choices[chosen])
     owners = [name for name, keys in choices.items() if key in keys]
@@ -161,4 +161,4 @@ def _common(group: str) -> set[str]:
 def _keys(group: str, name: str) -> set[str]:
     from omegaconf import OmegaConf
 
-    return {str(key) for key in OmegaConf.load(config_dir() / group / f"{name}.yaml")} - {"name", "defaults"}
+    return {str(key) for key in OmegaConf.load(config_dir() / group / f"{name}.yaml")} - {"name", "defaults", group}

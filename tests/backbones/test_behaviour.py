@@ -18,8 +18,9 @@ def test_copies_and_pickles(build, name):
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert torch.equal(twin(images), model(images))
         assert twin.slots == model.slots
-        assert twin.slot_module("head") is twin.get_submodule("head")
-        assert twin.slot_module("head") is not model.slot_module("head")
+        last = next(reversed(model.slots))
+        assert twin.slot_module(last) is twin.get_submodule(twin.path_of(last))
+        assert twin.slot_module(last) is not model.slot_module(last)
 
 
 @pytest.mark.parametrize("name", list_backbones())
@@ -32,7 +33,7 @@ def test_state_dict_round_trip(build, name):
 
 @pytest.mark.parametrize("name", list_backbones())
 def test_empty_batch(build, name):
-    assert build(name, pooling=POOLING).eval()(torch.zeros(0, 3, 32, 32)).shape == (0, 10)
+    assert build(name, pooling=POOLING).eval()(torch.zeros(0, 3, 32, 32)).shape[:2] == (0, 10)
 
 
 @pytest.mark.parametrize("name", list_backbones())
@@ -44,7 +45,7 @@ def test_channels_last(build, name):
     torch.testing.assert_close(last(images.to(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["keras_cnn", "resnet20"])
+@pytest.mark.parametrize("name", ["keras_cnn", "resnet20", "unet"])
 def test_compiles_whole(build, name):
     model = build(name, pooling=POOLING, seed=0).eval()
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)

@@ -30,6 +30,9 @@ GOLDEN = {
     ("airbench94", "own"): (1_972_792, 118_147_360),
     ("airbench94", "avg_topk"): (1_972_792, 118_147_360),
     ("airbench94", "strided_conv"): (3_104_120, 137_627_936),
+    ("unet", "own"): (453_994, 11_640_832),
+    ("unet", "avg_topk"): (453_994, 11_640_832),
+    ("unet", "strided_conv"): (475_874, 11_902_976),
 }
 
 # The sum of all magnitudes of the weights that seed 0 gives: a change here is another start for every arm.
@@ -40,6 +43,7 @@ STARTS = {
     "resnet20": 15534.98316296808,
     "resnet18_cifar": 240868.3747859899,
     "airbench94": 4816.598716877366,
+    "unet": 21253.008987301415,
 }
 
 

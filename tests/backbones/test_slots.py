@@ -17,6 +17,7 @@ OWN = {
     "resnet18_cifar": [(f"stage{i}", "strided_conv", "conv3x3/2") for i in (2, 3, 4)]
     + [("head", "head", "global_avg")],
     "airbench94": [(f"pool{i}", "window", "max") for i in (1, 2, 3, 4)] + [("head", "head", "flatten")],
+    "unet": [(f"pool{i}", "window", "max") for i in (1, 2, 3, 4)],
 }
 
 

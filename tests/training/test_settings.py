@@ -35,6 +35,10 @@ def test_the_defaults_are_fine(composed, name):
         ({"seed": None}, r"seed must be an int.*found None"),
         ({"seed": True}, r"seed must be an int.*found True"),
         ({"seed": 2**63}, r"seed must be an int"),
+        (
+            {"task": "segmentaton"},
+            r"task=segmentaton is not known: did you mean segmentation\? task can be classification",
+        ),
         ({"sead": 1}, r"sead: there is no such setting; did you mean seed"),
         ({"force": "yes"}, r"force must be one of True, False, found 'yes'"),
         ({"runs_dir": None}, r"runs_dir must be a text, found None"),

@@ -1,10 +1,10 @@
 """Networks that name the places where they pool, so that any pooling can fill them."""
 
-from poolab.backbones.base import Backbone
+from poolab.backbones.base import Backbone, PixelBackbone
 from poolab.backbones.initialise import initialise
 from poolab.backbones.match import Match, match_width
 from poolab.backbones.probe import VanishError
-from poolab.backbones.registry import create_backbone, list_backbones
+from poolab.backbones.registry import backbone_task, create_backbone, list_backbones
 from poolab.backbones.shapes import SlotShape, render_shapes, slot_shapes
 from poolab.backbones.slots import Slot, SlotFiller
 from poolab.backbones.surgery import SwapReport, swap_pooling
@@ -12,11 +12,13 @@ from poolab.backbones.surgery import SwapReport, swap_pooling
 __all__ = [
     "Backbone",
     "Match",
+    "PixelBackbone",
     "Slot",
     "SlotFiller",
     "SlotShape",
     "SwapReport",
     "VanishError",
+    "backbone_task",
     "create_backbone",
     "initialise",
     "list_backbones",

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -15,16 +16,18 @@ from poolab.pooling.window_pool import WindowPool2d
 
 
 class Backbone(nn.Module, ABC):
-    """A classification network that names the places where it pools.
+    """A network that names the places where it pools; here one that classifies whole images.
 
     A subclass builds its layers with a `SlotFiller`, then its classifier from `self.close(slots)`, the number of
     features that the head leaves. It says in `features` how the layers before the head follow each other.
 
     Attributes:
+        task: what it is for; a run's task and data set must be of the same.
         slots: every place where the network pools, by name, in the order of the forward pass; the head comes last.
         features_out: the number of features that the classifier gets.
     """
 
+    task: ClassVar[str] = "classification"
     head: nn.Module
     classifier: nn.Module
 
@@ -109,7 +112,8 @@ class Backbone(nn.Module, ABC):
         """
         self.slots, self._paths = slots.close(self), slots.paths
         resizing = [name for name, slot in self.slots.items() if getattr(self.slot_module(name), "resizes", False)]
-        if resizing and self.slots["head"].pooling == FLATTEN:
+        head = self.slots.get("head")
+        if resizing and head is not None and head.pooling == FLATTEN:
             raise ConfigError(
                 f"{self.name}: {self.slots[resizing[0]].pooling} in slot {', '.join(resizing)} changes the size of its "
                 f"output while it learns, and the head {FLATTEN} needs one size: choose a head for any size, e.g. "
@@ -117,3 +121,17 @@ class Backbone(nn.Module, ABC):
             )
         self.features_out = probe(self, meta_twin(self), self.image_size)
         return self.features_out
+
+
+class PixelBackbone(Backbone):
+    """A network that scores every pixel: no head, and a 1x1 convolution for its classifier.
+
+    `features` gives a map of the images' size, and the network therefore (N, num_classes, H, W). For the rest a
+    subclass is written as any other: `self.close(slots)` gives the channels of that map.
+    """
+
+    task = "segmentation"
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """What the classifier gets: the last map itself, (N, features_out, H, W)."""
+        return self.features(images)

@@ -17,6 +17,7 @@ from poolab.backbones.resnet18_cifar import ResNet18
 from poolab.backbones.resnet20 import ResNet20
 from poolab.backbones.slots import SlotFiller
 from poolab.backbones.torch_cnn import TorchCNN
+from poolab.backbones.unet import UNet
 from poolab.backbones.vgg_small import VGGSmall
 from poolab.errors import ConfigError, nearest
 from poolab.streams import derive_seed
@@ -29,18 +30,35 @@ BACKBONES: dict[str, Callable[..., Backbone]] = {
     "resnet20": ResNet20,
     "resnet18_cifar": ResNet18,
     "airbench94": Airbench94,
+    "unet": UNet,
 }
 
 _GIVEN = ("slots", "in_channels", "num_classes", "image_size")
 
 
-def list_backbones() -> list[str]:
-    """The names of poolab's own backbones; `create_backbone` takes torchvision/<name> and timm/<name> too.
+def list_backbones(task: str | None = None) -> list[str]:
+    """The names of poolab's own backbones, with a task those that are for it.
+
+    `create_backbone` takes torchvision/<name> and timm/<name> too, which are for classification.
 
     >>> list_backbones()
-    ['keras_cnn', 'torch_cnn', 'vgg_small', 'resnet20', 'resnet18_cifar', 'airbench94']
+    ['keras_cnn', 'torch_cnn', 'vgg_small', 'resnet20', 'resnet18_cifar', 'airbench94', 'unet']
+    >>> list_backbones(task="segmentation")
+    ['unet']
     """
-    return list(BACKBONES)
+    return [name for name in BACKBONES if task in (None, backbone_task(name))]
+
+
+def backbone_task(name: str) -> str:
+    """What a backbone is for: "classification" or "segmentation".
+
+    Raises:
+        ConfigError: there is no such backbone.
+
+    >>> backbone_task("unet")
+    'segmentation'
+    """
+    return str(getattr(_builder(name), "task", Backbone.task))  # a builder need not be a class
 
 
 def create_backbone(

@@ -103,9 +103,11 @@ class SlotFiller:
         """Every slot by name, once all are filled; `paths` then says where in `model` each layer lies.
 
         Raises:
-            ConfigError: `pooling.slots` names a slot that the backbone does not have.
+            ConfigError: `pooling.slots` names a slot that the backbone does not have, or a head was asked for that has
+                no place.
         """
         self._check_slots(self.pooling)
+        self._check_head()
         where = {id(module): path for path, module in model.named_modules()}
         self.paths = {name: where[id(module)] for name, (_, module) in self._filled.items()}
         return {name: slot for name, (slot, _) in self._filled.items()}
@@ -152,6 +154,13 @@ class SlotFiller:
             raise ConfigError(
                 f"{self.backbone} has no pooling slot {', '.join(unknown)}: {hint}"
                 f"Allowed in pooling.slots: all, {', '.join(allowed)}."
+            )
+
+    def _check_head(self) -> None:
+        if self.head.wants("head") and "head" not in self._filled:
+            raise ConfigError(
+                f"{self.backbone} has no head, since it keeps the map: head={self.head.name} has no place in it. Leave "
+                "head=own; pooling= fills its slots."
             )
 
 

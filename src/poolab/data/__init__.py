@@ -4,17 +4,17 @@ Names are resolved on first use, so that `import poolab.data` costs nothing and 
 
 >>> from poolab.data import list_data
 >>> list_data()
-['cifar10', 'cifar100', 'digits', 'fashion_mnist', 'image_folder', 'mnist', 'svhn']
+['cifar10', 'cifar100', 'digits', 'fashion_mnist', 'image_folder', 'image_mask_folder', 'mnist', 'shapes', 'svhn']
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from poolab.data.augment import prepare
+    from poolab.data.augment import prepare, prepare_labels
     from poolab.data.datamodule import ImageDataModule
     from poolab.data.image_data import ImageData, Split
-    from poolab.data.load import data_fingerprint, data_shape, list_data, load_data
+    from poolab.data.load import data_fingerprint, data_shape, data_task, list_data, load_data
     from poolab.data.loader import EvalBatches, TrainBatches
     from poolab.data.sample import training_sample
     from poolab.data.sources import ImageShape
@@ -28,9 +28,11 @@ __all__ = [
     "TrainBatches",
     "data_fingerprint",
     "data_shape",
+    "data_task",
     "list_data",
     "load_data",
     "prepare",
+    "prepare_labels",
     "training_sample",
 ]
 
@@ -43,9 +45,11 @@ _HOMES = {
     "TrainBatches": "loader",
     "data_fingerprint": "load",
     "data_shape": "load",
+    "data_task": "load",
     "list_data": "load",
     "load_data": "load",
     "prepare": "augment",
+    "prepare_labels": "augment",
     "training_sample": "sample",
 }
 

@@ -1,4 +1,4 @@
-"""Padded crop, horizontal flip and normalisation of a whole batch at once, on whatever device it is."""
+"""Padded crop, horizontal flip and normalisation of a whole batch at once, on whatever device it is; and its masks'."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -45,6 +45,27 @@ def prepare(
             else:  # arithmetic over three values at a time would be slow: first the numbers, then the order
                 out[here].copy_(part.to(wide).mul_(scale).add_(bias))
     return out.to(dtype)
+
+
+def prepare_labels(
+    labels: Tensor, *, shift: Tensor | None = None, flip: Tensor | None = None, crop_padding: int = 0
+) -> Tensor:
+    """The int64 targets of a batch: labels (N,) as they are, masks (N, H, W) moved as `prepare` moves their images.
+
+    What a crop brings in from beyond the image is ignored (255).
+
+    >>> mask = torch.tensor([[[1, 2], [3, 255]]], dtype=torch.uint8)
+    >>> prepare_labels(mask, shift=torch.tensor([[0, 1]]), crop_padding=1).tolist()
+    [[[255, 255], [1, 2]]]
+    """
+    if labels.ndim == 1:
+        return labels
+    out = torch.empty(labels.shape, dtype=torch.int64, device=labels.device)
+    # Shifted by one modulo 256, "ignored" is the zero that padding brings; back again, padding is ignored.
+    with one_thread() if labels.device.type == "cpu" else nullcontext():
+        for here, part in _moved(labels[:, None] + 1, shift, flip, crop_padding):
+            out[here].copy_((part - 1)[:, 0])
+    return out
 
 
 @contextmanager

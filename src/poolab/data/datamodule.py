@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from poolab.data.augment import prepare
+from poolab.data.augment import prepare, prepare_labels
 from poolab.data.image_data import ImageData
 from poolab.data.loader import EvalBatches, TrainBatches
 
@@ -67,17 +67,14 @@ class ImageDataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
         """Crop, flip and normalise on the device where the batch is."""
-        image = prepare(
-            batch["image"],
-            self.data.mean,
-            self.data.std,
+        moves: dict[str, Any] = {
             # A move that changes nothing costs time: evaluation and unaugmented training skip it.
-            shift=batch.get("shift") if self.crop_padding else None,
-            flip=batch.get("flip") if self.flip else None,
-            crop_padding=self.crop_padding,
-            memory_format=self.memory_format,
-        )
-        return {"image": image, "label": batch["label"], "index": batch["index"]}
+            "shift": batch.get("shift") if self.crop_padding else None,
+            "flip": batch.get("flip") if self.flip else None,
+            "crop_padding": self.crop_padding,
+        }
+        image = prepare(batch["image"], self.data.mean, self.data.std, **moves, memory_format=self.memory_format)
+        return {"image": image, "label": prepare_labels(batch["label"], **moves), "index": batch["index"]}
 
     def _place(self) -> dict[str, Any]:
         if self.trainer is None:

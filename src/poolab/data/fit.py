@@ -69,6 +69,17 @@ def fit_size(images: Tensor, size: tuple[int, int] | None) -> Tensor:
     return _in_batches(resize, images)
 
 
+def fit_masks(masks: Tensor, size: tuple[int, int] | None) -> Tensor:
+    """Masks (N, H, W) uint8 resized as `fit_size` resizes their images, each pixel taking the index nearest to it.
+
+    >>> fit_masks(torch.tensor([[[0, 255], [1, 2]]], dtype=torch.uint8), (2, 4))[0].tolist()
+    [[0, 0, 255, 255], [1, 1, 2, 2]]
+    """
+    if size is None or tuple(masks.shape[1:]) == size:
+        return masks
+    return _in_batches(lambda part: F.interpolate(part[:, None], size=size, mode="nearest-exact")[:, 0], masks)
+
+
 def _luminance(part: Tensor) -> Tensor:
     # PIL's integer weights, so that a data set made grey here equals one made grey file by file.
     weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32).view(1, 3, 1, 1)

@@ -1,4 +1,4 @@
-"""Decode an image folder once into one uint8 array on disk, and map it into memory ever after."""
+"""Decode an image folder, and its masks, once into uint8 arrays on disk, and map them into memory ever after."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import torch
@@ -17,40 +17,60 @@ from poolab.data.image_folder import Tree, report_faults, tree_fingerprint
 from poolab.data.raw import Request
 from poolab.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 # Part of the cache's key: raise it whenever decoding or resizing gives other pixels.
 VERSION = 1
 CHUNK = 1024
 
 
 def decoded(tree: Tree, request: Request) -> Tensor:
-    """All images of a tree, train then test, (N, C, H, W) uint8: from the cache, or decoded and put there.
-
-    A cache folder that cannot be written to costs one warning, and the images stay in memory.
-    """
-    path = cache_path(tree, request)
+    """All images of a tree, train then test, (N, C, H, W) uint8: from the cache, or decoded and put there."""
     count = len(tree.train) + len(tree.test)
+    path = cache_path(tree, request)
+    return kept(path, count, lambda: (count, *_target(tree, request)), lambda shape: _chunks(tree, shape, decode))
+
+
+def mask_decoded(tree: Tree, request: Request, size: tuple[int, int]) -> Tensor:
+    """All masks of a tree, train then test, (N, H, W) uint8 of that size: from the cache, or decoded and put there."""
+    count = len(tree.train) + len(tree.test)
+    path = cache_path(tree, request, "masks")
+    return kept(path, count, lambda: (count, 1, *size), lambda shape: _chunks(tree, shape, decode_mask))[:, 0]
+
+
+def kept(
+    path: Path,
+    count: int,
+    shape_of: Callable[[], tuple[int, ...]],
+    chunks_of: Callable[[tuple[int, ...]], Iterator[np.ndarray]],
+) -> Tensor:
+    """The uint8 array in a file of the cache, or one that is made of chunks and put there.
+
+    A cache folder that cannot be written to costs one warning, and the array stays in memory.
+    """
     cached = _open(path, count)
     if cached is not None:
         return cached
-    shape = (count, *_target(tree, request))
+    shape = shape_of()
     try:
-        _write(path, shape, _chunks(tree, shape))
+        _write(path, shape, chunks_of(shape))
     except OSError as error:
         warnings.warn(
             f"decoded images cannot be kept in {path.parent} ({error}): every run decodes them again, in memory; "
             "data.cache_dir or $POOLAB_CACHE names another folder",
             stacklevel=2,
         )
-        return torch.from_numpy(np.concatenate(list(_chunks(tree, shape))))
+        return torch.from_numpy(np.concatenate(list(chunks_of(shape))))
     written = _open(path, count)
     if written is None:
         raise DataError(f"{path} was written and cannot be read back: remove it, or name another data.cache_dir")
     return written
 
 
-def cache_path(tree: Tree, request: Request) -> Path:
+def cache_path(tree: Tree, request: Request, kind: str = "") -> Path:
     """The file of a tree at a size and number of channels; what it is called says nothing of where the tree lies."""
-    key = f"{VERSION}|{tree_fingerprint(tree)}|{request.image_size}|{request.channels}"
+    key = f"{VERSION}|{tree_fingerprint(tree)}|{request.image_size}|{request.channels}" + (kind and f"|{kind}")
     return request.cache_dir / "images" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
 
 
@@ -108,7 +128,7 @@ def _target(tree: Tree, request: Request) -> tuple[int, int, int]:
     return channels, *first
 
 
-def _chunks(tree: Tree, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+def _chunks(tree: Tree, shape: tuple[int, ...], decode: Callable[..., np.ndarray]) -> Iterator[np.ndarray]:
     """The decoded images in order, some at a time, so that no more than these are in memory."""
     files = [path for path, _, _ in tree.train + tree.test]
     _, channels, *size = shape
@@ -159,14 +179,40 @@ def decode(path: Path, channels: int, size: tuple[int, ...]) -> np.ndarray:
     with Image.open(path) as opened:
         _check_depth(opened.mode)
         image: Image.Image = opened.convert("L" if channels == 1 else "RGB")
+    fitted = np.asarray(_fitted(image, size, Image.Resampling.BILINEAR))
+    return fitted.reshape(*size, channels).transpose(2, 0, 1)
+
+
+def decode_mask(path: Path, channels: int, size: tuple[int, ...]) -> np.ndarray:
+    """One mask as (1, H, W) uint8, resized and cropped as its image: each pixel takes the index nearest to it."""
+    from PIL import Image
+
+    indices = Image.fromarray(read_mask(path))
+    return np.asarray(_fitted(indices, size, Image.Resampling.NEAREST))[None]
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """The indices (H, W) uint8 of one mask: a grey image's levels, or a palette's places."""
+    from PIL import Image
+
+    with Image.open(path) as opened:
+        _check_depth(opened.mode)
+        if opened.mode not in ("L", "P", "1"):
+            raise ValueError(
+                f"it is in colour (mode {opened.mode}), and a mask is one index a pixel, grey or of a palette"
+            )
+        return np.asarray(opened).astype(np.uint8)
+
+
+def _fitted(image: "Image.Image", size: tuple[int, ...], resampling: "Image.Resampling") -> "Image.Image":
     height, width = size
-    if (image.height, image.width) != (height, width):
-        scale = max(height / image.height, width / image.width)
-        around = max(height, round(image.height * scale)), max(width, round(image.width * scale))
-        image = image.resize((around[1], around[0]), Image.Resampling.BILINEAR)
-        top, left = (around[0] - height) // 2, (around[1] - width) // 2
-        image = image.crop((left, top, left + width, top + height))
-    return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
+    if (image.height, image.width) == (height, width):
+        return image
+    scale = max(height / image.height, width / image.width)
+    around = max(height, round(image.height * scale)), max(width, round(image.width * scale))
+    image = image.resize((around[1], around[0]), resampling)
+    top, left = (around[0] - height) // 2, (around[1] - width) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def _check_depth(mode: str) -> None:

@@ -11,7 +11,7 @@ SMALLEST_STD = 1 / 255
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W) uint8, perhaps memory-mapped, and their labels (N,) int64.
+    """Images (N, C, H, W) uint8, perhaps memory-mapped, and their labels: (N,) int64, or masks (N, H, W) uint8.
 
     >>> len(Split(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.arange(4)))
     4
@@ -55,6 +55,11 @@ class ImageData:
     def num_classes(self) -> int:
         """How many classes there are."""
         return len(self.classes)
+
+    @property
+    def task(self) -> str:
+        """What the labels are for: one an image (classification), or one a pixel (segmentation)."""
+        return "classification" if self.train.labels.ndim == 1 else "segmentation"
 
 
 def channel_statistics(images: Tensor, chunk: int = 4096) -> tuple[tuple[float, ...], tuple[float, ...]]:

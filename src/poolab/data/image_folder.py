@@ -56,8 +56,8 @@ def scan(root: Path | None) -> Tree:
         raise ConfigError(
             "data=image_folder needs a folder: data.root=FOLDER with FOLDER/train/<class>/* and FOLDER/test/<class>/*"
         )
-    _check_root(root)
-    files = {split: {name: _images(root / split / name) for name in _folders(root / split)} for split in SPLITS}
+    check_root(root, "train/<class>/* and test/<class>/*")
+    files = {split: {name: images_of(root / split / name) for name in _folders(root / split)} for split in SPLITS}
     report_faults(root, _faults(files))
     classes = tuple(sorted(files["train"]))
     train, test = (
@@ -71,7 +71,8 @@ def scan(root: Path | None) -> Tree:
     return Tree(root, train, test, classes)
 
 
-def _check_root(root: Path) -> None:
+def check_root(root: Path, expected: str) -> None:
+    """A DataError that says what is there where `root` is no folder with train/ and test/."""
     if not root.is_dir():
         above = next(parent for parent in [*root.absolute().parents] if parent.is_dir())
         raise DataError(
@@ -81,8 +82,7 @@ def _check_root(root: Path) -> None:
     missing = [f"{split}/" for split in SPLITS if not (root / split).is_dir()]
     if missing:
         raise DataError(
-            f"data.root={root} has no {' and no '.join(missing)}: it holds {_holds(root)}; "
-            "expected train/<class>/* and test/<class>/* below it"
+            f"data.root={root} has no {' and no '.join(missing)}: it holds {_holds(root)}; expected {expected} below it"
         )
 
 
@@ -99,7 +99,8 @@ def _folders(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _images(folder: Path) -> list[tuple[str, int]]:
+def images_of(folder: Path) -> list[tuple[str, int]]:
+    """The names and sizes in bytes of the images in a folder, sorted."""
     with os.scandir(folder) as entries:
         return sorted(
             (entry.name, entry.stat().st_size)

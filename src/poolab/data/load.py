@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from poolab.data.fit import check_channels, fit_channels, fit_size, parse_size
+from poolab.data.fit import check_channels, fit_channels, fit_masks, fit_size, parse_size
 from poolab.data.image_data import ImageData, Split, channel_statistics
 from poolab.data.raw import Request, home_folder
 from poolab.data.sources import SOURCES, ImageShape, Source
@@ -13,13 +13,22 @@ from poolab.data.subsets import hold_out, limit
 from poolab.errors import ConfigError, nearest
 
 
-def list_data() -> list[str]:
-    """The names that `load_data` takes.
+def list_data(task: str | None = None) -> list[str]:
+    """The names that `load_data` takes; with a task those whose labels are for it.
 
-    >>> "digits" in list_data()
-    True
+    >>> list_data(task="segmentation")
+    ['image_mask_folder', 'shapes']
     """
-    return sorted(SOURCES)
+    return [name for name in sorted(SOURCES) if task in (None, SOURCES[name].task)]
+
+
+def data_task(name: str) -> str:
+    """What a data set's labels are for: "classification" or "segmentation"; nothing is loaded.
+
+    >>> data_task("digits")
+    'classification'
+    """
+    return _source(name).task
 
 
 def load_data(
@@ -42,7 +51,8 @@ def load_data(
         root: the folder of the images or archives (default for archives: $POOLAB_DATA or ~/.cache/poolab/data).
         image_size: pixels a side, or (height, width); None is the native size (digits: 32).
         channels: 1 or 3; None is what the images have.
-        val_fraction: share of each class's training images that becomes the validation split, in (0, 0.5].
+        val_fraction: share of each class's training images that becomes the validation split, in (0, 0.5]; of all
+            images where the labels are masks.
         seed: chooses the validation split, and nothing else here.
         limit_train, limit_test: take so many images, stratified and the same for every seed, before the split.
         cache_dir: folder of decoded images (default: $POOLAB_CACHE or ~/.cache/poolab).
@@ -120,4 +130,5 @@ def _folder(path: str | Path | None) -> Path | None:
 def _fit(split: Split, request: Request) -> Split:
     # Channels first: resizing one channel is cheaper than three.
     images = fit_channels(split.images, 1 if request.channels == 1 else None)
-    return Split(fit_channels(fit_size(images, request.image_size), request.channels), split.labels)
+    labels = split.labels if split.labels.ndim == 1 else fit_masks(split.labels, request.image_size)
+    return Split(fit_channels(fit_size(images, request.image_size), request.channels), labels)

@@ -18,10 +18,10 @@ SMALL_BYTES = 4 * 2**20
 class TrainBatches:
     """Shuffled batches of a training split, each with the augmentation that is to be applied to it.
 
-    A batch is {"image": uint8 (n, C, H, W), "label": int64 (n,), "index": int64 (n,) into the split, "shift": int64
-    (n, 2) in [0, 2 * crop_padding], "flip": bool (n,)}. The order of epoch e comes from the stream ("order", e), the
-    augmentation of its batch b from ("augment", e, b), drawn for the whole global batch and then sliced: any number of
-    processes sees the same global batches. The last incomplete batch is dropped.
+    A batch is {"image": uint8 (n, C, H, W), "label": int64 (n,) or masks uint8 (n, H, W), "index": int64 (n,) into the
+    split, "shift": int64 (n, 2) in [0, 2 * crop_padding], "flip": bool (n,)}. The order of epoch e comes from the
+    stream ("order", e), the augmentation of its batch b from ("augment", e, b), drawn for the whole global batch and
+    then sliced: any number of processes sees the same global batches. The last incomplete batch is dropped.
 
     Resuming: `state_dict()` holds the epoch and how many of its batches were trained on. Lightning 2.6 saves and loads
     it by itself. Its fetcher reads nothing ahead, because the loader has a length (`_PrefetchDataFetcher.__iter__`),
@@ -124,20 +124,13 @@ class TrainBatches:
         here = slice(self.rank * size // self.world_size, (self.rank + 1) * size // self.world_size)
         index = order[number * size : (number + 1) * size][here]
         batch = {
-            "image": self._gather(index),
-            "label": self.split.labels[index],
+            "image": _gather(self.split.images, index),
+            "label": _gather(self.split.labels, index),
             "index": index,
             "shift": shift[here],
             "flip": flip[here] & self.flip,
         }
         return _pinned(batch) if self.pin_memory else batch
-
-    def _gather(self, index: Tensor) -> Tensor:
-        images = self.split.images
-        # A small copy is not worth waiting for a second thread (see `one_thread`); a large one is.
-        small = index.numel() * images[0].numel() <= SMALL_BYTES
-        with one_thread() if small else nullcontext():
-            return images.index_select(0, index)
 
 
 class EvalBatches:
@@ -174,6 +167,13 @@ class EvalBatches:
             images, labels = self.split.images[first:last], self.split.labels[first:last]
             batch = {"image": images, "label": labels, "index": torch.arange(first, last)}
             yield _pinned(batch) if self.pin_memory else batch
+
+
+def _gather(column: Tensor, index: Tensor) -> Tensor:
+    # A small copy is not worth waiting for a second thread (see `one_thread`); a large one is.
+    small = index.numel() * column[0].numel() <= SMALL_BYTES
+    with one_thread() if small else nullcontext():
+        return column.index_select(0, index)
 
 
 def _check_batch(batch_size: int, setting: str) -> None:

@@ -7,9 +7,15 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+# What a mask holds where no class is: such pixels take part neither in the loss nor in a figure.
+IGNORED = 255
+
 
 class Raw(NamedTuple):
-    """A data set as it comes: uint8 images (N, C, H, W) and int64 labels (N,) of both splits, and the class names."""
+    """A data set as it comes: uint8 images (N, C, H, W) and labels of both splits, and the class names.
+
+    Labels are int64 (N,), one an image, or masks: uint8 (N, H, W), one a pixel, `IGNORED` where there is none.
+    """
 
     train_images: Tensor
     train_labels: Tensor

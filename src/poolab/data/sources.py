@@ -2,6 +2,7 @@
 
 To add one: write a loader here (or in a file beside this) that takes a `Request` and returns `Raw`, name it in
 `SOURCES`, and add conf/data/<name>.yaml. Splits, limits, sizes, statistics, batches and augmentation then come along.
+A loader that returns masks for labels says so there: `task="segmentation"`.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from poolab.data import image_folder, torchvision_sets
+from poolab.data import drawn_shapes, image_folder, image_mask_folder, mask_pairs, torchvision_sets
 from poolab.data.raw import Raw, Request
 from poolab.streams import derive_seed
 
@@ -32,7 +33,7 @@ class Source(NamedTuple):
     """A loader, the version of what it returns (part of a run's identity), and the size taken where none is asked for.
 
     `native` is the form of the images as they come, where it is known without loading them; `identify` gives the
-    identity of content that differs from user to user.
+    identity of content that differs from user to user; `task` is what the labels are for, and known without loading.
     """
 
     load: Callable[[Request], Raw]
@@ -40,6 +41,7 @@ class Source(NamedTuple):
     version: int = 1
     image_size: int | None = None
     identify: Callable[[Path | None], str] | None = None
+    task: str = "classification"
 
 
 def load_digits(request: Request) -> Raw:
@@ -73,6 +75,10 @@ SOURCES: dict[str, Source] = {
     "digits": Source(load_digits, ImageShape(1, (8, 8), 10), image_size=32),
     "fashion_mnist": Source(torchvision_sets.load_fashion_mnist, GREY_28),
     "image_folder": Source(image_folder.load_image_folder, identify=image_folder.folder_fingerprint),
+    "image_mask_folder": Source(
+        image_mask_folder.load_image_mask_folder, identify=mask_pairs.pairs_fingerprint, task="segmentation"
+    ),
     "mnist": Source(torchvision_sets.load_mnist, GREY_28),
+    "shapes": Source(drawn_shapes.load_shapes, ImageShape(3, (64, 64), 4), task="segmentation"),
     "svhn": Source(torchvision_sets.load_svhn, COLOUR_32),
 }

@@ -1,4 +1,7 @@
-"""Stratified subsets: the limits that all arms share, and the validation split that belongs to a seed."""
+"""Stratified subsets: the limits that all arms share, and the validation split that belongs to a seed.
+
+Images with masks have no class each: they are one stratum, of which random images are taken by the same streams.
+"""
 
 import torch
 from torch import Tensor
@@ -48,13 +51,14 @@ def limit(split: Split, size: int | None, classes: tuple[str, ...], setting: str
     """
     if size is None or size == len(split):
         return split
-    if not len(classes) <= size <= len(split):
+    labels, strata = _strata(split, classes)
+    if not len(strata) <= size <= len(split):
+        least = f"{len(strata)} (one image for each class)" if len(strata) > 1 else "1"
         raise ConfigError(
-            f"data.{setting}={size} is not possible: choose from {len(classes)} (one image for each class) "
-            f"to {len(split)} (all images), or null for all"
+            f"data.{setting}={size} is not possible: choose from {least} to {len(split)} (all images), or null for all"
         )
-    counts = torch.bincount(split.labels, minlength=len(classes)).tolist()
-    return take(split, pick(split.labels, apportion(counts, size), derive_seed(0, setting)))
+    counts = torch.bincount(labels, minlength=len(strata)).tolist()
+    return take(split, pick(labels, apportion(counts, size), derive_seed(0, setting)))
 
 
 def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int) -> tuple[Split, Split]:
@@ -62,8 +66,11 @@ def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int)
 
     Raises DataError where a class has fewer than the two images that this needs.
     """
-    counts = torch.bincount(split.labels, minlength=len(classes)).tolist()
-    small = [f"{name!r} has {count}" for name, count in zip(classes, counts, strict=True) if count < 2]
+    labels, strata = _strata(split, classes)
+    counts = torch.bincount(labels, minlength=len(strata)).tolist()
+    small = [f"{name!r} has {count}" for name, count in zip(strata, counts, strict=True) if count < 2]
+    if small and split.labels.ndim > 1:
+        raise DataError(f"a validation split needs at least 2 training images: found {len(split)}; add images")
     if small:
         raise DataError(
             "a validation split needs at least 2 training images of each class: class "
@@ -71,13 +78,20 @@ def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int)
             + (f" and {len(small) - 10} more" if len(small) > 10 else "")
             + "; add images, remove the class, or raise data.limit_train"
         )
-    total = max(len(classes), int(len(split) * fraction))
-    chosen = pick(split.labels, apportion(counts, total), derive_seed(seed, "split"))
+    total = max(len(strata), int(len(split) * fraction))
+    chosen = pick(labels, apportion(counts, total), derive_seed(seed, "split"))
     kept = torch.ones(len(split), dtype=torch.bool)
     kept[chosen] = False
     return take(split, kept.nonzero().squeeze(1)), take(split, chosen)
 
 
+def _strata(split: Split, classes: tuple[str, ...]) -> tuple[Tensor, tuple[str, ...]]:
+    """What a subset keeps in proportion: a number for each image, and the names of the numbers."""
+    if split.labels.ndim == 1:
+        return split.labels, classes
+    return torch.zeros(len(split), dtype=torch.int64), ("image",)
+
+
 def take(split: Split, index: Tensor) -> Split:
     """A copy of the images at `index`, in that order."""
-    return Split(split.images.index_select(0, index), split.labels[index])
+    return Split(split.images.index_select(0, index), split.labels.index_select(0, index))

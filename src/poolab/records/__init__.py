@@ -8,7 +8,16 @@ True
 
 from poolab.records.environment import environment
 from poolab.records.identity import signature
-from poolab.records.schema import SCHEMA_VERSION, STATUSES, result_record
+from poolab.records.schema import HEADLINES, SCHEMA_VERSION, STATUSES, result_record
 from poolab.records.store import RunFolder, read_results
 
-__all__ = ["SCHEMA_VERSION", "STATUSES", "RunFolder", "environment", "read_results", "result_record", "signature"]
+__all__ = [
+    "HEADLINES",
+    "SCHEMA_VERSION",
+    "STATUSES",
+    "RunFolder",
+    "environment",
+    "read_results",
+    "result_record",
+    "signature",
+]

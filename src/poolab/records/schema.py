@@ -8,6 +8,8 @@ SCHEMA_VERSION = 1
 STATUSES = ("completed", "diverged", "failed", "interrupted")
 # A finished signature is not run again unless asked: to diverge is a result, to fail or to be interrupted is none.
 FINISHED = ("completed", "diverged")
+# The figure of a task's runs that a person looks for first; with "val/" or "test/" before it, its name in the metrics.
+HEADLINES = {"classification": "accuracy", "segmentation": "mean_iou"}
 
 
 def result_record(

@@ -1,23 +1,30 @@
-"""The records of a folder as a table: one row for each arm, its figures over the seeds."""
+"""The records of a folder as tables, one for each task: a row for each arm, its figures over the seeds."""
 
 import statistics
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolab.errors import PoolabError
 from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.records.schema import HEADLINES
 from poolab.records.store import read_results
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # What the runs of one arm may differ by.
 NOT_ARM = (*NOT_IDENTITY, "seed", "measure")
 MATCHED = ("backbone.match", "backbone.match_to")
 COLUMNS = ("arm", "runs", "test accuracy", "sd", "train images/s", "latency ms", "saved MB", "params")
+# The column of a task's headline figure; images of one task and pixels of the other are never ranked together.
+SCORES = {"classification": "test accuracy", "segmentation": "test mean IoU"}
 
 
 def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
-    """One row for each arm, best mean test accuracy first: its runs, mean and standard deviation over seeds, costs.
+    """One row for each arm, best mean score first: its runs, mean and standard deviation over seeds, costs.
 
+    The score is "test accuracy" for classification, and "test mean IoU" for segmentation, whose rows come behind.
     An arm is named by its pooling, by the options of it that other arms of that pooling have otherwise, by whatever
     else the configurations do not share, and by the arm that it was made as large as.
 
@@ -29,18 +36,41 @@ def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
         raise PoolabError(
             f"there are no records in {runs_dir}: make some with train.py, or name their folder with --runs"
         )
+    return [row for task in SCORES for row in _arms_of(task, [one for one in records if _task(one) == task])]
+
+
+def _arms_of(task: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         groups[_arm(record["config"])].append(record)
     settings = [dict(arm) for arm in groups]
-    rows = [_row(_label(own, settings), group) for own, group in zip(settings, groups.values(), strict=True)]
-    return sorted(rows, key=lambda row: -(row["test accuracy"] or 0.0))
+    rows = [_row(task, _label(own, settings), group) for own, group in zip(settings, groups.values(), strict=True)]
+    return sorted(rows, key=lambda row: -(row[SCORES[task]] or 0.0))
+
+
+def _task(record: dict[str, Any]) -> str:
+    """A record's task; those of before there were tasks are of classification."""
+    return str(record["config"].get("task", "classification"))
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    """The rows as a Markdown table for each task."""
+    return "\n\n".join(_markdown_of(task, part) for task, part in _by_task(rows))
+
+
+def _markdown_of(task: str, rows: list[dict[str, Any]]) -> str:
+    columns = _columns(task)
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     return "\n".join([*lines, *("| " + " | ".join(_cells(row)) + " |" for row in rows)])
+
+
+def _by_task(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    parts = ((task, [row for row in rows if row["task"] == task]) for task in SCORES)
+    return [(task, part) for task, part in parts if part]
+
+
+def _columns(task: str) -> tuple[str, ...]:
+    return tuple(SCORES[task] if column == SCORES["classification"] else column for column in COLUMNS)
 
 
 def mixed_code(runs_dir: str | Path) -> str | None:
@@ -54,18 +84,27 @@ def mixed_code(runs_dir: str | Path) -> str | None:
 
 
 def print_arms(rows: list[dict[str, Any]]) -> None:
-    """The rows on the terminal."""
+    """The rows on the terminal, a table for each task; its name stands above where there are two."""
     from rich.console import Console
+
+    parts = _by_task(rows)
+    for number, (task, part) in enumerate(parts):
+        if len(parts) > 1:
+            print("\n" * (number > 0) + task)
+        Console(highlight=False).print(_terminal_table(task, part))
+
+
+def _terminal_table(task: str, rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in COLUMNS:
+    for column in _columns(task):
         arm = column == "arm"
         header = column.replace(" ", "\n")  # broken here and nowhere else, so that no number is
         table.add_column(header, justify="left" if arm else "right", min_width=15 if arm else None, no_wrap=not arm)
     for row in rows:
         table.add_row(*_cells(row))
-    Console(highlight=False).print(table)
+    return table
 
 
 def _arm(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -97,15 +136,16 @@ def _matched(own: dict[str, str]) -> list[str]:
     return [f"with as many {own[by].replace('_', '-')} as {words}"]
 
 
-def _row(label: str, group: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(task: str, label: str, group: list[dict[str, Any]]) -> dict[str, Any]:
     done = [record["metrics"] for record in group if record["status"] == "completed"]
-    accuracies = [metrics["test/accuracy"] for metrics in done]
+    scores = [metrics[f"test/{HEADLINES[task]}"] for metrics in done]
     unfinished = len(group) - len(done)
     return {
+        "task": task,
         "arm": label,
         "runs": f"{len(done)} (+{unfinished} not completed)" if unfinished else str(len(done)),
-        "test accuracy": statistics.mean(accuracies) if accuracies else None,
-        "sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        SCORES[task]: statistics.mean(scores) if scores else None,
+        "sd": statistics.stdev(scores) if len(scores) > 1 else None,
         "train images/s": _median(done, "speed/train_images_per_s"),
         "latency ms": _median(done, "speed/infer_latency_ms_median"),
         "saved MB": _median(done, "cost/pooling_saved_bytes", 1e-6),
@@ -119,9 +159,15 @@ def _median(done: list[dict[str, Any]], name: str, unit: float = 1.0) -> float |
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    forms = {"test accuracy": ".4f", "sd": ".4f", "train images/s": ",.0f", "latency ms": ".2f", "saved MB": ".1f"}
+    forms = {
+        **dict.fromkeys(SCORES.values(), ".4f"),
+        "sd": ".4f",
+        "train images/s": ",.0f",
+        "latency ms": ".2f",
+        "saved MB": ".1f",
+    }
     cells = []
-    for column in COLUMNS:
+    for column in _columns(row["task"]):
         value = row[column]
         is_number = isinstance(value, int | float)
         cells.append(format(value, forms.get(column, ",.0f")) if is_number else value or "-")

@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from poolab.records.schema import HEADLINES
+
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
     from poolab.backbones import Backbone, Match
     from poolab.records import RunFolder
     from poolab.training.finetune import TakenOver
+
+SHORT = {"accuracy": "acc", "mean_iou": "IoU"}  # in the line of an epoch
 
 
 class Console:
@@ -63,8 +67,9 @@ class Console:
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """One line of at most 80 columns for an epoch."""
+        name = HEADLINES[self.config["task"]]
         figures = [
-            f"{stage} loss {row[f'{stage}/loss']:.4f} acc {row[f'{stage}/accuracy']:.4f}"
+            f"{stage} loss {row[f'{stage}/loss']:.4f} {SHORT[name]} {row[f'{stage}/{name}']:.4f}"
             for stage in ("train", "val")
             if f"{stage}/loss" in row
         ]
@@ -108,7 +113,7 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
     told = {**dict.fromkeys(notes, "-"), **{name: shown(name, value) for name, value in metrics.items()}}
     rows = series(metrics)
     for name in sorted(told, key=_rank):
-        if name.startswith("test/class_accuracy/") or name in rows.hidden:  # the record has them
+        if name.startswith("test/class_") or name in rows.hidden:  # the record has them
             continue
         table.add_row(name, told[name], notes.get(name) or rows.beside.get(name, ""))
     console = RichConsole(highlight=False)

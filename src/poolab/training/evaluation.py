@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 
 from poolab.measure import run_costs
-from poolab.records import RunFolder
+from poolab.records import HEADLINES, RunFolder
 from poolab.training.full import measure_full
 from poolab.training.parts import Parts
 
@@ -29,7 +29,8 @@ def test_and_measure(
     """
     trainer.test(parts.module, parts.loaders, verbose=False)
     figures = parts.module.test_metrics.compute()
-    metrics = _scalars(figures, parts.data.classes)
+    metrics = parts.module.test_metrics.scalars(figures, parts.data.classes)
+    metrics["test/samples"] = len(figures["examples"]["index"])
     if not trainer.is_global_zero:
         return metrics, {}
     write_examples(folder, figures)
@@ -45,27 +46,18 @@ def test_and_measure(
         autocast=autocast,
         channels_last=config["trainer"]["channels_last"],
     )
-    from poolab.training.pictures import learning_curves, sample_grid
+    from poolab.training.pictures import learning_curves
 
     notes: dict[str, str] = {}
     if measure["name"] == "full":
         more, notes = measure_full(config, folder, parts, figures, autocast, report)
         metrics |= more
-    learning_curves(history, folder / "curves.png")
-    sample_grid(parts.data, figures["examples"], folder / "samples.png")
+    learning_curves(history, folder / "curves.png", HEADLINES[config["task"]])
+    parts.module.draw_samples(parts.data, figures, folder / "samples.png")
     return metrics, notes
 
 
 def write_examples(folder: RunFolder, figures: Mapping[str, Any]) -> None:
-    """test_examples.npz: the columns of `Examples`, one row for each test example, and the confusion matrix."""
+    """test_examples.npz: the columns of the task's examples, one row for each test image, and the confusion matrix."""
     columns = {name: column.numpy() for name, column in figures["examples"].items()}
     np.savez_compressed(folder / "test_examples.npz", confusion=figures["confusion"].cpu().numpy(), **columns)
-
-
-def _scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
-    names = ("loss", "accuracy", "accuracy_top5", "calibration_error")
-    metrics = {f"test/{name}": float(figures[name]) for name in names}
-    per_class = zip(classes, figures["per_class"].tolist(), strict=True)
-    metrics |= {f"test/class_accuracy/{name}": value for name, value in per_class}
-    metrics["test/samples"] = len(figures["examples"]["index"])
-    return metrics

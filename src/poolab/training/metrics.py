@@ -1,5 +1,9 @@
 """What is counted while training and testing, exact over any number of processes."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric, MetricCollection
@@ -12,63 +16,108 @@ from torchmetrics.classification import (
 from poolab.measure.probabilities import example_scores
 
 
-class ClassificationMetrics(torch.nn.Module):
-    """Loss and top-1 accuracy, cheap enough for each training batch."""
+class EpochMetrics(torch.nn.Module, ABC):
+    """Loss and scores of an epoch, cheap enough for each training batch; a task says which scores."""
+
+    def __init__(self, **scores: Metric):
+        super().__init__()
+        self.loss = mean_metric()
+        for name, metric in scores.items():
+            self.add_module(name, metric)
+        for metric in self._metrics().values():
+            metric.persistent(True)  # a run resumed inside an epoch goes on counting
+
+    @abstractmethod
+    def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch; `loss` is its mean."""
+
+    def compute_and_reset(self) -> dict[str, Tensor]:
+        """Loss and scores over all processes since the last call."""
+        metrics = self._metrics()
+        values = {name: metric.compute() for name, metric in metrics.items()}
+        for metric in metrics.values():
+            metric.reset()
+        return values
+
+    def _metrics(self) -> dict[str, Metric]:
+        return {name: child for name, child in self.named_children() if isinstance(child, Metric)}
+
+
+class FinalMetrics(torch.nn.Module, ABC):
+    """The figures of the test, with those of each example behind them; a task says which."""
+
+    @abstractmethod
+    def update(self, loss: Tensor, logits: Tensor, labels: Tensor, index: Tensor) -> None:
+        """Add a batch; `loss` is its mean, `index` says which test examples these are."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, Any]:
+        """All figures over all processes; among them "confusion", a matrix, and "examples", columns by name."""
+
+    @staticmethod
+    @abstractmethod
+    def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
+        """The flat metrics of a record from what `compute` gave."""
+
+
+class ClassificationMetrics(EpochMetrics):
+    """Loss and top-1 accuracy."""
 
     def __init__(self, num_classes: int):
-        super().__init__()
-        self.loss = _mean()
-        self.accuracy = MulticlassAccuracy(num_classes, average="micro", validate_args=False)
-        for metric in (self.loss, self.accuracy):
-            metric.persistent(True)  # a run resumed inside an epoch goes on counting
+        super().__init__(accuracy=MulticlassAccuracy(num_classes, average="micro", validate_args=False))
+        self.accuracy: MulticlassAccuracy
 
     def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Add a batch; `loss` is its mean."""
         self.loss.update(loss.detach(), weight=len(labels))
         self.accuracy.update(logits.detach(), labels)
 
-    def compute_and_reset(self) -> dict[str, Tensor]:
-        """Loss and accuracy over all processes since the last call."""
-        values = {"loss": self.loss.compute(), "accuracy": self.accuracy.compute()}
-        self.loss.reset()
-        self.accuracy.reset()
-        return values
 
-
-class Examples(Metric):
-    """What is kept of every test example, gathered from all processes in index order.
-
-    Its index and label, the predicted class and its confidence, the negative log-likelihood and the Brier score.
-    """
+class Columns(Metric):
+    """Figures of every test example, gathered from all processes in the order of the column `index`."""
 
     full_state_update = False
-    columns = ("index", "label", "predicted", "confidence", "nll", "brier")
 
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
         super().__init__()
-        for name in self.columns:
+        self.names = names
+        for name in names:
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    def update(self, index: Tensor, label: Tensor, logits: Tensor) -> None:
-        """Add a batch."""
-        for name, values in {"index": index, "label": label, **example_scores(logits, label)}.items():
-            getattr(self, name).append(values)
+    def update(self, **columns: Tensor) -> None:
+        """Add a batch: one tensor (N,) for each column."""
+        for name in self.names:
+            getattr(self, name).append(columns[name])
 
     def compute(self) -> dict[str, Tensor]:
         """The columns, sorted by index."""
-        columns = {name: _joined(getattr(self, name)) for name in self.columns}
+        columns = {name: _joined(getattr(self, name)) for name in self.names}
         order = columns["index"].argsort()
         return {name: column[order].cpu() for name, column in columns.items()}
 
 
-class TestMetrics(torch.nn.Module):
+class Examples(Columns):
+    """What is kept of every test example: its index and label, and what `example_scores` says of it.
+
+    That is the predicted class and its confidence, the negative log-likelihood and the Brier score.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("index", "label", "predicted", "confidence", "nll", "brier")
+
+    def update(self, index: Tensor, label: Tensor, logits: Tensor) -> None:  # type: ignore[override]
+        """Add a batch."""
+        super().update(index=index, label=label, **example_scores(logits, label))
+
+
+class TestMetrics(FinalMetrics):
     """Accuracy (top-1, top-5, per class), confusion matrix and calibration error, with the examples behind them."""
 
     __test__ = False  # the name is no test class
 
     def __init__(self, num_classes: int):
         super().__init__()
-        self.loss = _mean()
+        self.loss = mean_metric()
         # validate_args=False: the checks copy the labels to the host in each update
         self.scores = MetricCollection(
             {
@@ -91,12 +140,21 @@ class TestMetrics(torch.nn.Module):
         self.scores.update(probabilities, labels)
         self.examples.update(index, labels, logits)
 
-    def compute(self) -> dict:
+    def compute(self) -> dict[str, Any]:
         """All of it over all processes: scalars, the per-class vector, the confusion matrix and the examples."""
         return {"loss": self.loss.compute(), **self.scores.compute(), "examples": self.examples.compute()}
 
+    @staticmethod
+    def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
+        """The flat metrics of a record from what `compute` gave."""
+        names = ("loss", "accuracy", "accuracy_top5", "calibration_error")
+        metrics = {f"test/{name}": float(figures[name]) for name in names}
+        per_class = zip(classes, figures["per_class"].tolist(), strict=True)
+        return metrics | {f"test/class_accuracy/{name}": value for name, value in per_class}
 
-def _mean() -> MeanMetric:
+
+def mean_metric() -> MeanMetric:
+    """A weighted mean in which a NaN stays one."""
     # A mean with a NaN is NaN: by default NaN is left out, and "disable" leaves out the weights (torchmetrics 1.9).
     return MeanMetric(nan_strategy=float("nan"))
 

@@ -1,6 +1,11 @@
-"""The Lightning module: a network, its loss, its optimiser and its counts."""
+"""The Lightning modules: a network, its loss, its optimiser and its counts; what all tasks share, and classification.
 
+Segmentation is in `segmentation`.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -9,22 +14,27 @@ import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
-from poolab.training.metrics import ClassificationMetrics, TestMetrics
+from poolab.data import ImageData
+from poolab.training.metrics import ClassificationMetrics, EpochMetrics, FinalMetrics, TestMetrics
 from poolab.training.optimizers import build_optimizer, build_schedule
 
 Batch = dict[str, Tensor]
 
 
-class Classifier(pl.LightningModule):
-    """Cross entropy with label smoothing on a backbone.
+class TaskModule(pl.LightningModule, ABC):
+    """Training, validation and test of a backbone; a task adds its loss, its metrics and its picture.
 
     Args:
-        network: images (N, C, H, W) to logits (N, classes).
+        network: images (N, C, H, W) to logits (N, classes, ...).
         optim: the optimiser's settings.
         num_classes: the number of classes.
         steps: the optimiser steps of the whole training, for the schedule. Lightning's estimated_stepping_batches would
             set up the loaders before a checkpoint is restored, and the loaders would never learn where to go on.
     """
+
+    train_metrics: EpochMetrics
+    val_metrics: EpochMetrics
+    test_metrics: FinalMetrics
 
     def __init__(self, network: nn.Module, optim: Mapping[str, Any], num_classes: int, steps: int):
         super().__init__()
@@ -33,10 +43,20 @@ class Classifier(pl.LightningModule):
         # In a tuple, which nn.Module does not look into: the compiled twin has the same weights.
         self._called: tuple[nn.Module] = (network,)
         self.optim = dict(optim)
-        self.train_metrics = ClassificationMetrics(num_classes)
-        self.val_metrics = ClassificationMetrics(num_classes)
-        self.test_metrics = TestMetrics(num_classes)
+        self.build_metrics(num_classes)
         self.last_loss = torch.zeros(())
+
+    @abstractmethod
+    def build_metrics(self, num_classes: int) -> None:
+        """Make `train_metrics`, `val_metrics` and `test_metrics`."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """The mean loss of a batch."""
+
+    @abstractmethod
+    def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
+        """A picture of test images and of what the network made of them; `figures` are those of `test_metrics`."""
 
     def compile_network(self) -> None:
         """Compute with torch.compile from here on; the names of the weights stay."""
@@ -54,7 +74,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The smoothed loss of a batch."""
         logits = self(batch["image"])
-        loss = F.cross_entropy(logits, batch["label"], label_smoothing=self.optim["label_smoothing"])
+        loss = self.loss(logits, batch["label"], self.optim["label_smoothing"])
         self.train_metrics.update(loss, logits, batch["label"])
         self.last_loss = loss.detach()
         return loss
@@ -63,7 +83,7 @@ class Classifier(pl.LightningModule):
         """Count a validation batch."""
         if len(batch["label"]):  # a process's share of the last batch may be empty
             logits = self(batch["image"])
-            self.val_metrics.update(F.cross_entropy(logits, batch["label"]), logits, batch["label"])
+            self.val_metrics.update(self.loss(logits, batch["label"]), logits, batch["label"])
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation figures."""
@@ -77,8 +97,7 @@ class Classifier(pl.LightningModule):
         """Count a test batch."""
         if len(batch["label"]):
             logits = self(batch["image"])
-            loss = F.cross_entropy(logits, batch["label"])
-            self.test_metrics.update(loss, logits, batch["label"], batch["index"])
+            self.test_metrics.update(self.loss(logits, batch["label"]), logits, batch["label"], batch["index"])
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimiser and its schedule, one step a batch."""
@@ -89,3 +108,23 @@ class Classifier(pl.LightningModule):
     def _log_all(self, stage: str, values: dict[str, Tensor]) -> None:
         # The values are already those of all processes.
         self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, rank_zero_only=True)
+
+
+class Classifier(TaskModule):
+    """Cross entropy with label smoothing; logits (N, classes) and labels (N,)."""
+
+    def build_metrics(self, num_classes: int) -> None:
+        """Loss and accuracy; at the test more."""
+        self.train_metrics = ClassificationMetrics(num_classes)
+        self.val_metrics = ClassificationMetrics(num_classes)
+        self.test_metrics = TestMetrics(num_classes)
+
+    def loss(self, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Cross entropy, the mean over the images."""
+        return F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+    def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
+        """Test images with true and predicted class."""
+        from poolab.training.pictures import sample_grid
+
+        sample_grid(data, figures["examples"], path)

@@ -10,10 +10,13 @@ from poolab.backbones import Backbone, Match, create_backbone
 from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
 from poolab.training.finetune import TakenOver, take_over
 from poolab.training.full import check_full
-from poolab.training.module import Classifier
+from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
+from poolab.training.segmentation import Segmenter
 from poolab.training.settings import LOADER
 from poolab.training.source import source_of
+
+MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentation": Segmenter}
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Parts:
     data: ImageData
     loaders: ImageDataModule
     network: Backbone
-    module: Classifier
+    module: TaskModule
     match: Match | None = None
     taken: TakenOver | None = None
 
@@ -52,4 +55,5 @@ def build(config: Mapping[str, Any]) -> Parts:
         network = network.to(memory_format=torch.channels_last)
     loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
     steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
-    return Parts(data, loaders, network, Classifier(network, config["optim"], data.num_classes, steps), match, taken)
+    module = MODULES[config["task"]](network, config["optim"], data.num_classes, steps)
+    return Parts(data, loaders, network, module, match, taken)

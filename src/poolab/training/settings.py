@@ -12,6 +12,7 @@ from poolab.measure.full import ROBUSTNESS
 from poolab.measure.scales import SCALE_MODES, SCALES
 from poolab.measure.shifts import SHIFT_PADDINGS
 from poolab.pooling.options import Choice, Integer, Option, Real, checked, flag
+from poolab.training.tasks import check_task
 
 
 class Devices(Option):
@@ -119,7 +120,7 @@ OPTIMIZERS: dict[str, dict[str, Option]] = {
 # What goes to the batches; the rest of `data` goes to load_data.
 LOADER = ("batch_size", "eval_batch_size", "flip", "crop_padding")
 GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "tracker", "measure")
-ROOT = ("seed", "runs_dir", "force", "recipe", *GROUPS)
+ROOT = ("task", "seed", "runs_dir", "force", "recipe", *GROUPS)
 
 COSTS: dict[str, Option] = {
     "latency_batch_size": Integer(1),
@@ -167,7 +168,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
     """Check all settings but those of the data, the network and the pooling, which check their own.
 
     Raises:
-        ConfigError: every fault, each on its line.
+        ConfigError: every fault, each on its line; without another, that task, backbone and data set do not fit.
     """
     faults = [
         f"{key}: there is no such setting; {nearest(key, list(ROOT))}the settings are {', '.join(ROOT)}"
@@ -192,6 +193,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
     faults += _match_faults(config["backbone"])
     if faults:
         raise ConfigError("\n".join(faults))
+    check_task(config)
     _check_global_batch(config["data"]["batch_size"], config["trainer"])
 
 

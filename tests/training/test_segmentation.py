@@ -1,0 +1,383 @@
+"""Segmentation: its metrics against numpy, and runs that end as those of classification do."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from poolab.data import ImageData, Split, drawn_shapes
+from poolab.records import RunFolder
+from poolab.training.interruption import StopRequest
+from poolab.training.pictures import learning_curves, mask_grid
+from poolab.training.segmentation import SegmentationMetrics, SegmentationTestMetrics, Segmenter, image_figures
+from poolab.training.shapes import configured_shapes
+
+IGNORED = 255
+SMALL = (
+    *("task=segmentation", "backbone.width=2", "data.batch_size=8"),
+    *("data.limit_train=40", "data.limit_test=21", "data.eval_batch_size=10"),
+)
+
+
+def overlap(predicted, truth, classes):
+    """IoU and Dice of each class, NaN where it does not occur, and the accuracy: plain numpy on sets of pixels."""
+    counts = truth != IGNORED
+    predicted, truth = predicted[counts], truth[counts]
+    iou, dice = [], []
+    for one in range(classes):
+        said, true = predicted == one, truth == one
+        both, either = (said & true).sum(), (said | true).sum()
+        iou.append(both / either if either else math.nan)
+        dice.append(2 * both / (said.sum() + true.sum()) if either else math.nan)
+    return np.array(iou), np.array(dice), (predicted == truth).mean()
+
+
+def random_batches(classes, batches=3, seed=0, occurring=None):
+    """Logits and masks of a few batches of different sizes; a quarter of the pixels is ignored."""
+    generator = np.random.default_rng(seed)
+    for count in range(1, batches + 1):
+        logits = torch.from_numpy(generator.normal(size=(count, classes, 6, 5))).float()
+        logits[:, occurring:] -= 100
+        truth = generator.integers(0, occurring or classes, (count, 6, 5))
+        truth[generator.random((count, 6, 5)) < 0.25] = IGNORED
+        yield logits, torch.from_numpy(truth)
+
+
+def joined(batches):
+    predicted = np.concatenate([logits.argmax(1).numpy().ravel() for logits, _ in batches])
+    return predicted, np.concatenate([truth.numpy().ravel() for _, truth in batches])
+
+
+def cross_entropy(logits, truth, smoothing=0.0):
+    """Mean over the pixels that count, in numpy and float64."""
+    logits, truth = logits.double().numpy(), truth.numpy()
+    log = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    counts = truth != IGNORED
+    picked = np.take_along_axis(log, np.where(counts, truth, 0)[:, None], 1)[:, 0]
+    losses = -(1 - smoothing) * picked - smoothing * log.mean(1)
+    return losses[counts].mean(), counts.sum()
+
+
+@pytest.mark.parametrize(("classes", "occurring"), [(2, None), (4, None), (5, 3)])
+def test_the_figures_of_an_epoch_are_those_of_all_pixels_together(classes, occurring):
+    batches = list(random_batches(classes, occurring=occurring))
+    metrics = SegmentationMetrics(classes)
+    for _ in range(2):  # and the second epoch starts from nothing
+        losses = []
+        for logits, truth in batches:
+            loss, weight = cross_entropy(logits, truth)
+            losses.append((loss, weight))
+            metrics.update(torch.tensor(loss), logits, truth)
+        values = {name: value.item() for name, value in metrics.compute_and_reset().items()}
+        iou, dice, accuracy = overlap(*joined(batches), classes)
+        assert list(values) == ["loss", "mean_iou", "dice", "accuracy"]
+        assert values["mean_iou"] == pytest.approx(np.nanmean(iou), rel=1e-6)
+        assert values["dice"] == pytest.approx(np.nanmean(dice), rel=1e-6)
+        assert values["accuracy"] == pytest.approx(accuracy, rel=1e-6)
+        assert values["loss"] == pytest.approx(weighted(losses))
+    assert np.isnan(iou).sum() == classes - (occurring or classes)
+
+
+def weighted(losses):
+    return sum(loss * weight for loss, weight in losses) / sum(weight for _, weight in losses)
+
+
+@pytest.mark.parametrize(("classes", "occurring"), [(3, None), (5, 3)])
+def test_the_figures_of_the_test(classes, occurring):
+    batches = list(random_batches(classes, occurring=occurring, seed=1))
+    metrics, start = SegmentationTestMetrics(classes), 6
+    for logits, truth in batches:  # in another order than that of the index
+        start -= len(truth)
+        index = torch.arange(start, start + len(truth))
+        metrics.update(torch.tensor(cross_entropy(logits, truth)[0]), logits, truth, index)
+    figures = metrics.compute()
+    iou, dice, accuracy = overlap(*joined(batches), classes)
+    np.testing.assert_allclose(figures["class_iou"], iou, rtol=1e-6)
+    np.testing.assert_allclose(figures["class_dice"], dice, rtol=1e-6)
+    predicted, truth = joined(batches)
+    expected = np.zeros((classes, classes), int)
+    np.add.at(expected, (truth[truth != IGNORED], predicted[truth != IGNORED]), 1)
+    assert (figures["confusion"].numpy() == expected).all()
+    names = tuple("abcde"[:classes])
+    scalars = metrics.scalars(figures, names)
+    assert scalars["test/mean_iou"] == pytest.approx(np.nanmean(iou), rel=1e-6)
+    assert scalars["test/dice"] == pytest.approx(np.nanmean(dice), rel=1e-6)
+    assert scalars["test/accuracy"] == pytest.approx(accuracy, rel=1e-6)
+    assert [math.isnan(scalars[f"test/class_iou/{name}"]) for name in names] == np.isnan(iou).tolist()
+    examples = figures["examples"]
+    assert examples["index"].tolist() == list(range(6))
+    ordered = [pair for logits, truth in reversed(batches) for pair in zip(logits.argmax(1), truth, strict=True)]
+    for i, (predicted, truth) in enumerate(ordered):
+        iou, _, accuracy = overlap(predicted.numpy(), truth.numpy(), classes)
+        assert examples["iou"][i].item() == pytest.approx(np.nanmean(iou), rel=1e-6)
+        assert examples["accuracy"][i].item() == pytest.approx(accuracy, rel=1e-6)
+
+
+def test_an_image_of_ignored_pixels_alone_has_no_figures():
+    labels = torch.full((2, 2, 2), IGNORED)
+    labels[1] = 1
+    iou, accuracy = image_figures(torch.ones(2, 2, 2, dtype=torch.int64), labels, 3)
+    assert [math.isnan(value) for value in (*iou, *accuracy)] == [True, False, True, False]
+    assert (iou[1], accuracy[1]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_one_loss_that_is_no_number_is_not_left_out_of_the_mean(bad):
+    metrics = SegmentationMetrics(3)
+    for loss, (logits, truth) in zip((1.0, bad, 1.0), random_batches(3), strict=True):
+        metrics.update(torch.tensor(loss), logits, truth)
+    assert not metrics.compute_and_reset()["loss"].isfinite()
+
+
+def test_the_counts_of_an_epoch_travel_in_the_checkpoint():
+    (one, two, three), whole = random_batches(3), SegmentationMetrics(3)
+    part, rest = SegmentationMetrics(3), SegmentationMetrics(3)
+    for metrics, batches in ((whole, (one, two, three)), (part, (one, two))):
+        for logits, truth in batches:
+            metrics.update(torch.tensor(float(len(truth))), logits, truth)
+    rest.load_state_dict(part.state_dict())
+    rest.update(torch.tensor(3.0), *three)
+    assert rest.compute_and_reset() == whole.compute_and_reset()
+
+
+@pytest.fixture
+def segmenter():
+    return Segmenter(torch.nn.Identity(), {"label_smoothing": 0.0}, num_classes=4, steps=1)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_the_loss_is_the_mean_over_the_pixels_that_count(segmenter, smoothing, dtype):
+    *_, (logits, truth) = random_batches(4)
+    logits = logits.to(dtype)
+    loss = segmenter.loss(logits, truth, smoothing)
+    assert loss.item() == pytest.approx(cross_entropy(logits, truth, smoothing)[0], rel=1e-6)
+    assert loss.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def test_a_batch_without_a_pixel_that_counts_has_no_loss_and_no_gradient(segmenter):
+    logits = torch.randn(2, 4, 3, 3, requires_grad=True)
+    loss = segmenter.loss(logits, torch.full((2, 3, 3), IGNORED))
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+    metrics = SegmentationMetrics(4)
+    metrics.update(loss, logits, torch.full((2, 3, 3), IGNORED))
+    other = torch.zeros(1, 3, 3, dtype=torch.int64)
+    metrics.update(torch.tensor(2.0), logits[:1], other)
+    assert metrics.compute_and_reset()["loss"].item() == 2.0
+
+
+@pytest.fixture(scope="module")
+def few_shapes():
+    """Fewer drawn shapes, in less time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawn_shapes, "TRAIN", 100)
+        patch.setattr(drawn_shapes, "TEST", 100)
+        yield
+
+
+@pytest.fixture(scope="module")
+def segmented(few_shapes, configured, tmp_path_factory):
+    """The record and the folder of one completed run with its pictures, for reading only."""
+    from poolab.training.launch import launch
+
+    record, folder, _ = launch(configured(tmp_path_factory.mktemp("segmented"), *SMALL))
+    return record, folder
+
+
+def test_the_record_of_a_run(segmented):
+    record, folder = segmented
+    assert record["status"] == "completed"
+    assert {path.name for path in folder.iterdir()} >= {"curves.png", "samples.png", "test_examples.npz", "last.ckpt"}
+    metrics = record["metrics"]
+    names = {
+        f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "mean_iou", "dice", "accuracy")
+    }
+    names |= {f"test/class_{kind}/{name}" for kind in ("iou", "dice") for name in drawn_shapes.CLASSES}
+    names |= {"test/samples", "epochs", "cost/parameters", "cost/multiply_adds", "cost/peak_memory_bytes"}
+    names |= {"cost/pooling_saved_bytes", "speed/train_images_per_s", "speed/infer_images_per_s"}
+    assert names <= metrics.keys()
+    assert all(metrics[name] >= 0 for name in names if metrics[name] is not None)
+    assert metrics["test/samples"] == 21
+    assert not [name for name in metrics if name.startswith("test/class_accuracy")]
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert [metrics[f"val/{name}"] for name in ("loss", "mean_iou")] == [
+        rows[-1][f"val/{name}"] for name in ("loss", "mean_iou")
+    ]
+
+
+def test_the_examples_agree_with_the_metrics(segmented):
+    record, folder = segmented
+    metrics = record["metrics"]
+    with np.load(folder / "test_examples.npz") as file:
+        columns = dict(file)
+    assert sorted(columns) == ["accuracy", "confusion", "index", "iou"]
+    assert columns["index"].tolist() == list(range(21))
+    confusion = columns["confusion"]
+    assert confusion.sum() == 21 * 16 * 16
+    right = confusion.diagonal()
+    union = confusion.sum(0) + confusion.sum(1) - right
+    for place, name in enumerate(drawn_shapes.CLASSES):
+        if union[place]:
+            assert metrics[f"test/class_iou/{name}"] == pytest.approx(right[place] / union[place], rel=1e-5)
+        else:
+            assert metrics[f"test/class_iou/{name}"] is None
+    assert metrics["test/mean_iou"] == pytest.approx(np.mean(right[union > 0] / union[union > 0]), rel=1e-5)
+    assert metrics["test/accuracy"] == pytest.approx(columns["accuracy"].mean(), rel=1e-5)  # all images have one size
+    assert ((columns["iou"] >= 0) & (columns["iou"] <= 1)).all()
+
+
+@pytest.mark.parametrize("name", ["curves.png", "samples.png"])
+def test_the_pictures_show_something(segmented, name):
+    with Image.open(segmented[1] / name) as picture:
+        assert np.asarray(picture.convert("L")).std() > 10
+
+
+@pytest.fixture(scope="module")
+def run_small(launched, few_shapes):
+    return lambda folder, *more: launched(folder, *SMALL, *more)
+
+
+def test_the_terminal(run_small, capsys, tmp_path):
+    from poolab.training.console import print_record
+
+    record, folder, _ = run_small(tmp_path, "trainer.epochs=1")
+    print_record(record, folder, True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "unet on shapes, seed 0, 1 epochs on 1 x cpu",
+        "slots: pool1 max, pool2 max, pool3 max, pool4 max",
+    ]
+    assert lines[3].startswith("epoch   1/1  train loss ")
+    assert " IoU " in lines[3]
+    assert len(lines[3]) <= 80
+    assert any(line.startswith("test/mean_iou") for line in lines)
+    assert not [line for line in lines if "class_iou" in line]
+
+
+@pytest.fixture
+def stop_segmenter_after(monkeypatch):
+    def arrange(steps):
+        done, requests = [], []
+        install, step = StopRequest.install, Segmenter.training_step
+
+        def counted(module, batch, batch_idx):
+            done.append(batch_idx)
+            if len(done) == steps:
+                requests[-1].reason = "SIGINT"
+            return step(module, batch, batch_idx)
+
+        monkeypatch.setattr(StopRequest, "install", lambda request: (requests.append(request), install(request)))
+        monkeypatch.setattr(Segmenter, "training_step", counted)
+
+    return arrange
+
+
+def test_a_resumed_run_ends_as_an_uninterrupted_one(run_small, stop_segmenter_after, tmp_path, trace, same):
+    settings = ["pooling=stochastic", "trainer.epochs=3"]  # four steps an epoch
+    _, whole, _ = run_small(tmp_path / "whole", *settings)
+    for steps in (3, 4):  # inside the first epoch, and inside the second
+        stop_segmenter_after(steps)
+        assert run_small(tmp_path / "parts", *settings)[0]["status"] == "interrupted"
+    stop_segmenter_after(10**9)
+    record, folder, _ = run_small(tmp_path / "parts", *settings)
+    assert record["status"] == "completed"
+    same(trace(folder), trace(whole))
+
+
+def test_the_ways_to_compute(run_small, monkeypatch, tmp_path):
+    plain, _, _ = run_small(tmp_path)
+    last, _, _ = run_small(tmp_path, "trainer.channels_last=true")
+    half, _, _ = run_small(tmp_path, "trainer.precision=bf16-mixed")
+    original = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda module: original(module, backend="aot_eager"))
+    compiled, folder, _ = run_small(tmp_path, "trainer.compile=true")
+    torch.compiler.reset()
+    for record, close in ((last, 1e-3), (half, 0.1), (compiled, 1e-3)):
+        assert record["status"] == "completed"
+        assert record["metrics"]["train/loss"] == pytest.approx(plain["metrics"]["train/loss"], rel=close)
+        assert record["metrics"]["cost/multiply_adds"] == plain["metrics"]["cost/multiply_adds"]
+    assert not [name for name in torch.load(folder / "last.ckpt", weights_only=True)["state_dict"] if "_orig" in name]
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(run_small, configured, tmp_path):
+    """Through the worker's command: uneven shares of 21 test images, and masks that ignore what a crop brings in."""
+    import os
+    import subprocess
+    import sys
+
+    settings = [*SMALL, "trainer=ddp", "trainer.devices=2", f"runs_dir={tmp_path}"]
+    code = (
+        "from poolab.data import drawn_shapes; drawn_shapes.TRAIN = drawn_shapes.TEST = 100\n"
+        "import sys; from poolab.training.worker import main; sys.exit(main())"
+    )
+    alone, folder, _ = run_small(tmp_path / "alone")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(configured(tmp_path, *settings)))
+    script = tmp_path / "worker.py"
+    script.write_text(code)
+    command = [sys.executable, str(script), str(path), "two"]
+    done = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    together = RunFolder(tmp_path, "two").result
+    assert (together["status"], together["environment"]["processes"]) == ("completed", 2)
+    assert together["metrics"]["test/samples"] == 21
+    # Batch normalisation sees half of a batch in each process: close, not equal.
+    assert together["metrics"]["train/loss"] == pytest.approx(alone["metrics"]["train/loss"], rel=0.1)
+    with np.load(tmp_path / "two" / "test_examples.npz") as both, np.load(folder / "test_examples.npz") as one:
+        assert both["index"].tolist() == one["index"].tolist()
+        assert both["confusion"].sum() == one["confusion"].sum()
+        confusion = both["confusion"]
+        iou = confusion.diagonal() / (confusion.sum(0) + confusion.sum(1) - confusion.diagonal()).clip(1)
+        occurs = confusion.sum(0) + confusion.sum(1) > 0
+    assert together["metrics"]["test/mean_iou"] == pytest.approx(iou[occurs].mean(), rel=1e-5)
+
+
+def test_shapes_of_a_configured_network():
+    from poolab.configuration import compose
+    from poolab.errors import ConfigError
+
+    rows = configured_shapes(compose(["backbone=unet", "task=segmentation", "pooling=avg"]))
+    assert [(row.slot, row.output) for row in rows] == [
+        ("pool1", (8, 32, 32)),
+        ("pool2", (16, 16, 16)),
+        ("pool3", (32, 8, 8)),
+        ("pool4", (64, 4, 4)),
+    ]
+    with pytest.raises(ConfigError, match="write task=segmentation backbone=unet"):
+        configured_shapes(compose(["backbone=unet"]))
+
+
+@pytest.mark.parametrize(("channels", "count", "classes"), [(1, 1, 2), (3, 5, 30)])
+def test_a_grid_of_masks(channels, count, classes, tmp_path):
+    images = torch.randint(0, 256, (count, channels, 8, 8), dtype=torch.uint8)
+    masks = torch.randint(0, classes, (count, 8, 8), dtype=torch.uint8)
+    masks[:, 0] = IGNORED
+    split = Split(images, masks)
+    names = ("_a$b$", *(f"class {i}" for i in range(classes - 1)))
+    data = ImageData("x", names, split, split, split, (0.5,) * channels, (0.2,) * channels, "x-1")
+    network = torch.nn.Conv2d(channels, classes, 1).train()
+    mask_grid(data, network, {"index": torch.arange(count), "iou": torch.rand(count)}, tmp_path / "samples.png")
+    assert network.training
+    with Image.open(tmp_path / "samples.png") as picture:
+        shown = np.asarray(picture.convert("RGB"))
+    assert shown[:150, :300].std() > 10
+
+
+def test_curves_name_the_figure(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    labels = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, path: (labels.extend(a.get_ylabel() for a in self.axes), save(self, path))
+    )
+    learning_curves([{"epoch": 1, "val/mean_iou": 0.5, "val/loss": 1.0}], tmp_path / "curves.png", "mean_iou")
+    assert labels == ["cross entropy", "mean IoU"]
