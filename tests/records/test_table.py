@@ -82,6 +82,31 @@ def test_the_terminal_table(runs, capsys):
     assert "min" in shown
 
 
+def test_two_tasks_have_a_table_each(tmp_path, configs, capsys):
+    pixels = compose(["task=segmentation"])
+    write(tmp_path, "a", configs["max"], **{"test/accuracy": 0.5})
+    write(tmp_path, "b", pixels, **{"test/mean_iou": 0.75, "test/accuracy": 0.9375})
+    old = {key: value for key, value in configs["min"].items() if key != "task"}  # of before there were tasks
+    write(tmp_path, "c", old, **{"test/accuracy": 0.625})
+    rows = arms(tmp_path)
+    assert [(row["task"], row["arm"]) for row in rows] == [
+        ("classification", "min"),
+        ("classification", "max task=classification"),
+        ("segmentation", "max"),
+    ]
+    assert rows[2]["test mean IoU"] == 0.75
+    first, second = markdown(rows).split("\n\n")
+    assert first.splitlines()[0] == f"| {' | '.join(COLUMNS)} |"
+    assert "| test mean IoU |" in second
+    assert "0.9375" not in first + second
+    print_arms(rows)
+    shown = capsys.readouterr().out
+    assert "classification\n" in shown
+    assert "\nsegmentation\n" in shown
+    print_arms(rows[2:])
+    assert "segmentation" not in capsys.readouterr().out
+
+
 def test_no_records(tmp_path):
     with pytest.raises(PoolabError, match="there are no records in"):
         arms(tmp_path)

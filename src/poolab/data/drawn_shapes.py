@@ -26,7 +26,7 @@ def load_shapes(request: Request) -> Raw:
 
     An image has one to three shapes of random place, size, angle and colour, the later ones in front. All kinds have
     the same areas and colours. Outline and grain (discs are smooth, squares striped, triangles dotted) tell them apart:
-    by outlines alone a U-Net had learnt to find shapes in 10 epochs, and not to name them (mean IoU 0.35).
+    by outlines alone a small U-Net learns in ten epochs to find shapes, and not to name them.
     """
     generator = torch.Generator().manual_seed(derive_seed(0, "shapes"))
     with one_thread():
