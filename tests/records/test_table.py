@@ -91,7 +91,7 @@ def test_two_tasks_have_a_table_each(tmp_path, configs, capsys):
     rows = arms(tmp_path)
     assert [(row["task"], row["arm"]) for row in rows] == [
         ("classification", "min"),
-        ("classification", "max task=classification"),
+        ("classification", "max"),
         ("segmentation", "max"),
     ]
     assert rows[2]["test mean IoU"] == 0.75

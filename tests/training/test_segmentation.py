@@ -294,7 +294,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run_small, stop_segmenter_af
     [
         ("channels_last=true", 1e-3),
         ("precision=bf16-mixed", 0.1),
-        pytest.param("compile=true", 1e-3, marks=pytest.mark.slow),
+        pytest.param("compile=true", 1e-3, marks=pytest.mark.long),  # 30 s of compilation
     ],
 )
 def test_the_ways_to_compute(run_small, segmented, monkeypatch, tmp_path, way, close):
@@ -302,7 +302,11 @@ def test_the_ways_to_compute(run_small, segmented, monkeypatch, tmp_path, way, c
     monkeypatch.setattr(torch, "compile", lambda module: original(module, backend="aot_eager"))
     if way.startswith("compile"):  # which would be done anew for each size of batch that is timed
         monkeypatch.setattr("poolab.training.evaluation.run_costs", lambda *_, **__: {})
-    record, folder, _ = run_small(tmp_path, f"trainer.{way}")
+    batches = [
+        "data.limit_test=20",
+        "data.eval_batch_size=4",
+    ]  # all of one size: one graph
+    record, folder, _ = run_small(tmp_path, f"trainer.{way}", *batches)
     torch.compiler.reset()
     assert record["status"] == "completed"
     assert record["metrics"]["train/loss"] == pytest.approx(segmented[0]["metrics"]["train/loss"], rel=close)

@@ -13,8 +13,8 @@ from poolab.records.store import read_results
 if TYPE_CHECKING:
     from rich.table import Table
 
-# What the runs of one arm may differ by.
-NOT_ARM = (*NOT_IDENTITY, "seed", "measure")
+# What the runs of one arm may differ by; the task has a table of its own.
+NOT_ARM = (*NOT_IDENTITY, "task", "seed", "measure")
 MATCHED = ("backbone.match", "backbone.match_to")
 COLUMNS = ("arm", "runs", "test accuracy", "sd", "train images/s", "latency ms", "saved MB", "params")
 # Of runs that go on from another one: their validation score with the old poolings, with the new, and after training.
