@@ -108,6 +108,7 @@ class Observer(TorchFunctionMode):
         calls: what was seen, in the order of the forward pass.
         frames: what each module that pools in its own `forward` was given when it first ran.
 
+    >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2))
     >>> with Observer(net) as seen:
     ...     _ = net(torch.zeros(1, 3, 8, 8))
