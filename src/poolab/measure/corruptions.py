@@ -3,15 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from poolab.errors import ConfigError, nearest
 from poolab.measure.predictions import Predict, accuracy, check_images, predictions
 from poolab.streams import derive_seed
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SEVERITIES = (1, 2, 3, 4, 5)
 # The authors' amounts (github.com/hendrycks/robustness): for the 32 pixels of CIFAR-10-C, for the 224 of ImageNet-C.
@@ -142,6 +144,8 @@ def _jpeg(images: Tensor, quality: float) -> Tensor:
     """By Pillow, as the authors do; torchvision's codec gave the same bits and is to be removed."""
     if images.shape[1] not in (1, 3):
         raise ConfigError(f"JPEG holds images of 1 or 3 channels, found {images.shape[1]}: leave this corruption out")
+    import numpy as np  # the benchmark imports this room and needs torch alone
+
     arrays = images.cpu().permute(0, 2, 3, 1).contiguous().numpy()
     read = np.stack(
         [_through_jpeg(array.squeeze(-1) if array.shape[-1] == 1 else array, int(quality)) for array in arrays]
@@ -149,7 +153,8 @@ def _jpeg(images: Tensor, quality: float) -> Tensor:
     return torch.from_numpy(read).view(arrays.shape).permute(0, 3, 1, 2).contiguous().to(images.device)
 
 
-def _through_jpeg(array: np.ndarray, quality: int) -> np.ndarray:
+def _through_jpeg(array: "np.ndarray", quality: int) -> "np.ndarray":
+    import numpy as np
     from PIL import Image
 
     file = BytesIO()
