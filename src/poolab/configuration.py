@@ -100,7 +100,8 @@ def _unknown_choice(group: str, name: str) -> str:
         why = f"{name} is {'a head' if home == 'head' else 'no head'}: write {home}={name}; "
     else:
         why = f"there is no such choice; {_near(name, known, home)}"
-    return f"{group}={name}: {why}{group} can be {', '.join(known)}"
+    more = ", torchvision/<name>, timm/<name>" if group == "backbone" else ""
+    return f"{group}={name}: {why}{group} can be {', '.join(known)}{more}"
 
 
 def _near(name: str, known: list[str], home: str) -> str:

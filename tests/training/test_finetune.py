@@ -108,6 +108,9 @@ class TestRefusals:
         with pytest.raises(ConfigError, match=r"last.ckpt, config.json, result.json are missing"):
             launched(runs, "recipe=finetune", f"recipe.checkpoint={tmp_path}")
 
+        with pytest.raises(ConfigError, match=r"checkpoint=\S+missing: there is no such folder"):
+            launched(runs, "recipe=finetune", f"recipe.checkpoint={tmp_path / 'missing'}")
+
     def test_a_run_that_failed(self, launched, runs, source, tmp_path):
         for name in ("last.ckpt", "config.json"):
             (tmp_path / name).write_bytes((source[1] / name).read_bytes())

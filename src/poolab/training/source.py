@@ -45,6 +45,8 @@ def source_of(config: Mapping[str, Any]) -> Source | None:
     if not recipe["checkpoint"]:
         raise ConfigError("recipe=finetune needs the run to go on from: recipe.checkpoint=runs/<signature>")
     path = Path(recipe["checkpoint"]).expanduser()
+    if not path.exists():
+        raise ConfigError(f"recipe.checkpoint={path}: there is no such folder; name that of a run, runs/<signature>")
     source = _read(path if path.is_dir() else path.parent)
     _check(source, config)
     return source
