@@ -45,7 +45,7 @@ def test_channels_last(build, name):
     torch.testing.assert_close(last(images.to(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["keras_cnn", "resnet20", "unet"])
+@pytest.mark.parametrize("name", ["keras_cnn", "resnet20", pytest.param("unet", marks=pytest.mark.long)])
 def test_compiles_whole(build, name):
     model = build(name, pooling=POOLING, seed=0).eval()
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)

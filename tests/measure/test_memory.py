@@ -31,6 +31,17 @@ def test_an_earlier_peak_does_not_count():
     assert nothing.bytes < 20 * MB
 
 
+def test_what_was_freed_before_is_no_reserve():
+    """Blocks below glibc's threshold for mmap stay with the process while the last of them lives."""
+    blocks = [torch.ones(MB // 8, dtype=torch.float64) for _ in range(300)]
+    last = blocks.pop()
+    blocks.clear()
+    with PeakMemory() as peak:
+        _touch(60)
+    assert 50 * MB < peak.bytes < 120 * MB
+    assert last.numel()
+
+
 def test_where_the_peak_cannot_be_reset(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "CLEAR_REFS", tmp_path / "missing" / "clear_refs")
     above = memory._largest_resident_set() - _resident()

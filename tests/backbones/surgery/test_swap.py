@@ -98,6 +98,19 @@ def test_a_swapped_forward_computes_what_was_written(images):
     assert not torch.equal(outputs[0], net.eval()(images))
 
 
+@pytest.mark.parametrize("side", [15, 16, 17])
+def test_padding_as_tensorflow_has_it(side):
+    """timm's "same" poolings pad as much as the map needs, the odd pixel at the end."""
+    from timm.layers.pool2d_same import MaxPool2dSame
+
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), MaxPool2dSame(3, 2), MaxPool2dSame(2, 2)).eval()
+    images = torch.randn(2, 3, side, side)
+    expected = net(images)
+    report = swap_pooling(net, "max", example_input=images)
+    assert [place.was.split()[0] for place in report.replaced] == ["MaxPool2dSame", "MaxPool2dSame"]
+    assert torch.equal(net(images), expected)
+
+
 def test_each_call_of_a_shared_layer_is_a_place_of_its_own(images):
     net = made(Shared)
     swap_pooling(net, "mixed", learnable=True, sharing="channel", example_input=images)
