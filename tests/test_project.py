@@ -19,6 +19,7 @@ FLOORS = {
     "data": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
     "training": {"pooling", "backbones", "data", "measure", "records"},
+    "study": {"backbones", "data", "training", "records", "configuration"},
     "testing": {"pooling"},
     "bench": {"pooling", "measure", "backbones", "data", "training", "records"},
 }
@@ -88,6 +89,7 @@ def test_what_a_room_does_without(source, room, strangers):
     ("poolab.configuration", ("torch", "hydra")),
     ("poolab.cli", ("torch", "hydra", "rich")),
     ("poolab.data", ("torch", "pytorch_lightning")),
+    ("poolab.study", (*HEAVY, *LATE, "torch", "numpy", "scipy")),
     ("poolab.bench.ops", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.bench.compare", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.pooling", (*HEAVY, *LATE, "scipy")),
