@@ -2,9 +2,10 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from poolab.records.identity import flatten
 from poolab.study.cells import Cell, assignments, with_extra
 from poolab.study.parameters import Parameter
 from poolab.study.sweep_file import Study
@@ -60,3 +61,37 @@ def _tried(parameter: Parameter) -> tuple[Any, ...]:
 def _rounded(value: float, step: float) -> float:
     number = round(value / step) * step
     return int(number) if isinstance(step, int) or float(step).is_integer() else number
+
+
+def drawn_cells(study: Study, extra: Sequence[str], records: Iterable[Mapping[str, Any]]) -> list[Cell]:
+    """The cells of records that the study may have drawn: every one of its settings is among what it draws from."""
+    given = {key for key, _ in assignments(extra)}
+    cells = []
+    for record in records:
+        flat = flatten(record["config"])
+        values = {p.name: _own(flat, record["config"], p) for p in study.parameters if p.name not in given}
+        ours = (_may_be(p, values[p.name]) for p in study.parameters if p.name in values)
+        if all(ours):
+            cells.append(with_extra(values, extra))
+    return list(dict.fromkeys(cells))
+
+
+def _own(flat: Mapping[str, Any], config: Mapping[str, Any], parameter: Parameter) -> Any:
+    """What a configuration has for a parameter; for a group, the name of its choice."""
+    if parameter.name in flat:
+        return flat[parameter.name]
+    found: Any = config
+    for part in parameter.name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found["name"] if isinstance(found, Mapping) and "." not in parameter.name else found
+
+
+def _may_be(parameter: Parameter, value: Any) -> bool:
+    if parameter.values:
+        return any(value == one for one in parameter.values)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if parameter.min is None or parameter.max is None:
+        return True
+    least, most = _tried(parameter)
+    return least - 1e-12 <= value <= most + 1e-12

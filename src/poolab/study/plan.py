@@ -15,8 +15,6 @@ from poolab.study.composition import Composer
 from poolab.study.draws import sample_cells
 from poolab.study.sweep_file import Study
 
-SHOWN_CELLS = 3  # of those that share a fault
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -117,12 +115,11 @@ def plan(study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | Non
 
 
 def _told(faults: dict[str, list[Cell]]) -> list[str]:
-    """Each fault, with the cells that have it."""
+    """Each fault, with the first cell that has it."""
     lines = []
     for fault, cells in faults.items():
-        shown = "; ".join(map(str, cells[:SHOWN_CELLS]))
-        more = f"; and {len(cells) - SHOWN_CELLS} more" if len(cells) > SHOWN_CELLS else ""
-        lines += [f"  {fault}", f"    in {shown}{more}"]
+        more = f", and in {len(cells) - 1} more" if len(cells) > 1 else ""
+        lines += [f"  {fault}", f"    in {cells[0]}{more}"]
     return lines
 
 
