@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from poolab.errors import PoolabError
+from poolab.errors import ConfigError, PoolabError
 from poolab.records import signature
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 
@@ -26,35 +26,40 @@ class Checks:
         the device can, shows when the run starts.
 
         Raises:
-            PoolabError: it cannot.
+            ConfigError: it cannot, with every fault that was found.
         """
         from poolab.training.settings import check_settings
 
-        self._once("settings", {**config, "seed": _seed(config["seed"])}, lambda: check_settings(config))
-        content = self._fingerprint(config["data"])
-        source = self._once("source", _source_key(config), lambda: _source(config))
         network = {key: value for key, value in flatten(config).items() if not below(key, NOT_NETWORK)}
         network |= {key: config["data"].get(key) for key in ("root", "cache_dir")}
-        self._once("network", network, lambda: _build(config))
-        return signature(config, f"{content}{source}")
+        settings = {**config, "seed": _seed(config["seed"])}
+        results = [
+            self._once("settings", settings, lambda: check_settings(config)),
+            self._fingerprint(config["data"]),
+            self._once("source", _source_key(config), lambda: _source(config)),
+        ]
+        if not isinstance(results[1], PoolabError):  # its images have no form otherwise
+            results.append(self._once("network", network, lambda: _build(config)))
+        faults = [str(result) for result in results if isinstance(result, PoolabError)]
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return signature(config, f"{results[1]}{results[2]}")
 
-    def _fingerprint(self, data: Mapping[str, Any]) -> str:
+    def _fingerprint(self, data: Mapping[str, Any]) -> Any:
         from poolab.data import data_fingerprint
 
         where = {key: data.get(key) for key in ("name", "root")}
-        return str(self._once("data", where, lambda: data_fingerprint(data["name"], root=data.get("root"))))
+        return self._once("data", where, lambda: data_fingerprint(data["name"], root=data.get("root")))
 
     def _once(self, what: str, of: Any, check: Callable[[], Any]) -> Any:
+        """What a check gave, or its fault."""
         key = f"{what} {json.dumps(of, sort_keys=True, default=str)}"
         if key not in self._done:
             try:
                 self._done[key] = check()
             except PoolabError as fault:
                 self._done[key] = fault
-        found = self._done[key]
-        if isinstance(found, PoolabError):
-            raise found
-        return found
+        return self._done[key]
 
 
 def _seed(seed: Any) -> Any:

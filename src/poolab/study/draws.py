@@ -20,7 +20,7 @@ def sample_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
 
     >>> from poolab.study import read_study
     >>> [cell.values["optim.lr"] for cell in sample_cells(read_study("sweeps/gated_bayes.yaml"))][-2:]
-    [0.0001, 0.01]
+    [0.01, 0.0001]
     """
     replaced = {key for key, _ in assignments(extra)}
     tried = {p.name: list(p.values[:1] if p.name in replaced else _tried(p)) for p in study.parameters}

@@ -72,14 +72,13 @@ def _plan(chosen: argparse.Namespace) -> None:
         extra.append(f"runs_dir={in_words(str(runs))}")
     planned = plan(read, extra)
     remember(planned)
-    records = read_results(runs)
     left = [one for one in planned.cells if one.signature not in planned.finished]
-    estimate = measured(left) if chosen.measure and left else from_records(left, records)
-    like = {id(one): one for place in planned.cells for one in like_records(place.config, records)}
+    like = like_records(planned, read_results(runs))
+    estimate = measured(left) if chosen.measure and left else from_records(left, like)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), width=80)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for title, text in page(planned, estimate, list(like.values())):
+    for title, text in page(planned, estimate, [record for some in like.values() for record in some]):
         table.add_row(title, text)
     Console(highlight=False, markup=False, width=80).print(table)
 
