@@ -70,10 +70,11 @@ def test_records_of_other_data_are_not_mixed(two_arms, recorded):
 
 
 def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys):
-    for record in recorded(two_arms, score):
+    records = recorded(two_arms, score)
+    for record in records:
         RunFolder(tmp_path / "runs", record["signature"]).make().write_json("result.json", record)
     words = ["table", str(two_arms.path), "--runs"]
-    kept = tmp_path / "records.jsonl"
+    kept = tmp_path / "records.jsonl.gz"
     study_verb([*words, str(tmp_path / "runs"), "--save", str(kept)], "")
     table = capsys.readouterr().out
     assert max(map(len, table.splitlines())) <= 80
@@ -86,5 +87,12 @@ def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys)
     study_verb([*words, str(kept), "--csv"], "")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["pairs"] for row in rows] == ["0", "3"]
+    other = {**records[0], "environment": {"commit": "def", "dirty": False, "packages": {"torch": "2.16.0"}}}
+    RunFolder(tmp_path / "runs", other["signature"]).write_json("result.json", other)
+    study_verb([*words, str(tmp_path / "runs")], "")
+    assert "differ in the code that made them: commit, torch" in capsys.readouterr().out
+    kept.write_bytes(b"none")
+    with pytest.raises(ConfigError, match="no file of records"):
+        study_verb([*words, str(kept)], "")
     with pytest.raises(ConfigError, match="has no record of"):
         study_verb([*words, str(tmp_path)], "")

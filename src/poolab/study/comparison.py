@@ -1,5 +1,7 @@
 """A study's arms beside a baseline: paired differences over seeds with their intervals, from the records."""
 
+import gzip
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -8,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
-from poolab.records import HEADLINES, signature
+from poolab.records import HEADLINES, read_results, signature
+from poolab.records.identity import flatten
+from poolab.records.store import strict
 from poolab.study.arms import label_arms
 from poolab.study.cells import grid_cells
 from poolab.study.composition import Composer
@@ -136,8 +140,6 @@ def _baseline(arm: Arm, fellows: Sequence[Arm], name: str, wanted: bool) -> Arm 
 
 def _shared(one: Arm, other: Arm) -> int:
     """How many settings two arms share, of their poolings those that both have."""
-    from poolab.records.identity import flatten
-
     first, second = flatten(one.setting), flatten(other.setting)
     return sum(first[key] == second[key] for key in first.keys() & second.keys())
 
@@ -177,32 +179,24 @@ def records_of(
 
 
 def read_records(runs: str | Path) -> list[dict[str, Any]]:
-    """The records of a folder of runs, or of a file that has one on each line (`poolab study table --save`).
+    """The records of a folder of runs, or of a file that `poolab study table --save` wrote.
 
     Raises:
         PoolabError: a record cannot be read.
     """
-    import json
-
-    from poolab.records import read_results
-
     path = Path(runs)
     if not path.is_file():
         return read_results(path)
     try:
-        return [json.loads(line) for line in path.read_text().splitlines() if line]
-    except (OSError, ValueError) as fault:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        return [json.loads(line) for line in text.splitlines()]
+    except (OSError, EOFError, ValueError) as fault:
         raise ConfigError(f"{path} is no file of records, one on each line: {fault}") from fault
 
 
 def save_records(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Write records one on each line, without what only pictures and the machine's log need.
-
-    What the environment says of the code and the machine stays, so that a table can say where they differ.
-    """
-    import json
-
-    from poolab.records.store import strict, write_atomically
-
+    """Write records one on each line, compressed where the name ends with .gz; the same records give the same bytes."""
     lines = [json.dumps(strict(record), sort_keys=True, allow_nan=False, default=str) for record in records]
-    write_atomically(Path(path), "".join(f"{line}\n" for line in lines))
+    content = "".join(f"{line}\n" for line in lines).encode()
+    Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)

@@ -64,8 +64,8 @@ def _time(plan: Plan, estimate: Estimate | None) -> str:
 
 
 def _detects(plan: Plan, records: Sequence[Mapping[str, Any]]) -> str:
-    seeds, comparisons = len(plan.seeds), len(plan.arms) // max(len(plan.places), 1) - 1
-    comparisons = max(len({one.arm for one in plan.cells if one.place == plan.places[0]}) - 1, comparisons)
+    seeds = len(plan.seeds)
+    comparisons = max(len({one.arm for one in plan.cells if one.place == place}) for place in plan.places) - 1
     if seeds < 2 or comparisons < 1:
         need = "two seeds" if seeds < 2 else "two arms"
         return f"nothing: a paired difference needs {need} at least"

@@ -115,6 +115,7 @@ def _table_words(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(chosen: argparse.Namespace) -> None:
+    from poolab.records.table import differing_code
     from poolab.study.comparison import compare, read_records, records_of, save_records
     from poolab.study.comparison_table import comma_separated, markdown, print_terminal
     from poolab.study.sweep_file import read_study
@@ -130,8 +131,12 @@ def _table(chosen: argparse.Namespace) -> None:
         print(markdown(arms))
     else:
         print_terminal(arms)
+    own = records_of(read, records, chosen.extra)
+    note = differing_code(own)
+    if note and not chosen.csv:
+        print(f"\n{note}")
     if chosen.save:
-        save_records(records_of(read, records, chosen.extra), chosen.save)
+        save_records(own, chosen.save)
 
 
 VERBS = {
