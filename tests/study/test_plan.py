@@ -1,14 +1,16 @@
 """What a plan says, and what it refuses."""
 
 import math
+import subprocess
 
 import pytest
 
 from poolab.configuration import compose
 from poolab.data import data_fingerprint
-from poolab.errors import ConfigError
+from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder, signature
-from poolab.study.estimate import from_records, like_records
+from poolab.study.comparison import compare
+from poolab.study.estimate import from_records, like_records, measured
 from poolab.study.plan import plan
 from poolab.study.plan_page import page
 from poolab.study.power import detectable, paired_deviation
@@ -41,6 +43,30 @@ def test_finished_runs_are_seen_and_their_time_and_scatter_used(two_arms, tmp_pa
     assert told["cells"].startswith("6, of which 4 are finished")
     assert "differences of 2 like arms deviate by 1.00 points" in told["detects"]
     assert not plan(two_arms, [*extra, "force=true"]).finished
+
+
+def test_a_run_that_was_made_is_a_finished_cell(two_arms, tmp_path, launched, tiny):
+    record, folder, _ = launched(tmp_path, "pooling=avg", "seed=2")
+    planned = plan(two_arms, [*tiny, f"runs_dir={tmp_path}"])
+    assert planned.finished == {folder.name}
+    (arm,) = (arm for arm in compare(two_arms, [record], tiny) if arm.scores)
+    assert (arm.arm, arm.scores) == ("avg", {2: record["metrics"]["test/accuracy"]})
+
+
+@pytest.mark.slow
+def test_an_epoch_is_measured(two_arms, tmp_path, tiny):
+    """A process of its own, with its imports."""
+    planned = plan(two_arms, [*tiny, f"runs_dir={tmp_path}"])
+    one = measured(planned.cells[:1])
+    assert (one.known, one.seconds > 1) == (1, True)
+    assert not list(tmp_path.glob("*/result.json"))
+
+
+def test_an_epoch_that_fails_says_why(two_arms, monkeypatch):
+    ended = subprocess.CompletedProcess([], 2, "", "no room")
+    monkeypatch.setattr("poolab.study.estimate.subprocess.run", lambda *_, **__: ended)
+    with pytest.raises(PoolabError, match=r"measured failed \(pooling=max seed=0\): no room"):
+        measured(plan(two_arms).cells)
 
 
 def test_all_faults_come_at_once_and_each_once(written):
