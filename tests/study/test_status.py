@@ -1,5 +1,6 @@
 """What became of runs, read from folders, locks and the journal."""
 
+import fcntl
 import json
 import time
 
@@ -7,7 +8,7 @@ import pytest
 
 from poolab.records import RunFolder
 from poolab.study.expected import expected
-from poolab.study.status import counted, status
+from poolab.study.status import State, counted, status
 from poolab.study.verbs import study as study_verb
 
 
@@ -44,6 +45,12 @@ def test_of_another_program_the_journal_is_known(written, tmp_path):
     journal.parent.mkdir()
     journal.write_text('{"cell": "a", "outcome": "completed"}\n{"cell": "b", "outcome": "killed", "reason": "x"}\n')
     assert counted(status(study, tmp_path)) == {"completed": 1, "missing": 1, "failed": 1}
+    journal.write_text('{"cell": "a", "what": "x=1"}\n')
+    assert counted(status(study, tmp_path)) == {"missing": 2, "interrupted": 1}
+    (tmp_path / ".claims").mkdir()
+    with open(tmp_path / ".claims" / "a", "w") as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        assert status(study, tmp_path)[0] == State("x=1", "running")
 
 
 def test_the_signatures_are_kept_and_a_changed_file_is_read_anew(two_arms, written, tmp_path, monkeypatch):

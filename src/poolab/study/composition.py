@@ -8,7 +8,7 @@ once, and the settings below it are set.
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from poolab.configuration import compose, config_dir
 from poolab.errors import ConfigError
@@ -25,9 +25,11 @@ class Composer:
     True
     """
 
+    # All composers share it: conf/ does not change under a process.
+    _composed: ClassVar[dict[tuple[str, ...], dict[str, Any] | ConfigError]] = {}
+
     def __init__(self) -> None:
         self._groups = frozenset(path.name for path in config_dir().iterdir() if path.is_dir())
-        self._composed: dict[tuple[str, ...], dict[str, Any] | ConfigError] = {}
         self._value: Callable[[str], Any] = cache(_value)
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
@@ -45,7 +47,7 @@ class Composer:
             node = _node(config, key)
             if node is None or isinstance(node[0].get(node[1]), Mapping):
                 # No such setting, or one that is merged: Hydra knows.
-                return self._compose(cell.overrides)
+                return copy.deepcopy(self._compose(cell.overrides))
             node[0][node[1]] = copy.deepcopy(self._value(f"{key}={words}"))
         return config
 

@@ -4,17 +4,19 @@ import fcntl
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from poolab.records import RunFolder
+from poolab.records.schema import FINISHED
 from poolab.study.cells import grid_cells
 from poolab.study.expected import Expected, expected
 from poolab.study.sweep_file import Study
 
 # The order of the lines; a run that diverged is done, and its record says so.
 STATES = ("completed", "diverged", "running", "waiting", "missing", "interrupted", "failed")
+CLAIMS = ".claims"  # where `poolab study run` locks a file for each cell, before the run has its folder
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = ()) -> lis
     """
     attempts = last_attempts(study, Path(runs_dir))
     if not study.trains:
-        states = [_attempted(name, one) for name, one in attempts.items()]
+        states = [_attempted(name, one, Path(runs_dir)) for name, one in attempts.items()]
         count = len(grid_cells(study, extra)) - len(states) if study.method == "grid" else 0
         states += [State("", "missing")] * max(count, 0)
     else:
@@ -70,21 +72,28 @@ def last_attempts(study: Study, runs_dir: Path) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _attempted(name: str, attempt: Mapping[str, Any]) -> State:
-    outcome = attempt.get("outcome")
+def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
+    """What a cell's last attempt came to; without an end it runs, or its runner was killed."""
+    name, outcome = str(attempt.get("what") or key), attempt.get("outcome")
+    if outcome is None:
+        runs = _held(runs_dir / CLAIMS / key)
+        return State(name, "running") if runs else State(name, "interrupted", "it was killed before its record")
     known = outcome in ("completed", "diverged", "interrupted")
-    return State(name, ("failed", str(outcome))[known] if outcome else "running", str(attempt.get("reason") or ""))
+    return State(name, outcome if known else "failed", str(attempt.get("reason") or ""))
 
 
 def _state(run: Expected, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]]) -> State:
     found = folder.result
-    if found is not None and found["status"] in ("completed", "diverged"):
+    if found is not None and found["status"] in FINISHED:
         return State(run.words, found["status"], found["reason"] or "")
-    if _held(folder / ".lock"):
+    runs_dir = folder.path.parent
+    if _held(folder / ".lock") or _held(runs_dir / CLAIMS / run.signature):
         return State(run.words, "running")
     attempt = attempts.get(run.signature)
-    if attempt is not None and attempt.get("outcome") not in (None, "completed", "diverged", "busy"):
-        return _attempted(run.words, attempt)  # what was killed or refused left no record
+    if attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
+        return replace(
+            _attempted(run.signature, attempt, runs_dir), run=run.words
+        )  # killed or refused, without a record
     if found is not None:
         return State(run.words, found["status"], found["reason"] or "")
     if folder.path.exists():
@@ -94,7 +103,7 @@ def _state(run: Expected, folder: RunFolder, attempts: Mapping[str, Mapping[str,
 
 
 def _held(lock: Path) -> bool:
-    """Whether a process makes this run: it holds the folder's lock, which the system frees when it ends."""
+    """Whether a process makes this run: it holds a lock, which the system frees when it ends."""
     try:
         with open(lock) as file:
             fcntl.flock(
