@@ -15,7 +15,7 @@ VERBS = {
     "shapes": "the size, parameters and activation bytes at every slot of a network",
     "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
-    "study": "many runs from one sweep file: plan, status, table",
+    "study": "many runs from one sweep file: plan, run, status, table",
 }
 
 
@@ -132,10 +132,10 @@ def _pools(given: Sequence[str]) -> None:
     pools(given, VERBS["pools"])
 
 
-def _study(given: Sequence[str]) -> None:
+def _study(given: Sequence[str]) -> int:
     from poolab.study.verbs import study
 
-    study(given, VERBS["study"])
+    return study(given, VERBS["study"])
 
 
 def _table(chosen: argparse.Namespace) -> None:
@@ -150,10 +150,9 @@ def _table(chosen: argparse.Namespace) -> None:
 
 def _guarded(action: Any) -> int:
     try:
-        action()
+        return action() or 0
     except PoolabError as fault:
         return _complain(fault)
-    return 0
 
 
 def _unread() -> int:

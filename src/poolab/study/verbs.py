@@ -1,4 +1,4 @@
-"""`poolab study plan|status|table FILE`: the words of the command line, and what each prints."""
+"""`poolab study plan|run|status|table FILE`: the words of the command line, and what each prints."""
 
 import argparse
 import sys
@@ -16,11 +16,11 @@ class Verb(NamedTuple):
 
     help: str
     words: Callable[[argparse.ArgumentParser], None]
-    action: Callable[[argparse.Namespace], None]
+    action: Callable[[argparse.Namespace], int | None]  # its exit code, or None for 0
 
 
-def study(given: Sequence[str], description: str) -> None:
-    """Run one of the verbs.
+def study(given: Sequence[str], description: str) -> int:
+    """Run one of the verbs; returns the exit code.
 
     Raises:
         PoolabError: the file, a cell or a word of the command line is wrong.
@@ -28,7 +28,7 @@ def study(given: Sequence[str], description: str) -> None:
     if not given or given[0] in ("-h", "--help"):
         lines = [f"  {name:8}{verb.help}" for name, verb in VERBS.items()]
         print("\n".join(["usage: poolab study verb FILE [key=value ...]", "", description, "", *lines]))
-        return
+        return 0
     name, *rest = given
     if name not in VERBS:
         raise ConfigError(f"poolab study {name}: {nearest(name, list(VERBS))}the verbs are {', '.join(VERBS)}")
@@ -38,7 +38,7 @@ def study(given: Sequence[str], description: str) -> None:
     parser.add_argument("--runs", metavar="DIR", help="the folder of the records (default: runs)")
     VERBS[name].words(parser)
     # Settings may stand behind an option: FILE --runs DIR trainer.epochs=3.
-    VERBS[name].action(parser.parse_intermixed_args(rest))
+    return VERBS[name].action(parser.parse_intermixed_args(rest)) or 0
 
 
 def runs_of(chosen: argparse.Namespace) -> Path:
@@ -81,6 +81,18 @@ def _plan(chosen: argparse.Namespace) -> None:
     for title, text in page(planned, estimate, [record for some in like.values() for record in some]):
         table.add_row(title, text)
     Console(highlight=False, markup=False, width=80).print(table)
+
+
+def _run_words(parser: argparse.ArgumentParser) -> None:
+    from poolab.study.run_verb import words
+
+    words(parser)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from poolab.study.run_verb import run
+
+    return run(chosen, runs_of(chosen))
 
 
 def _status_words(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +153,7 @@ def _table(chosen: argparse.Namespace) -> None:
 
 VERBS = {
     "plan": Verb("compose and check every cell; how long it takes, what it can detect", _plan_words, _plan),
+    "run": Verb("run the cells that have no result yet, on this machine", _run_words, _run),
     "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
     "table": Verb("arms beside a baseline: paired differences with their intervals", _table_words, _table),
 }
