@@ -19,6 +19,7 @@ FLOORS = {
     "data": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
     "training": {"pooling", "backbones", "data", "measure", "records"},
+    "study": {"backbones", "data", "training", "records", "configuration"},
     "testing": {"pooling"},
     "bench": {"pooling", "measure", "backbones", "data", "training", "records"},
 }
@@ -88,6 +89,8 @@ def test_what_a_room_does_without(source, room, strangers):
     ("poolab.configuration", ("torch", "hydra")),
     ("poolab.cli", ("torch", "hydra", "rich")),
     ("poolab.data", ("torch", "pytorch_lightning")),
+    ("poolab.study", (*HEAVY, *LATE, "torch", "numpy", "scipy")),
+    ("poolab.study.verbs", (*HEAVY, *LATE, "torch", "numpy", "scipy")),
     ("poolab.bench.ops", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.bench.compare", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.pooling", (*HEAVY, *LATE, "scipy")),
@@ -110,6 +113,23 @@ def brought(code, names):
 def test_help_needs_hydra_alone():
     names = ("hydra", "torch", "numpy", *(HEAVY | LATE) - {"hydra", "omegaconf"})
     assert brought("from poolab.cli import train; train(['--help'])", names) == ["hydra"]
+
+
+def test_the_words_of_a_study_need_neither_torch_nor_hydra():
+    names = ("torch", "numpy", "scipy", *HEAVY | LATE)
+    assert brought("from poolab.cli import main; main(['study', 'plan', '--help'])", names) == []
+
+
+def test_a_table_of_a_study_needs_no_torch(pytestconfig, tmp_path):
+    file = pytestconfig.rootpath / "sweeps" / "topk_k.yaml"
+    words = [
+        "study",
+        "table",
+        str(file),
+        "--runs",
+        str(tmp_path),
+    ]  # there are none: it says so when it has composed all
+    assert brought(f"from poolab.cli import main; print(main({words!r}))", ("torch", "hydra")) == ["hydra"]
 
 
 @pytest.mark.slow

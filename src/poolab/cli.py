@@ -15,6 +15,7 @@ VERBS = {
     "shapes": "the size, parameters and activation bytes at every slot of a network",
     "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
+    "study": "many runs from one sweep file: plan, run, status, table",
 }
 
 
@@ -31,6 +32,8 @@ def _verb(given: list[str]) -> int:
         return train(given[1:], program="poolab train")
     if given and given[0] == "pools":
         return _guarded(lambda: _pools(given[1:]))
+    if given and given[0] == "study":
+        return _guarded(lambda: _study(given[1:]))
     parser = argparse.ArgumentParser(
         prog="poolab", description="Which pooling should this CNN use, and how sure are we?"
     )
@@ -39,6 +42,7 @@ def _verb(given: list[str]) -> int:
     shapes = verbs.add_parser("shapes", help=VERBS["shapes"], description=VERBS["shapes"])
     shapes.add_argument("overrides", nargs="*", help="backbone=... pooling=... data=..., as for train")
     verbs.add_parser("pools", help=VERBS["pools"])
+    verbs.add_parser("study", help=VERBS["study"])
     table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
     table.add_argument("--runs", default="runs", help="the folder of the records (default: runs)")
     table.add_argument("--markdown", action="store_true", help="as Markdown instead of a terminal table")
@@ -128,6 +132,12 @@ def _pools(given: Sequence[str]) -> None:
     pools(given, VERBS["pools"])
 
 
+def _study(given: Sequence[str]) -> int:
+    from poolab.study.verbs import study
+
+    return study(given, VERBS["study"])
+
+
 def _table(chosen: argparse.Namespace) -> None:
     from poolab.records.table import arms, markdown, mixed_code, print_arms
 
@@ -140,10 +150,9 @@ def _table(chosen: argparse.Namespace) -> None:
 
 def _guarded(action: Any) -> int:
     try:
-        action()
+        return action() or 0
     except PoolabError as fault:
         return _complain(fault)
-    return 0
 
 
 def _unread() -> int:

@@ -44,7 +44,7 @@ def test_what_was_freed_before_is_no_reserve():
 
 def test_where_the_peak_cannot_be_reset(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "CLEAR_REFS", tmp_path / "missing" / "clear_refs")
-    memory._return_free_memory()  # as the block will
+    memory._return_free_memory()  # as the block does: what is resident after that counts
     above = memory._largest_resident_set() - _resident()
     with PeakMemory() as peak:
         _touch(200 + above // MB)

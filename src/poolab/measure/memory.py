@@ -18,8 +18,9 @@ class PeakMemory:
     On CUDA ("device allocator"): the most that torch's allocator had given out, what was there before included.
     Elsewhere ("resident-set growth"): how far the process' resident set grew above its size at the start. Memory that
     the process has freed is returned to the system first (by glibc; other allocators keep it, use it again without
-    growth, and the figure is a lower bound). Where the kernel does not let the peak be reset, only growth beyond the
-    process' former peak is seen. Blocks do not nest.
+    growth, and the figure is a lower bound). Code of libraries that is touched for the first time is left out: it was 4
+    to 5 MB more in a forked process than in a fresh one, and 15 of the 20 MB of a tiny run. Where the kernel does not
+    let the peak be reset, only growth beyond the process' former peak is seen. Blocks do not nest.
 
     Args:
         device: the device that the code runs on.
@@ -43,6 +44,7 @@ class PeakMemory:
             _return_free_memory()
             self._resettable = _reset_peak()
             self._start = _status("VmRSS") if self._resettable else _largest_resident_set()
+            self._mapped = _status("RssFile") if self._resettable else 0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,7 +53,8 @@ class PeakMemory:
             self.bytes = torch.cuda.max_memory_allocated(self.device)
         else:
             peak = _status("VmHWM") if self._resettable else _largest_resident_set()
-            self.bytes = max(0, peak - self._start)
+            mapped = _status("RssFile") - self._mapped if self._resettable else 0
+            self.bytes = max(0, peak - self._start - max(0, mapped))
 
 
 def _return_free_memory() -> None:
@@ -71,8 +74,9 @@ def _reset_peak() -> bool:
 
 
 def _status(key: str) -> int:
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{key}:"))
-    return int(line.split()[1]) * 1024
+    """A line of the process' status; 0 for one that the kernel does not have."""
+    found = [line for line in STATUS.read_text().splitlines() if line.startswith(f"{key}:")]
+    return int(found[0].split()[1]) * 1024 if found else 0
 
 
 def _largest_resident_set() -> int:

@@ -2,6 +2,7 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,15 @@ def _tables(rows: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...], list
 
 
 def mixed_code(runs_dir: str | Path) -> str | None:
-    """A sentence where the records were made by different commits or package versions, which a table must not hide."""
+    """A sentence where the records of a folder were made by different code, which a table must not hide."""
+    return differing_code(read_results(runs_dir))
+
+
+def differing_code(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """A sentence where records were made by different commits or package versions."""
     codes = [
         {"commit": one["commit"], "dirty": one["dirty"], **one["packages"]}
-        for one in (record["environment"] for record in read_results(runs_dir))
+        for one in (record["environment"] for record in records)
     ]
     differing = sorted({name for code in codes for name in code if code[name] != codes[0].get(name)})
     return f"The records differ in the code that made them: {', '.join(differing)}." if differing else None

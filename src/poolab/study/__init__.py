@@ -1,0 +1,12 @@
+"""A study: one plain W&B sweep file, its cells, and what became of them. Needs no torch before a network is checked.
+
+>>> from poolab.study import grid_cells, read_study
+>>> study = read_study("sweeps/topk_k.yaml")
+>>> print(study.method, len(grid_cells(study)))
+grid 60
+"""
+
+from poolab.study.cells import Cell, grid_cells
+from poolab.study.sweep_file import Study, read_study
+
+__all__ = ["Cell", "Study", "grid_cells", "read_study"]

@@ -1,0 +1,46 @@
+"""The end of a cell's process: how it is asked for, brought about and written down."""
+
+import os
+import signal
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from poolab.study.claims import Claim
+from poolab.study.endings import Ending
+from poolab.study.journal import Journal
+
+
+def record(journal: Journal, entry: int, claim: Claim, code: int | None, became: Ending, seconds: float) -> None:
+    """Write down an attempt's end, first for people, then for whoever asks whether the cell is done."""
+    ended = datetime.now(UTC).isoformat(timespec="milliseconds")
+    told = {"ended": ended, "seconds": round(seconds, 3), "code": code, "outcome": became.outcome}
+    journal.end(entry, {**told, "reason": became.reason} if became.reason else told)
+    claim.release(done=became.finished)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a cell; SIGKILL to all that it has started too, since none of them could pass it on."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, number) if number == signal.SIGKILL else os.kill(pid, number)
+
+
+def exit_code(pid: int) -> int | None:
+    """The exit code of a child, a signal below 0, or None while it runs. It stays to be waited for.
+
+    What it has left running is ended: until it is waited for nobody else can have its number, nor its group's.
+
+    Raises:
+        ChildProcessError: it is no child of this process.
+    """
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return None
+    send(pid, signal.SIGKILL)
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+
+
+def drop_empty(log: str) -> None:
+    """A log that says nothing is no file worth keeping among 2,000."""
+    with suppress(OSError):
+        if os.path.getsize(log) == 0:
+            os.unlink(log)

@@ -1,0 +1,103 @@
+"""What can be wrong with a configuration, found before anything runs, and looked for once for each distinct part."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import ConfigError, PoolabError
+from poolab.records import signature
+from poolab.records.identity import NOT_IDENTITY, below, flatten
+
+# What a network does not depend on.
+NOT_NETWORK = ("seed", "optim", "trainer", "measure", "recipe", "task", *NOT_IDENTITY)
+
+
+class Checks:
+    """The checks of a run before its first step, each done once for all cells that share what it looks at."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, Any] = {}
+
+    def __call__(self, config: Mapping[str, Any]) -> str:
+        """The signature of a configuration that can be run.
+
+        The network is built on the meta device: sizes without arithmetic. What only the images can tell, and what only
+        the device can, shows when the run starts.
+
+        Raises:
+            ConfigError: it cannot, with every fault that was found.
+        """
+        from poolab.training.settings import check_settings
+
+        network = {key: value for key, value in flatten(config).items() if not below(key, NOT_NETWORK)}
+        network |= {key: config["data"].get(key) for key in ("root", "cache_dir")}
+        settings = {**config, "seed": _seed(config["seed"])}
+        results = [
+            self._once("settings", settings, lambda: check_settings(config)),
+            self._fingerprint(config["data"]),
+            self._once("source", _source_key(config), lambda: _source(config)),
+        ]
+        if not isinstance(results[1], PoolabError):  # its images have no form otherwise
+            results.append(self._once("network", network, lambda: _build(config)))
+        faults = [str(result) for result in results if isinstance(result, PoolabError)]
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return signature(config, f"{results[1]}{results[2]}")
+
+    def _fingerprint(self, data: Mapping[str, Any]) -> Any:
+        from poolab.data import data_fingerprint
+
+        where = {key: data.get(key) for key in ("name", "root")}
+        return self._once("data", where, lambda: data_fingerprint(data["name"], root=data.get("root")))
+
+    def _once(self, what: str, of: Any, check: Callable[[], Any]) -> Any:
+        """What a check gave, or its fault."""
+        key = f"{what} {json.dumps(of, sort_keys=True, default=str)}"
+        if key not in self._done:
+            try:
+                self._done[key] = check()
+            except PoolabError as fault:
+                self._done[key] = fault
+        return self._done[key]
+
+
+def _seed(seed: Any) -> Any:
+    """All seeds that are possible are checked as one."""
+    fits = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**63
+    return 0 if fits else seed
+
+
+def _source_key(config: Mapping[str, Any]) -> Any:
+    return config.get("recipe") and {**config, "measure": None, "optim": None, "trainer": None}
+
+
+def _source(config: Mapping[str, Any]) -> str:
+    from poolab.training.source import source_fingerprint
+
+    return source_fingerprint(config)
+
+
+def _build(config: Mapping[str, Any]) -> None:
+    """Build the network without storage, for images of the data set's form."""
+    import torch
+
+    from poolab.backbones import create_backbone
+    from poolab.training.network import matched_settings
+
+    settings, _ = matched_settings(config, _image_shape(config["data"]))
+    settings |= {key: empty for key, empty in {"pretrained": False, "weights": None}.items() if settings.get(key)}
+    with torch.device("meta"):
+        create_backbone(**settings)
+
+
+def _image_shape(data: Mapping[str, Any]) -> Any:
+    """The form of the images; of a folder that says size and channels, without decoding it."""
+    from poolab.data import ImageShape, data_shape
+
+    size, channels = data["image_size"], data["channels"]
+    if data["name"] != "image_folder" or size is None or channels is None:
+        return data_shape(data)
+    classes = [path for path in (Path(data["root"]).expanduser() / "train").iterdir() if path.is_dir()]
+    height, width = (size, size) if isinstance(size, int) else size
+    return ImageShape(channels, (height, width), len(classes))

@@ -1,0 +1,202 @@
+"""A study's arms beside a baseline: paired differences over seeds with their intervals, from the records."""
+
+import gzip
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import ConfigError, nearest
+from poolab.records import HEADLINES, read_results, signature
+from poolab.records.identity import flatten
+from poolab.records.store import strict
+from poolab.study.arms import label_arms
+from poolab.study.cells import grid_cells
+from poolab.study.composition import Composer
+from poolab.study.draws import drawn_cells
+from poolab.study.sweep_file import Study
+
+CONFIDENCE = 0.95
+
+
+@dataclass
+class Arm:
+    """One arm in one place (data set and backbone): what its runs gave, and how it differs from the baseline.
+
+    `difference` is the mean over the seeds that both have, `interval` its 95 % interval (t; None below two pairs).
+    """
+
+    place: str
+    arm: str
+    score: str
+    scores: dict[int, float] = field(default_factory=dict)
+    metrics: list[Mapping[str, float]] = field(default_factory=list)
+    missing: int = 0
+    failed: int = 0
+    baseline: str | None = None
+    pairs: int = 0
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    setting: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def mean(self) -> float | None:
+        """The mean score over its seeds."""
+        return statistics.mean(self.scores.values()) if self.scores else None
+
+    def median(self, name: str) -> float | None:
+        """The median of a metric over its runs."""
+        values = [metrics[name] for metrics in self.metrics if metrics.get(name) is not None]
+        return statistics.median(values) if values else None
+
+
+def compare(
+    study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (), baseline: str | None = None
+) -> list[Arm]:
+    """The arms of a study, each with its paired difference to the baseline of its place.
+
+    A cell's record is the one whose configuration is the cell's: neither the data nor torch is needed.
+
+    Args:
+        baseline: an arm's name, or a pooling: then each arm is compared with the one of that pooling that is like it in
+            all else. None takes max where there is one.
+
+    Raises:
+        ConfigError: a cell that cannot be composed, no such baseline, or two records of a cell on different data.
+    """
+    arms = _arms(study, records, extra)
+    for arm in arms:
+        fellows = [other for other in arms if other.place == arm.place]
+        against = _baseline(arm, fellows, baseline or "max", wanted=baseline is not None)
+        if against is not None and against is not arm:
+            _compare(arm, against)
+    return arms
+
+
+def _arms(study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str]) -> list[Arm]:
+    if not study.trains:
+        raise ConfigError(f"{study.path}: {study.program} leaves no records of poolab's, only train.py does")
+    composer = Composer()
+    cells = grid_cells(study, extra) if study.method == "grid" else drawn_cells(study, extra, records)
+    configs = [composer(cell) for cell in cells]
+    by_config = _by_config(records)
+    arms: dict[tuple[str, str], Arm] = {}
+    for config, label in zip(configs, label_arms(study, configs, extra), strict=True):
+        place = f"{config['data']['name']}, {config['backbone']['name']}"
+        score = f"test/{HEADLINES[config['task']]}"
+        arm = arms.setdefault((place, label), Arm(place, label, score, setting=config))
+        _take(arm, int(config["seed"]), by_config.get(signature(config, "")))
+    return list(arms.values())
+
+
+def _by_config(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for record in records:
+        key = signature(record["config"], "")
+        other = found.setdefault(key, record)
+        if other["signature"] != record["signature"]:
+            raise ConfigError(
+                f"the records {other['signature']} and {record['signature']} have the same settings and other data "
+                "(the content of a folder of images changed, or of a checkpoint): keep them in two folders, --runs"
+            )
+    return found
+
+
+def _take(arm: Arm, seed: int, record: Mapping[str, Any] | None) -> None:
+    if record is None:
+        arm.missing += 1
+    elif record["status"] != "completed":
+        arm.failed += 1
+    else:
+        arm.scores[seed] = record["metrics"][arm.score]
+        arm.metrics.append(record["metrics"])
+
+
+def _baseline(arm: Arm, fellows: Sequence[Arm], name: str, wanted: bool) -> Arm | None:
+    """The arm of that name, or of those with that pooling the one that shares most settings with this arm."""
+    named = [one for one in fellows if one.arm == name]
+    if named:
+        return named[0]
+    of_pooling = [one for one in fellows if one.setting["pooling"]["name"] == name]
+    if not of_pooling:
+        if wanted:
+            known = list(dict.fromkeys(one.arm for one in fellows))
+            what = f"{nearest(name, known)}its arms are {'; '.join(known)}"
+            raise ConfigError(f"--baseline {name}: {arm.place} has no such arm; {what}")
+        return None
+    alike = [(_shared(arm, one), one) for one in of_pooling]
+    best = max(count for count, _ in alike)
+    nearest_arms = [one for count, one in alike if count == best]
+    if len(nearest_arms) > 1:
+        if not wanted:
+            return None
+        names = "; ".join(one.arm for one in nearest_arms)
+        raise ConfigError(f"--baseline {name}: {arm.place} has several arms of it: name one of {names}")
+    return nearest_arms[0]
+
+
+def _shared(one: Arm, other: Arm) -> int:
+    """How many settings two arms share, of their poolings those that both have."""
+    first, second = flatten(one.setting), flatten(other.setting)
+    return sum(first[key] == second[key] for key in first.keys() & second.keys())
+
+
+def _compare(arm: Arm, against: Arm) -> None:
+    shared = sorted(arm.scores.keys() & against.scores.keys())
+    differences = [arm.scores[seed] - against.scores[seed] for seed in shared]
+    arm.baseline, arm.pairs = against.arm, len(differences)
+    if differences:
+        arm.difference = statistics.mean(differences)
+    if len(differences) > 1:
+        arm.interval = paired_interval(differences)
+
+
+def paired_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the mean of paired differences, by Student's t.
+
+    >>> [round(end, 4) for end in paired_interval([0.01, 0.02, 0.03])]
+    [-0.0048, 0.0448]
+    """
+    from scipy.stats import t
+
+    mean = statistics.mean(differences)
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
+    reach = float(t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * error
+    return mean - reach, mean + reach
+
+
+def records_of(
+    study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()
+) -> list[Mapping[str, Any]]:
+    """The records of a study's cells."""
+    composer = Composer()
+    cells = grid_cells(study, extra) if study.method == "grid" else drawn_cells(study, extra, records)
+    wanted = {signature(composer(cell), "") for cell in cells}
+    return [record for record in records if signature(record["config"], "") in wanted]
+
+
+def read_records(runs: str | Path) -> list[dict[str, Any]]:
+    """The records of a folder of runs, or of a file that `poolab study table --save` wrote.
+
+    Raises:
+        PoolabError: a record cannot be read.
+    """
+    path = Path(runs)
+    if not path.is_file():
+        return read_results(path)
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        return [json.loads(line) for line in text.splitlines()]
+    except (OSError, EOFError, ValueError) as fault:
+        raise ConfigError(f"{path} is no file of records, one on each line: {fault}") from fault
+
+
+def save_records(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Write records one on each line, compressed where the name ends with .gz; the same records give the same bytes."""
+    lines = [json.dumps(strict(record), sort_keys=True, allow_nan=False, default=str) for record in records]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)

@@ -1,0 +1,97 @@
+"""Cells that a random or bayes study may draw: its extremes, to check them before it starts."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from poolab.records.identity import flatten
+from poolab.study.cells import Cell, assignments, with_extra
+from poolab.study.parameters import Parameter
+from poolab.study.sweep_file import Study
+
+MOST = 2_000  # so many combinations of choices at most
+
+
+def sample_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
+    """Every combination of the choices of a study, and the ends of its ranges, each with the first of all others.
+
+    Where there are more than 2,000 combinations, each choice is there once at least.
+
+    >>> from poolab.study import read_study
+    >>> [cell.values["optim.lr"] for cell in sample_cells(read_study("sweeps/gated_bayes.yaml"))][-2:]
+    [0.01, 0.0001]
+    """
+    replaced = {key for key, _ in assignments(extra)}
+    tried = {p.name: list(p.values[:1] if p.name in replaced else _tried(p)) for p in study.parameters}
+    first = {name: values[0] for name, values in tried.items()}
+    listed = {p.name: tried[p.name] for p in study.parameters if p.values}
+    if math.prod(map(len, listed.values())) <= MOST:
+        combined = [dict(zip(listed, values, strict=True)) for values in itertools.product(*listed.values())]
+    else:
+        combined = [{name: value} for name, values in listed.items() for value in values]
+    ends = [{name: value} for name, values in tried.items() if name not in listed for value in values]
+    cells = [with_extra({**first, **drawn}, extra) for drawn in [*combined, *ends]]
+    return list(dict.fromkeys(cells))
+
+
+def _tried(parameter: Parameter) -> tuple[Any, ...]:
+    """The values of a parameter, or two ends of what it draws from."""
+    if parameter.values:
+        return parameter.values
+    kind = parameter.distribution
+    if parameter.min is not None and parameter.max is not None:
+        ends = (parameter.min, parameter.max)
+        if kind in ("log_uniform", "q_log_uniform", "inv_log_uniform"):
+            ends = (math.exp(ends[0]), math.exp(ends[1]))
+        if kind == "inv_log_uniform":
+            ends = (1 / ends[1], 1 / ends[0])
+    elif kind in ("beta", "q_beta"):
+        ends = (0.0, 1.0)
+    else:  # 95 % of a normal distribution lie within two deviations
+        middle, spread = parameter.mu or 0.0, parameter.sigma or 1.0
+        ends = (middle - 2 * spread, middle + 2 * spread)
+        if "log" in kind:
+            ends = (math.exp(ends[0]), math.exp(ends[1]))
+    if parameter.q:
+        ends = tuple(_rounded(end, parameter.q) for end in ends)  # type: ignore[assignment]
+    return ends
+
+
+def _rounded(value: float, step: float) -> float:
+    number = round(value / step) * step
+    return int(number) if isinstance(step, int) or float(step).is_integer() else number
+
+
+def drawn_cells(study: Study, extra: Sequence[str], records: Iterable[Mapping[str, Any]]) -> list[Cell]:
+    """The cells of records that the study may have drawn: every one of its settings is among what it draws from."""
+    given = {key for key, _ in assignments(extra)}
+    cells = []
+    for record in records:
+        flat = flatten(record["config"])
+        values = {p.name: _own(flat, record["config"], p) for p in study.parameters if p.name not in given}
+        ours = (_may_be(p, values[p.name]) for p in study.parameters if p.name in values)
+        if all(ours):
+            cells.append(with_extra(values, extra))
+    return list(dict.fromkeys(cells))
+
+
+def _own(flat: Mapping[str, Any], config: Mapping[str, Any], parameter: Parameter) -> Any:
+    """What a configuration has for a parameter; for a group, the name of its choice."""
+    if parameter.name in flat:
+        return flat[parameter.name]
+    found: Any = config
+    for part in parameter.name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found["name"] if isinstance(found, Mapping) and "." not in parameter.name else found
+
+
+def _may_be(parameter: Parameter, value: Any) -> bool:
+    if parameter.values:
+        return any(value == one for one in parameter.values)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if parameter.min is None or parameter.max is None:
+        return True
+    least, most = _tried(parameter)
+    return least - 1e-12 <= value <= most + 1e-12

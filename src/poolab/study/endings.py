@@ -1,0 +1,103 @@
+"""What became of an attempt: from the exit code of its process and what it left behind."""
+
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+from poolab.errors import PoolabError
+from poolab.records import RunFolder
+from poolab.records.schema import FINISHED
+
+INTERRUPTED = 130
+ANOTHER = "another process is making this run"  # RunFolder.claimed's words
+LONGEST = 200  # characters of a reason
+
+
+class Ending(NamedTuple):
+    """How an attempt ended: one of completed, diverged, failed, killed, interrupted, refused, busy, and why."""
+
+    outcome: str
+    reason: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result, which need not be made again."""
+        return self.outcome in FINISHED
+
+    @property
+    def final(self) -> bool:
+        """Whether another attempt would end alike: there is a result, or a setting that is wrong."""
+        return self.finished or self.outcome == "refused"
+
+
+def ending(code: int | None, log: str, folder: str | Path | None, out_of_memory: bool = False) -> Ending:
+    """The ending of a process.
+
+    Args:
+        code: as `subprocess` has it, a signal below 0; None where nobody could ask.
+        log: the file with what the process printed.
+        folder: the folder of its run, for train.py; None for other programs, whose code says all.
+        out_of_memory: whether the system killed a process for want of memory meanwhile.
+
+    >>> ending(0, "", None), ending(-15, "", None).reason
+    (Ending(outcome='completed', reason=''), 'killed by SIGTERM')
+    """
+    found = _recorded(Path(folder)) if folder is not None else None
+    if found is not None:  # whatever happened after it was written
+        return found
+    if code is not None and code < 0:
+        return Ending("killed", _killed(-code, out_of_memory))
+    if folder is None:
+        return Ending("completed") if code == 0 else Ending(*_failed(code, log))
+    return _trained(code, log, Path(folder))
+
+
+def _recorded(folder: Path) -> Ending | None:
+    try:
+        record = RunFolder(folder.parent, folder.name).result
+    except PoolabError as fault:
+        return Ending("refused", str(fault)[:LONGEST])
+    finished = record is not None and record["status"] in FINISHED
+    return Ending(record["status"], (record["reason"] or "")[:LONGEST]) if record and finished else None
+
+
+def _trained(code: int | None, log: str, folder: Path) -> Ending:
+    if code == INTERRUPTED:
+        return Ending("interrupted", "it was asked to stop")
+    if code == 2:
+        words = last_line(log)
+        return Ending("busy" if ANOTHER in words else "refused", words)
+    if code == 0:
+        return Ending("failed", f"it ended without a record in {folder}")
+    return Ending(*_failed(code, log))
+
+
+def _failed(code: int | None, log: str) -> tuple[str, str]:
+    found = "its end was not seen" if code is None else f"exit code {code}"
+    return "failed", f"{found}: {last_line(log) or 'it printed nothing'}"
+
+
+def _killed(number: int, out_of_memory: bool) -> str:
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    return f"killed by {name}" + (", while the system ran out of memory" if out_of_memory and name == "SIGKILL" else "")
+
+
+def last_line(log: str) -> str:
+    """The last words of a process, cut to what a line of the journal has room for."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(os.fstat(file.fileno()).st_size - 4096, 0))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip()[:LONGEST] for line in reversed(lines) if line.strip()), "")
+
+
+def memory_kills() -> int:
+    """How many processes this machine has killed for want of memory; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

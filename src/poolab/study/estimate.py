@@ -1,0 +1,95 @@
+"""How long a study takes: from records of like runs, or from an epoch that is run for it."""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import PoolabError
+from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.study.plan import Plan, Planned
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of all cells that are left, one after the other; how many of them it is known for; and from what."""
+
+    seconds: float
+    known: int
+    source: str
+
+
+def likeness(config: Mapping[str, Any]) -> str:
+    """What like runs share: backbone, data and number of epochs, whatever else they have."""
+    flat = flatten({key: config[key] for key in ("backbone", "data")} | {"epochs": config["trainer"]["epochs"]})
+    return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
+
+
+def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The completed records that are like cells of a plan, by their likeness."""
+    found: dict[str, list[Mapping[str, Any]]] = {likeness(planned.config): [] for planned in plan.cells}
+    for record in records:
+        key = likeness(record["config"])
+        if key in found and record["status"] == "completed":
+            found[key].append(record)
+    return found
+
+
+def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
+    """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
+    cells = Counter((likeness(planned.config), planned.config["pooling"]["name"]) for planned in left)
+    seconds, known, used = 0.0, 0, set()
+    for (key, name), count in cells.items():
+        same = [record for record in like[key] if record["config"]["pooling"]["name"] == name] or like[key]
+        if same:
+            used |= {record["signature"] for record in same}
+            seconds += count * statistics.median(_seconds(record) for record in same)
+            known += count
+    return Estimate(seconds, known, f"{len(used)} records of like runs") if known else None
+
+
+def measured(left: Sequence[Planned]) -> Estimate:
+    """The time of cells by one epoch of the first cell of each data set and backbone, run now.
+
+    Raises:
+        PoolabError: it failed.
+    """
+    first: dict[str, Planned] = {}
+    for planned in left:
+        first.setdefault(likeness(planned.config), planned)
+    times = {key: _one_epoch(planned) for key, planned in first.items()}
+    total = 0.0
+    for planned in left:
+        whole, epoch = times[likeness(planned.config)]
+        total += whole + epoch * (planned.config["trainer"]["epochs"] - 1)
+    arms = ", ".join(dict.fromkeys(planned.arm for planned in first.values()))
+    return Estimate(total, len(left), f"one epoch each of {arms}, run now; another pooling takes another time")
+
+
+def _one_epoch(planned: Planned) -> tuple[float, float]:
+    """Seconds of a whole run of one epoch, and of its epoch."""
+    with tempfile.TemporaryDirectory() as place:
+        own = ["trainer.epochs=1", f"runs_dir={place}", "tracker=none", "trainer.progress_bar=false"]
+        replaced = ("tracker", "runs_dir=", "trainer.epochs=", "trainer.progress_bar=")
+        given = [word for word in planned.cell.overrides if not word.startswith(replaced)]
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "poolab", "train", *given, *own]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        whole = time.perf_counter() - start
+        histories = list(Path(place).glob("*/history.jsonl"))
+        if done.returncode or not histories:
+            raise PoolabError(f"the epoch that was to be measured failed ({planned.cell}): {done.stderr.strip()}")
+        return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])
+
+
+def _seconds(record: Mapping[str, Any]) -> float:
+    started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
+    return (ended - started).total_seconds()

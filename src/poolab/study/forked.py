@@ -1,0 +1,93 @@
+"""What a forked cell of train.py has from its parent: the imports, and nothing else that a fresh one would not have."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+NEEDED = (
+    *("poolab.training.launch", "poolab.training.run", "hydra._internal.hydra", "rich.table"),
+    *("sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg"),
+)
+
+
+def may_fork() -> bool:
+    """Whether this process is one thread without a context on an accelerator: only such a state survives a fork."""
+    return facts()["threads"] == 1 and not facts()["cuda"]
+
+
+def facts() -> dict[str, Any]:
+    """What a fork would copy."""
+    torch = sys.modules.get("torch")
+    tasks = f"/proc/{os.getpid()}/task"
+    threads = len(os.listdir(tasks)) if os.path.isdir(tasks) else None
+    return {"threads": threads, "cuda": torch is not None and torch.cuda.is_initialized()}
+
+
+def import_for_runs(tracker: str) -> None:
+    """Import what a run of train.py needs, without starting a thread.
+
+    numpy's and scipy's OpenBLAS start one for each further core as they are loaded, unless told otherwise; `settle`
+    gives them back to a cell.
+    """
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from poolab.training.imports import import_wandb_first, without_collector
+
+    with without_collector("torch"):
+        import_module("torch")
+        import_wandb_first({"name": tracker})
+        for name in NEEDED:
+            import_module(name)
+    del os.environ["OPENBLAS_NUM_THREADS"]
+    if threads is not None:
+        os.environ["OPENBLAS_NUM_THREADS"] = threads
+
+
+def settle() -> None:
+    """Make the state of a forked process what that of a fresh one would be: its random numbers and its threads."""
+    import numpy
+    import threadpoolctl
+
+    numpy.random.seed()  # noqa: NPY002  Python's own generator sees to itself; torch's starts from the same number everywhere
+    threads = int(os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or _cores())
+    for library in threadpoolctl.ThreadpoolController().select(internal_api="openblas").lib_controllers:
+        library.set_num_threads(threads)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_cell(words: list[str]) -> NoReturn:
+    """`python -m poolab train ...` in this process, and its end.
+
+    The interpreter is not taken down: that looked at all of torch's and Lightning's objects and copied their pages, 3 s
+    of a run of 7. What was registered for the end is done, as in the processes of `multiprocessing`.
+    """
+    import atexit
+    import runpy
+    import threading
+    import traceback
+
+    sys.argv = ["train.py", "train", *words]
+    code: Any = 0
+    try:
+        settle()
+        runpy.run_module("poolab", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+            code = 1
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # a full disk under the log
+        pass
+    os._exit(code or 0)

@@ -1,0 +1,115 @@
+"""Every attempt of a study, one line each in DIR/studies/<study>.jsonl; kill -9 and a full disk leave it whole.
+
+A line is written when an attempt begins, with blanks for what its end will say, and the end is written over them. So an
+end needs no room on the disk: what has begun can always be recorded, and on a full disk nothing begins.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import PoolabError
+
+ROOM = 480  # bytes of a line that are kept for its attempt's end
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DiskFull(PoolabError):
+    """There is no room for the record of one more attempt; nothing was begun."""
+
+
+class Journal:
+    """The attempts of one study.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     journal = Journal(Path(place) / "study.jsonl")
+    ...     line = journal.begin({"cell": "0123456789ab"})
+    ...     journal.end(line, {"outcome": "completed"})
+    ...     journal.entries()
+    [{'cell': '0123456789ab', 'outcome': 'completed'}]
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    def begin(self, entry: Mapping[str, Any]) -> int:
+        """Write the line of an attempt; returns its place, which `end` takes.
+
+        Raises:
+            DiskFull: it does not fit on the disk; nothing is written then.
+        """
+        line = json.dumps(entry).encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._held(fcntl.LOCK_EX) as file:
+            place = _end_of_lines(file)
+            write_whole(file, line + b" " * ROOM + b"\n", place, f"an attempt in {self.path}")
+        return place
+
+    def end(self, place: int, ending: Mapping[str, Any]) -> None:
+        """Write how an attempt ended, in the room that its line has for it; a long reason is cut."""
+        with self._held(fcntl.LOCK_EX) as file:
+            line = os.pread(file, 1 << 20, place).split(b"\n", 1)[0]
+            if not line:  # somebody has deleted the journal: what has happened since begins a new one
+                text = json.dumps(dict(ending)).encode() + b"\n"
+                write_whole(file, text, _end_of_lines(file), f"an attempt in {self.path}")
+                return
+            os.pwrite(file, _fitted({**json.loads(line), **ending}, len(line)), place)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All attempts, in the order in which they began; one without "outcome" runs, or was lost with its runner."""
+        if not self.path.exists():
+            return []
+        with self._held(fcntl.LOCK_SH):
+            lines = self.path.read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines[:-1]]  # behind the last line break is nothing, or a torn line
+
+    @contextmanager
+    def _held(self, how: int) -> Iterator[int]:
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(file, how)
+            except OSError as fault:  # a file system without locks: two runners must not share it then
+                if fault.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                    raise
+            yield file
+        finally:
+            os.close(file)
+
+
+def write_whole(file: int, content: bytes, place: int, what: str) -> None:
+    """Write at a place at the end of a file, all or nothing: a full disk takes a part of a text before it refuses.
+
+    Raises:
+        DiskFull: it does not fit.
+    """
+    try:
+        written = os.pwrite(file, content, place)
+    except OSError as fault:
+        if fault.errno not in FULL:
+            raise
+        written = 0
+    if written != len(content):
+        os.ftruncate(file, place)
+        raise DiskFull(f"the disk is full: there is no room to record {what}; make room and run the study again")
+
+
+def _end_of_lines(file: int) -> int:
+    """Where the next line goes: behind the last line break. What stands behind that is of a process that was killed."""
+    size = os.fstat(file).st_size
+    tail = os.pread(file, 1 << 16, max(size - (1 << 16), 0))
+    return size - (len(tail) - tail.rfind(b"\n") - 1) if tail else 0
+
+
+def _fitted(entry: dict[str, Any], room: int) -> bytes:
+    text = json.dumps(entry).encode()
+    while len(text) > room:
+        entry["reason"] = str(entry["reason"])[: -max((len(text) - room) // 6, 1)]  # an escaped character takes six
+        text = json.dumps(entry).encode()
+    return text.ljust(room)

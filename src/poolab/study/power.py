@@ -1,0 +1,75 @@
+"""What difference a number of paired seeds can detect."""
+
+import itertools
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from poolab.records import HEADLINES
+from poolab.records.identity import NOT_IDENTITY, below, flatten
+
+ALPHA = 0.05
+POWER = 0.8
+# The deviation of an arm's seeds where no record says it: half a point, and the arms scatter independently.
+ASSUMED = 0.005
+
+
+def detectable(seeds: int, deviation: float, comparisons: int = 1) -> float:
+    """The least true difference that a paired t-test sees with 80 % power.
+
+    Args:
+        seeds: pairs of runs, at least 2.
+        deviation: of the paired differences.
+        comparisons: with the baseline; the first step of Holm's correction, which all others are easier than, divides
+            0.05 by their number.
+
+    >>> round(detectable(5, 0.01), 4), round(detectable(5, 0.01, comparisons=12), 4)
+    (0.0168, 0.0331)
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import nct, t
+
+    freedom = seeds - 1
+    critical = float(t.ppf(1 - ALPHA / (2 * comparisons), freedom))
+
+    def surplus(effect: float) -> float:
+        """The power at a difference of so many standard errors, above the one wanted; the other tail adds nothing."""
+        return float(nct.sf(critical, freedom, effect)) - POWER
+
+    reach = critical
+    while surplus(reach) < 0:
+        reach *= 1.5
+    return float(brentq(surplus, 0.0, reach)) * deviation / math.sqrt(seeds)
+
+
+def paired_deviation(records: Sequence[Mapping[str, Any]]) -> tuple[float, int] | None:
+    """The deviation of the paired differences between arms, pooled over all pairs of arms, and the number of arms.
+
+    Arms are compared that differ in nothing but pooling and head. None where no two arms share two seeds.
+    """
+    places: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for record in records:
+        config = flatten(record["config"])
+        score = record["metrics"].get(f"test/{HEADLINES[config.get('task', 'classification')]}")
+        if record["status"] == "completed" and score is not None:
+            place, arm = _split(config)
+            places[place][arm][record["seed"]] = score
+    squares, freedom, arms = 0.0, 0, set()
+    for place, found in places.items():
+        for (one, first), (other, second) in itertools.combinations(found.items(), 2):
+            differences = [first[seed] - second[seed] for seed in first.keys() & second.keys()]
+            if len(differences) > 1:
+                squares += statistics.variance(differences) * (len(differences) - 1)
+                freedom += len(differences) - 1
+                arms |= {(place, one), (place, other)}
+    return (math.sqrt(squares / freedom), len(arms)) if freedom else None
+
+
+def _split(config: Mapping[str, Any]) -> tuple[str, str]:
+    """What the arms of one comparison share, and what they differ by."""
+    kept = {key: value for key, value in config.items() if not below(key, (*NOT_IDENTITY, "seed", "measure"))}
+    arm = {key: value for key, value in kept.items() if below(key, ("pooling", "head"))}
+    place = {key: value for key, value in kept.items() if key not in arm}
+    return str(sorted(place.items(), key=str)), str(sorted(arm.items(), key=str))

@@ -1,0 +1,46 @@
+"""The words of `poolab study run`."""
+
+import argparse
+from pathlib import Path
+
+
+def words(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    from poolab.study.run import ISOLATIONS, RETRIES
+
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="cells at a time (default: 1)")
+    parser.add_argument(
+        "--retries",
+        type=int,
+        default=RETRIES,
+        metavar="N",
+        help=f"how often a cell that crashed or was killed is tried again (default: {RETRIES})",
+    )
+    parser.add_argument(
+        "--isolate",
+        choices=ISOLATIONS,
+        default="auto",
+        help="fork: copy a process that has the imports for each cell; spawn: start each afresh; "
+        "auto (default): fork where there is no accelerator",
+    )
+
+
+def run(chosen: argparse.Namespace, runs: Path) -> int:
+    """Run the study; the exit code is 0 when every cell has a result, 130 when it was stopped, else 1.
+
+    Raises:
+        PoolabError: what cannot be run, with all faults.
+    """
+    from poolab.study.run import run_study
+    from poolab.study.sweep_file import read_study
+
+    outcome = run_study(
+        read_study(chosen.file),
+        [text for text in chosen.extra if not text.startswith("runs_dir=")],
+        workers=chosen.workers,
+        runs_dir=runs,
+        retries=chosen.retries,
+        isolate=chosen.isolate,
+    )
+    print(outcome)
+    return outcome.code

@@ -1,0 +1,262 @@
+"""Which cell runs next, again, or not at all: the runner's side of the fork server."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from poolab.errors import PoolabError
+from poolab.records import RunFolder
+from poolab.study.attempts import drop_empty, exit_code, record, send
+from poolab.study.claims import BEAT, Claim
+from poolab.study.endings import Ending, ending, last_line
+from poolab.study.jobs import Files, Held, Job, State, Watcher
+from poolab.study.journal import DiskFull, Journal
+from poolab.study.link import Link
+
+AGAIN = 1.0  # seconds until a cell that another runner has is looked at again
+LOOK = 0.5  # seconds between two looks at the progress
+DEATHS = 3  # fork servers that may die one after the other without the end of a cell between them
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Scheduler:
+    """Runs jobs, `workers` of them at a time, until each has ended for good."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        files: Files,
+        watcher: Watcher,
+        *,
+        workers: int,
+        retries: int,
+        fork: bool,
+        tracker: str = "none",
+    ):
+        self.files, self.watcher = files, watcher
+        self.workers, self.retries, self.fork, self.tracker = workers, retries, fork, tracker
+        self.state = State(len(jobs), deque(jobs))
+        self.journal = Journal(files.journal)
+        self.link: Link | None = None
+        self.deaths = 0
+        self.requests = 0  # to stop: the first asks, the second kills
+        self.heeded = 0
+
+    def run(self) -> State:
+        """All jobs.
+
+        Raises:
+            PoolabError: the fork server cannot live.
+        """
+        adopt_orphans(True)
+        looked, beaten = 0.0, time.monotonic()
+        with self._requests():
+            try:
+                while self._feed():
+                    self._heed()
+                    self._listen()
+                    self._adopted()
+                    now = time.monotonic()
+                    if now - looked >= LOOK:
+                        looked = now
+                        self.watcher.look(self.state)
+                    if now - beaten >= BEAT:
+                        beaten = now
+                        for held in self.state.running.values():
+                            held.claim.beat()
+            finally:
+                if self.link is not None:
+                    self.link.close()
+                adopt_orphans(False)
+        self.watcher.look(self.state)
+        return self.state
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing begins any more."""
+        return self.requests > 0 or self.state.fault is not None
+
+    def _feed(self) -> bool:
+        """Begin what can begin; whether there is anything left."""
+        state, now = self.state, time.monotonic()
+        if self.stopping:
+            state.waiting.clear()
+            state.elsewhere.clear()
+        due = [job for when, job in state.elsewhere if when <= now]
+        state.elsewhere = [(when, job) for when, job in state.elsewhere if when > now]
+        state.waiting.extendleft(reversed(due))
+        while state.waiting and len(state.running) < self.workers and not self.stopping:
+            self._begin(state.waiting.popleft())
+        return state.left
+
+    def _begin(self, job: Job) -> None:
+        if self._earlier(job):
+            return
+        try:
+            claim = Claim.take(self.files.claim(job.key))
+            if claim is None:
+                self.state.elsewhere.append((time.monotonic() + AGAIN, job))
+                return
+            if self._earlier(job):  # another runner has made it since
+                claim.release(done=True)
+                return
+            self._hand_over(job, claim)
+        except OSError as fault:
+            self.state.fault = f"the study cannot go on: {fault}"
+        except DiskFull as fault:
+            self.state.fault = str(fault)
+
+    def _hand_over(self, job: Job, claim: Claim) -> None:
+        attempt = self.state.attempts.get(job.key, 0) + 1
+        started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        try:
+            if self.link is None:
+                self.link = Link(self.files, self.fork, self.tracker)
+            entry = self.journal.begin({"cell": job.key, "what": job.text, "attempt": attempt, "started": started})
+        except (DiskFull, OSError):
+            claim.release(done=False)
+            raise
+        self.state.attempts[job.key] = attempt
+        held = Held(job, claim, entry, str(self.files.log(job.key)), attempt)
+        self.state.running[job.key] = held
+        told = {"key": job.key, "words": job.words, "command": job.command, "entry": entry, "log": held.log}
+        self.link.tell({**told, "folder": job.folder and str(job.folder)}, [claim.file])
+
+    def _earlier(self, job: Job) -> bool:
+        """Whether it was finished before; its ending is then what it was."""
+        if job.folder is None:
+            found = Ending("completed") if Claim.done(self.files.claim(job.key)) else None
+        else:
+            record = None if job.forced else RunFolder(job.folder.parent, job.folder.name).result
+            found = Ending(record["status"], record["reason"] or "") if record else None
+        if found is None or not found.finished:
+            return False
+        self.state.ended[job.key] = found
+        self.state.earlier.add(job.key)
+        return True
+
+    def _listen(self) -> None:
+        if self.link is None:
+            time.sleep(0.05 if self.state.left else 0)
+            return
+        messages = self.link.hear(0.05 if any(held.adopted for held in self.state.running.values()) else LOOK)
+        if messages is None:
+            self._server_died()
+            return
+        for message in messages:
+            if "ready" in message:
+                self.link.ready = True
+            elif "began" in message:
+                held = self.state.running[message["began"]]
+                held.pid, held.started = message["pid"], time.monotonic()
+            else:
+                self.deaths = 0
+                held = self.state.running.pop(message["ended"])
+                held.claim.close()  # the fork server has written into it
+                self._ended(held, Ending(message["outcome"], message["reason"]))
+
+    def _ended(self, held: Held, became: Ending) -> None:
+        """Whether an attempt was the last one of its cell."""
+        job = held.job
+        self.state.ended[job.key] = became
+        busy = became.outcome == "busy"
+        again = not became.final and not self.stopping and (busy or held.attempt <= self.retries)
+        if busy and again:  # a run of its own, not of a study, has the folder: that is no failure
+            self.state.attempts[job.key] -= 1
+            self.state.elsewhere.append((time.monotonic() + AGAIN, job))
+        elif again:
+            self.state.waiting.append(job)
+        if again:
+            del self.state.ended[job.key]
+        self.watcher.ended(job, became, held.attempt, again)
+
+    def _server_died(self) -> None:
+        """Its cells go on as children of this process; what it had not begun is begun by the next one."""
+        assert self.link is not None
+        link, self.link = self.link, None
+        link.close()
+        self.deaths += 1
+        for held in list(self.state.running.values()):
+            if held.adopted:
+                continue
+            if held.pid is not None:
+                held.adopted = True
+                continue
+            del self.state.running[held.job.key]
+            became = Ending("interrupted", "the fork server died before it began")
+            record(self.journal, held.entry, held.claim, None, became, 0.0)
+            self.state.attempts[held.job.key] -= 1
+            self.state.waiting.appendleft(held.job)
+        if self.deaths > DEATHS:
+            raise PoolabError(
+                f"the process that starts the cells died {self.deaths} times, the last time with exit code "
+                f"{link.process.returncode}: {last_line(str(link.log))} ({link.log})"
+            )
+
+    def _adopted(self) -> None:
+        for held in [held for held in self.state.running.values() if held.adopted]:
+            assert held.pid is not None
+            ended, code = _ended(held.pid)
+            if not ended:
+                continue
+            del self.state.running[held.job.key]
+            became = ending(code, held.log, held.job.folder)
+            if self.requests and not became.finished:
+                became = Ending("interrupted", became.reason)
+            record(self.journal, held.entry, held.claim, code, became, time.monotonic() - held.started)
+            drop_empty(held.log)
+            if code is not None:
+                os.waitpid(held.pid, 0)
+            self._ended(held, became)
+
+    def _heed(self) -> None:
+        """Pass a request to stop on: the first lets the cells write their checkpoints, a further one ends them."""
+        if self.requests == self.heeded:
+            return
+        self.heeded = self.requests
+        number = signal.SIGTERM if self.requests == 1 else signal.SIGKILL
+        if self.link is not None and not self.link.ready:
+            self.link.process.kill()  # it has begun nothing
+        elif self.link is not None:
+            self.link.tell({"stop": int(number)})
+        for held in self.state.running.values():
+            if held.adopted and held.pid is not None:
+                send(held.pid, number)
+
+    @contextmanager
+    def _requests(self) -> Iterator[None]:
+        def hear(*_: Any) -> None:
+            self.requests += 1
+
+        before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def adopt_orphans(adopt: bool) -> None:
+    """Whether to become the parent of cells whose fork server dies, so that their exit codes are seen. (On Linux.)"""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
+
+
+def _ended(pid: int) -> tuple[bool, int | None]:
+    """Whether an adopted process has ended, and its exit code where it can be asked."""
+    try:
+        code = exit_code(pid)
+        return code is not None, code
+    except ChildProcessError:  # not this process's child: macOS
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True, None
+        return False, None

@@ -1,0 +1,116 @@
+"""What became of a study's runs: read from their folders, their locks, and the journal of `poolab study run`."""
+
+import fcntl
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from poolab.records import RunFolder
+from poolab.records.schema import FINISHED
+from poolab.study.cells import grid_cells
+from poolab.study.expected import Expected, expected
+from poolab.study.sweep_file import Study
+
+# The order of the lines; a run that diverged is done, and its record says so.
+STATES = ("completed", "diverged", "running", "waiting", "missing", "interrupted", "failed")
+CLAIMS = ".claims"  # where `poolab study run` locks a file for each cell, before the run has its folder
+
+
+@dataclass(frozen=True)
+class State:
+    """What became of one run, and why where it did not end well."""
+
+    run: str
+    state: str
+    reason: str = ""
+
+
+def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = ()) -> list[State]:
+    """The state of every run of a study, in the order of its file.
+
+    A run that nobody has begun is waiting while others of the study run, else it is missing. Of a program other than
+    train.py only the journal is known.
+
+    Raises:
+        ConfigError: a cell that cannot be run.
+    """
+    attempts = last_attempts(study, Path(runs_dir))
+    if not study.trains:
+        states = [_attempted(name, one, Path(runs_dir)) for name, one in attempts.items()]
+        count = len(grid_cells(study, extra)) - len(states) if study.method == "grid" else 0
+        states += [State("", "missing")] * max(count, 0)
+    else:
+        runs = expected(study, Path(runs_dir), extra)
+        states = [_state(run, RunFolder(runs_dir, run.signature), attempts) for run in runs]
+    if any(one.state == "running" for one in states):
+        states = [State(one.run, "waiting") if one.state == "missing" else one for one in states]
+    return states
+
+
+def counted(states: Iterable[State]) -> dict[str, int]:
+    """How many runs are in each state, those of `STATES` first."""
+    counts = Counter(one.state for one in states)
+    return {state: counts[state] for state in (*STATES, *counts) if counts[state]}
+
+
+def last_attempts(study: Study, runs_dir: Path) -> dict[str, Mapping[str, Any]]:
+    """The last attempt at each cell that `poolab study run` noted, by the cell's signature."""
+    try:
+        lines = (runs_dir / "studies" / f"{study.name}.jsonl").read_text().splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    found: dict[str, Mapping[str, Any]] = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # being written now, or torn by kill -9
+            continue
+        found[str(entry.get("cell"))] = entry
+    return found
+
+
+def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
+    """What a cell's last attempt came to; without an end it runs, or its runner was killed."""
+    name, outcome = str(attempt.get("what") or key), attempt.get("outcome")
+    if outcome is None:
+        runs = _held(runs_dir / CLAIMS / key)
+        return State(name, "running") if runs else State(name, "interrupted", "it was killed before its record")
+    known = outcome in ("completed", "diverged", "interrupted")
+    return State(name, outcome if known else "failed", str(attempt.get("reason") or ""))
+
+
+def _state(run: Expected, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+    found = folder.result
+    if found is not None and found["status"] in FINISHED:
+        return State(run.words, found["status"], found["reason"] or "")
+    runs_dir = folder.path.parent
+    if _held(folder / ".lock") or _held(runs_dir / CLAIMS / run.signature):
+        return State(run.words, "running")
+    attempt = attempts.get(run.signature)
+    if attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
+        return replace(
+            _attempted(run.signature, attempt, runs_dir), run=run.words
+        )  # killed or refused, without a record
+    if found is not None:
+        return State(run.words, found["status"], found["reason"] or "")
+    if folder.path.exists():
+        goes_on = ", and goes on from its checkpoint" if folder.checkpoint else ""
+        return State(run.words, "interrupted", f"it was killed before its record{goes_on}")
+    return State(run.words, "missing")
+
+
+def _held(lock: Path) -> bool:
+    """Whether a process makes this run: it holds a lock, which the system frees when it ends."""
+    try:
+        with open(lock) as file:
+            fcntl.flock(
+                file, fcntl.LOCK_SH | fcntl.LOCK_NB
+            )  # for microseconds, and shared: two that ask do not see each other
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,159 @@
+"""`poolab study plan|run|status|table FILE`: the words of the command line, and what each prints."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from poolab.errors import ConfigError, nearest
+
+REASONS = 20  # runs of one state that are shown with their reasons
+
+
+class Verb(NamedTuple):
+    """What a verb does in a sentence, its own words of the command line, and its action."""
+
+    help: str
+    words: Callable[[argparse.ArgumentParser], None]
+    action: Callable[[argparse.Namespace], int | None]  # its exit code, or None for 0
+
+
+def study(given: Sequence[str], description: str) -> int:
+    """Run one of the verbs; returns the exit code.
+
+    Raises:
+        PoolabError: the file, a cell or a word of the command line is wrong.
+    """
+    if not given or given[0] in ("-h", "--help"):
+        lines = [f"  {name:8}{verb.help}" for name, verb in VERBS.items()]
+        print("\n".join(["usage: poolab study verb FILE [key=value ...]", "", description, "", *lines]))
+        return 0
+    name, *rest = given
+    if name not in VERBS:
+        raise ConfigError(f"poolab study {name}: {nearest(name, list(VERBS))}the verbs are {', '.join(VERBS)}")
+    parser = argparse.ArgumentParser(prog=f"poolab study {name}", description=VERBS[name].help)
+    parser.add_argument("file", metavar="FILE", help="a study file, e.g. sweeps/pooling_small.yaml")
+    parser.add_argument("extra", nargs="*", metavar="key=value", help="a setting for every cell, e.g. trainer.epochs=3")
+    parser.add_argument("--runs", metavar="DIR", help="the folder of the records (default: runs)")
+    VERBS[name].words(parser)
+    # Settings may stand behind an option: FILE --runs DIR trainer.epochs=3.
+    return VERBS[name].action(parser.parse_intermixed_args(rest)) or 0
+
+
+def runs_of(chosen: argparse.Namespace) -> Path:
+    """The folder of the records: --runs, else runs_dir=..., else runs."""
+    named = [text.partition("=")[2] for text in chosen.extra if text.startswith("runs_dir=")]
+    if chosen.runs and named:
+        raise ConfigError(f"--runs {chosen.runs} and runs_dir={named[-1]} name two folders: leave one out")
+    return Path(chosen.runs or (named[-1] if named else "runs"))
+
+
+def _plan_words(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--measure", action="store_true", help="run an epoch of each network and data set for the time")
+
+
+def _plan(chosen: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from poolab.records import read_results
+    from poolab.study.cells import in_words
+    from poolab.study.estimate import from_records, like_records, measured
+    from poolab.study.expected import remember
+    from poolab.study.plan import plan
+    from poolab.study.plan_page import page
+    from poolab.study.sweep_file import read_study
+
+    read = read_study(chosen.file)
+    runs = runs_of(chosen)
+    extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
+    if chosen.runs or len(extra) < len(chosen.extra):
+        extra.append(f"runs_dir={in_words(str(runs))}")
+    planned = plan(read, extra)
+    remember(planned)
+    left = [one for one in planned.cells if one.signature not in planned.finished]
+    like = like_records(planned, read_results(runs))
+    estimate = measured(left) if chosen.measure and left else from_records(left, like)
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), width=80)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, text in page(planned, estimate, [record for some in like.values() for record in some]):
+        table.add_row(title, text)
+    Console(highlight=False, markup=False, width=80).print(table)
+
+
+def _run_words(parser: argparse.ArgumentParser) -> None:
+    from poolab.study.run_verb import words
+
+    words(parser)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from poolab.study.run_verb import run
+
+    return run(chosen, runs_of(chosen))
+
+
+def _status_words(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="name every run, not only those that did not end well")
+
+
+def _status(chosen: argparse.Namespace) -> None:
+    from poolab.study.status import STATES, counted, status
+    from poolab.study.sweep_file import read_study
+
+    extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
+    states = status(read_study(chosen.file), runs_of(chosen), extra)
+    counts = counted(states)
+    print(f"{len(states)} runs: " + (", ".join(f"{number} {state}" for state, number in counts.items()) or "none yet"))
+    for state in (*STATES, *(other for other in counts if other not in STATES)):
+        if not chosen.all and state in ("completed", "waiting", "missing"):
+            continue
+        some = [one for one in states if one.state == state and one.run]
+        shown = some if chosen.all else some[:REASONS]
+        for one in shown:
+            print(f"{state}: {one.run}" + (f"\n    {' '.join(one.reason.split())}" if one.reason else ""))
+        if len(some) > len(shown):
+            print(f"{state}: and {len(some) - len(shown)} more (--all)")
+
+
+def _table_words(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--baseline", metavar="ARM", help="an arm or a pooling (default: max where there is one)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as Markdown")
+    form.add_argument("--csv", action="store_true", help="as CSV, with all digits")
+    parser.add_argument("--save", metavar="FILE", help="write the study's records into a file, for --runs FILE")
+
+
+def _table(chosen: argparse.Namespace) -> None:
+    from poolab.records.table import differing_code
+    from poolab.study.comparison import compare, read_records, records_of, save_records
+    from poolab.study.comparison_table import comma_separated, markdown, print_terminal
+    from poolab.study.sweep_file import read_study
+
+    read = read_study(chosen.file)
+    records = read_records(runs_of(chosen))
+    arms = compare(read, records, chosen.extra, chosen.baseline)
+    if not any(arm.scores or arm.failed for arm in arms):
+        raise ConfigError(f"{runs_of(chosen)} has no record of {chosen.file}: run it, or name the folder with --runs")
+    if chosen.csv:
+        sys.stdout.write(comma_separated(arms))
+    elif chosen.markdown:
+        print(markdown(arms))
+    else:
+        print_terminal(arms)
+    own = records_of(read, records, chosen.extra)
+    note = differing_code(own)
+    if note and not chosen.csv:
+        print(f"\n{note}")
+    if chosen.save:
+        save_records(own, chosen.save)
+
+
+VERBS = {
+    "plan": Verb("compose and check every cell; how long it takes, what it can detect", _plan_words, _plan),
+    "run": Verb("run the cells that have no result yet, on this machine", _run_words, _run),
+    "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
+    "table": Verb("arms beside a baseline: paired differences with their intervals", _table_words, _table),
+}

@@ -1,0 +1,98 @@
+"""Arms beside a baseline."""
+
+import csv
+import io
+
+import pytest
+from scipy.stats import ttest_rel
+
+from poolab.errors import ConfigError
+from poolab.records import RunFolder
+from poolab.study.comparison import compare, read_records
+from poolab.study.verbs import study as study_verb
+
+SCORES = {"max": (0.5, 0.6, 0.65), "avg": (0.45, 0.6, 0.68)}
+
+
+def score(config):
+    return SCORES[config["pooling"]["name"]][config["seed"]]
+
+
+def test_paired_differences_with_their_intervals(two_arms, recorded):
+    first, second = compare(two_arms, recorded(two_arms, score))
+    assert (first.baseline, first.difference) == (None, None)
+    reference = ttest_rel(SCORES["avg"], SCORES["max"]).confidence_interval(0.95)
+    assert second.difference == pytest.approx(-0.02 / 3)
+    assert second.interval == pytest.approx((reference.low, reference.high))
+    assert second.median("speed/train_images_per_s") == 1000.0
+
+
+def test_only_seeds_that_both_have_are_paired(two_arms, recorded):
+    def some(config):
+        return None if (config["pooling"]["name"], config["seed"]) == ("max", 1) else score(config)
+
+    records = recorded(two_arms, some)[:5]
+    first, second = compare(two_arms, records)
+    assert (len(first.scores), first.failed, first.missing) == (2, 1, 0)
+    assert (len(second.scores), second.failed, second.missing, second.pairs) == (2, 0, 1, 1)
+    assert second.difference == pytest.approx(-0.05)
+    assert second.interval is None
+
+
+def test_an_arm_is_compared_with_the_baseline_that_is_like_it(written, recorded):
+    study = written("{pooling: {values: [max, avg]}, pooling.slots: {values: [[pool1], [pool2]]}}")
+    arms = compare(study, recorded(study, lambda config: 0.5))
+    assert [arm.baseline for arm in arms[2:]] == ["max slots=[pool1]", "max slots=[pool2]"]
+    named = compare(study, recorded(study, lambda config: 0.5), baseline="avg slots=[pool1]")
+    assert {arm.baseline for arm in named} == {None, "avg slots=[pool1]"}
+    with pytest.raises(ConfigError, match="did you mean max"):
+        compare(study, [], baseline="mx slots=[pool1]")
+
+
+def test_a_baseline_that_is_several_arms_must_be_named(written, recorded):
+    study = written("{pooling: {value: avg_topk}, pooling.k: {values: [1, 2, 3]}}")
+    records = recorded(study, lambda config: 0.5)
+    assert [arm.baseline for arm in compare(study, records)] == [None, None, None]
+    assert [arm.baseline for arm in compare(study, records, baseline="k=1")] == [None, "k=1", "k=1"]
+
+
+def test_two_data_sets_are_two_tables(written, recorded):
+    study = written("{pooling: {values: [max, avg]}, data: {values: [mnist, fashion_mnist]}}")
+    arms = compare(study, recorded(study, lambda config: 0.5))
+    assert len({arm.place for arm in arms}) == 2
+    assert [arm.baseline for arm in arms if arm.arm == "avg"] == ["max", "max"]
+
+
+def test_records_of_other_data_are_not_mixed(two_arms, recorded):
+    records = recorded(two_arms, score)
+    with pytest.raises(ConfigError, match="the same settings and other data"):
+        compare(two_arms, [*records, {**records[0], "signature": "0" * 12}])
+
+
+def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys):
+    records = recorded(two_arms, score)
+    for record in records:
+        RunFolder(tmp_path / "runs", record["signature"]).make().write_json("result.json", record)
+    words = ["table", str(two_arms.path), "--runs"]
+    kept = tmp_path / "records.jsonl.gz"
+    study_verb([*words, str(tmp_path / "runs"), "--save", str(kept)], "")
+    table = capsys.readouterr().out
+    assert max(map(len, table.splitlines())) <= 80
+    assert "-0.0067" in table
+    study_verb([*words, str(kept)], "")
+    assert capsys.readouterr().out == table
+    assert len(read_records(kept)) == 6
+    study_verb([*words, str(kept), "--markdown"], "")
+    assert "| avg | 3 | 0.5767 | -0.0067 |" in capsys.readouterr().out
+    study_verb([*words, str(kept), "--csv"], "")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["pairs"] for row in rows] == ["0", "3"]
+    other = {**records[0], "environment": {"commit": "def", "dirty": False, "packages": {"torch": "2.16.0"}}}
+    RunFolder(tmp_path / "runs", other["signature"]).write_json("result.json", other)
+    study_verb([*words, str(tmp_path / "runs")], "")
+    assert "differ in the code that made them: commit, torch" in capsys.readouterr().out
+    kept.write_bytes(b"none")
+    with pytest.raises(ConfigError, match="no file of records"):
+        study_verb([*words, str(kept)], "")
+    with pytest.raises(ConfigError, match="has no record of"):
+        study_verb([*words, str(tmp_path)], "")

@@ -1,0 +1,139 @@
+"""What a plan says, and what it refuses."""
+
+import math
+import subprocess
+
+import pytest
+
+from poolab.configuration import compose
+from poolab.data import data_fingerprint
+from poolab.errors import ConfigError, PoolabError
+from poolab.records import RunFolder, signature
+from poolab.study.comparison import compare
+from poolab.study.estimate import from_records, like_records, measured
+from poolab.study.plan import plan
+from poolab.study.plan_page import page
+from poolab.study.power import detectable, paired_deviation
+from poolab.study.verbs import study as study_verb
+
+
+def test_the_signatures_are_those_of_the_runs(two_arms, tmp_path):
+    planned = plan(two_arms, [f"runs_dir={tmp_path}"])
+    for one in planned.cells:
+        assert one.signature == signature(compose(one.cell.overrides), data_fingerprint("digits"))
+    assert planned.arms == ("max", "avg")
+    assert planned.seeds == (0, 1, 2)
+    assert planned.places == ("digits, keras_cnn",)
+    assert planned.finished == frozenset()
+
+
+def test_finished_runs_are_seen_and_their_time_and_scatter_used(two_arms, tmp_path, recorded):
+    extra = [f"runs_dir={tmp_path}"]
+    offsets = {"max": 0.0, "avg": 0.01}
+    records = recorded(two_arms, lambda config: offsets[config["pooling"]["name"]] * (1 + config["seed"]), extra)
+    for record in records[:4]:
+        RunFolder(tmp_path, record["signature"]).make().write_json("result.json", record)
+    planned = plan(two_arms, extra)
+    assert len(planned.finished) == 4
+    left = [one for one in planned.cells if one.signature not in planned.finished]
+    like = like_records(planned, records)
+    estimate = from_records(left, like)
+    assert (estimate.seconds, estimate.known) == (60.0, 2)
+    told = dict(page(planned, estimate, records))
+    assert told["cells"].startswith("6, of which 4 are finished")
+    assert "differences of 2 like arms deviate by 1.00 points" in told["detects"]
+    assert not plan(two_arms, [*extra, "force=true"]).finished
+
+
+def test_a_run_that_was_made_is_a_finished_cell(two_arms, tmp_path, launched, tiny):
+    record, folder, _ = launched(tmp_path, "pooling=avg", "seed=2")
+    planned = plan(two_arms, [*tiny, f"runs_dir={tmp_path}"])
+    assert planned.finished == {folder.name}
+    (arm,) = (arm for arm in compare(two_arms, [record], tiny) if arm.scores)
+    assert (arm.arm, arm.scores) == ("avg", {2: record["metrics"]["test/accuracy"]})
+
+
+@pytest.mark.slow
+def test_an_epoch_is_measured(two_arms, tmp_path, tiny):
+    """A process of its own, with its imports."""
+    planned = plan(two_arms, [*tiny, f"runs_dir={tmp_path}"])
+    one = measured(planned.cells[:1])
+    assert (one.known, one.seconds > 1) == (1, True)
+    assert not list(tmp_path.glob("*/result.json"))
+
+
+def test_an_epoch_that_fails_says_why(two_arms, monkeypatch):
+    ended = subprocess.CompletedProcess([], 2, "", "no room")
+    monkeypatch.setattr("poolab.study.estimate.subprocess.run", lambda *_, **__: ended)
+    with pytest.raises(PoolabError, match=r"measured failed \(pooling=max seed=0\): no room"):
+        measured(plan(two_arms).cells)
+
+
+def test_all_faults_come_at_once_and_each_once(written):
+    study = written(
+        "{pooling: {values: [max, avgtopk, lip]}, pooling.slots: {values: [[pool9]]}, seed: {values: [0, -1]}}"
+    )
+    with pytest.raises(ConfigError) as caught:
+        plan(study, ["optim.lr=-1"])
+    told = str(caught.value)
+    for fault in ("did you mean avg_topk", "seed must be an int", "lr must be a number", "no pooling slot pool9"):
+        assert told.count(fault) == 1, told
+
+
+def test_a_map_that_vanishes_and_an_option_that_does_not_fit_are_found(written):
+    study = written("{pooling: {value: avg_topk}, pooling.k: {values: [2, 9]}, data.image_size: {values: [32, 4]}}")
+    with pytest.raises(ConfigError) as caught:
+        plan(study)
+    assert "k=9" in str(caught.value)
+    assert "vanish" in str(caught.value)
+
+
+def test_two_cells_that_are_one_run_are_refused(written):
+    with pytest.raises(ConfigError, match="more than once"):
+        plan(written("{trainer.threads: {values: [1, 2]}}"))
+
+
+def test_what_another_program_does_is_not_checked(written):
+    with pytest.raises(ConfigError, match=r"only cells of train\.py"):
+        plan(written("{x: {value: 1}}", program="other.py"))
+
+
+def test_what_seeds_can_detect():
+    # 34 pairs see half a deviation at 80 %: the textbooks' figure for a paired t-test at 5 %.
+    assert detectable(34, 1.0) == pytest.approx(0.5, abs=0.01)
+    assert detectable(5, 1.0, 12) > detectable(5, 1.0) > detectable(10, 1.0)
+
+
+def test_the_deviation_of_paired_differences(two_arms, recorded):
+    scores = {"max": (0.5, 0.6, 0.7), "avg": (0.4, 0.6, 0.8)}
+    records = recorded(two_arms, lambda config: scores[config["pooling"]["name"]][config["seed"]])
+    deviation, arms = paired_deviation(records)
+    assert deviation == pytest.approx(0.1)
+    assert arms == 2
+    assert paired_deviation(records[:4]) is None  # one shared seed
+    assert not math.isnan(deviation)
+
+
+def test_the_verb_says_a_plan_in_80_columns(two_arms, tmp_path, capsys):
+    study_verb(["plan", str(two_arms.path), "--runs", str(tmp_path / "none"), "trainer.epochs=1"], "")
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 80
+    for word in ("6, of which 0 are finished", "2: max; avg", "not known", "assumed"):
+        assert word in told
+
+
+def test_a_search_says_what_it_draws_from(written, capsys):
+    parameters = "{pooling.count_include_pad: {value: false}, optim.lr: {min: 0.1, max: 0.2}, pooling: {value: avg}}"
+    study = written(parameters, "bayes", "metric: {name: val/accuracy, goal: maximize}\nrun_cap: 9")
+    study_verb(["plan", str(study.path)], "")
+    told = capsys.readouterr().out
+    assert "optim.lr from uniform, min 0.1, max 0.2" in told
+    assert "val/accuracy, maximized" in told
+    with pytest.raises(ConfigError, match=r"optim\.lr"):
+        plan(written("{optim.lr: {min: -0.1, max: 0.2}}", "random"))
+
+
+def test_what_w_and_b_does_otherwise_is_said(written):
+    study = written("{data.image_size: {values: [null, 40]}}")
+    notes = [text for title, text in page(plan(study), None, []) if title == "on W&B"]
+    assert "the text None" in notes[0]

@@ -1,0 +1,44 @@
+"""Every study of sweeps/: each cell, or each choice and end of range of a search, is composed and checked."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from poolab.study import read_study
+from poolab.study.plan import plan
+
+CELLS = {
+    "article2_table": 40,
+    "gated_bayes": 4,
+    "imagenet_resnet50": 12,
+    "pooling_cifar10": 144,
+    "pooling_small": 65,
+    "slots": 45,
+    "topk_k": 60,
+}
+COMMAND = ("${env}", "${interpreter}", "${program}", "${args_no_hyphens}")
+
+
+@pytest.fixture
+def images(tmp_path):
+    for split in ("train", "test"):
+        for name in ("one", "two"):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(folder / "image.png")
+    return tmp_path
+
+
+def test_every_file_is_here(pytestconfig):
+    assert {path.stem for path in (pytestconfig.rootpath / "sweeps").iterdir()} == CELLS.keys()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_cell_can_be_run(pytestconfig, name, images):
+    path = Path(pytestconfig.rootpath) / "sweeps" / f"{name}.yaml"
+    study = read_study(path)
+    assert (study.program, study.command) == ("train.py", COMMAND)
+    assert path.read_text().startswith("# ")
+    extra = [f"data.root={images}"] if name == "imagenet_resnet50" else []
+    assert len(plan(study, extra).cells) == CELLS[name]
