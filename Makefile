@@ -14,7 +14,7 @@ demo: $(READY)
 test: lint
 	$(PYTEST)
 
-# What takes minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90.
+# What takes minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90; 2,000 cells of a study.
 test-long: $(READY)
 	$(PYTEST) -m long
 

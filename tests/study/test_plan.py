@@ -53,7 +53,7 @@ def test_a_run_that_was_made_is_a_finished_cell(two_arms, tmp_path, launched, ti
     assert (arm.arm, arm.scores) == ("avg", {2: record["metrics"]["test/accuracy"]})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_epoch_is_measured(two_arms, tmp_path, tiny):
     """A process of its own, with its imports."""
     planned = plan(two_arms, [*tiny, f"runs_dir={tmp_path}"])

@@ -323,7 +323,7 @@ def test_a_journal_that_finds_no_room(place):
     assert outcomes() == {"completed": 30}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_2000_cells(place):
     """Less than 20 ms each beyond the program's own time, and no more memory than 200 take."""
     peaks, seconds = [], []

@@ -329,7 +329,7 @@ def test_a_finished_run_trains_on_with_another_pooling(run_small, segmented, tmp
     assert {"exchanged/val/mean_iou", "test/mean_iou"} <= record["metrics"].keys()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_give_what_one_gives(run_small, configured, tmp_path):
     """Through the worker's command: uneven shares of 21 test images, and masks that ignore what a crop brings in."""
     import os
