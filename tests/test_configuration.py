@@ -26,8 +26,19 @@ def choices(group):
     return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
 
 
+def presets(group):
+    """Choices that are another one of their group with other options."""
+    files = ((name, OmegaConf.load(config_dir() / group / f"{name}.yaml")) for name in choices(group))
+    return {name: content["defaults"][0] for name, content in files if "name" not in content and "defaults" in content}
+
+
+def test_a_preset_is_called_after_what_it_presets():
+    assert presets("pooling") == {"avg_topk_k3": "avg_topk"}
+    assert compose(["pooling=avg_topk_k3"]) == compose(["pooling=avg_topk", "pooling.k=3"])
+
+
 def test_each_registry_has_a_file_for_each_name():
-    assert set(choices("pooling")) == {name for role in ("window", "channel", "same") for name in list_pools(role)}
+    assert set(choices("pooling")) - set(presets("pooling")) == {name for role in ("window", "channel", "same") for name in list_pools(role)}
     assert set(choices("head")) == {*list_pools("global"), "own"}
     assert set(choices("backbone")) == {*list_backbones(), *LIBRARY}
     assert set(choices("data")) == set(list_data())
@@ -47,6 +58,8 @@ def test_a_choice_says_in_its_first_line_what_it_is(group):
 def test_a_file_has_the_name_of_what_it_chooses():
     for group in ("pooling", "head", "backbone", "data", "optim", "measure"):
         for name in choices(group):
+            if name in presets("pooling"):
+                continue
             expected = f"torchvision/{name}" if name in LIBRARY else name
             assert OmegaConf.load(config_dir() / group / f"{name}.yaml")["name"] == expected
 
@@ -61,6 +74,7 @@ def test_choices_of_all_groups_compose_into_settings_that_are_fine(row, task):
     config = compose([f"{group}={name}" for group, name in chosen.items()])
     check_settings(config)
     names = {group: config[group]["name"].removeprefix("torchvision/") for group in NAMED}
+    chosen["pooling"] = presets("pooling").get(chosen["pooling"], chosen["pooling"])
     assert names == {group: chosen[group] for group in NAMED}
     assert config["task"] == task
     assert config["trainer"]["strategy"] == {"ddp": "ddp", "single": "auto"}[chosen["trainer"]]

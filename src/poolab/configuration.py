@@ -135,7 +135,7 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
         note = " (those of all its choices; see --help)" if choices and known else ""
         return f"{full_key}: there is no such setting; {nearest(key, known)}{where}{note}"
     own = sorted(choices[chosen])
-    owners = [name for name, keys in choices.items() if key in keys]
+    owners = [name for name, keys in choices.items() if key in keys and not _preset(group, name)]
     if key in own:  # the name alone was changed, and the settings are those of another choice
         hint = f"choose with {group}={chosen} instead of {group}.name={chosen}, which brings no settings; "
     elif owners:
@@ -163,3 +163,10 @@ def _keys(group: str, name: str) -> set[str]:
     from omegaconf import OmegaConf
 
     return {str(key) for key in OmegaConf.load(config_dir() / group / f"{name}.yaml")} - {"name", "defaults", group}
+
+
+def _preset(group: str, name: str) -> bool:
+    """Whether a choice is another one of its group with other options, as avg_topk_k3 is of avg_topk."""
+    from omegaconf import OmegaConf
+
+    return "name" not in OmegaConf.load(config_dir() / group / f"{name}.yaml")

@@ -24,7 +24,8 @@ def label_arms(study: Study, configs: Sequence[Mapping[str, Any]], extra: Sequen
     keys = [p.name for p in study.parameters if p.name not in replaced and len(p.values) != 1]
     names = [f"{key}.name" if key in GROUPS else key for key in keys]
     names = [name for name in names if not below(name, NOT_ARM)]
-    return [_label(flatten(config), names) for config in configs]
+    settings = [flatten(config) for config in configs]
+    return _told_apart([_label(one, names) for one in settings], settings)
 
 
 def _label(settings: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -36,6 +37,21 @@ def _label(settings: Mapping[str, Any], names: Sequence[str]) -> str:
         elif not name.endswith(".name"):
             parts.append(f"{name.removeprefix('pooling.')}={_value(settings, name)}")
     return " ".join(parts) or str(settings["pooling.name"])
+
+
+def _told_apart(labels: Sequence[str], settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Labels with the options of the pooling that differ below one label: avg_topk and its preset avg_topk_k3."""
+    options: dict[str, dict[str, set[str]]] = {}
+    for label, own in zip(labels, settings, strict=True):
+        for key in own:
+            if key.startswith("pooling.") and not below(key, NOT_ARM):
+                options.setdefault(label, {}).setdefault(key, set()).add(repr(own[key]))
+    differing = {label: [key for key, values in found.items() if len(values) > 1] for label, found in options.items()}
+    said = [
+        [label, *(f"{key.removeprefix('pooling.')}={_value(own, key)}" for key in differing.get(label, []))]
+        for label, own in zip(labels, settings, strict=True)
+    ]
+    return [" ".join(dict.fromkeys(words)) for words in said]
 
 
 def _value(settings: Mapping[str, Any], name: str) -> str:
