@@ -38,7 +38,9 @@ def test_a_preset_is_called_after_what_it_presets():
 
 
 def test_each_registry_has_a_file_for_each_name():
-    assert set(choices("pooling")) - set(presets("pooling")) == {name for role in ("window", "channel", "same") for name in list_pools(role)}
+    assert set(choices("pooling")) - set(presets("pooling")) == {
+        name for role in ("window", "channel", "same") for name in list_pools(role)
+    }
     assert set(choices("head")) == {*list_pools("global"), "own"}
     assert set(choices("backbone")) == {*list_backbones(), *LIBRARY}
     assert set(choices("data")) == set(list_data())
