@@ -25,6 +25,13 @@ def test_paired_differences_with_their_intervals(two_arms, recorded):
     assert second.difference == pytest.approx(-0.02 / 3)
     assert second.interval == pytest.approx((reference.low, reference.high))
     assert second.median("speed/train_images_per_s") == 1000.0
+    assert second.step_seconds == second.setting["data"]["batch_size"] / 1000
+
+
+def test_arms_that_one_name_would_hide_are_told_apart_by_their_options(written, recorded):
+    study = written("{pooling: {values: [max, avg_topk, avg_topk_k3]}, seed: {values: [0, 1]}}")
+    arms = compare(study, recorded(study, lambda config: 0.5))
+    assert [(arm.arm, len(arm.scores)) for arm in arms] == [("max", 2), ("avg_topk k=2", 2), ("avg_topk k=3", 2)]
 
 
 def test_only_seeds_that_both_have_are_paired(two_arms, recorded):

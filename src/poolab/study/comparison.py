@@ -52,6 +52,12 @@ class Arm:
         values = [metrics[name] for metrics in self.metrics if metrics.get(name) is not None]
         return statistics.median(values) if values else None
 
+    @property
+    def step_seconds(self) -> float | None:
+        """The median time of a training step, of a whole batch, over its runs."""
+        speed = self.median("speed/train_images_per_s")
+        return float(self.setting["data"]["batch_size"] / speed) if speed else None
+
 
 def compare(
     study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (), baseline: str | None = None
