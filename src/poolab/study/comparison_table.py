@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NARROW = ("arm", "n", "mean", "difference", "95 % interval", "step ms", "MB", "miss", "fail")
 WIDE = ("arm", "n", "mean", "difference", "95 % interval", "step ms", "peak MB", "latency ms", "parameters")
-STATES = ("missing", "failed")
+STATES = ("missing", "failed", "stopped")
 FIGURES = ("speed/train_images_per_s", "cost/peak_memory_bytes", "speed/infer_latency_ms_median", "cost/parameters")
 CSV_FIGURES = ("step_seconds", *FIGURES)
 
@@ -24,12 +24,13 @@ def terminal(arms: Sequence[Arm]) -> list[tuple[str, "Table"]]:
     tables = []
     for place, part in _places(arms):
         table = Table(box=None, padding=(0, 1, 0, 0), width=80)
-        for column in NARROW:
+        stopped = any(arm.stopped for arm in part)  # early, by a search
+        for column in (*NARROW, *["stop"] * stopped):
             is_arm = column == "arm"
             table.add_column(column, justify="left" if is_arm else "right", overflow="fold", no_wrap=not is_arm)
         for arm in part:
             step, memory, _, _ = _figures(arm)
-            table.add_row(*_outcome(arm), step, memory, str(arm.missing), str(arm.failed))
+            table.add_row(*_outcome(arm), step, memory, *_states(arm)[: 2 + stopped])
         tables.append((_title(place, part), table))
     return tables
 
@@ -38,8 +39,9 @@ def markdown(arms: Sequence[Arm]) -> str:
     """A Markdown table for each data set and backbone."""
     parts = []
     for place, part in _places(arms):
-        columns = [*WIDE, *STATES]
-        rows = [[*_outcome(arm), *_figures(arm), str(arm.missing), str(arm.failed)] for arm in part]
+        shown = 2 + any(arm.stopped for arm in part)
+        columns = [*WIDE, *STATES[:shown]]
+        rows = [[*_outcome(arm), *_figures(arm), *_states(arm)[:shown]] for arm in part]
         lines = [f"{_title(place, part)}:", "", f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
         parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]))
     return "\n\n".join(parts)
@@ -56,7 +58,7 @@ def comma_separated(arms: Sequence[Arm]) -> str:
         ends = arm.interval or (None, None)
         figures = [arm.step_seconds, *(arm.median(name) for name in FIGURES)]
         told = [arm.place, arm.arm, len(arm.scores), arm.score, arm.mean, arm.baseline, arm.pairs, arm.difference]
-        out.writerow([*told, *ends, *figures, arm.missing, arm.failed])
+        out.writerow([*told, *ends, *figures, *_states(arm)])
     return file.getvalue()
 
 
@@ -78,6 +80,10 @@ def _outcome(arm: Arm) -> list[str]:
     interval = "-" if arm.interval is None else f"{arm.interval[0]:+.4f} {arm.interval[1]:+.4f}"
     difference = "-" if arm.difference is None else f"{arm.difference:+.4f}"
     return [arm.arm, count, "-" if arm.mean is None else f"{arm.mean:.4f}", difference, interval]
+
+
+def _states(arm: Arm) -> list[str]:
+    return [str(arm.missing), str(arm.failed), str(arm.stopped)]
 
 
 def _figures(arm: Arm) -> list[str]:

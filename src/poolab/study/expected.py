@@ -26,7 +26,7 @@ class Expected(NamedTuple):
 
 
 def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Expected]:
-    """The runs of a study in the order of its file; of a random or bayes study those that the folder has.
+    """The runs of a study in the order of its file; of a search without trials those that the folder has.
 
     A grid's are read from the cache of the last time that file, extra words and conf/ were the same. What changed in
     the content of a folder of images since then, `poolab study plan` sees.

@@ -40,6 +40,8 @@ def _search(study: Study, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "draws", f"{parameter.name} from {parameter}"
     how_many = study.run_cap or "as many as are asked for: run_cap is not set"
     yield "runs", f"{how_many}; {len(plan.cells)} cells with every choice and end of range were checked"
+    drawn = "at random" if study.method == "random" else "by TPE"
+    yield "drawn", f"{drawn} where `poolab study run` runs it; --sampler tpe, random or genetic chooses another way"
     if study.metric:
         yield "goes by", f"{study.metric.name}, {study.metric.goal}d"
     if study.early_terminate:

@@ -11,11 +11,12 @@ from typing import Any
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
 from poolab.study.cells import grid_cells
-from poolab.study.expected import Expected, expected
+from poolab.study.expected import expected
 from poolab.study.sweep_file import Study
+from poolab.study.trials import Trial, trials_of
 
 # The order of the lines; a run that diverged is done, and its record says so.
-STATES = ("completed", "diverged", "running", "waiting", "missing", "interrupted", "failed")
+STATES = ("completed", "diverged", "stopped", "running", "waiting", "missing", "interrupted", "failed")
 CLAIMS = ".claims"  # where `poolab study run` locks a file for each cell, before the run has its folder
 
 
@@ -32,19 +33,24 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = ()) -> lis
     """The state of every run of a study, in the order of its file.
 
     A run that nobody has begun is waiting while others of the study run, else it is missing. Of a program other than
-    train.py only the journal is known.
+    train.py only the journal is known. A search's runs are its trials, and what its run_cap leaves to be drawn; without
+    trials, since W&B's agents ran it, those that it may have drawn.
 
     Raises:
         ConfigError: a cell that cannot be run.
     """
     attempts = last_attempts(study, Path(runs_dir))
-    if not study.trains:
+    trials = trials_of(study, Path(runs_dir), extra).read() if study.method != "grid" else []
+    if trials:
+        states = [_drawn(trial, study, Path(runs_dir), attempts) for trial in trials]
+        states += [State("", "missing")] * max((study.run_cap or 0) - len(trials), 0)
+    elif not study.trains:
         states = [_attempted(name, one, Path(runs_dir)) for name, one in attempts.items()]
         count = len(grid_cells(study, extra)) - len(states) if study.method == "grid" else 0
         states += [State("", "missing")] * max(count, 0)
     else:
         runs = expected(study, Path(runs_dir), extra)
-        states = [_state(run, RunFolder(runs_dir, run.signature), attempts) for run in runs]
+        states = [_state(run.words, RunFolder(runs_dir, run.signature), attempts) for run in runs]
     if any(one.state == "running" for one in states):
         states = [State(one.run, "waiting") if one.state == "missing" else one for one in states]
     return states
@@ -78,28 +84,36 @@ def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
     if outcome is None:
         runs = _held(runs_dir / CLAIMS / key)
         return State(name, "running") if runs else State(name, "interrupted", "it was killed before its record")
-    known = outcome in ("completed", "diverged", "interrupted")
+    known = outcome in ("completed", "diverged", "interrupted", "stopped")
     return State(name, outcome if known else "failed", str(attempt.get("reason") or ""))
 
 
-def _state(run: Expected, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]]) -> State:
-    found = folder.result
+def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+    """What became of a trial of a search."""
+    if trial.refused is not None:
+        return State(trial.what, "failed", trial.refused)
+    if study.trains:
+        return _state(trial.what, RunFolder(runs_dir, trial.cell), attempts)
+    attempt = attempts.get(trial.cell)
+    return State(trial.what, "missing") if attempt is None else _attempted(trial.cell, attempt, runs_dir)
+
+
+def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+    found, key = folder.result, folder.signature
     if found is not None and found["status"] in FINISHED:
-        return State(run.words, found["status"], found["reason"] or "")
+        return State(words, found["status"], found["reason"] or "")
     runs_dir = folder.path.parent
-    if _held(folder / ".lock") or _held(runs_dir / CLAIMS / run.signature):
-        return State(run.words, "running")
-    attempt = attempts.get(run.signature)
+    if _held(folder / ".lock") or _held(runs_dir / CLAIMS / key):
+        return State(words, "running")
+    attempt = attempts.get(key)
     if attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
-        return replace(
-            _attempted(run.signature, attempt, runs_dir), run=run.words
-        )  # killed or refused, without a record
+        return replace(_attempted(key, attempt, runs_dir), run=words)  # killed, refused or stopped
     if found is not None:
-        return State(run.words, found["status"], found["reason"] or "")
+        return State(words, found["status"], found["reason"] or "")
     if folder.path.exists():
         goes_on = ", and goes on from its checkpoint" if folder.checkpoint else ""
-        return State(run.words, "interrupted", f"it was killed before its record{goes_on}")
-    return State(run.words, "missing")
+        return State(words, "interrupted", f"it was killed before its record{goes_on}")
+    return State(words, "missing")
 
 
 def _held(lock: Path) -> bool:

@@ -130,12 +130,14 @@ def _table(chosen: argparse.Namespace) -> None:
     from poolab.records.table import differing_code
     from poolab.study.comparison import compare, read_records, records_of, save_records
     from poolab.study.comparison_table import comma_separated, markdown, print_terminal
+    from poolab.study.known import known
     from poolab.study.sweep_file import read_study
 
     read = read_study(chosen.file)
     records = read_records(runs_of(chosen))
-    arms = compare(read, records, chosen.extra, chosen.baseline)
-    if not any(arm.scores or arm.failed for arm in arms):
+    search = known(read, runs_of(chosen), chosen.extra)
+    arms = compare(read, records, chosen.extra, chosen.baseline, search)
+    if not any(arm.scores or arm.failed or arm.stopped for arm in arms):
         raise ConfigError(f"{runs_of(chosen)} has no record of {chosen.file}: run it, or name the folder with --runs")
     if chosen.csv:
         sys.stdout.write(comma_separated(arms))
@@ -143,7 +145,7 @@ def _table(chosen: argparse.Namespace) -> None:
         print(markdown(arms))
     else:
         print_terminal(arms)
-    own = records_of(read, records, chosen.extra)
+    own = records_of(read, records, chosen.extra, search)
     note = differing_code(own)
     if note and not chosen.csv:
         print(f"\n{note}")
