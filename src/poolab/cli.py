@@ -54,7 +54,7 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
     import hydra
 
-    from poolab.configuration import config_dir, explain, offer_networks
+    from poolab.configuration import config_dir, explain, prepared
 
     codes: list[int] = []
 
@@ -63,7 +63,7 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
         if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
             raise KeyboardInterrupt
 
-    offer_networks(arguments)
+    arguments = prepared(arguments)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
     try:

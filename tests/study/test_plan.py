@@ -137,3 +137,27 @@ def test_what_w_and_b_does_otherwise_is_said(written):
     study = written("{data.image_size: {values: [null, 40]}}")
     notes = [text for title, text in page(plan(study), None, []) if title == "on W&B"]
     assert "the text None" in notes[0]
+
+
+def test_a_pooling_for_each_slot(written, tmp_path):
+    study = written(
+        "{pooling.at.pool1: {values: [max, avg_topk, avg_topk_k3]}, pooling.at.pool2: {values: [avg, own]}}"
+    )
+    planned = plan(study, [f"runs_dir={tmp_path}"])
+    assert planned.arms[:3] == ("pool1=max pool2=avg", "pool1=max pool2=own", "pool1=avg_topk pool2=avg pool1.k=2")
+    assert len(set(planned.arms)) == 6
+    for one in planned.cells:
+        assert one.signature == signature(compose(one.cell.overrides), data_fingerprint("digits"))
+    swept = written(
+        "{pooling: {values: [max, min]}, pooling.at.pool1: {value: avg_topk}, pooling.at.pool1.k: {values: [2, 3]}}"
+    )
+    assert plan(swept).arms == ("max pool1.k=2", "max pool1.k=3", "min pool1.k=2", "min pool1.k=3")
+
+
+def test_the_faults_of_slots_come_at_once(written):
+    study = written("{pooling.at.pool1: {values: [max, avgg, global_gem]}, pooling.at.pol2: {value: max}}")
+    with pytest.raises(ConfigError) as caught:
+        plan(study)
+    told = str(caught.value)
+    for fault in ("no pooling slot pol2: did you mean pool2", "pool1.name=avgg: it is not", "write head=global_gem"):
+        assert told.count(fault) == 1, told

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.per_slot import pooling_words
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.study.plan import Plan, Planned
 
@@ -45,10 +46,10 @@ def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, 
 
 def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
     """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
-    cells = Counter((likeness(planned.config), planned.config["pooling"]["name"]) for planned in left)
+    cells = Counter((likeness(planned.config), pooling_words(planned.config["pooling"])) for planned in left)
     seconds, known, used = 0.0, 0, set()
-    for (key, name), count in cells.items():
-        same = [record for record in like[key] if record["config"]["pooling"]["name"] == name] or like[key]
+    for (key, words), count in cells.items():
+        same = [record for record in like[key] if pooling_words(record["config"]["pooling"]) == words] or like[key]
         if same:
             used |= {record["signature"] for record in same}
             seconds += count * statistics.median(_seconds(record) for record in same)
