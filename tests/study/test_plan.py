@@ -161,3 +161,29 @@ def test_the_faults_of_slots_come_at_once(written):
     told = str(caught.value)
     for fault in ("no pooling slot pol2: did you mean pool2", "pool1.name=avgg: it is not", "write head=global_gem"):
         assert told.count(fault) == 1, told
+
+
+def test_what_it_costs(two_arms, tmp_path, recorded, capsys):
+    extra = [f"runs_dir={tmp_path}", "trainer.devices=2", "trainer.num_nodes=3"]
+    for record in recorded(two_arms, lambda config: 0.5, extra)[:2]:
+        RunFolder(tmp_path, record["signature"]).make().write_json("result.json", record)
+    words = ["plan", str(two_arms.path), "--runs", str(tmp_path)]
+    study_verb([*words, "--per-hour", "2.5"], "")  # six runs of one device, 30 s each: like, but none of them made
+    assert "0.05 device-hours, 0.12 at 2.5 for each" in capsys.readouterr().out
+    study_verb([*words, "trainer.devices=2", "trainer.num_nodes=4", "data.batch_size=32"], "")
+    assert "0.40 device-hours; --per-hour sets a price" in capsys.readouterr().out
+    study_verb([*words, "trainer.devices=auto", "--per-hour", "2.5"], "")
+    assert "the machine says how many" in " ".join(capsys.readouterr().out.split())
+    study_verb(["plan", str(two_arms.path), "--runs", str(tmp_path / "none")], "")
+    assert "costs    not known, as the time is not" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="--per-hour must be a price"):
+        study_verb([*words, "--per-hour", "-1"], "")
+
+
+def test_a_search_costs_as_many_runs_as_it_may_make(written, tmp_path, recorded):
+    cells = written("{optim.lr: {values: [0.1, 0.2]}}")
+    records = recorded(cells, lambda config: 0.5)
+    study = written("{optim.lr: {min: 0.1, max: 0.2}}", "random", "run_cap: 240")
+    planned = plan(study, [f"runs_dir={tmp_path}"])
+    estimate = from_records(planned.cells, like_records(planned, records))
+    assert dict(page(planned, estimate, records, 3.0))["costs"] == "2.00 device-hours, 6.00 at 3 for each"
