@@ -54,19 +54,26 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
     import hydra
 
-    from poolab.configuration import config_dir, explain, offer_networks
+    from poolab.configuration import check_launcher, config_dir, explain, prepared
 
     codes: list[int] = []
+    here = os.getpid()
 
     def job(config: Any) -> None:
+        if os.getpid() != here:  # a launcher's process, from which no code comes back
+            _run_elsewhere(config)
+            return
         codes.append(_run(config))
         if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
             raise KeyboardInterrupt
 
-    offer_networks(arguments)
+    arguments = prepared(arguments)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
     try:
+        check_launcher(arguments)
+        if "hydra/launcher=ray" in arguments:
+            _quiet_ray()
         with _hydra_hears([program, *arguments]):
             entry()
     except KeyboardInterrupt:
@@ -96,17 +103,40 @@ def _hydra_hears(arguments: list[str]) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
+def _quiet_ray() -> None:
+    import warnings
+
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # it takes lines that differ in their numbers for one and the same
+    # The plugin's own file has that name, and is what ours is checked by: Hydra calls that deprecated.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
+
+
 def _run(config: Any) -> int:
+    try:
+        return _launched(config)
+    except PoolabError as fault:
+        return _complain(fault)
+
+
+def _run_elsewhere(config: Any) -> None:
+    """A run whose faults are told here, and raised where it was asked for: Hydra raises the first of them only."""
+    try:
+        code = _launched(config)
+    except PoolabError as fault:
+        _complain(fault)
+        raise
+    if code == INTERRUPTED:
+        raise PoolabError("a run was stopped; the same command goes on from its checkpoint")
+
+
+def _launched(config: Any) -> int:
     from poolab.configuration import plain
     from poolab.training.console import print_record
     from poolab.training.imports import without_collector
 
     with without_collector("torch"):
         from poolab.training.launch import launch
-    try:
-        record, folder, fresh = launch(plain(config))
-    except PoolabError as fault:
-        return _complain(fault)
+    record, folder, fresh = launch(plain(config))
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
     return INTERRUPTED if record and record["status"] == "interrupted" else 0

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
+from poolab.per_slot import for_hydra, resolved
 
+LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray")}  # the plugin and the extra of hydra/launcher=...
 HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is looked for in the wrong one of the two
 
 
@@ -33,15 +35,21 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    offer_networks(overrides)
+    overrides = prepared(overrides)
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return plain(hydra_compose("train", overrides=list(overrides)))
+            return plain(hydra_compose("train", overrides=overrides))
     except Exception as fault:
         raise ConfigError(explain(fault)) from fault
 
 
-def offer_networks(overrides: Sequence[str]) -> None:
+def prepared(overrides: Sequence[str]) -> list[str]:
+    """Command line arguments as Hydra takes them, with what they need beside the tree."""
+    _offer_networks(overrides)
+    return for_hydra(overrides)
+
+
+def _offer_networks(overrides: Sequence[str]) -> None:
     """Make choices of the networks of torchvision and timm that are asked for: no file lists their 1,400 names."""
     from hydra.core.config_store import ConfigStore
 
@@ -51,13 +59,30 @@ def offer_networks(overrides: Sequence[str]) -> None:
         ConfigStore.instance().store(group=f"backbone/{library}", name=name, node=node)
 
 
+def check_launcher(overrides: Sequence[str]) -> None:
+    """Whether the launcher of a multirun is installed: Hydra would say that it cannot locate a target.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    from importlib.util import find_spec
+
+    for override in overrides:
+        key, _, name = override.lstrip("+").partition("=")
+        plugin, extra = LAUNCHERS.get(name, (None, None)) if key == "hydra/launcher" else (None, None)
+        if plugin and not (find_spec("hydra_plugins") and find_spec(f"hydra_plugins.{plugin}")):
+            raise ConfigError(f'{override} needs the extra `{extra}`: pip install "poolab[{extra}]"')
+
+
 def plain(config: Any) -> dict[str, Any]:
-    """A Hydra configuration as plain dictionaries, its interpolations resolved."""
+    """A Hydra configuration as plain dictionaries: its interpolations, and the poolings of single slots, resolved."""
     from omegaconf import OmegaConf
 
     content = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items() if key != "hydra"}
+    config = {str(key): value for key, value in content.items() if key != "hydra"}
+    config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
+    return config
 
 
 def explain(fault: BaseException) -> str:

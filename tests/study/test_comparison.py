@@ -103,3 +103,16 @@ def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys)
         study_verb([*words, str(kept)], "")
     with pytest.raises(ConfigError, match="has no record of"):
         study_verb([*words, str(tmp_path)], "")
+
+
+def test_what_a_search_over_slots_has_drawn_is_found(written, recorded):
+    """Also a preset, which a record has as its pooling and options; and none of what it does not draw from."""
+    wide = written(
+        "{pooling.at.pool1: {values: [max, avg_topk, avg_topk_k3, avg]}, pooling.at.pool2: {values: [max, avg]}}"
+    )
+    records = recorded(wide, lambda config: 0.5)
+    parameters = "{pooling.at.pool1: {values: [avg_topk, avg_topk_k3]}, pooling.at.pool2: {values: [max, avg]}}"
+    arms = compare(written(parameters, "random"), records)
+    assert [arm.arm for arm in arms if arm.scores] == [
+        f"pool1=avg_topk pool2={name} pool1.k={k}" for k in (2, 3) for name in ("max", "avg")
+    ]

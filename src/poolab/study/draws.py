@@ -5,12 +5,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from poolab.configuration import config_dir
+from poolab.per_slot import resolved_choice
 from poolab.records.identity import flatten
 from poolab.study.cells import Cell, assignments, with_extra
 from poolab.study.distributions import ends
 from poolab.study.parameters import Parameter
 from poolab.study.sweep_file import Study
 
+AT = "pooling.at."
 MOST = 2_000  # so many combinations of choices at most
 
 
@@ -60,10 +63,18 @@ def _own(flat: Mapping[str, Any], config: Mapping[str, Any], parameter: Paramete
     """What a configuration has for a parameter; for a group, the name of its choice."""
     if parameter.name in flat:
         return flat[parameter.name]
+    if parameter.name.startswith(AT):
+        return _choice(config["pooling"].get("at", {}).get(parameter.name.removeprefix(AT)), parameter)
     found: Any = config
     for part in parameter.name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return found["name"] if isinstance(found, Mapping) and "." not in parameter.name else found
+
+
+def _choice(own: Any, parameter: Parameter) -> Any:
+    """The value of a parameter of a slot that stands for these settings: a name, a preset's, or a mapping."""
+    known = config_dir() / "pooling"
+    return next((value for value in parameter.values if own == resolved_choice(value, known)), None)
 
 
 def _may_be(parameter: Parameter, value: Any) -> bool:

@@ -51,6 +51,7 @@ def runs_of(chosen: argparse.Namespace) -> Path:
 
 def _plan_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measure", action="store_true", help="run an epoch of each network and data set for the time")
+    parser.add_argument("--per-hour", metavar="PRICE", type=float, help="what an hour of a device costs")
 
 
 def _plan(chosen: argparse.Namespace) -> None:
@@ -65,6 +66,8 @@ def _plan(chosen: argparse.Namespace) -> None:
     from poolab.study.plan_page import page
     from poolab.study.sweep_file import read_study
 
+    if chosen.per_hour is not None and not 0 <= chosen.per_hour < float("inf"):
+        raise ConfigError(f"--per-hour must be a price of at least 0, found {chosen.per_hour}")
     read = read_study(chosen.file)
     runs = runs_of(chosen)
     extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
@@ -78,7 +81,8 @@ def _plan(chosen: argparse.Namespace) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), width=80)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for title, text in page(planned, estimate, [record for some in like.values() for record in some]):
+    records = [record for some in like.values() for record in some]
+    for title, text in page(planned, estimate, records, chosen.per_hour):
         table.add_row(title, text)
     Console(highlight=False, markup=False, width=80).print(table)
 

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from poolab.measure import PeakMemory
+from poolab.per_slot import pooling_words
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
@@ -175,7 +176,7 @@ def _training_metrics(history: History, cost: TrainingCost) -> dict[str, float]:
 
 
 def _title(config: Mapping[str, Any]) -> str:
-    return f"{config['pooling']['name']}-{config['backbone']['name']}-{config['data']['name']}-{config['seed']}"
+    return f"{pooling_words(config['pooling'])}-{config['backbone']['name']}-{config['data']['name']}-{config['seed']}"
 
 
 def _device_name(device: torch.device) -> str:
