@@ -129,14 +129,16 @@ def test_a_search_says_what_it_draws_from(written, capsys):
     told = capsys.readouterr().out
     assert "optim.lr from uniform, min 0.1, max 0.2" in told
     assert "val/accuracy, maximized" in told
+    assert "by TPE where `poolab study run` runs it" in told
     with pytest.raises(ConfigError, match=r"optim\.lr"):
         plan(written("{optim.lr: {min: -0.1, max: 0.2}}", "random"))
 
 
 def test_what_w_and_b_does_otherwise_is_said(written):
-    study = written("{data.image_size: {values: [null, 40]}}")
+    study = written("{data.image_size: {values: [null, 40]}}", more="run_cap: 1")
     notes = [text for title, text in page(plan(study), None, []) if title == "on W&B"]
-    assert "the text None" in notes[0]
+    assert notes[0].startswith("run_cap may end a grid early there")
+    assert "the text None" in notes[1]
 
 
 def test_a_pooling_for_each_slot(written, tmp_path):

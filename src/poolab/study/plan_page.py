@@ -110,6 +110,9 @@ def _detects(plan: Plan, records: Sequence[Mapping[str, Any]]) -> str:
 
 def wandb_notes(study: Study) -> Iterator[str]:
     """What W&B does otherwise with the same file: its agent gives str(value) to the process."""
+    ends = [key for key in ("early_terminate", "run_cap") if getattr(study, key)] if study.method == "grid" else []
+    if ends:
+        yield f"{' and '.join(ends)} may end a grid early there; `poolab study run` runs each of its cells to the end"
     for parameter in study.parameters:
         if None in parameter.values:
             yield f"{parameter.name}: null arrives as the text None; leave it out, or set it behind the command"
