@@ -14,6 +14,7 @@ from poolab.study.command import command
 from poolab.study.endings import INTERRUPTED, Ending
 from poolab.study.jobs import Files, Job, State
 from poolab.study.progress import Progress
+from poolab.study.runners import announced
 from poolab.study.scheduler import Scheduler
 from poolab.study.sweep_file import Study
 
@@ -85,7 +86,7 @@ def run_study(
     runs = Path(runs_dir).resolve()
     jobs = _trained(study, extra, Path(runs_dir), workers) if study.trains else _programs(study, extra, runs)
     tracker = "none" if all("tracker=none" in job.words for job in jobs) else "wandb"
-    with Progress(workers) as progress:
+    with Progress(workers) as progress, announced(runs, study.name):
         scheduler = Scheduler(
             jobs,
             Files(runs, study.name),
