@@ -43,8 +43,8 @@ class Cell:
         return hash(self.overrides)
 
     def __str__(self) -> str:
-        """One line."""
-        return " ".join(self.overrides)
+        """One line, without the folder of the runs, which `run` and `submit` add."""
+        return " ".join(text for text in self.overrides if not text.startswith("runs_dir="))
 
 
 def grid_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
