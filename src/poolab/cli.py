@@ -54,19 +54,25 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
     import hydra
 
-    from poolab.configuration import config_dir, explain, offer_networks
+    from poolab.configuration import check_launcher, config_dir, explain, offer_networks
 
     codes: list[int] = []
 
     def job(config: Any) -> None:
+        if (
+            "SUBMITIT_EXECUTOR" in os.environ
+        ):  # on a node of a cluster: what goes wrong is raised again where it was asked
+            return _run_by_submitit(config)
         codes.append(_run(config))
         if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
             raise KeyboardInterrupt
+        return None
 
     offer_networks(arguments)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
     try:
+        check_launcher(arguments)
         with _hydra_hears([program, *arguments]):
             entry()
     except KeyboardInterrupt:
@@ -110,6 +116,18 @@ def _run(config: Any) -> int:
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
     return INTERRUPTED if record and record["status"] == "interrupted" else 0
+
+
+def _run_by_submitit(config: Any) -> None:
+    from poolab.configuration import plain
+    from poolab.training.console import print_record
+    from poolab.training.handover import hand_over
+    from poolab.training.launch import launch
+
+    record, folder, fresh = launch(plain(config))
+    if record:
+        print_record(record, folder, fresh)
+        hand_over(record["status"] == "interrupted")
 
 
 def _shapes(chosen: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from poolab.errors import ConfigError, nearest
 
+LAUNCHERS = {"slurm": ("hydra_submitit_launcher", "slurm")}  # the plugin and the extra of hydra/launcher=...
 HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is looked for in the wrong one of the two
 
 
@@ -49,6 +50,21 @@ def offer_networks(overrides: Sequence[str]) -> None:
     for library, name in re.findall(r"\b(torchvision|timm)/([\w.]+)", " ".join(asked)):
         node = {"name": f"{library}/{name}", "pretrained": False, "weights": None}
         ConfigStore.instance().store(group=f"backbone/{library}", name=name, node=node)
+
+
+def check_launcher(overrides: Sequence[str]) -> None:
+    """Whether the launcher of a multirun is installed: Hydra would say that it cannot locate a target.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    from importlib.util import find_spec
+
+    for override in overrides:
+        key, _, name = override.lstrip("+").partition("=")
+        plugin, extra = LAUNCHERS.get(name, (None, None)) if key == "hydra/launcher" else (None, None)
+        if plugin and not (find_spec("hydra_plugins") and find_spec(f"hydra_plugins.{plugin}")):
+            raise ConfigError(f'{override} needs the extra `{extra}`: pip install "poolab[{extra}]"')
 
 
 def plain(config: Any) -> dict[str, Any]:
