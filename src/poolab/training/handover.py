@@ -11,11 +11,6 @@ from poolab.errors import PoolabError
 SECONDS = 20  # for an answer of squeue
 
 
-def by_submitit(environ: Mapping[str, str]) -> bool:
-    """Whether submitit started this process."""
-    return "SUBMITIT_EXECUTOR" in environ
-
-
 def hand_over(interrupted: bool) -> None:
     """After a run that was stopped: have submitit requeue the job, which then goes on from the checkpoint.
 

@@ -131,7 +131,7 @@ def _arrays(
     parts = [cells[start : start + most] for start in range(0, len(cells), most)]
     return [
         Submission(
-            path=folder / f"{now:%Y%m%d-%H%M%S}-{os.getpid()}-{number}.json",
+            path=folder / f"{now:%Y%m%d-%H%M%S-%f}-{os.getpid()}-{number}.json",
             submitted=now.isoformat(timespec="milliseconds"),
             user=os.getuid(),
             extra=list(extra),
