@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-long test-zoo zoo lint docs conformance conformance-fused install clean
+.PHONY: demo test test-long test-zoo zoo lint docs conformance conformance-fused slurm-packages install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
@@ -24,6 +24,12 @@ test-zoo: $(READY)
 
 zoo: $(READY)
 	$(BIN)/python -m tests.backbones.surgery.zoo > docs/zoo.md
+
+# A SLURM for the tests that need a real one (as root, on Debian or Ubuntu); where it cannot be had, they are skipped.
+slurm-packages:
+	@command -v sbatch > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends slurmctld slurmd slurm-client munge > /dev/null; } || \
+		echo "SLURM could not be installed: the tests on a real one will be skipped"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -50,7 +56,7 @@ $(READY): pyproject.toml
 		{ echo "poolab needs Python 3.11 or later; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev,peers]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,peers,slurm]"
 	touch $@
 
 clean:

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from poolab.backbones import list_backbones
-from poolab.configuration import compose, config_dir, explain
+from poolab.configuration import check_launcher, compose, config_dir, explain
 from poolab.data import list_data
 from poolab.errors import ConfigError
 from poolab.pooling import list_pools
@@ -222,3 +222,25 @@ def test_a_pooling_at_a_slot_has_the_settings_of_its_choice(name):
         compose([f"pooling={name}"])["pooling"],
     )
     assert {**compose([])["pooling"], **at} == chosen
+
+
+def test_a_launcher_without_its_extra_is_told_before_hydra_looks_for_it(monkeypatch, capsys):
+    from importlib import util
+
+    from poolab import cli
+
+    monkeypatch.setattr(util, "find_spec", lambda name: None)
+    assert cli.train(["-m", "hydra/launcher=slurm", "pooling=max,avg"]) == 2
+    assert 'hydra/launcher=slurm needs the extra `slurm`: pip install "poolab[slurm]"' in capsys.readouterr().err
+    check_launcher(["hydra/launcher=basic", "pooling=slurm"])
+
+
+def test_the_slurm_launcher_has_a_task_for_each_device():
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    words = ["hydra/launcher=slurm", "trainer=ddp", "trainer.devices=4", "trainer.num_nodes=2"]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        launcher = hydra_compose("train", overrides=words, return_hydra_config=True).hydra.launcher
+    assert (launcher.nodes, launcher.tasks_per_node) == (2, 4)
+    assert launcher.additional_parameters["requeue"] is True

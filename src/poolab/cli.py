@@ -15,7 +15,7 @@ VERBS = {
     "shapes": "the size, parameters and activation bytes at every slot of a network",
     "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
-    "study": "many runs from one sweep file: plan, run, status, table",
+    "study": "many runs from one sweep file: plan, run, submit, status, cancel, table",
 }
 
 
@@ -60,12 +60,14 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     here = os.getpid()
 
     def job(config: Any) -> None:
+        if "SUBMITIT_EXECUTOR" in os.environ:  # on a node: what goes wrong is raised again where it was asked for
+            return _run_by_submitit(config)
         if os.getpid() != here:  # a launcher's process, from which no code comes back
-            _run_elsewhere(config)
-            return
+            return _run_elsewhere(config)
         codes.append(_run(config))
         if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
             raise KeyboardInterrupt
+        return None
 
     arguments = prepared(arguments)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -140,6 +142,18 @@ def _launched(config: Any) -> int:
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
     return INTERRUPTED if record and record["status"] == "interrupted" else 0
+
+
+def _run_by_submitit(config: Any) -> None:
+    from poolab.configuration import plain
+    from poolab.training.console import print_record
+    from poolab.training.handover import hand_over
+    from poolab.training.launch import launch
+
+    record, folder, fresh = launch(plain(config))
+    if record:
+        print_record(record, folder, fresh)
+        hand_over(record["status"] == "interrupted")
 
 
 def _shapes(chosen: argparse.Namespace) -> None:

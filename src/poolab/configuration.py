@@ -8,7 +8,8 @@ from typing import Any
 from poolab.errors import ConfigError, nearest
 from poolab.per_slot import for_hydra, resolved
 
-LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray")}  # the plugin and the extra of hydra/launcher=...
+# The plugin and the extra of hydra/launcher=...
+LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray"), "slurm": ("hydra_submitit_launcher", "slurm")}
 HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is looked for in the wrong one of the two
 
 

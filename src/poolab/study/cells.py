@@ -43,8 +43,13 @@ class Cell:
         return hash(self.overrides)
 
     def __str__(self) -> str:
-        """One line."""
-        return " ".join(self.overrides)
+        """One line, without the folder of the runs, which `run` and `submit` add."""
+        return " ".join(self.shown)
+
+    @property
+    def shown(self) -> list[str]:
+        """Its words for people: where the record lies is said elsewhere."""
+        return [word for word in self.overrides if not word.startswith("runs_dir=")]
 
 
 def grid_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:

@@ -60,29 +60,39 @@ def _cores() -> int:
 
 
 def run_cell(words: list[str]) -> NoReturn:
-    """`python -m poolab train ...` in this process, and its end.
+    """`python -m poolab train ...` in this process, and its end."""
+    settle()
+    leave(train(words))
 
-    The interpreter is not taken down: that looked at all of torch's and Lightning's objects and copied their pages, 3 s
-    of a run of 7. What was registered for the end is done, as in the processes of `multiprocessing`.
-    """
-    import atexit
+
+def train(words: list[str]) -> int:
+    """`python -m poolab train ...` in this process; its exit code."""
     import runpy
-    import threading
     import traceback
 
     sys.argv = ["train.py", "train", *words]
-    code: Any = 0
     try:
-        settle()
         runpy.run_module("poolab", run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        code = end.code
-        if isinstance(code, str):
-            print(code, file=sys.stderr)
-            code = 1
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+            return 1
+        return int(end.code or 0)
     except BaseException:
         traceback.print_exc()
-        code = 1
+        return 1
+    return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End this process without taking the interpreter down.
+
+    That looked at all of torch's and Lightning's objects and copied their pages, 3 s of a run of 7. What was registered
+    for the end is done, as in the processes of `multiprocessing`.
+    """
+    import atexit
+    import threading
+
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
@@ -90,4 +100,4 @@ def run_cell(words: list[str]) -> NoReturn:
         sys.stderr.flush()
     except OSError:  # a full disk under the log
         pass
-    os._exit(code or 0)
+    os._exit(code)

@@ -57,7 +57,7 @@ class Trained:
             words += (f"trainer.threads={max(1, cores() // self.workers)}",)
         return Job(
             key=planned.signature,
-            text=text(planned.cell),
+            text=str(planned.cell),
             command=(sys.executable, "-m", "poolab", "train", *words),
             words=words,
             folder=planned.folder.path,
@@ -87,7 +87,7 @@ class Programs:
         key = hashlib.sha256(content.encode()).hexdigest()[:12]
         if "${args_json_file}" in study.command:
             said = self._with_file(cell, self.runs / "studies" / f"{study.name}.arguments" / f"{key}.json")
-        return Job(key, text(cell), tuple(said))
+        return Job(key, str(cell), tuple(said))
 
     def _with_file(self, cell: Cell, path: Path) -> list[str]:
         try:
@@ -96,16 +96,6 @@ class Programs:
         except OSError as fault:
             raise PoolabError(f"cannot write the arguments of a cell to {path}: {fault}") from fault
         return command(self.study.command, self.study.program, cell.values, str(path))
-
-
-def text(cell: Cell) -> str:
-    """A cell's words for people: where its record lies is said elsewhere."""
-    return " ".join(shown(cell))
-
-
-def shown(cell: Cell) -> list[str]:
-    """The words of a cell without the folder of its record."""
-    return [word for word in cell.overrides if not word.startswith("runs_dir=")]
 
 
 def cores() -> int:

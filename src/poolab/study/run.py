@@ -11,6 +11,7 @@ from poolab.study.endings import INTERRUPTED, Ending
 from poolab.study.jobs import Files, State
 from poolab.study.making import Programs, Trained
 from poolab.study.progress import Progress
+from poolab.study.runners import announced
 from poolab.study.scheduler import Scheduler
 from poolab.study.searching import conclusion, search
 from poolab.study.sources import Listed, Source
@@ -94,7 +95,7 @@ def run_study(
         source = Listed(make.all())
     else:
         source = search(study, make, files.runs, count=count, sampler=sampler, seed=seed)
-    with Progress(workers) as progress:
+    with Progress(workers) as progress, announced(files.runs, study.name):
         scheduler = Scheduler(
             source,
             files,

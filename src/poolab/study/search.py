@@ -12,7 +12,6 @@ from poolab.study.cells import Cell
 from poolab.study.endings import Ending
 from poolab.study.hyperband import Hyperband
 from poolab.study.jobs import Job
-from poolab.study.making import text
 from poolab.study.results import Results, better
 from poolab.study.samplers import Drawer
 from poolab.study.space import Coordinates, Space
@@ -218,7 +217,7 @@ class Search:
         try:
             return self.make(cell), None
         except ConfigError as fault:
-            return Job(f"refused {hash_of(cell)}", text(cell), ()), " ".join(str(fault).split())
+            return Job(f"refused {hash_of(cell)}", str(cell), ()), " ".join(str(fault).split())
 
 
 def hash_of(cell: Cell) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from poolab.errors import ConfigError
 from poolab.study.distributions import possible
-from poolab.study.making import Programs, Trained, shown
+from poolab.study.making import Programs, Trained
 from poolab.study.samplers import SAMPLERS, Drawer
 from poolab.study.search import Search
 from poolab.study.sources import Source
@@ -71,7 +71,7 @@ def conclusion(source: Source) -> Iterator[str]:
     if source.best is None or metric is None:
         return
     value, trial = source.best
-    words = shown(source.space.cell(trial.at))
+    words = source.space.cell(trial.at).shown
     yield f"best {metric.name}: {value:.6g}"
     yield f"  {_command(source, words)}"
     yield (

@@ -1,4 +1,4 @@
-"""What became of a study's runs: read from their folders, their locks, and the journal of `poolab study run`."""
+"""What became of a study's runs: from their folders and locks, the journal of `poolab study run`, and SLURM's queue."""
 
 import fcntl
 import json
@@ -12,6 +12,8 @@ from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
 from poolab.study.cells import grid_cells
 from poolab.study.expected import expected
+from poolab.study.slurm.ending import job_ending
+from poolab.study.slurm.queue import RUNNING, Queue, look
 from poolab.study.sweep_file import Study
 from poolab.study.trials import Trial, trials_of
 
@@ -29,12 +31,15 @@ class State:
     reason: str = ""
 
 
-def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = ()) -> list[State]:
+def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue: Queue | None = None) -> list[State]:
     """The state of every run of a study, in the order of its file.
 
-    A run that nobody has begun is waiting while others of the study run, else it is missing. Of a program other than
-    train.py only the journal is known. A search's runs are its trials, and what its run_cap leaves to be drawn; without
-    trials, since W&B's agents ran it, those that it may have drawn.
+    A run that nobody has begun is waiting while a runner of this machine works at others, or in SLURM's queue, else it
+    is missing. Of a program other than train.py only the journal is known. A search's runs are its trials, and what its
+    run_cap leaves to be drawn; without trials, since W&B's agents ran it, those that it may have drawn.
+
+    Args:
+        queue: what SLURM says, where it was asked already.
 
     Raises:
         ConfigError: a cell that cannot be run.
@@ -50,8 +55,9 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = ()) -> lis
         states += [State("", "missing")] * max(count, 0)
     else:
         runs = expected(study, Path(runs_dir), extra)
-        states = [_state(run.words, RunFolder(runs_dir, run.signature), attempts) for run in runs]
-    if any(one.state == "running" for one in states):
+        queue = look(runs_dir) if queue is None else queue
+        states = [_state(run.words, RunFolder(runs_dir, run.signature), attempts, queue) for run in runs]
+    if any(one.state == "running" and not one.reason for one in states):  # SLURM's have a reason: their job
         states = [State(one.run, "waiting") if one.state == "missing" else one for one in states]
     return states
 
@@ -89,31 +95,46 @@ def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
 
 
 def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
-    """What became of a trial of a search."""
+    """What became of a trial of a search, which runs on this machine alone."""
     if trial.refused is not None:
         return State(trial.what, "failed", trial.refused)
     if study.trains:
-        return _state(trial.what, RunFolder(runs_dir, trial.cell), attempts)
+        return _state(trial.what, RunFolder(runs_dir, trial.cell), attempts, Queue())
     attempt = attempts.get(trial.cell)
     return State(trial.what, "missing") if attempt is None else _attempted(trial.cell, attempt, runs_dir)
 
 
-def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]], queue: Queue) -> State:
     found, key = folder.result, folder.signature
     if found is not None and found["status"] in FINISHED:
         return State(words, found["status"], found["reason"] or "")
+    task = queue.tasks.get(key)
+    if task is not None and task.queued:
+        return State(words, "running" if task.state in RUNNING else "waiting", str(task))
     runs_dir = folder.path.parent
-    if _held(folder / ".lock") or _held(runs_dir / CLAIMS / key):
+    if busy_elsewhere(runs_dir, key):
         return State(words, "running")
-    attempt = attempts.get(key)
-    if attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
+    attempt, submitted = attempts.get(key), queue.submitted.get(key)
+    later = attempt is not None and (submitted is None or str(attempt.get("started", "")) > submitted.submitted)
+    if later and attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
         return replace(_attempted(key, attempt, runs_dir), run=words)  # killed, refused or stopped
+    became = job_ending(queue, key) if found is None or found["status"] == "interrupted" else None
+    if became is not None:
+        return State(words, became[0], f"{became[1]}{_goes_on(folder)}")
     if found is not None:
         return State(words, found["status"], found["reason"] or "")
     if folder.path.exists():
-        goes_on = ", and goes on from its checkpoint" if folder.checkpoint else ""
-        return State(words, "interrupted", f"it was killed before its record{goes_on}")
+        return State(words, "interrupted", f"it was killed before its record{_goes_on(folder)}")
     return State(words, "missing")
+
+
+def _goes_on(folder: RunFolder) -> str:
+    return ", and goes on from its checkpoint" if folder.checkpoint else ""
+
+
+def busy_elsewhere(runs_dir: Path, signature: str) -> bool:
+    """Whether a process makes this run, or a runner is about to."""
+    return _held(runs_dir / signature / ".lock") or _held(runs_dir / CLAIMS / signature)
 
 
 def _held(lock: Path) -> bool:

@@ -1,4 +1,4 @@
-"""`poolab study plan|run|status|table FILE`: the words of the command line, and what each prints."""
+"""`poolab study plan|run|submit|cancel|status|table FILE`: the words of the command line, and what each prints."""
 
 import argparse
 import sys
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolab.errors import ConfigError, nearest
+from poolab.study import cancel_verb
+from poolab.study.slurm import submit_verb
 
 REASONS = 20  # runs of one state that are shown with their reasons
 
@@ -104,22 +106,29 @@ def _status_words(parser: argparse.ArgumentParser) -> None:
 
 
 def _status(chosen: argparse.Namespace) -> None:
+    from poolab.study.slurm.queue import look
+    from poolab.study.slurm.submission import with_added
     from poolab.study.status import STATES, counted, status
     from poolab.study.sweep_file import read_study
 
     extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
-    states = status(read_study(chosen.file), runs_of(chosen), extra)
+    study, runs = read_study(chosen.file), runs_of(chosen)
+    queue = look(runs)
+    states = status(study, runs, with_added(runs, study.name, extra), queue)
     counts = counted(states)
     print(f"{len(states)} runs: " + (", ".join(f"{number} {state}" for state, number in counts.items()) or "none yet"))
     for state in (*STATES, *(other for other in counts if other not in STATES)):
-        if not chosen.all and state in ("completed", "waiting", "missing"):
-            continue
         some = [one for one in states if one.state == state and one.run]
+        quiet = state in ("completed", "missing") or (state == "waiting" and not any(one.reason for one in some))
+        if quiet and not chosen.all:
+            continue
         shown = some if chosen.all else some[:REASONS]
         for one in shown:
             print(f"{state}: {one.run}" + (f"\n    {' '.join(one.reason.split())}" if one.reason else ""))
         if len(some) > len(shown):
             print(f"{state}: and {len(some) - len(shown)} more (--all)")
+    if queue.fault:
+        print(f"the queue could not be asked, and is left out: {queue.fault}")
 
 
 def _table_words(parser: argparse.ArgumentParser) -> None:
@@ -135,12 +144,14 @@ def _table(chosen: argparse.Namespace) -> None:
     from poolab.study.comparison import compare, read_records, records_of, save_records
     from poolab.study.comparison_table import comma_separated, markdown, print_terminal
     from poolab.study.known import known
+    from poolab.study.slurm.submission import with_added
     from poolab.study.sweep_file import read_study
 
     read = read_study(chosen.file)
     records = read_records(runs_of(chosen))
-    search = known(read, runs_of(chosen), chosen.extra)
-    arms = compare(read, records, chosen.extra, chosen.baseline, search)
+    extra = with_added(runs_of(chosen), read.name, chosen.extra)
+    search = known(read, runs_of(chosen), extra)
+    arms = compare(read, records, extra, chosen.baseline, search)
     if not any(arm.scores or arm.failed or arm.stopped for arm in arms):
         raise ConfigError(f"{runs_of(chosen)} has no record of {chosen.file}: run it, or name the folder with --runs")
     if chosen.csv:
@@ -149,7 +160,7 @@ def _table(chosen: argparse.Namespace) -> None:
         print(markdown(arms))
     else:
         print_terminal(arms)
-    own = records_of(read, records, chosen.extra, search)
+    own = records_of(read, records, extra, search)
     note = differing_code(own)
     if note and not chosen.csv:
         print(f"\n{note}")
@@ -160,6 +171,16 @@ def _table(chosen: argparse.Namespace) -> None:
 VERBS = {
     "plan": Verb("compose and check every cell; how long it takes, what it can detect", _plan_words, _plan),
     "run": Verb("run the cells that have no result yet, on this machine", _run_words, _run),
+    "submit": Verb(
+        "submit the cells that have no result yet to SLURM",
+        submit_verb.words,
+        lambda chosen: submit_verb.submit(chosen, runs_of(chosen)),
+    ),
+    "cancel": Verb(
+        "stop its jobs and its runners, with their checkpoints",
+        cancel_verb.words,
+        lambda chosen: cancel_verb.cancel(chosen, runs_of(chosen)),
+    ),
     "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
     "table": Verb("arms beside a baseline: paired differences with their intervals", _table_words, _table),
 }

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the handler only sets a flag; the run stops at the next step, with a checkpoint."""
+"""Ctrl-C, SIGTERM and a cluster's signals: the handler only sets a flag; the run stops at the next step."""
 
 import signal
 from collections.abc import Iterator
@@ -19,13 +19,14 @@ class StopRequest:
     """Whether the run was asked to stop, and by which signal.
 
     A checkpoint written inside a signal handler can hang or be torn (Lightning issues 21406 and 20542), so the handler
-    does nothing but remember. A second Ctrl-C ends the process at once.
+    does nothing but remember. A second Ctrl-C ends the process at once. USR1 is SLURM's word that the time limit is
+    near, USR2 submitit's; Lightning would answer USR1 inside its handler, and leaves it to whoever took it before.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
     def __init__(self) -> None:
-        self.reason: str | None = None
+        self.reason: str | None = EARLIER.reason
 
     def __bool__(self) -> bool:
         """Whether a signal came."""
@@ -61,3 +62,20 @@ class StopRequest:
             signal.signal(number, signal.default_int_handler)
             raise KeyboardInterrupt
         self.reason = self.reason or signal.Signals(number).name
+
+
+class _Earlier:
+    """A request that came before there was a run: the imports take seconds, in which SLURM may want to stop it."""
+
+    reason: str | None = None
+
+    def listen(self) -> None:
+        """From now on signals are remembered; a run that begins later has them for its own."""
+        for number in StopRequest.SIGNALS:
+            signal.signal(number, self._remember)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.reason = self.reason or signal.Signals(number).name
+
+
+EARLIER = _Earlier()

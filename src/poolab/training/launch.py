@@ -13,20 +13,21 @@ from typing import Any
 from poolab.data import data_fingerprint
 from poolab.errors import PoolabError
 from poolab.records import RunFolder, signature
+from poolab.training.cluster import is_task, prepare
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
 from poolab.training.source import source_fingerprint
 
-# Set by whatever has already started one process for each device: Lightning, torchrun, SLURM.
-LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID", "SLURM_PROCID")
+# Set by whatever has already started one process for each device: Lightning, torchrun. (SLURM: see `cluster`.)
+LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID")
 
 
 def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
     """The record of a configuration, its folder, and whether the run was made now or before.
 
     Raises:
-        ConfigError: all faulty settings at once.
+        ConfigError: all faulty settings at once, or SLURM's tasks do not fit them.
         DataError: the data set is missing, incomplete or damaged.
         PoolabError: another process is making this run, or its processes ended without a record.
     """
@@ -36,7 +37,9 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
         return folder.result or {}, folder.path, False
-    if _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
+    if is_task(os.environ):
+        prepare(config["trainer"], os.environ)
+    elif _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
         return _in_processes(config, folder), folder.path, True
     with without_collector("pytorch_lightning"):
         import_wandb_first(config["tracker"])

@@ -1,5 +1,6 @@
 """One run in this process: from the resolved configuration to its record."""
 
+import os
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from poolab.per_slot import pooling_words
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
+from poolab.training.cluster import lightning_environment
 from poolab.training.console import Console
 from poolab.training.evaluation import test_and_measure
 from poolab.training.finetune import before_training
@@ -164,6 +166,7 @@ def _trainer(
         enable_progress_bar=console.bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        plugins=lightning_environment(os.environ),
         use_distributed_sampler=False,  # the loaders know their process; Lightning's sampler would pad the test set
         log_every_n_steps=1,  # nothing is logged at a step, only once an epoch
     )
@@ -192,6 +195,8 @@ def _quiet() -> None:
     # The loaders index a tensor in memory: worker processes would only copy it.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+    # Where SLURM is installed Lightning misses it in every run outside of it; `cluster` says what is truly wrong.
+    warnings.filterwarnings("ignore", message=".*`srun` command is available on your system but is not used.*")
     # The figures are torchmetrics', which are those of all processes already.
     warnings.filterwarnings("ignore", message=".*recommended to use `self.log.*sync_dist=True.*")
     # torch 2.15 warns of Lightning 2.6's own call.

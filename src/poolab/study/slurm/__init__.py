@@ -1,0 +1,1 @@
+"""Studies on a cluster with SLURM: one array of single-cell jobs, their states, and their end."""

@@ -1,0 +1,48 @@
+"""`python -m poolab.study.slurm.cell FILE`: one task of the job of one cell; the file has the cells of the array.
+
+Its exit code is that of train.py, but 85 where a signal asked the run to stop, which has its checkpoint by then: the
+batch script asks for the requeue.
+"""
+
+from poolab.training.interruption import EARLIER
+
+if __name__ == "__main__":  # before all else: the imports take seconds, in which a signal would kill the process
+    EARLIER.listen()
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+REQUEUE = 85  # ERESTART, "interrupted system call should be restarted"
+INTERRUPTED = 130
+# `srun --kill-on-bad-exit` kills the other tasks as soon as one ends badly. So the first one, which writes the record,
+# ends last when a run is interrupted, and has some seconds for the record of one that fails.
+LAST, RECORD = 2.0, 5.0
+
+
+def main() -> NoReturn:
+    """Run the cell that SLURM's array index names."""
+    from poolab.study.forked import leave, train
+
+    cells = json.loads(Path(sys.argv[1]).read_text())["cells"]
+    words = [str(word) for word in cells[int(os.environ["SLURM_ARRAY_TASK_ID"])]]
+    leave(_end(train(words) if EARLIER.reason is None else INTERRUPTED))
+
+
+def _end(code: int) -> int:
+    """The exit code of this task, when it is time for it."""
+    first, alone = os.environ["SLURM_PROCID"] == "0", os.environ.get("SLURM_NTASKS") == "1"
+    if code == INTERRUPTED:
+        if not first:
+            return 0
+        code = code if EARLIER.reason == "SIGINT" else REQUEUE
+    if not alone and (code == REQUEUE if first else code != 0):
+        time.sleep(LAST if first else RECORD)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""What was submitted: a file beside the study's journal, with the cells of one array and their signatures."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+
+from poolab.records.store import write_atomically
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One array: `cells[i]` are the arguments of its job i, `signatures[i]` names their run.
+
+    It is written before SLURM hears of it, and known in the queue by the path of its batch script: so that jobs whose
+    number nobody could write down any more are the study's too.
+    """
+
+    path: Path  # DIR/studies/<study>.slurm/<token>.json
+    submitted: str
+    user: int
+    extra: list[str]  # the words of the command line
+    added: list[str]  # those that the resources add to them
+    signatures: list[str]
+    cells: list[list[str]] = field(repr=False)
+    job: str | None = None  # the array's number, when SLURM has told it
+
+    @property
+    def script(self) -> Path:
+        """The batch script."""
+        return self.path.with_suffix(".sh")
+
+    @property
+    def logs(self) -> Path:
+        """A file for each job of the array: `<index>.log`."""
+        return self.path.with_suffix(".logs")
+
+    @cached_property
+    def indices(self) -> dict[str, int]:
+        """The index of each run in the array."""
+        return {signature: index for index, signature in enumerate(self.signatures)}
+
+    def write(self, script: str) -> None:
+        """Write it with its batch script, before it is submitted."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.script, script)
+        self.save()
+
+    def save(self) -> None:
+        """Write it alone."""
+        content = asdict(self)
+        del content["path"]
+        write_atomically(self.path, json.dumps(content))
+
+    def forget(self) -> None:
+        """Remove what SLURM has refused."""
+        for path in (self.path, self.script):
+            path.unlink(missing_ok=True)
+        if self.logs.exists():
+            self.logs.rmdir()
+
+
+def folder_of(runs_dir: str | Path, study: str) -> Path:
+    """Where the submissions of a study lie; a real path, as the queue has it."""
+    return Path(os.path.realpath(runs_dir)) / "studies" / f"{study}.slurm"
+
+
+def submissions(folder: Path) -> list[Submission]:
+    """Those of one study, the oldest first."""
+    return _read(sorted(folder.glob("*.json")))
+
+
+def all_submissions(runs_dir: str | Path) -> list[Submission]:
+    """Those of all studies of a folder, which share its runs, the oldest first."""
+    found = _read(list((Path(os.path.realpath(runs_dir)) / "studies").glob("*.slurm/*.json")))
+    return sorted(found, key=lambda one: one.submitted)
+
+
+def with_added(runs_dir: str | Path, study: str, extra: Sequence[str]) -> list[str]:
+    """The words that a study was submitted with by this command line: with them its runs are found.
+
+    A run of several processes has other settings, and so another signature, than the same cell on one device.
+    """
+    own = [word for word in extra if not word.startswith("runs_dir=")]
+    like = [one for one in submissions(folder_of(runs_dir, study)) if one.extra == own]
+    return [*extra, *(like[-1].added if like else ())]
+
+
+def _read(paths: Sequence[Path]) -> list[Submission]:
+    names = {one.name for one in fields(Submission)}
+    found = []
+    for path in paths:
+        try:
+            content = json.loads(path.read_text())
+            found.append(Submission(**{key: content[key] for key in names - {"path"}}, path=path))
+        except (OSError, ValueError, KeyError, TypeError):  # another program's, or a newer poolab's
+            continue
+    return found

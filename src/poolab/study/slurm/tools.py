@@ -1,0 +1,56 @@
+"""SLURM's programs, called with lists of arguments."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from poolab.errors import PoolabError
+
+SECONDS = 60  # for an answer; a controller that is restarting takes some
+
+
+class SlurmFault(PoolabError):
+    """SLURM does not answer, or refuses."""
+
+
+def there(program: str) -> bool:
+    """Whether a program of SLURM's is on the PATH."""
+    return shutil.which(program) is not None
+
+
+def call(words: Sequence[str], environ: Mapping[str, str] | None = None) -> str:
+    """What the program prints.
+
+    Raises:
+        SlurmFault: it is not there, does not answer, or ends badly, in its own words.
+    """
+    try:
+        done = subprocess.run(
+            list(words), capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, env=environ
+        )
+    except FileNotFoundError:
+        raise SlurmFault(f"{words[0]} is not on the PATH: this is no machine of a SLURM cluster") from None
+    except subprocess.TimeoutExpired:
+        raise SlurmFault(f"{words[0]} has not answered for {SECONDS} s") from None
+    if done.returncode != 0:
+        told = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise SlurmFault(told if told.startswith(words[0]) else f"{words[0]}: {told}")
+    return done.stdout
+
+
+def clean_environment(options: Sequence[str]) -> dict[str, str]:
+    """The environment for sbatch: its own variables would win over the script's lines, an outer job's would confuse.
+
+    Args:
+        options: names that the script sets.
+    """
+    odd = {"array": "ARRAY_INX", "time": "TIMELIMIT", "nodes": "NODES", "mem": "MEM_PER_NODE"}
+    taken = {f"SBATCH_{odd.get(name, name.upper().replace('-', '_'))}" for name in options} | {"SBATCH_NO_REQUEUE"}
+    kept = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")
+    processes = ("LOCAL_RANK", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if key not in taken and key not in processes and (not key.startswith("SLURM") or key in kept)
+    }
