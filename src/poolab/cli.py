@@ -60,14 +60,7 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     here = os.getpid()
 
     def job(config: Any) -> None:
-        if "SUBMITIT_EXECUTOR" in os.environ:  # on a node: what goes wrong is raised again where it was asked for
-            return _run_by_submitit(config)
-        if os.getpid() != here:  # a launcher's process, from which no code comes back
-            return _run_elsewhere(config)
-        codes.append(_run(config))
-        if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
-            raise KeyboardInterrupt
-        return None
+        _dispatch(config, here, codes)
 
     arguments = prepared(arguments)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -89,6 +82,18 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
             raise
         return _complain(PoolabError(explain(fault)))
     return max(codes, default=0)
+
+
+def _dispatch(config: Any, here: int, codes: list[int]) -> None:
+    """A run in this process; in one of a launcher's, from which no code comes back, its faults are raised."""
+    if "SUBMITIT_EXECUTOR" in os.environ:
+        _run_by_submitit(config)
+    elif os.getpid() != here:
+        _run_elsewhere(config)
+    else:
+        codes.append(_run(config))
+        if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
+            raise KeyboardInterrupt
 
 
 @contextmanager
