@@ -150,15 +150,9 @@ def _launched(config: Any) -> int:
 
 
 def _run_by_submitit(config: Any) -> None:
-    from poolab.configuration import plain
-    from poolab.training.console import print_record
     from poolab.training.handover import hand_over
-    from poolab.training.launch import launch
 
-    record, folder, fresh = launch(plain(config))
-    if record:
-        print_record(record, folder, fresh)
-        hand_over(record["status"] == "interrupted")
+    hand_over(_launched(config) == INTERRUPTED)
 
 
 def _shapes(chosen: argparse.Namespace) -> None:
