@@ -103,13 +103,14 @@ def _run(config: Any) -> int:
 
     with without_collector("torch"):
         from poolab.training.launch import launch
+        from poolab.training.wandb_access import stopped_by_agent
     try:
         record, folder, fresh = launch(plain(config))
     except PoolabError as fault:
         return _complain(fault)
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
-    return INTERRUPTED if record and record["status"] == "interrupted" else 0
+    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
 
 
 def _shapes(chosen: argparse.Namespace) -> None:

@@ -1,8 +1,8 @@
 """A stand-in for W&B's server, on loopback: enough of it for sweeps, agents, runs, their files, and `wandb sync`.
 
-    with WandbServer() as server:
-        subprocess.run([sys.executable, "-m", "wandb", "sweep", "file.yaml"], env={**os.environ, **server.client(folder)})
-        print(server.sweeps, server.runs)
+with WandbServer() as server:
+    subprocess.run([sys.executable, "-m", "wandb", "sweep", "file.yaml"], env={**os.environ, **server.client(folder)})
+    print(server.sweeps, server.runs)
 """
 
 from tests.wandb_server.faults import Fault

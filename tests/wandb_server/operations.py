@@ -9,7 +9,9 @@ ENTITY, PROJECT = "team", "uncategorized"
 def viewer(store, asked):
     """Who asks."""
     one = {"id": "1", "entity": ENTITY, "username": ENTITY, "email": "", "name": ENTITY, "admin": False}
-    return {"viewer": {**one, "flags": "{}", "teams": {"edges": [{"node": {"name": ENTITY}}]}, "apiKeys": {"edges": []}}}
+    return {
+        "viewer": {**one, "flags": "{}", "teams": {"edges": [{"node": {"name": ENTITY}}]}, "apiKeys": {"edges": []}}
+    }
 
 
 def server_features(store, asked):

@@ -17,6 +17,7 @@ from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
 from poolab.training.source import source_fingerprint
+from poolab.training.wandb_access import in_sweep
 
 # Set by whatever has already started one process for each device: Lightning, torchrun, SLURM.
 LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID", "SLURM_PROCID")
@@ -35,6 +36,8 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
     name = signature(config, f"{content}{source_fingerprint(config)}")
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
+        if in_sweep() and config["tracker"].get("mode") == "online":
+            _tell_sweep(config, folder)
         return folder.result or {}, folder.path, False
     if _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
         return _in_processes(config, folder), folder.path, True
@@ -42,6 +45,13 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         import_wandb_first(config["tracker"])
         from poolab.training.run import run
     return run(config, name), folder.path, True
+
+
+def _tell_sweep(config: Mapping[str, Any], folder: RunFolder) -> None:
+    with without_collector("pytorch_lightning"):
+        import_wandb_first(config["tracker"])
+        from poolab.training.trackers import tell_again
+    tell_again(config, folder)
 
 
 def _wants_processes(trainer: Mapping[str, Any]) -> bool:
