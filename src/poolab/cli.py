@@ -15,7 +15,7 @@ VERBS = {
     "shapes": "the size, parameters and activation bytes at every slot of a network",
     "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
-    "study": "many runs from one sweep file: plan, run, status, table",
+    "study": "many runs from one sweep file: plan, run, status, table, sync",
 }
 
 

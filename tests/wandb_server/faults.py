@@ -7,13 +7,14 @@ from dataclasses import dataclass
 class Fault:
     """Requests whose operation or path has `where` in it, of one run or of all, are answered with `status`.
 
-    `times` is how often; None is for ever.
+    `times` is how often, None is for ever. The answer takes `wait` seconds; with status 200 it is a good one.
     """
 
     where: str
     status: int = 500
     run: str | None = None
     times: int | None = None
+    wait: float = 0.0
 
     def meets(self, what, run):
         """Whether this request is one of them; counts it."""

@@ -3,7 +3,10 @@
 import base64
 import json
 import re
+import socket
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
@@ -39,17 +42,20 @@ class WandbServer:
         self.die()
 
     def start(self):
-        """Listen: on the port of the last time, if there was one."""
+        """Listen, if it does not: on the port of the last time, where there was one."""
+        if self.http is not None:
+            return
         self.http = _Quiet(("127.0.0.1", self.port), type("Handler", (Handler,), {"server_": self}))
         self.port = self.http.server_address[1]
         self.store.url = self.url
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
 
     def die(self):
-        """Listen no more; what it was told stays."""
+        """Listen no more, and drop whoever is connected; what it was told stays."""
         if self.http is not None:
             self.http.shutdown()
             self.http.server_close()
+            self.http.drop()
             self.http = None
 
     @property
@@ -144,8 +150,13 @@ class Handler(BaseHTTPRequestHandler):
         with self.server_.lock:
             self.server_.requests.append((what, run))
             fault = next((one for one in self.server_.faults if one.meets(what, run)), None)
-            content = action() if fault is None else {"errors": [{"message": "on a bad day"}]}
-        self._answer(200 if fault is None else fault.status, content)
+        time.sleep(0.0 if fault is None else fault.wait)
+        if fault is not None and fault.status != 200:
+            self._answer(fault.status, {"errors": [{"message": "on a bad day"}]})
+            return
+        with self.server_.lock:
+            content = action()
+        self._answer(200, content)
 
     def _knows_the_key(self):
         wanted = base64.b64encode(f"api:{KEY}".encode()).decode()
@@ -165,6 +176,18 @@ class Handler(BaseHTTPRequestHandler):
 
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
+    connected = ()
+
+    def process_request(self, request, client_address):
+        """Remember the connection: it outlives a request, and would outlive the server."""
+        self.connected = (*(one for one in self.connected if one.fileno() >= 0), request)
+        super().process_request(request, client_address)
+
+    def drop(self):
+        """Close all connections."""
+        for one in self.connected:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_):
         """Nothing: a client that ends resets its connections."""

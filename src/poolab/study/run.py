@@ -114,6 +114,9 @@ def _trained(study: Study, extra: Sequence[str], runs: Path, workers: int) -> li
         if planned.config["trainer"]["threads"] is None:
             # Each of two runs would take all cores, and torch's small operations then wait milliseconds for each other.
             words += (f"trainer.threads={max(1, _cores() // workers)}",)
+        tracker = planned.config["tracker"]
+        if tracker["name"] == "wandb" and tracker["group"] is None:
+            words += (f"tracker.group={in_words(study.name)}",)  # what W&B shows together
         jobs[planned.signature] = Job(
             key=planned.signature,
             text=_text(planned.cell),
