@@ -56,6 +56,10 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
 
     from poolab.configuration import config_dir, explain, offer_networks
 
+    if os.environ.get("WANDB_SWEEP_ID"):
+        from poolab.study.agent_words import in_hydras_words
+
+        arguments = in_hydras_words(arguments)
     codes: list[int] = []
 
     def job(config: Any) -> None:

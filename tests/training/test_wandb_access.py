@@ -63,12 +63,13 @@ def test_the_server_is_the_one_that_the_client_would_take(home, monkeypatch):
     assert server() == "http://mine:1"
 
 
-def test_only_an_agents_signal_is_an_early_stop(monkeypatch):
+def test_a_signal_is_an_early_stop_in_a_sweep_alone(monkeypatch):
     stopped = {"status": "interrupted", "reason": "stopped by SIGTERM"}
     assert not in_sweep()
     assert not stopped_by_agent(stopped)
     monkeypatch.setenv("WANDB_SWEEP_ID", "x")
     assert in_sweep()
     assert stopped_by_agent(stopped)
-    assert not stopped_by_agent({**stopped, "reason": "stopped by SIGINT"})
+    assert stopped_by_agent({**stopped, "reason": "stopped by SIGINT"})  # the button on its page
+    assert not stopped_by_agent({**stopped, "reason": "SystemExit: 1"})
     assert not stopped_by_agent({**stopped, "status": "failed"})

@@ -80,7 +80,7 @@ class WandbServer:
         return {**places, **address, "NETRC": str(Path(folder) / "wandb_home" / "netrc")}
 
     def stop(self, run):
-        """Ask the agent of a run to stop it, as an early termination does."""
+        """Stop a run: of a sweep through its agent, as an early termination does, else through its client."""
         self.store.to_stop.add(run)
 
     def count(self, what, run=None):
@@ -144,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
             run.exit_code = asked["exitcode"]
             run.state = "finished" if run.exit_code == 0 else "failed"
             run.sessions += 1
-        return {}
+        return {"stopped": run.id in self.server_.store.to_stop and run.sweep is None}  # else its agent is told
 
     def _unless_at_fault(self, what, run, action):
         with self.server_.lock:

@@ -32,11 +32,12 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     check_settings(config)
+    config = _tracked_online(config) if in_sweep() else config
     content = data_fingerprint(config["data"]["name"], root=config["data"]["root"])
     name = signature(config, f"{content}{source_fingerprint(config)}")
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
-        if in_sweep() and config["tracker"].get("mode") == "online":
+        if in_sweep():
             _tell_sweep(config, folder)
         return folder.result or {}, folder.path, False
     if _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
@@ -47,7 +48,15 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
     return run(config, name), folder.path, True
 
 
+def _tracked_online(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A sweep's run is tracked online, whatever the settings say of W&B: there are no offline sweeps."""
+    tracker = config["tracker"]
+    return config if tracker["name"] == "none" else {**config, "tracker": {**tracker, "mode": "online"}}
+
+
 def _tell_sweep(config: Mapping[str, Any], folder: RunFolder) -> None:
+    if config["tracker"]["name"] == "none":
+        return
     with without_collector("pytorch_lightning"):
         import_wandb_first(config["tracker"])
         from poolab.training.trackers import tell_again

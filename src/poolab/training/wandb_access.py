@@ -38,7 +38,7 @@ def in_sweep() -> bool:
 
 def stopped_by_agent(record: Mapping[str, Any]) -> bool:
     """Whether a sweep has ended the run early, which is no failure: after three of them an agent would give up."""
-    return in_sweep() and record["status"] == "interrupted" and record["reason"] == "stopped by SIGTERM"
+    return in_sweep() and record["status"] == "interrupted" and str(record["reason"]).startswith("stopped by ")
 
 
 def _config_dir() -> Path:
