@@ -23,7 +23,7 @@ VALUES = {
 def agent(monkeypatch, tmp_path):
     """What an agent leaves for its run."""
     content = {"wandb_version": 1, **{key: {"value": value} for key, value in VALUES.items()}}
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", str(tmp_path / "config.yaml"))
     monkeypatch.setenv("WANDB_SWEEP_ID", "x")
     return tmp_path / "config.yaml"

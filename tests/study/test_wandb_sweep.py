@@ -112,10 +112,14 @@ def test_the_signatures_are_those_of_the_plan(swept):
 
 
 @pytest.mark.services
-def test_the_records_are_those_of_a_local_study(swept):
+def test_the_records_are_those_of_a_local_study_which_is_a_group(swept, server):
     client, _, _, _ = swept
-    client.poolab("study", "run", "grid.yaml", "--workers", "2", "--runs", "local/runs", "tracker=none")
+    before = set(server.runs)
+    client.poolab("study", "run", "grid.yaml", "--workers", "2", "--runs", "local/runs", "tracker=wandb_online")
     local = records(client.folder / "local")
+    runs = [server.runs[name] for name in set(server.runs) - before]
+    assert {(run.state, run.group, run.sweep, run.project) for run in runs} == {("finished", "grid", None, "poolab")}
+    assert sorted(run.summary["signature"] for run in runs) == sorted(local)
     assert local.keys() == records(client.folder).keys()
     for name, record in records(client.folder).items():
         assert {key: record[key] for key in ("status", "seed")} == {key: local[name][key] for key in ("status", "seed")}

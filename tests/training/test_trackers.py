@@ -10,7 +10,8 @@ import warnings
 import pytest
 import wandb
 
-from poolab.training.trackers import WandbTracker, build_tracker
+from poolab.records import RunFolder
+from poolab.training.trackers import WandbTracker, build_tracker, tell_again
 
 OFFLINE = ["tracker=wandb_offline", "trainer.epochs=1"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -103,6 +104,26 @@ def test_a_session_that_goes_on_has_the_epochs_before_it_too(launched, stop_afte
     losses = {row["epoch"]: row["val/loss"] for row in stored(folder)[2] if "val/loss" in row}
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert losses == {row["epoch"] - 1: pytest.approx(row["val/loss"]) for row in rows}
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_finished_run_is_told_from_its_record(configured, tmp_path, epochs):
+    config = configured(tmp_path, "tracker=wandb_offline")
+    folder = RunFolder(tmp_path, "0123456789ab").make()
+    record = {
+        "signature": "0123456789ab",
+        "status": "diverged" if epochs == 0 else "completed",
+        "metrics": {"epochs": epochs},
+    }
+    folder.write_json("result.json", record)
+    rows = [{"epoch": n, "step": 5 * n, "val/accuracy": n / 4, "val/loss": None, "seconds": 1.0} for n in (1, 2)]
+    if epochs:
+        (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tell_again(config, folder)
+    _, summary, history, code = stored(folder.path)
+    assert (summary["status"], summary["epochs"], code) == (record["status"], epochs, 0)
+    told = [(row["epoch"], row["trainer/global_step"], row["val/accuracy"]) for row in history]
+    assert told == [(0, 4, 0.25), (1, 9, 0.5)][:epochs]
 
 
 def test_a_setting_that_json_has_no_number_for(configured, tmp_path):

@@ -39,7 +39,8 @@ def tell_again(config: Mapping[str, Any], folder: RunFolder) -> None:
     tracker = build_tracker(config, folder.path, title(config))
     if tracker is None:
         return
-    for line in (folder / "history.jsonl").read_text().splitlines():
+    history = folder / "history.jsonl"  # a run that diverged in its first epoch has none
+    for line in history.read_text().splitlines() if history.exists() else ():
         tracker.log_epoch(json.loads(line))
     tracker.finish(folder.result or {})
 
