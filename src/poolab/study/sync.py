@@ -2,69 +2,20 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
-from poolab.study.endings import INTERRUPTED
 from poolab.study.journal import Journal
 from poolab.study.offline_runs import Session, sessions
+from poolab.study.synced import Synced, due, ledger_of, place_of
 from poolab.study.uploads import Uploader, failures, reach
 from poolab.training.wandb_access import has_key, server
 
 BATCH = 16  # sessions of one client: it takes a second to start, and 0.2 s for each
 PATIENCE = 120.0
-FOLDER = "wandb-sync"  # in DIR/studies: the ledger, the lock, and the client's last words
-
-
-@dataclass
-class Synced:
-    """What became of the sessions of a folder; `failed` has the reasons by the sessions' names."""
-
-    uploaded: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    earlier: int = 0
-    running: int = 0
-    unfinished: int = 0
-    left: int = 0
-    stopped: bool = False
-
-    @property
-    def code(self) -> int:
-        """The exit code: 130 where it was stopped, 1 where an upload failed."""
-        return INTERRUPTED if self.stopped else 1 if self.failed else 0
-
-    def add(self, batch: Sequence[Session], failed: Mapping[str, str]) -> None:
-        """What became of a batch."""
-        self.failed |= failed
-        self.uploaded += [one.name for one in batch if one.name not in failed]
-
-    def __str__(self) -> str:
-        """The last words of the command."""
-        total = len(self.uploaded) + len(self.failed) + self.left
-        parts = [f"{len(self.uploaded)} of {total} runs uploaded"]
-        parts += [f"{self.earlier} were before"] if self.earlier else []
-        parts += [f"{self.running} still run"] if self.running else []
-        parts += [f"{self.unfinished} have not ended yet"] if self.unfinished else []
-        again = "; the same command goes on from here" if self.failed or self.left else ""
-        reasons = [f"{name}\n    {reason}" for name, reason in self.failed.items()]
-        return "\n".join([*reasons, f"{', '.join(parts)}{again}"])
-
-
-def due(runs: Path, signatures: Sequence[str] | None = None) -> tuple[list[Session], Synced]:
-    """The sessions that are to be uploaded, and what became of the others."""
-    known = {str(entry["session"]) for entry in _ledger(runs).entries() if entry.get("outcome") == "uploaded"}
-    found = sessions(runs, None if signatures is None else set(signatures))
-    left = [one for one in found if one.name not in known and one.state == "due"]
-    outcome = Synced(
-        running=sum(one.state == "running" for one in found),
-        unfinished=sum(one.state == "unfinished" for one in found),
-    )
-    outcome.earlier = len(found) - len(left) - outcome.running - outcome.unfinished
-    return left, outcome
 
 
 def sync(
@@ -91,7 +42,7 @@ def sync(
     if not sessions(runs, signatures):
         return Synced()
     with _alone(runs) as lock:
-        ledger, log = _ledger(runs), _place(runs) / "client.log"
+        ledger, log = ledger_of(runs), place_of(runs) / "client.log"
         _settle(ledger, log, sessions(runs))
         left, outcome = due(runs, signatures)
         address = server()
@@ -100,10 +51,11 @@ def sync(
         uploader = Uploader(log.resolve(), options, lock, patience)
         for start in range(0, len(left), BATCH):
             batch = left[start : start + BATCH]
-            outcome.add(batch, _tried(ledger, uploader, batch, address))
+            failed = _tried(ledger, uploader, batch, address)
+            outcome.add(batch, failed)
             outcome.left = len(left) - start - len(batch)
             report(len(left) - outcome.left, len(left))
-            if uploader.stopped or not outcome.uploaded:  # of a whole batch nothing: the server takes none
+            if uploader.stopped or len(failed) == len(batch):  # nothing of a batch: the server takes no more
                 break
         outcome.stopped = uploader.stopped
         return outcome
@@ -149,14 +101,14 @@ def _settle(ledger: Journal, log: Path, found: Sequence[Session]) -> None:
     lost = [name for name, entry in last.items() if "outcome" not in entry]
     failed = failures([known[name] for name in lost if name in known], log)
     for name in lost:
-        gone = None if name in known else "its folder is gone"
+        gone = None if name in known else "it is gone, or no longer the last of its run"
         _end(ledger, ledger.begin(last[name]), failed.get(name, gone))
 
 
 @contextmanager
 def _alone(runs: Path) -> Iterator[int]:
     """Hold the folder's uploads; so does the client, which goes on when this process is killed."""
-    path = _place(runs) / "lock"
+    path = place_of(runs) / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -168,14 +120,6 @@ def _alone(runs: Path) -> Iterator[int]:
         ) from None
     finally:
         os.close(file)
-
-
-def _place(runs: Path) -> Path:
-    return runs / "studies" / FOLDER
-
-
-def _ledger(runs: Path) -> Journal:
-    return Journal(_place(runs) / "ledger.jsonl")
 
 
 def _now() -> str:

@@ -28,8 +28,8 @@ def sync(chosen: argparse.Namespace, runs: Path) -> int:
     Raises:
         PoolabError: there is no key, no server, or another sync is at work.
     """
-    from poolab.study.sync import due
     from poolab.study.sync import sync as upload
+    from poolab.study.synced import due
 
     runs, signatures = _named(chosen, runs)
     if not runs.is_dir():
