@@ -15,7 +15,7 @@ VERBS = {
     "shapes": "the size, parameters and activation bytes at every slot of a network",
     "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
-    "study": "many runs from one sweep file: plan, run, submit, status, cancel, table",
+    "study": "many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
 
 
@@ -56,6 +56,10 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
 
     from poolab.configuration import check_launcher, config_dir, explain, prepared
 
+    if os.environ.get("WANDB_SWEEP_ID"):
+        from poolab.study.agent_words import in_hydras_words
+
+        arguments = in_hydras_words(arguments)
     codes: list[int] = []
     here = os.getpid()
 
@@ -143,10 +147,11 @@ def _launched(config: Any) -> int:
 
     with without_collector("torch"):
         from poolab.training.launch import launch
+        from poolab.training.wandb_access import stopped_by_agent
     record, folder, fresh = launch(plain(config))
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
-    return INTERRUPTED if record and record["status"] == "interrupted" else 0
+    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
 
 
 def _run_by_submitit(config: Any) -> None:

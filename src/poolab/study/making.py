@@ -55,6 +55,7 @@ class Trained:
         if planned.config["trainer"]["threads"] is None:
             # Each of two runs would take all cores, and torch's small operations then wait milliseconds for each other.
             words += (f"trainer.threads={max(1, cores() // self.workers)}",)
+        words += tracked_as(self.study.name, planned)
         return Job(
             key=planned.signature,
             text=str(planned.cell),
@@ -96,6 +97,13 @@ class Programs:
         except OSError as fault:
             raise PoolabError(f"cannot write the arguments of a cell to {path}: {fault}") from fault
         return command(self.study.command, self.study.program, cell.values, str(path))
+
+
+def tracked_as(study: str, planned: Planned) -> tuple[str, ...]:
+    """The words by which W&B shows the runs of a study together; none where it has no tracker, or says its group."""
+    tracker = planned.config["tracker"]
+    grouped = tracker["name"] != "wandb" or tracker["group"] is not None
+    return () if grouped else (f"tracker.group={in_words(study)}",)
 
 
 def cores() -> int:

@@ -1,4 +1,4 @@
-"""`poolab study plan|run|submit|cancel|status|table FILE`: the words of the command line, and what each prints."""
+"""`poolab study plan|run|submit|cancel|status|table|sync`: the words of the command line, and what each prints."""
 
 import argparse
 import sys
@@ -19,6 +19,7 @@ class Verb(NamedTuple):
     help: str
     words: Callable[[argparse.ArgumentParser], None]
     action: Callable[[argparse.Namespace], int | None]  # its exit code, or None for 0
+    file: str = "FILE"  # "[FILE]": it can do without
 
 
 def study(given: Sequence[str], description: str) -> int:
@@ -35,7 +36,8 @@ def study(given: Sequence[str], description: str) -> int:
     if name not in VERBS:
         raise ConfigError(f"poolab study {name}: {nearest(name, list(VERBS))}the verbs are {', '.join(VERBS)}")
     parser = argparse.ArgumentParser(prog=f"poolab study {name}", description=VERBS[name].help)
-    parser.add_argument("file", metavar="FILE", help="a study file, e.g. sweeps/pooling_small.yaml")
+    optional = "?" if VERBS[name].file.startswith("[") else None
+    parser.add_argument("file", metavar="FILE", nargs=optional, help="a study file, e.g. sweeps/pooling_small.yaml")
     parser.add_argument("extra", nargs="*", metavar="key=value", help="a setting for every cell, e.g. trainer.epochs=3")
     parser.add_argument("--runs", metavar="DIR", help="the folder of the records (default: runs)")
     VERBS[name].words(parser)
@@ -168,6 +170,18 @@ def _table(chosen: argparse.Namespace) -> None:
         save_records(own, chosen.save)
 
 
+def _sync_words(parser: argparse.ArgumentParser) -> None:
+    from poolab.study.sync_verb import words
+
+    words(parser)
+
+
+def _sync(chosen: argparse.Namespace) -> int:
+    from poolab.study.sync_verb import sync
+
+    return sync(chosen, runs_of(chosen))
+
+
 VERBS = {
     "plan": Verb("compose and check every cell; how long it takes, what it can detect", _plan_words, _plan),
     "run": Verb("run the cells that have no result yet, on this machine", _run_words, _run),
@@ -183,4 +197,5 @@ VERBS = {
     ),
     "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
     "table": Verb("arms beside a baseline: paired differences with their intervals", _table_words, _table),
+    "sync": Verb("upload to W&B what was tracked offline, of a study or of a folder DIR", _sync_words, _sync, "[FILE]"),
 }
