@@ -232,3 +232,11 @@ def test_a_torn_line_and_a_file_that_is_deleted(searching):
     search.trials.path.unlink()
     assert search.next() is not None
     assert len(search.trials.known) == 1
+
+
+def test_of_equals_the_first_is_the_best_whichever_ended_first(searching):
+    search = searching()
+    first, second = search.next(), search.next()
+    for job in (second, first):
+        finish(search, job, 0.5)
+    assert search.best[1].cell == first.key

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -43,9 +44,9 @@ def study_file(script, cap=None, more=None):
     return read_study("s.yaml")
 
 
-def started(*options):
+def started(*options, **how):
     command = [sys.executable, "-m", "poolab", "study", "run", "s.yaml", "--workers", "2", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **how)
 
 
 def done():
@@ -110,6 +111,26 @@ def test_two_runners_on_one_folder_keep_to_the_cap(place):
     assert done() == drawn(study)
     assert outcomes() == {"completed": 30}
     assert all("30 of 30 cells completed" in text for text in said)
+
+
+def limited(size):
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("size", [3000, 8000])
+def test_a_disk_that_is_full_for_the_trials_or_for_the_journal(place, size):
+    """A limit on the size of files stands for it; first the one, then the other file is the longer one."""
+    words = "x" * 400 if size == 3000 else "x"
+    study = study_file(DURABLE, 20, {"parameters": {"a": {"min": 0.0, "max": 1.0}, words: {"value": 1}}})
+    full = started(preexec_fn=limited(size))
+    said = full.communicate(timeout=60)[0]
+    assert full.returncode == 1, said
+    assert "the disk is full" in said
+    assert 0 < len(done()) < 20
+    before = drawn(study)
+    assert run_study(study).code == 0
+    assert len(set(done())) == len(done()) == 20
+    assert set(before) <= set(drawn(study))
 
 
 def test_a_trial_that_fails_is_a_trial_and_the_next_run_tries_it_again(place):

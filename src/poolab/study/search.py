@@ -12,19 +12,13 @@ from poolab.study.cells import Cell
 from poolab.study.endings import Ending
 from poolab.study.hyperband import Hyperband
 from poolab.study.jobs import Job
+from poolab.study.new_cell import Made, new_cell
 from poolab.study.results import Results, better
 from poolab.study.samplers import Drawer
-from poolab.study.space import Coordinates, Space
+from poolab.study.space import Space
 from poolab.study.status import last_attempts
 from poolab.study.sweep_file import Study
 from poolab.study.trials import Trial, trials_of
-
-Made = tuple[Job, str | None]  # the job of a cell, and why it cannot be run
-Drawn = tuple[Coordinates, Mapping[str, object], Made, str]  # coordinates, attributes, job, sampler
-
-SAME = 20  # times that a sampler may propose what there is before chance takes its place
-TRIES = 200  # proposals without a new cell until a search is over
-LISTED = 100_000  # cells of a space that are looked through for one that is left
 
 
 class Search:
@@ -120,7 +114,11 @@ class Search:
         except ConfigError as fault:
             self.fault = str(fault)
             return
-        if told.value is not None and (self.best is None or better(told.value, self.best[0], self.study.metric)):
+        if told.value is None:
+            return
+        value, other = self.best or (None, trial)
+        first = told.value == value and trial.number < other.number  # of equals the first, whichever ended first
+        if value is None or better(told.value, value, self.study.metric) or first:
             self.best = told.value, trial
 
     def stops(self, running: Iterable[Job]) -> Mapping[str, str]:
@@ -159,13 +157,15 @@ class Search:
             self.over = self._over()
             if self.over is not None:
                 return
-            found = self._new()
-            if found is None:
+            known = self.trials.known
+            history = [] if self.drawer.sampler == "random" else self.results.of(known)
+            found = new_cell(self.drawer, self.space, known, history, self._made)
+            if isinstance(found, str):
+                self.over = found
                 return
             at, attributes, (job, refused), sampler = found
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            number = len(self.trials.known)
-            trial = Trial(number, job.key, job.text, at, sampler, now, attributes, refused)
+            trial = Trial(len(known), job.key, job.text, at, sampler, now, attributes, refused)
             self.trials.add(file, trial)
         self._take(trial, job)
         self.over = self._over()
@@ -180,35 +180,6 @@ class Search:
             value, trial = self.best
             if value == metric.target or better(value, metric.target, metric):
                 return f"the target {metric.target:g} was reached by {trial.what}"
-        return None
-
-    def _new(self) -> Drawn | None:
-        """A cell that was not drawn before. What was is not run again: its result is known to the sampler already."""
-        known = {trial.cell for trial in self.trials.known}
-        number = len(self.trials.known)
-        history = [] if self.drawer.sampler == "random" else self.results.of(self.trials.known)
-        for attempt in range(TRIES):
-            drawer = self.drawer if attempt < SAME else self.drawer._replace(sampler="random")
-            at, attributes = drawer.draw(self.space, number, attempt, history)
-            made = self._made(at)
-            if made[0].key not in known:
-                return at, attributes, made, drawer.sampler
-            if attempt == SAME and 0 < (self.space.size or 0) <= LISTED:
-                return self._left(known)
-        self.over = f"{TRIES} draws one after the other gave cells that were there already"
-        return None
-
-    def _left(self, known: set[str]) -> Drawn | None:
-        """One of the cells that are left of a space that can be listed."""
-        from numpy.random import default_rng
-
-        drawn = {self.space.same(trial.at) for trial in self.trials.known}
-        left = [at for at in self.space.everything() if self.space.same(at) not in drawn]
-        for index in default_rng([self.drawer.seed, len(self.trials.known)]).permutation(len(left)):
-            made = self._made(left[index])
-            if made[0].key not in known:
-                return left[index], {}, made, "random"
-        self.over = f"all {len(known)} different cells that can be drawn have been"
         return None
 
     def _made(self, at: Mapping[str, float]) -> Made:
