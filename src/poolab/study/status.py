@@ -104,7 +104,8 @@ def _state(run: Expected, folder: RunFolder, attempts: Mapping[str, Mapping[str,
         return replace(
             _attempted(run.signature, attempt, runs_dir), run=run.words
         )  # killed or refused, without a record
-    became = job_ending(queue, run.signature) if found is None or found["status"] == "interrupted" else None
+    unsaid = found is None or found["status"] == "interrupted"
+    became = job_ending(queue, run.signature, folder / "result.json") if unsaid else None
     if became is not None:
         return State(run.words, became[0], f"{became[1]}{_goes_on(folder)}")
     if found is not None:

@@ -320,6 +320,9 @@ def test_a_record_is_believed_before_a_log(send, stand_in):
     ]
     (one.logs / "1.log").write_text("x\nsrun: error: n1: task 0: Killed\n")  # after it had been requeued
     assert status(read_study("s.yaml"), "runs")[1].state == "failed"
+    later = time.time() + 5
+    os.utime(Path("runs") / one.signatures[1] / "result.json", (later, later))  # and then run by hand, and stopped
+    assert status(read_study("s.yaml"), "runs")[1].state == "interrupted"
 
 
 def test_two_thousand_jobs_take_less_than_a_second(written, stand_in, tmp_path, monkeypatch):
