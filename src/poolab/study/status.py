@@ -118,7 +118,8 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
     later = attempt is not None and (submitted is None or str(attempt.get("started", "")) > submitted.submitted)
     if later and attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
         return replace(_attempted(key, attempt, runs_dir), run=words)  # killed, refused or stopped
-    became = job_ending(queue, key) if found is None or found["status"] == "interrupted" else None
+    unsaid = found is None or found["status"] == "interrupted"
+    became = job_ending(queue, key, folder / "result.json") if unsaid else None
     if became is not None:
         return State(words, became[0], f"{became[1]}{_goes_on(folder)}")
     if found is not None:

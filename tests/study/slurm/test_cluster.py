@@ -17,6 +17,18 @@ pytestmark = [pytest.mark.services, pytest.mark.usefixtures("cluster")]
 
 NOT_REPEATABLE = ("cost/peak_memory_bytes", "speed/", "seconds")
 COMMAND = "command: ['${env}', '${interpreter}', '${program}', '${args_no_hyphens}']\n"
+# Python reads it at its start. A step of training then takes a tenth of a second, on any machine.
+SLOW = """
+import sys, threading, time
+def patch():
+    while not hasattr(sys.modules.get("poolab.training.module"), "Classifier"):
+        time.sleep(0.05)
+    classifier = sys.modules["poolab.training.module"].Classifier
+    step = classifier.training_step
+    classifier.training_step = lambda *words: (time.sleep(0.1), step(*words))[1]
+threading.Thread(target=patch, daemon=True).start()
+"""
+TIMED = 80  # of half a second: SLURM looks every 30 s whether a limit is near
 LONG = "trainer.epochs=60"  # of five steps each: some seconds
 
 
@@ -73,18 +85,9 @@ def timed(cluster, tiny, tmp_path_factory):
     (place / "timed.yaml").write_text(
         "program: train.py\nmethod: grid\nparameters: {pooling: {value: avg}}\n" + COMMAND
     )
-    # SLURM looks every 30 s whether a limit is near
-    words = [
-        "timed.yaml",
-        *tiny,
-        "trainer.epochs=450",
-        "--time",
-        "1",
-        "--sbatch",
-        "signal=USR1@45",
-        "--sbatch",
-        "nodelist=n2",
-    ]
+    (place / "sitecustomize.py").write_text(SLOW)
+    words = ["timed.yaml", *tiny, f"trainer.epochs={TIMED}", "--setup", 'export PYTHONPATH="$PWD:$PYTHONPATH"']
+    words += ["--time", "1", "--sbatch", "signal=USR1@45", "--sbatch", "nodelist=n2"]
     command = [sys.executable, "-m", "poolab", "study", "submit", *words]
     subprocess.run(command, cwd=place, check=True, capture_output=True)
     return place
@@ -200,4 +203,4 @@ def test_before_the_time_limit_a_run_is_requeued_with_its_checkpoint(timed, monk
     assert "poolab: requeued" in log
     assert "TIME LIMIT" not in log
     assert records()["avg"]["status"] == "completed", log
-    assert epochs() == [list(range(1, 451))]
+    assert epochs() == [list(range(1, TIMED + 1))]

@@ -79,6 +79,7 @@ def test_what_is_submitted_is_complete_and_known_afterwards(send, stand_in):
         "optim.lr=0.01",
         f"runs_dir={Path('runs').resolve()}",
         "trainer.threads=1",
+        "tracker.group=s",
     ]
     assert stand_in.calls[-1] == ["sbatch", "--parsable", str(one.script)]
     assert "optim" not in one.script.read_text()  # values stand in the file of cells alone
@@ -320,6 +321,9 @@ def test_a_record_is_believed_before_a_log(send, stand_in):
     ]
     (one.logs / "1.log").write_text("x\nsrun: error: n1: task 0: Killed\n")  # after it had been requeued
     assert status(read_study("s.yaml"), "runs")[1].state == "failed"
+    later = time.time() + 5
+    os.utime(Path("runs") / one.signatures[1] / "result.json", (later, later))  # and then run by hand, and stopped
+    assert status(read_study("s.yaml"), "runs")[1].state == "interrupted"
 
 
 def test_two_thousand_jobs_take_less_than_a_second(written, stand_in, tmp_path, monkeypatch):

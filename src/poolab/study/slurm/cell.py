@@ -29,7 +29,9 @@ def main() -> NoReturn:
 
     cells = json.loads(Path(sys.argv[1]).read_text())["cells"]
     words = [str(word) for word in cells[int(os.environ["SLURM_ARRAY_TASK_ID"])]]
-    leave(_end(train(words) if EARLIER.reason is None else INTERRUPTED))
+    # Several tasks hear of a signal at different times: they go on until they can agree, at their first step.
+    stopped = EARLIER.reason is not None and os.environ.get("SLURM_NTASKS") == "1"
+    leave(_end(INTERRUPTED if stopped else train(words)))
 
 
 def _end(code: int) -> int:

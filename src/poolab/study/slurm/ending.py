@@ -12,14 +12,17 @@ TASK = re.compile(r"srun: error: \S+: tasks? ([\d,-]+): (.+)")
 TAIL = 8192  # bytes of a log that are read
 
 
-def job_ending(queue: Queue, signature: str) -> tuple[str, str] | None:
-    """The state of a run whose last job has ended, and why; None where none began, or where its record says it."""
+def job_ending(queue: Queue, signature: str, record: Path) -> tuple[str, str] | None:
+    """The state of a run whose last job has ended, and why; None where none began, or where its record says it.
+
+    A record that is newer than the log is of somebody else's attempt, after the job's.
+    """
     submitted = queue.submitted.get(signature)
     if submitted is None:
         return None
     index = submitted.indices[signature]
     log = submitted.logs / f"{index}.log"
-    if not log.exists():
+    if not log.exists() or (record.exists() and record.stat().st_mtime > log.stat().st_mtime):
         return None
     task = queue.tasks.get(signature)
     words, job = log_words(log), f"{submitted.job}_{index}"

@@ -57,7 +57,18 @@ def batch_script(submission: Submission, resources: Resources, study: str, cwd: 
 def option_names(resources: Resources) -> list[str]:
     """The options of sbatch that the script sets."""
     named = [key for key, _ in resources.options]
-    return ["job-name", "array", "nodes", "ntasks-per-node", "requeue", "open-mode", "signal", "output", *named]
+    return [
+        "job-name",
+        "array",
+        "nodes",
+        "ntasks-per-node",
+        "requeue",
+        "open-mode",
+        "signal",
+        "chdir",
+        "output",
+        *named,
+    ]
 
 
 def _options(submission: Submission, resources: Resources, study: str, cwd: Path) -> list[tuple[str, str | None]]:
