@@ -12,6 +12,7 @@ from poolab.study.journal import Journal
 from poolab.study.offline_runs import Session, sessions
 from poolab.study.synced import Synced, due, ledger_of, place_of
 from poolab.study.uploads import Uploader, failures, reach
+from poolab.training.interruption import StopRequest
 from poolab.training.wandb_access import has_key, server
 
 BATCH = 16  # sessions of one client: it takes a second to start, and 0.2 s for each
@@ -41,7 +42,8 @@ def sync(
     """
     if not sessions(runs, signatures):
         return Synced()
-    with _alone(runs) as lock:
+    # What is under way when a signal comes is uploaded to its end: half a run would be sent again.
+    with _alone(runs) as lock, StopRequest().listening() as stop:
         ledger, log = ledger_of(runs), place_of(runs) / "client.log"
         _settle(ledger, log, sessions(runs))
         left, outcome = due(runs, signatures)
@@ -51,13 +53,13 @@ def sync(
         uploader = Uploader(log.resolve(), options, lock, patience)
         for start in range(0, len(left), BATCH):
             batch = left[start : start + BATCH]
-            failed = _tried(ledger, uploader, batch, address)
+            failed = _tried(ledger, uploader, batch, address, stop)
             outcome.add(batch, failed)
             outcome.left = len(left) - start - len(batch)
             report(len(left) - outcome.left, len(left))
-            if uploader.stopped or len(failed) == len(batch):  # nothing of a batch: the server takes no more
+            if stop or len(failed) == len(batch):  # nothing of a batch: the server takes no more
                 break
-        outcome.stopped = uploader.stopped
+        outcome.stopped = bool(stop)
         return outcome
 
 
@@ -67,12 +69,14 @@ def _greet(address: str) -> None:
     reach(address)
 
 
-def _tried(ledger: Journal, uploader: Uploader, batch: Sequence[Session], address: str) -> dict[str, str]:
+def _tried(
+    ledger: Journal, uploader: Uploader, batch: Sequence[Session], address: str, stop: StopRequest
+) -> dict[str, str]:
     """Upload some sessions, and those that failed once more by themselves; why they failed that did."""
     failed = _recorded(ledger, uploader, batch, address)
     if len(failed) == len(batch):
         return failed
-    again = [one for one in batch if one.name in failed and not uploader.stopped]
+    again = [one for one in batch if one.name in failed and not stop]
     for one in again:
         del failed[one.name]
         failed |= _recorded(ledger, uploader, [one], address)

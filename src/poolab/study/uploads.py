@@ -54,7 +54,6 @@ class Uploader:
 
     def __init__(self, log: Path, options: Sequence[str], held: int, patience: float):
         self.log, self.options, self.held, self.patience = log, options, held, patience
-        self.stopped = False  # by Ctrl-C: what is under way is uploaded to its end, since half a run is sent again
 
     def upload(self, batch: Sequence[Session]) -> dict[str, str]:
         """Upload some sessions; why each failed that did, by their names."""
@@ -80,15 +79,9 @@ class Uploader:
         """Wait for the client; why it was given up, if it was."""
         done, since = 0, time.monotonic()
         while True:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(0.2)
                 return ""
-            except subprocess.TimeoutExpired:
-                pass
-            except KeyboardInterrupt:
-                if self.stopped:
-                    raise
-                self.stopped = True
             ended = sum(session.marker.exists() for session in batch)
             if ended > done:
                 done, since = ended, time.monotonic()
