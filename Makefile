@@ -6,13 +6,17 @@ READY := .venv/.ready
 # One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-long test-zoo zoo lint docs conformance conformance-fused slurm-packages install clean
+.PHONY: demo test test-services test-long test-zoo zoo lint docs conformance conformance-fused slurm-packages install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
 
 test: lint
 	$(PYTEST)
+
+# With real servers, daemons and clients, all on loopback: SLURM (`make slurm-packages`), W&B's client and agent, Ray.
+test-services: $(READY)
+	$(PYTEST) -m services
 
 # What takes minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90; 2,000 cells of a study.
 test-long: $(READY)
@@ -56,7 +60,7 @@ $(READY): pyproject.toml
 		{ echo "poolab needs Python 3.11 or later; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev,peers,slurm]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,peers,slurm,ray]"
 	touch $@
 
 clean:

@@ -106,6 +106,15 @@ def test_a_sweep_makes_a_record_of_each_combination(train, tmp_path):
     assert {result["status"] for result in made} == {"completed"}
 
 
+def test_a_sweep_over_the_poolings_of_slots(train, tmp_path):
+    code, out, err = train("-m", "pooling.at.pool1=avg,{name:avg_topk,k:3}", "pooling.at.pool2=min", "trainer.epochs=1")
+    assert code == 0, err
+    assert "slots: pool1 avg, pool2 min, head flatten" in out
+    at = [result["config"]["pooling"]["at"] for result in results(tmp_path)]
+    assert {choice["pool1"].get("k") for choice in at} == {None, 3}
+    assert {choice["pool2"]["name"] for choice in at} == {"min"}
+
+
 def test_an_arm_that_is_wrong_does_not_stop_the_others(train, tmp_path):
     code, _, err = train("-m", "pooling=avg_topk", "pooling.k=9,2", "trainer.epochs=1")
     assert code == 2
@@ -155,6 +164,11 @@ BAD = [
     (["backbone=resnet20", "pooling.slots=[stage2]", "pooling.kernel_size=20"], "stage2"),
     (["pooling.slots=[pool9]"], "no pooling slot pool9: did you mean pool"),
     (["pooling.slots=[]"], "fills no slot"),
+    (["pooling.at.pol1=avg"], "no pooling slot pol1: did you mean pool1"),
+    (["pooling.at.pool1=avgg"], "pooling.at.pool1.name=avgg: it is not known: did you mean avg"),
+    (["pooling.at.pool1=global_gem"], "global_gem is a head and belongs in head"),
+    (["pooling.at.pool1=avg_topk", "pooling.at.pool1.k=9"], "k must be an int from 1 to 4"),
+    (["pooling.at.pool1.k=2"], "stands without a pooling: write pooling.at.pool1=NAME"),
     (["optim.lrr=1"], "optim.lrr: there is no such setting; did you mean lr"),
     (["+optim.lrr=1"], "no option lrr (did you mean lr?"),
     (["+pooling.kk=1"], "kk"),

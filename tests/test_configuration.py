@@ -157,7 +157,7 @@ def test_an_override_that_does_not_fit(override, message):
 
 
 def test_an_unknown_setting_lists_those_of_the_choice():
-    every = "and every pooling takes ceil_mode, dilation, kernel_size, padding, slots, stride"
+    every = "and every pooling takes at, ceil_mode, dilation, kernel_size, padding, slots, stride"
     with pytest.raises(ConfigError) as told:
         compose(["pooling.kk=3", "pooling=avg_topk"])
     assert str(told.value) == (
@@ -183,6 +183,45 @@ def test_the_tree_of_a_checkout_lies_at_its_top(pytestconfig):
 
 def test_other_faults_keep_their_words():
     assert explain(ValueError("something else\nTo append to your config use +x=1")) == "something else"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "at"),
+    [
+        (["pooling.at.pool1=lp"], {"pool1": {"name": "lp", "p": 2.0, "norm": "mean", "learnable": False}}),
+        (["pooling.at.pool1.name=avg_topk", "pooling.at.pool1.k=3"], {"pool1": {"name": "avg_topk", "k": 3}}),
+        (["pooling.at.pool1=avg_topk", "pooling.at.pool1.k=3"], {"pool1": {"name": "avg_topk", "k": 3}}),
+        (["pooling.at.pool1.k=3", "pooling.at.pool1=avg_topk"], {"pool1": {"name": "avg_topk", "k": 3}}),
+        (["pooling.at.pool1={name:avg_topk,k:3}"], {"pool1": {"name": "avg_topk", "k": 3}}),
+        (["pooling.at.pool1={name:avg_topk}", "pooling.at.pool1.k=3"], {"pool1": {"name": "avg_topk", "k": 3}}),
+        (["pooling.at.pool1=avg_topk_k3"], {"pool1": {"name": "avg_topk", "k": 3}}),
+        (
+            ["pooling.at={pool1:avg_topk_k3,pool2:max}"],
+            {"pool1": {"name": "avg_topk", "k": 3}, "pool2": {"name": "max"}},
+        ),
+        (["+pooling.at.pool1=max", "++pooling.at.pool2=max"], {"pool1": {"name": "max"}, "pool2": {"name": "max"}}),
+        (["pooling.at.layer1.0.pool=max"], {"layer1.0.pool": {"name": "max"}}),
+        (["pooling.at.features.4=avg_topk", "pooling.at.features.4.k=4"], {"features.4": {"name": "avg_topk", "k": 4}}),
+        (["pooling.at.pool1=avgg"], {"pool1": {"name": "avgg"}}),  # for the network to refuse
+        (["pooling.at.pool1.k=3"], {"pool1.k": 3}),
+        (["pooling.at=null"], {}),
+    ],
+    ids=str,
+)
+def test_poolings_of_single_slots(overrides, at):
+    config = compose(["pooling=softpool", *overrides])
+    assert config["pooling"]["at"] == at
+    assert {**config, "pooling": {**config["pooling"], "at": {}}} == compose(["pooling=softpool"])
+    assert compose([]) == {**compose([]), "pooling": {**compose([])["pooling"], "at": {}}}  # nothing is left behind
+
+
+@pytest.mark.parametrize("name", choices("pooling"))
+def test_a_pooling_at_a_slot_has_the_settings_of_its_choice(name):
+    at, chosen = (
+        compose([f"pooling.at.pool1={name}"])["pooling"]["at"]["pool1"],
+        compose([f"pooling={name}"])["pooling"],
+    )
+    assert {**compose([])["pooling"], **at} == chosen
 
 
 def test_a_launcher_without_its_extra_is_told_before_hydra_looks_for_it(monkeypatch, capsys):

@@ -15,7 +15,7 @@ VERBS = {
     "shapes": "the size, parameters and activation bytes at every slot of a network",
     "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
-    "study": "many runs from one sweep file: plan, run, submit, status, cancel, table",
+    "study": "many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
 
 
@@ -54,25 +54,25 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
     import hydra
 
-    from poolab.configuration import check_launcher, config_dir, explain, offer_networks
+    from poolab.configuration import check_launcher, config_dir, explain, prepared
 
+    if os.environ.get("WANDB_SWEEP_ID"):
+        from poolab.study.agent_words import in_hydras_words
+
+        arguments = in_hydras_words(arguments)
     codes: list[int] = []
+    here = os.getpid()
 
     def job(config: Any) -> None:
-        if (
-            "SUBMITIT_EXECUTOR" in os.environ
-        ):  # on a node of a cluster: what goes wrong is raised again where it was asked
-            return _run_by_submitit(config)
-        codes.append(_run(config))
-        if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
-            raise KeyboardInterrupt
-        return None
+        _dispatch(config, here, codes)
 
-    offer_networks(arguments)
+    arguments = prepared(arguments)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
     try:
         check_launcher(arguments)
+        if "hydra/launcher=ray" in arguments:
+            _quiet_ray()
         with _hydra_hears([program, *arguments]):
             entry()
     except KeyboardInterrupt:
@@ -86,6 +86,18 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
             raise
         return _complain(PoolabError(explain(fault)))
     return max(codes, default=0)
+
+
+def _dispatch(config: Any, here: int, codes: list[int]) -> None:
+    """A run in this process; in one of a launcher's, from which no code comes back, its faults are raised."""
+    if "SUBMITIT_EXECUTOR" in os.environ:
+        _run_by_submitit(config)
+    elif os.getpid() != here:
+        _run_elsewhere(config)
+    else:
+        codes.append(_run(config))
+        if codes[-1] == INTERRUPTED:  # Hydra would go on with the next run of a sweep
+            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -102,32 +114,50 @@ def _hydra_hears(arguments: list[str]) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
+def _quiet_ray() -> None:
+    import warnings
+
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # it takes lines that differ in their numbers for one and the same
+    # The plugin's own file has that name, and is what ours is checked by: Hydra calls that deprecated.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
+
+
 def _run(config: Any) -> int:
+    try:
+        return _launched(config)
+    except PoolabError as fault:
+        return _complain(fault)
+
+
+def _run_elsewhere(config: Any) -> None:
+    """A run whose faults are told here, and raised where it was asked for: Hydra raises the first of them only."""
+    try:
+        code = _launched(config)
+    except PoolabError as fault:
+        _complain(fault)
+        raise
+    if code == INTERRUPTED:
+        raise PoolabError("a run was stopped; the same command goes on from its checkpoint")
+
+
+def _launched(config: Any) -> int:
     from poolab.configuration import plain
     from poolab.training.console import print_record
     from poolab.training.imports import without_collector
 
     with without_collector("torch"):
         from poolab.training.launch import launch
-    try:
-        record, folder, fresh = launch(plain(config))
-    except PoolabError as fault:
-        return _complain(fault)
+        from poolab.training.wandb_access import stopped_by_agent
+    record, folder, fresh = launch(plain(config))
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
-    return INTERRUPTED if record and record["status"] == "interrupted" else 0
+    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
 
 
 def _run_by_submitit(config: Any) -> None:
-    from poolab.configuration import plain
-    from poolab.training.console import print_record
     from poolab.training.handover import hand_over
-    from poolab.training.launch import launch
 
-    record, folder, fresh = launch(plain(config))
-    if record:
-        print_record(record, folder, fresh)
-        hand_over(record["status"] == "interrupted")
+    hand_over(_launched(config) == INTERRUPTED)
 
 
 def _shapes(chosen: argparse.Namespace) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
+from poolab.per_slot import for_hydra, resolved
 
-LAUNCHERS = {"slurm": ("hydra_submitit_launcher", "slurm")}  # the plugin and the extra of hydra/launcher=...
+# The plugin and the extra of hydra/launcher=...
+LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray"), "slurm": ("hydra_submitit_launcher", "slurm")}
 HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is looked for in the wrong one of the two
 
 
@@ -34,15 +36,21 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    offer_networks(overrides)
+    overrides = prepared(overrides)
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return plain(hydra_compose("train", overrides=list(overrides)))
+            return plain(hydra_compose("train", overrides=overrides))
     except Exception as fault:
         raise ConfigError(explain(fault)) from fault
 
 
-def offer_networks(overrides: Sequence[str]) -> None:
+def prepared(overrides: Sequence[str]) -> list[str]:
+    """Command line arguments as Hydra takes them, with what they need beside the tree."""
+    _offer_networks(overrides)
+    return for_hydra(overrides)
+
+
+def _offer_networks(overrides: Sequence[str]) -> None:
     """Make choices of the networks of torchvision and timm that are asked for: no file lists their 1,400 names."""
     from hydra.core.config_store import ConfigStore
 
@@ -68,12 +76,14 @@ def check_launcher(overrides: Sequence[str]) -> None:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A Hydra configuration as plain dictionaries, its interpolations resolved."""
+    """A Hydra configuration as plain dictionaries: its interpolations, and the poolings of single slots, resolved."""
     from omegaconf import OmegaConf
 
     content = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items() if key != "hydra"}
+    config = {str(key): value for key, value in content.items() if key != "hydra"}
+    config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
+    return config
 
 
 def explain(fault: BaseException) -> str:

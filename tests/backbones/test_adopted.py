@@ -1,9 +1,11 @@
 """Networks of torchvision and timm as backbones: their slots, their start, their weights."""
 
 import copy
+import itertools
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from poolab.backbones import VanishError, create_backbone, slot_shapes
 from poolab.backbones.weights import fit_channels
@@ -181,3 +183,61 @@ def test_channels_keep_the_scale_of_the_output(channels, expected):
     weight = fit_channels(torch.ones(4, 3, 2, 2), torch.Size([4, channels, 2, 2]))
     assert weight.unique().tolist() == [expected]
     assert weight.sum() == 48
+
+
+def test_single_places_by_their_names():
+    """Windows and a strided convolution; a name with dots as a mapping too."""
+    at = {"layer2": {"0": {"conv1": "avg"}}, "maxpool": {"name": "avg_topk", "k": 3}}
+    model = adopt("torchvision/resnet18", pooling={"name": "own", "at": at})
+    filled = {name: slot.pooling for name, slot in model.slots.items()}
+    assert (filled["maxpool"], filled["layer2.0.conv1"]) == ("avg_topk", "avg")
+    assert filled["layer3.0.conv1"] == "Conv2d 3x3/2 p1"
+    assert model(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+    size = {"image_size": 64, "in_channels": 1}
+    others = adopt(
+        "torchvision/vgg11", pooling={"name": "softpool", "at": {"features.5": "avg", "features.10": "own"}}, **size
+    )
+    slots = {name: slot.pooling for name, slot in others.slots.items() if slot.kind == "window"}
+    assert list(slots.values()) == ["softpool", "avg", "MaxPool2d 2x2/2", "softpool", "softpool"]
+
+
+class Functions(torch.nn.Module):
+    """Three poolings in one `forward`, none of them a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+        self.classifier = torch.nn.Linear(4, 10)
+
+    def forward(self, images):
+        x = F.max_pool2d(self.conv(images), 2)
+        x = F.max_pool2d(x, 2)
+        return self.classifier(F.max_pool2d(x, 2).mean((2, 3)))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3)))[1:], ids=str)
+def test_functions_are_filled_one_by_one(monkeypatch, order):
+    """Each swap rewires the same `forward` once more, and the other places keep their names."""
+    monkeypatch.setattr("poolab.backbones.adopted.build_network", lambda *_, **__: Functions())
+    methods = {1: "avg", 2: "min", 3: "own"}
+    at = {f"max_pool2d_{place}": methods[place] for place in order}
+    model = adopt("timm/functions", pooling={"name": "max", "at": at}).eval()
+    assert {name: slot.pooling for name, slot in model.slots.items() if slot.kind == "window"} == {
+        "max_pool2d_1": "avg",
+        "max_pool2d_2": "min",
+    }
+    images = torch.randn(2, 3, 32, 32)
+    x = -F.max_pool2d(-F.avg_pool2d(model.network.conv(images), 2), 2)
+    expected = model.network.classifier(F.max_pool2d(x, 2).mean((2, 3)))
+    torch.testing.assert_close(model(images), expected)
+
+
+def test_places_that_are_not_there_are_told():
+    for at, words in (
+        ({"maxpol": "avg"}, "torchvision/resnet18 has no pooling slot maxpol: did you mean maxpool"),
+        ({"strided_conv": "avg"}, "no pooling slot strided_conv"),
+        ({"avgpool": "avg"}, "no pooling slot avgpool"),
+        ({"head": "avg"}, "the head is chosen with head="),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            adopt("torchvision/resnet18", pooling={"name": "max", "at": at})

@@ -153,3 +153,17 @@ def test_the_start_of_every_pooling_is_a_function_of_the_seed_alone(build, name)
     first, second = (model.state_dict() for model in models)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("learnable", ["lip", "strided_conv", "gated"])
+def test_a_learnable_pooling_at_one_slot_changes_no_other_weight(build, learnable):
+    """Paired arms: what a slot has besides draws from streams of its own."""
+    plain, with_it = (
+        build("vgg_small", seed=3, pooling={"name": "max", "at": at}) for at in ({}, {"pool2": learnable})
+    )
+    ours, theirs = dict(plain.named_parameters()), dict(with_it.named_parameters())
+    assert ours.keys() < theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    alone = build("vgg_small", seed=3, pooling={"name": learnable})
+    own = dict(alone.slot_module("pool2").named_parameters())
+    assert all(torch.equal(own[name], value) for name, value in with_it.slot_module("pool2").named_parameters())

@@ -132,3 +132,12 @@ def test_a_backbone_that_does_not_grow_ends_the_search(monkeypatch):
     monkeypatch.setitem(BACKBONES, "stiff", lambda slots, *, width_mult=1.0, **build: keras(slots, **build))
     with pytest.raises(ConfigError, match="times as wide, the network has 167,562 of 213,834"):
         match_width("stiff", by="parameters", to="lip", pooling={"name": "max"}, **SIZE)
+
+
+def test_poolings_of_single_slots_are_matched_too():
+    at = {"pool1": "lip"}
+    found = match_width("keras_cnn", by="parameters", to={"name": "max", "at": at}, pooling={"name": "max"}, **SIZE)
+    assert found.target == counted("keras_cnn", "parameters", {"name": "max", "at": at})
+    assert (found.widened, found.to) == (True, "max pool1=lip")
+    kept = match_width("keras_cnn", by="parameters", to="lip", pooling={"name": "max", "at": {"pool2": "avg"}}, **SIZE)
+    assert kept.target == counted("keras_cnn", "parameters", {"name": "lip", "at": {"pool2": "avg"}})

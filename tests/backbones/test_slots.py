@@ -128,3 +128,51 @@ def test_methods_without_windows_in_a_slot(build):
         build("torch_cnn", pooling={"name": "inter_map"})
     with pytest.raises(ConfigError, match=r"InterMapPool2d: no option kernel_size"):
         build("torch_cnn", pooling={"name": "inter_map", "kernel_size": 3})
+
+
+def test_a_pooling_for_each_slot(build):
+    at = {"pool2": "avg", "pool3": {"name": "avg_topk", "k": 3, "kernel_size": [3, 2]}}
+    model = build("vgg_small", pooling={"name": "softpool", "kernel_size": 3, "at": at})
+    assert [slot.pooling for slot in model.slots.values()] == ["softpool", "avg", "avg_topk", "global_avg"]
+    assert [model.slots[f"pool{i}"].kernel_size for i in (1, 2, 3)] == [(3, 3), (2, 2), (3, 2)]  # each for itself
+    assert model.slot_module("pool3").k == 3
+    assert model(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_a_slot_can_keep_its_own_and_a_network_can_have_one_slot_filled(build):
+    kept = build("torch_cnn", pooling={"name": "min", "at": {"pool2": "own"}}).slots
+    assert [kept[name].pooling for name in ("pool1", "pool2")] == ["min", "avg"]
+    one = build("torch_cnn", pooling={"name": "own", "at": {"pool2": "min"}}).slots
+    assert [one[name].pooling for name in ("pool1", "pool2")] == ["max", "min"]
+    both = build("torch_cnn", pooling={"name": "min", "slots": ["pool2"], "at": {"pool2": "softpool"}}).slots
+    assert [both[name].pooling for name in ("pool1", "pool2")] == ["max", "softpool"]
+
+
+def test_single_strided_convolutions(build):
+    pooling = OmegaConf.create({"name": "own", "at": {"stage3": {"name": "blur"}}})
+    model = build("resnet20", pooling=pooling)
+    assert [slot.pooling for slot in model.slots.values()] == ["conv3x3/2", "blur", "global_avg"]
+    assert (model.stage2[0].conv1.stride, model.stage3[0].conv1.stride) == ((2, 2), (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ({"pol1": "avg"}, ["keras_cnn has no pooling slot pol1: did you mean pool1", "pooling.at: pool1, pool2."]),
+        ({"head": "avg"}, ["no pooling slot head: the head is chosen with head="]),
+        ({"pool1": "avgg", "pool2": "global_gem"}, ["at.pool1.name=avgg", "did you mean avg", "write head=global_gem"]),
+        ({"pool1": {"name": "avg_topk", "k": 9}}, ["avg_topk cannot fill slot pool1", "found 9"]),
+        ({"pool1": {"name": "max", "slots": ["pool2"]}}, ["pooling.at.pool1 is for that slot alone", "no slots"]),
+        ({"pool1": {"name": "own", "k": 2}}, ["pooling.at.pool1.name=own", "got k"]),
+        ({"pool1": {"name": "max", "channels": 3}}, ["pooling.at.pool1: the network itself states channels"]),
+        ({"pool1": {"k": 3}}, ["pooling.at.pool1.k=3 stands without a pooling: write pooling.at.pool1=NAME"]),
+        ({"pool1": None}, ["pooling.at.pool1=None names no pooling"]),
+        ({"pool1": {}}, ["pooling.at.pool1={} names no pooling"]),
+        ("avg", ["pooling.at='avg' names no slot"]),
+    ],
+    ids=str,
+)
+def test_what_a_slot_is_refused(build, at, words):
+    with pytest.raises(ConfigError) as told:
+        build("keras_cnn", pooling={"name": "max", "at": at})
+    assert all(word in str(told.value) for word in words), told.value

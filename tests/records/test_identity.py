@@ -106,3 +106,31 @@ def test_every_choice_of_a_pooling_option_is_another_run():
     settings = [["pooling=avg_topk"], ["pooling=avg_topk", "pooling.k=3"], ["pooling=mixed"], ["pooling=max"]]
     settings += [["pooling=mixed", "pooling.learnable=true"], ["seed=1"], ["optim=adamw"], ["optim=sgd"]]
     assert len({signature(compose(overrides), DATA) for overrides in settings}) == len(settings)
+
+
+# Of commit 9af067c: records that were made before a setting came must be found by the code that has it.
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "2254f89a1b0d"),
+        (["pooling=avg_topk", "pooling.k=3", "backbone=vgg_small", "data=cifar10", "seed=4"], "383eab65e539"),
+        (
+            [
+                *("pooling=softpool", "pooling.slots=[pool1]", "backbone=resnet20"),
+                *("head=global_gem", "optim=sgd", "measure=full"),
+            ],
+            "9abaaae4095f",
+        ),
+        (["backbone=torchvision/resnet18", "pooling=blur", "pooling.slots=strided_conv"], "cf2be4613aeb"),
+        (["pooling=max", "backbone.match=parameters", "backbone.match_to=lip"], "19fc68d6114d"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_signatures_of_earlier_records_stay(overrides, name):
+    assert signature(compose(overrides), DATA) == name
+
+
+def test_a_pooling_at_a_slot_is_another_run():
+    settings = [[], ["pooling.at.pool1=avg"], ["pooling.at.pool2=avg"], ["pooling.at.pool1=avg_topk"]]
+    settings += [["pooling.at.pool1=avg_topk_k3"], ["pooling.at.pool1=avg", "pooling.at.pool1.stride=1"]]
+    assert len({signature(compose(overrides), DATA) for overrides in settings}) == len(settings)

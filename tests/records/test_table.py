@@ -120,3 +120,11 @@ def test_a_table_over_different_code_says_so(tmp_path, configs):
         assert mixed_code(tmp_path) == (
             None if name == "a" else "The records differ in the code that made them: commit."
         )
+
+
+def test_poolings_of_single_slots_are_named(tmp_path):
+    arms_of = [[], ["pooling.at.pool1=avg"], ["pooling.at.pool1=avg_topk"], ["pooling.at.pool1=avg_topk_k3"]]
+    for index, overrides in enumerate(arms_of):
+        write(tmp_path, str(index), compose(overrides), **{"test/accuracy": 0.9 - index / 10})
+    labels = [row["arm"] for row in arms(tmp_path)]
+    assert labels == ["max", "max pool1=avg", "max pool1=avg_topk pool1.k=2", "max pool1=avg_topk pool1.k=3"]

@@ -67,6 +67,11 @@ def test_the_command_line_takes_settings_only(tmp_path, extra):
     {"optim": "sgd", "optim.lr": 1e-5, "recipe": "finetune"},
     {"backbone.match": "parameters", "backbone.match_to": {"name": "lip", "logit": "bottleneck"}},
     {"backbone": "torchvision/resnet18", "pooling.slots": ["maxpool"], "trainer": "ddp", "measure": "full"},
+    {"pooling.at.pool1": "avg_topk_k3", "pooling": "lp", "pooling.at.pool2": {"name": "avg_topk", "k": 4}},
+    {"pooling.at.pool1.k": 3, "pooling.at.pool1": "avg_topk", "pooling.at.a.0.pool": "max", "task": "segmentation"},
+    {"pooling.at.pool1": {"name": "avg_topk"}, "pooling.at.pool1.k": 3, "pooling.p": 3, "pooling": "lp"},
+    {"pooling.at.pool1.k": 3, "pooling.at.pool1": {"name": "avg_topk"}},  # one is merged into the other
+    {"pooling.at": {"pool1": "avg"}, "pooling.at.pool2": "max"},
 ], ids=str)  # fmt: skip
 def test_the_quick_composition_is_hydras(composer, values):
     cell = Cell(values)

@@ -8,7 +8,10 @@ from scipy.stats import ttest_rel
 
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
+from poolab.study import grid_cells
 from poolab.study.comparison import compare, read_records
+from poolab.study.comparison_table import markdown
+from poolab.study.known import Known
 from poolab.study.verbs import study as study_verb
 
 SCORES = {"max": (0.5, 0.6, 0.65), "avg": (0.45, 0.6, 0.68)}
@@ -25,6 +28,13 @@ def test_paired_differences_with_their_intervals(two_arms, recorded):
     assert second.difference == pytest.approx(-0.02 / 3)
     assert second.interval == pytest.approx((reference.low, reference.high))
     assert second.median("speed/train_images_per_s") == 1000.0
+    assert second.step_seconds == second.setting["data"]["batch_size"] / 1000
+
+
+def test_arms_that_one_name_would_hide_are_told_apart_by_their_options(written, recorded):
+    study = written("{pooling: {values: [max, avg_topk, avg_topk_k3]}, seed: {values: [0, 1]}}")
+    arms = compare(study, recorded(study, lambda config: 0.5))
+    assert [(arm.arm, len(arm.scores)) for arm in arms] == [("max", 2), ("avg_topk k=2", 2), ("avg_topk k=3", 2)]
 
 
 def test_only_seeds_that_both_have_are_paired(two_arms, recorded):
@@ -96,3 +106,37 @@ def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys)
         study_verb([*words, str(kept)], "")
     with pytest.raises(ConfigError, match="has no record of"):
         study_verb([*words, str(tmp_path)], "")
+
+
+def test_what_a_search_over_slots_has_drawn_is_found(written, recorded):
+    """Also a preset, which a record has as its pooling and options; and none of what it does not draw from."""
+    wide = written(
+        "{pooling.at.pool1: {values: [max, avg_topk, avg_topk_k3, avg]}, pooling.at.pool2: {values: [max, avg]}}"
+    )
+    records = recorded(wide, lambda config: 0.5)
+    parameters = "{pooling.at.pool1: {values: [avg_topk, avg_topk_k3]}, pooling.at.pool2: {values: [max, avg]}}"
+    arms = compare(written(parameters, "random"), records)
+    assert [arm.arm for arm in arms if arm.scores] == [
+        f"pool1=avg_topk pool2={name} pool1.k={k}" for k in (2, 3) for name in ("max", "avg")
+    ]
+
+
+def test_what_a_search_stopped_did_not_fail(written, recorded, tmp_path, capsys):
+    drawn = written("{pooling: {values: [max, avg]}, seed: {values: [0, 1, 2]}}", "grid")
+    records = recorded(drawn, lambda config: 0.5 if config["pooling"]["name"] == "max" else None)
+    for record in records[3:5]:
+        record |= {"status": "interrupted", "reason": "stopped by SIGTERM"}
+    search = written("{pooling: {values: [max, avg]}, seed: {values: [0, 1, 2]}}", "random")
+    counts = [(len(arm.scores), arm.stopped, arm.failed, arm.missing) for arm in compare(search, records)]
+    assert counts == [(3, 0, 0, 0), (0, 2, 1, 0)]
+    # Where the search's own trials are known, so is which of the two it stopped.
+    own = Known(tuple(grid_cells(drawn)), frozenset([records[3]["signature"]]))
+    counts = [(len(arm.scores), arm.stopped, arm.failed, arm.missing) for arm in compare(search, records, search=own)]
+    assert counts == [(3, 0, 0, 0), (0, 1, 1, 1)]
+    assert "| missing | failed | stopped |" in markdown(compare(search, records))
+    for record in records:
+        RunFolder(tmp_path / "runs", record["signature"]).make().write_json("result.json", record)
+    study_verb(["table", str(search.path), "--runs", str(tmp_path / "runs")], "")
+    table = capsys.readouterr().out
+    assert table.splitlines()[1].split()[-3:] == ["miss", "fail", "stop"]
+    assert max(map(len, table.splitlines())) <= 80

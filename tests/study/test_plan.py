@@ -129,11 +129,63 @@ def test_a_search_says_what_it_draws_from(written, capsys):
     told = capsys.readouterr().out
     assert "optim.lr from uniform, min 0.1, max 0.2" in told
     assert "val/accuracy, maximized" in told
+    assert "by TPE where `poolab study run` runs it" in told
     with pytest.raises(ConfigError, match=r"optim\.lr"):
         plan(written("{optim.lr: {min: -0.1, max: 0.2}}", "random"))
 
 
 def test_what_w_and_b_does_otherwise_is_said(written):
-    study = written("{data.image_size: {values: [null, 40]}}")
+    study = written("{data.image_size: {values: [null, 40]}}", more="run_cap: 1")
     notes = [text for title, text in page(plan(study), None, []) if title == "on W&B"]
-    assert "the text None" in notes[0]
+    assert notes[0].startswith("run_cap may end a grid early there")
+    assert "the text None" in notes[1]
+
+
+def test_a_pooling_for_each_slot(written, tmp_path):
+    study = written(
+        "{pooling.at.pool1: {values: [max, avg_topk, avg_topk_k3]}, pooling.at.pool2: {values: [avg, own]}}"
+    )
+    planned = plan(study, [f"runs_dir={tmp_path}"])
+    assert planned.arms[:3] == ("pool1=max pool2=avg", "pool1=max pool2=own", "pool1=avg_topk pool2=avg pool1.k=2")
+    assert len(set(planned.arms)) == 6
+    for one in planned.cells:
+        assert one.signature == signature(compose(one.cell.overrides), data_fingerprint("digits"))
+    swept = written(
+        "{pooling: {values: [max, min]}, pooling.at.pool1: {value: avg_topk}, pooling.at.pool1.k: {values: [2, 3]}}"
+    )
+    assert plan(swept).arms == ("max pool1.k=2", "max pool1.k=3", "min pool1.k=2", "min pool1.k=3")
+
+
+def test_the_faults_of_slots_come_at_once(written):
+    study = written("{pooling.at.pool1: {values: [max, avgg, global_gem]}, pooling.at.pol2: {value: max}}")
+    with pytest.raises(ConfigError) as caught:
+        plan(study)
+    told = str(caught.value)
+    for fault in ("no pooling slot pol2: did you mean pool2", "pool1.name=avgg: it is not", "write head=global_gem"):
+        assert told.count(fault) == 1, told
+
+
+def test_what_it_costs(two_arms, tmp_path, recorded, capsys):
+    extra = [f"runs_dir={tmp_path}", "trainer.devices=2", "trainer.num_nodes=3"]
+    for record in recorded(two_arms, lambda config: 0.5, extra)[:2]:
+        RunFolder(tmp_path, record["signature"]).make().write_json("result.json", record)
+    words = ["plan", str(two_arms.path), "--runs", str(tmp_path)]
+    study_verb([*words, "--per-hour", "2.5"], "")  # six runs of one device, 30 s each: like, but none of them made
+    assert "0.05 device-hours, 0.12 at 2.5 for each" in capsys.readouterr().out
+    study_verb([*words, "trainer.devices=2", "trainer.num_nodes=4", "data.batch_size=32"], "")
+    assert "0.40 device-hours; --per-hour sets a price" in capsys.readouterr().out
+    study_verb([*words, "trainer.devices=auto", "--per-hour", "2.5"], "")
+    assert "the machine says how many" in " ".join(capsys.readouterr().out.split())
+    study_verb(["plan", str(two_arms.path), "--runs", str(tmp_path / "none")], "")
+    assert "costs    not known, as the time is not" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="--per-hour must be a price"):
+        study_verb([*words, "--per-hour", "-1"], "")
+
+
+def test_a_search_costs_as_many_runs_as_it_may_make(written, tmp_path, recorded):
+    cells = written("{optim.lr: {values: [0.1, 0.2]}}")
+    records = recorded(cells, lambda config: 0.5)
+    study = written("{optim.lr: {min: 0.1, max: 0.2}}", "random", "run_cap: 240")
+    planned = plan(study, [f"runs_dir={tmp_path}"])
+    estimate = from_records(planned.cells, like_records(planned, records))
+    assert dict(page(planned, estimate, records, 3.0))["costs"] == "2.00 device-hours, 6.00 at 3 for each"

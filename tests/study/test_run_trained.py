@@ -108,13 +108,6 @@ def test_the_folder_is_said_with_runs(study_file):
         run_study(read_study(study_file), ["runs_dir=elsewhere"])
 
 
-def test_a_search_says_that_it_does_not_run_here(study_file):
-    content = yaml.safe_load(Path(study_file).read_text())
-    Path(study_file).write_text(yaml.safe_dump({**content, "method": "random"}))
-    with pytest.raises(ConfigError, match="only grid studies run locally so far"):
-        run_study(read_study(study_file))
-
-
 def test_the_words_of_the_command_line(study_file, capsys):
     from poolab.cli import main
 

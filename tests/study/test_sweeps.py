@@ -11,6 +11,7 @@ from poolab.study.plan import plan
 CELLS = {
     "article2_table": 40,
     "gated_bayes": 4,
+    "genetic": 125,
     "imagenet_resnet50": 12,
     "pooling_cifar10": 160,
     "pooling_small": 65,

@@ -1,14 +1,17 @@
 """W&B beside the record: for real where it needs no server, and broken in every way that a run must survive."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
 import warnings
 
 import pytest
+import wandb
 
-from poolab.training.trackers import WandbTracker, _has_key, build_tracker
+from poolab.records import RunFolder
+from poolab.training.trackers import WandbTracker, build_tracker, tell_again
 
 OFFLINE = ["tracker=wandb_offline", "trainer.epochs=1"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -20,12 +23,15 @@ def nobody(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         leave_alone(patch, home)
+        wandb.teardown()  # it reads the environment once
         yield home
+    wandb.teardown()
 
 
 def leave_alone(monkeypatch, home):
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_DIR", "WANDB_BASE_URL", "WANDB_SWEEP_ID", "WANDB_RUN_ID"):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_DIR", "WANDB_SWEEP_ID", "WANDB_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nothing listens
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     monkeypatch.setenv("NETRC", str(home / "netrc"))
     for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
@@ -79,11 +85,52 @@ def test_the_summary_has_the_flat_names_of_the_record(seen, quiet_run):
     record, (_, summary, _, code) = quiet_run[0], seen
     assert summary["status"] == "completed"
     assert {name: summary[name] for name in record["metrics"]} == record["metrics"]
+    assert summary["signature"] == record["signature"]
     assert code == 0
 
 
 def test_the_history_has_the_epochs(seen):
     assert {"train/loss", "train/accuracy", "val/loss", "val/accuracy"} <= set().union(*seen[2])
+
+
+def test_a_session_that_goes_on_has_the_epochs_before_it_too(launched, stop_after, tmp_path):
+    stop_after(7)  # of five steps an epoch
+    record, folder, _ = launched(tmp_path, "tracker=wandb_offline")
+    assert record["status"] == "interrupted"
+    shutil.rmtree(folder / "wandb")
+    stop_after(10**6)
+    record, folder, fresh = launched(tmp_path, "tracker=wandb_offline")
+    assert (record["status"], fresh) == ("completed", True)
+    losses = {row["epoch"]: row["val/loss"] for row in stored(folder)[2] if "val/loss" in row}
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert losses == {row["epoch"] - 1: pytest.approx(row["val/loss"]) for row in rows}
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_finished_run_is_told_from_its_record(configured, tmp_path, epochs):
+    config = configured(tmp_path, "tracker=wandb_offline")
+    folder = RunFolder(tmp_path, "0123456789ab").make()
+    record = {
+        "signature": "0123456789ab",
+        "status": "diverged" if epochs == 0 else "completed",
+        "metrics": {"epochs": epochs},
+    }
+    folder.write_json("result.json", record)
+    rows = [{"epoch": n, "step": 5 * n, "val/accuracy": n / 4, "val/loss": None, "seconds": 1.0} for n in (1, 2)]
+    if epochs:
+        (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tell_again(config, folder)
+    _, summary, history, code = stored(folder.path)
+    assert (summary["status"], summary["epochs"], code) == (record["status"], epochs, 0)
+    told = [(row["epoch"], row["trainer/global_step"], row["val/accuracy"]) for row in history]
+    assert told == [(0, 4, 0.25), (1, 9, 0.5)][:epochs]
+
+
+def test_a_setting_that_json_has_no_number_for(configured, tmp_path):
+    config = configured(tmp_path, "pooling=lp", "pooling.p=inf", "tracker=wandb_offline")
+    tracker = build_tracker(config, tmp_path, "name")
+    tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
+    assert stored(tmp_path)[0]["cfg"]["pooling"]["p"] == "inf"
 
 
 def test_nothing_but_the_run_itself_is_printed(quiet_run):
@@ -165,9 +212,8 @@ def test_online_without_a_key_is_offline_and_says_so(launched, tmp_path):
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_given_up(launched, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nothing listens
     started = time.monotonic()
-    with pytest.warns(UserWarning, match=r"W&B cannot be reached \(.*tracked offline"):
+    with pytest.warns(UserWarning, match=r"W&B cannot be reached \(.*127\.0\.0\.1:9.*tracked offline"):
         record, folder, _ = launched(tmp_path, "tracker=wandb_online", "tracker.init_timeout=4", "trainer.epochs=1")
     assert time.monotonic() - started < 40
     assert record["status"] == "completed"
@@ -175,20 +221,6 @@ def test_a_server_that_does_not_answer_is_given_up(launched, monkeypatch, tmp_pa
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 8
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
-
-
-@pytest.mark.parametrize(("text", "known"), [
-    (None, False),
-    ("machine api.wandb.ai login user password x\n", True),
-    ("machine elsewhere.org login user password x\n", False),
-    ("this is no netrc", False),
-])  # fmt: skip
-def test_a_key_in_netrc(nobody, monkeypatch, text, known):
-    monkeypatch.setenv("HOME", str(nobody))
-    if text is not None:
-        (nobody / ".netrc").write_text(text)
-        (nobody / ".netrc").chmod(0o600)
-    assert _has_key() is known
 
 
 def test_a_tracker_that_is_left_out(configured, tmp_path):

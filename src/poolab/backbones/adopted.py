@@ -1,7 +1,7 @@
 """A network of torchvision or timm as a backbone: surgery finds its slots and fills them."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from poolab.backbones.base import Backbone
 from poolab.backbones.libraries import build_network
 from poolab.backbones.probe import FAULTS, VanishError, meta_twin, smallest_image
-from poolab.backbones.request import OWN
-from poolab.backbones.slots import Slot, SlotFiller
+from poolab.backbones.request import OWN, PoolingRequest
+from poolab.backbones.slots import Slot, SlotFiller, unknown_slots
 from poolab.backbones.surgery import Site, SwapReport, find_sites, swap_pooling
 from poolab.backbones.surgery.geometry import window_of
+from poolab.backbones.surgery.plan import choose
 from poolab.errors import ConfigError
 from poolab.pooling import Pool
 
@@ -24,8 +25,8 @@ class Adopted(Backbone):
 
     Its slots are what surgery finds: windows and strided convolutions by their qualified names, and the head.
     `pooling.slots=all` fills the windows; strided convolutions are filled on request, all of them by
-    `pooling.slots=strided_conv`. What is not asked for stays as the network has it. Weights start as the network's
-    author has them start, from torch's generator; poolings as everywhere.
+    `pooling.slots=strided_conv`, a single one by `pooling.at` and its name. What is not asked for stays as the network
+    has it. Weights start as the network's author has them start, from torch's generator; poolings as everywhere.
 
     Attributes:
         network: the network itself.
@@ -88,27 +89,51 @@ class Adopted(Backbone):
         with torch.no_grad():
             sites = [site for site in find_sites(self.network.eval(), example).all if site.kind != "gate"]
         self.network.train(training)
-        asked, head = slots.pooling, slots.head
-        if asked.name != OWN:
-            where = "window" if asked.slots is None else asked.slots
-            if where == "window" and not any(site.kind == "window" for site in sites):
-                raise ConfigError(
-                    f"{self.name} pools nowhere over windows: pooling.slots=strided_conv fills its strided "
-                    "convolutions, pooling.name=own keeps it as it is."
-                )
-            self._swap(asked.name, where, example, {**asked.geometry, **asked.options})
-        if head.name != OWN:
-            self._swap(head.name, "head", example, dict(head.options))
+        if slots.pooling.name != OWN:
+            self._fill_all(slots.pooling, sites, example)
+        self._fill_single(slots.pooling, sites, example)
+        if slots.head.name != OWN:
+            self._swap(slots.head.name, "head", example, dict(slots.head.options))
         self._note(sites)
 
+    def _fill_all(self, asked: PoolingRequest, sites: list[Site], example: Tensor) -> None:
+        """Put a pooling where it goes, but for the places that have a request of their own."""
+        where: str | Sequence[str] = "window" if asked.slots is None else asked.slots
+        if where == "window" and not any(site.kind == "window" for site in sites):
+            if asked.at:
+                return
+            raise ConfigError(
+                f"{self.name} pools nowhere over windows: pooling.slots=strided_conv fills its strided "
+                "convolutions, pooling.name=own keeps it as it is."
+            )
+        if asked.at:
+            chosen = self._told(lambda: choose(sites, where, asked.name))
+            where = [site.name for site in chosen if site.name not in asked.at]
+        if where:
+            self._swap(asked.name, where, example, {**asked.geometry, **asked.options})
+
+    def _fill_single(self, asked: PoolingRequest, sites: list[Site], example: Tensor) -> None:
+        """Fill the places that have a request of their own, one after the other."""
+        known = [site.name for site in sites if site.kind != "head"]
+        faults = unknown_slots(self.name, "pooling.at", asked.at, known)
+        if faults:
+            raise ConfigError(faults[0])
+        for slot, one in asked.at.items():
+            if one.name != OWN:
+                self._swap(one.name, [slot], example, {**one.geometry, **one.options})
+
     def _swap(self, name: str, where: str | Sequence[str], example: Tensor, options: dict[str, Any]) -> None:
-        try:
-            report = swap_pooling(self.network, name, slots=where, example_input=example, **options)
-        except ConfigError as fault:
-            raise ConfigError(f"{self.name}: {fault}") from fault
+        report = self._told(lambda: swap_pooling(self.network, name, slots=where, example_input=example, **options))
         for left in report.unreachable:
             warnings.warn(f"{self.name} keeps {left.was} at {left.name}: {left.reason}", stacklevel=2)
         self.swaps.append(report)
+
+    def _told(self, step: Callable[[], Any]) -> Any:
+        """What surgery gives; its faults name the network."""
+        try:
+            return step()
+        except ConfigError as fault:
+            raise ConfigError(f"{self.name}: {fault}") from fault
 
     def _note(self, sites: list[Site]) -> None:
         """Name the slots. A function that was not replaced is none: no layer stands there."""

@@ -11,6 +11,7 @@ from poolab.backbones.registry import create_backbone, list_backbones, takes_opt
 from poolab.backbones.request import GEOMETRY, OWN
 from poolab.errors import ConfigError, nearest
 from poolab.measure import multiply_adds, parameters
+from poolab.per_slot import pooling_words
 
 LARGEST = 64  # times as wide: where the search ends
 
@@ -92,8 +93,8 @@ def match_width(
     Args:
         backbone: a name of `create_backbone`, with a `width_mult`.
         by: "parameters" (all of them, those of poolings too) or "multiply_adds" (of one image).
-        to: the other arm's pooling, its name or `{"name": ..., ...options}`; slots and geometry are those of `pooling`
-            unless it says otherwise.
+        to: the other arm's pooling, its name or `{"name": ..., ...options}`; slots, geometry and poolings of
+            single slots (`at`) are those of `pooling` unless it says otherwise.
         pooling: the pooling of the network that is widened, as `create_backbone` takes it.
         width_mult: the width at which the two arms are compared, and from which the search starts.
         build: what else `create_backbone` takes.
@@ -121,7 +122,7 @@ def match_width(
         raise ConfigError(f"match_to, the pooling that the network is to be matched to: {error}") from error
     start = _count(own, by)
     if target <= start:
-        return Match(by, other["name"], width_mult, target, start, widened=False)
+        return Match(by, pooling_words(other), width_mult, target, start, widened=False)
     step = width_mult / _steps(own)
     steps, found = _nearest_count(
         lambda steps: _count(_on_meta(backbone, pooling, width_mult + steps * step, build), by),
@@ -130,7 +131,7 @@ def match_width(
         _steps(own),
     )
     widened = found > start
-    return Match(by, other["name"], width_mult + widened * steps * step, target, found, widened)
+    return Match(by, pooling_words(other), width_mult + widened * steps * step, target, found, widened)
 
 
 def _on_meta(name: str, pooling: Mapping[str, Any] | None, width_mult: float, build: Mapping[str, Any]) -> Backbone:
@@ -159,7 +160,7 @@ def _other_arm(to: str | Mapping[str, Any], pooling: Mapping[str, Any] | None) -
         raise ConfigError(f"match_to={arm} names no pooling: write e.g. {{name: lip, logit: bottleneck}}.")
     if arm["name"] == OWN:
         return arm
-    return {**{key: pooling[key] for key in ("slots", *GEOMETRY) if pooling and key in pooling}, **arm}
+    return {**{key: pooling[key] for key in ("slots", "at", *GEOMETRY) if pooling and key in pooling}, **arm}
 
 
 def _nearest_count(count: Callable[[int], int], start: int, target: int, steps: int) -> tuple[int, int]:

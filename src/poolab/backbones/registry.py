@@ -81,7 +81,8 @@ def create_backbone(
         num_classes: the number of scores.
         image_size: the images' side in pixels, or (height, width).
         pooling: `{"name": ..., "slots": "all" or a list of names, ...}`; kernel_size, stride, padding, dilation and
-            ceil_mode override the slot's own unless None; all other keys are the method's options.
+            ceil_mode override the slot's own unless None; `at` has poolings of single slots, by the slot's name, each
+            a name or `{"name": ..., ...}`; all other keys are the method's options.
             None, or the name "own", keeps the backbone's pooling.
         head: `{"name": ..., ...options}`; None, or the name "own", keeps the backbone's.
         seed: of the initial weights (see `initialise`); None draws them from torch's global generator.

@@ -1,6 +1,6 @@
 """Slots: the named places where a backbone pools, and the builder that fills them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -75,7 +75,7 @@ class SlotFiller:
         (kh, kw), (sh, sw), padding = _pair(conv.kernel_size), _pair(conv.stride), _pair(conv.padding)
         own = f"conv{kh}x{kw}/{sh}"  # no name of a pooling: `strided_conv` may fill this slot too
         slot = Slot(name, "strided_conv", conv.out_channels, (kh, kw), (sh, sw), padding, own, own)
-        if not self.pooling.wants(name):
+        if self.pooling.filling(name) is None:
             self._remember(slot, conv)
             return nn.Identity()
         conv.stride = (1, 1)
@@ -87,8 +87,8 @@ class SlotFiller:
         Raises:
             ConfigError: the head does not take these options.
         """
-        asked = self.head.wants("head")
-        name = self.head.name if asked else own
+        asked = self.head.filling("head")
+        name = asked.name if asked else own
         slot = Slot("head", "head", channels, None, None, None, own, name)
         flatten = name == FLATTEN
         return self._remember(slot, nn.Identity() if flatten else self._create(slot, self.head.options))
@@ -103,8 +103,8 @@ class SlotFiller:
         """Every slot by name, once all are filled; `paths` then says where in `model` each layer lies.
 
         Raises:
-            ConfigError: `pooling.slots` names a slot that the backbone does not have, or a head was asked for that has
-                no place.
+            ConfigError: `pooling.slots` or `pooling.at` names a slot that the backbone does not have, or a head was
+                asked for that has no place.
         """
         self._check_slots(self.pooling)
         self._check_head()
@@ -113,9 +113,9 @@ class SlotFiller:
         return {name: slot for name, (slot, _) in self._filled.items()}
 
     def _window(self, slot: Slot, own_geometry: dict[str, Any]) -> nn.Module:
-        asked = self.pooling.wants(slot.name)
-        name = self.pooling.name if asked else slot.own
-        given = self.pooling.geometry if asked else {}
+        asked = self.pooling.filling(slot.name)
+        name = asked.name if asked else slot.own
+        given = asked.geometry if asked else {}
         if get_pool(name).role == "window":
             geometry = {**own_geometry, **given}
             kernel_size, stride, padding = (_pair(geometry[key], key) for key in ("kernel_size", "stride", "padding"))
@@ -123,7 +123,7 @@ class SlotFiller:
         else:  # it has no window, and the map keeps its size
             geometry = dict(given)
             slot = replace(slot, pooling=name, kernel_size=(1, 1), stride=(1, 1), padding=(0, 0))
-        pool = self._create(slot, {**geometry, **(self.pooling.options if asked else {})})
+        pool = self._create(slot, {**geometry, **(asked.options if asked else {})})
         if pool.out_channels(slot.channels) != slot.channels:
             raise ConfigError(
                 f"{self.backbone}: pooling {name} turns the {slot.channels} channels of slot {slot.name} into "
@@ -148,20 +148,31 @@ class SlotFiller:
 
     def _check_slots(self, pooling: PoolingRequest) -> None:
         allowed = [name for name, (slot, _) in self._filled.items() if slot.kind != "head"]
-        unknown = [name for name in pooling.slots or () if name not in allowed]
-        if unknown:
-            hint = "the head is chosen with head=. " if "head" in unknown else nearest(unknown[0], allowed)
-            raise ConfigError(
-                f"{self.backbone} has no pooling slot {', '.join(unknown)}: {hint}"
-                f"Allowed in pooling.slots: all, {', '.join(allowed)}."
-            )
+        faults = unknown_slots(self.backbone, "pooling.slots", pooling.slots or (), allowed)
+        faults += unknown_slots(self.backbone, "pooling.at", pooling.at, allowed)
+        if faults:
+            raise ConfigError("\n".join(faults))
 
     def _check_head(self) -> None:
-        if self.head.wants("head") and "head" not in self._filled:
+        if self.head.filling("head") and "head" not in self._filled:
             raise ConfigError(
                 f"{self.backbone} has no head, since it keeps the map: head={self.head.name} has no place in it. Leave "
                 "head=own; pooling= fills its slots."
             )
+
+
+def unknown_slots(backbone: str, where: str, asked: Iterable[str], allowed: list[str]) -> list[str]:
+    """A fault, or none, for the slots of a setting that a backbone does not have.
+
+    >>> unknown_slots("mine", "pooling.at", ["pol1"], ["pool1"])
+    ['mine has no pooling slot pol1: did you mean pool1? Allowed in pooling.at: pool1.']
+    """
+    unknown = [name for name in asked if name not in allowed]
+    if not unknown:
+        return []
+    hint = "the head is chosen with head=. " if "head" in unknown else nearest(unknown[0], allowed)
+    every = ["all", *allowed] if where == "pooling.slots" else allowed
+    return [f"{backbone} has no pooling slot {', '.join(unknown)}: {hint}Allowed in {where}: {', '.join(every)}."]
 
 
 def _pair(value: Any, key: str = "geometry") -> Pair:

@@ -63,6 +63,20 @@ class RunFolder:
         path = self / "last.ckpt"
         return path if path.exists() else None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a process makes this run now."""
+        import fcntl
+
+        try:
+            with open(self / ".lock") as lock:  # shared, and for microseconds: two that ask do not see each other
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def clear(self) -> None:
         """Empty the folder, so that the run starts afresh; the lock stays, since it is held."""
         for path in self.path.iterdir():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # What the runs of one arm may differ by; the task has a table of its own.
 NOT_ARM = (*NOT_IDENTITY, "task", "seed", "measure")
+AT = "pooling.at."  # poolings of single slots
 MATCHED = ("backbone.match", "backbone.match_to")
 COLUMNS = ("arm", "runs", "test accuracy", "sd", "train images/s", "latency ms", "saved MB", "params")
 # Of runs that go on from another one: their validation score with the old poolings, with the new, and after training.
@@ -122,16 +123,27 @@ def _arm(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _label(own: dict[str, str], everyone: list[dict[str, str]]) -> str:
-    name = own["pooling.name"]
-    namesakes = [other for other in everyone if other["pooling.name"] == name]
-    parts = [name]
+    parts = [own["pooling.name"]]
     for key, value in own.items():
         if below(key, MATCHED):
             continue
-        peers = namesakes if key.startswith("pooling.") else everyone
+        chooser = _chooser(key)
+        peers = [other for other in everyone if chooser is None or other.get(chooser) == own.get(chooser)]
         if any(other.get(key) != value for other in peers):
-            parts.append(f"{key.removeprefix('pooling.')}={value}")
+            parts.append(f"{_short(key)}={value}")
     return " ".join([*parts, *_matched(own)])
+
+
+def _chooser(key: str) -> str | None:
+    """The setting that arms must share for another one to tell them apart: of an option, its pooling's name."""
+    if not key.startswith("pooling."):
+        return None
+    is_option_of_slot = key.startswith(AT) and not key.endswith(".name")
+    return f"{key.rpartition('.')[0]}.name" if is_option_of_slot else "pooling.name"
+
+
+def _short(key: str) -> str:
+    return key.removeprefix(AT).removesuffix(".name") if key.startswith(AT) else key.removeprefix("pooling.")
 
 
 def _matched(own: dict[str, str]) -> list[str]:

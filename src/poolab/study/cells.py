@@ -44,7 +44,12 @@ class Cell:
 
     def __str__(self) -> str:
         """One line, without the folder of the runs, which `run` and `submit` add."""
-        return " ".join(text for text in self.overrides if not text.startswith("runs_dir="))
+        return " ".join(self.shown)
+
+    @property
+    def shown(self) -> list[str]:
+        """Its words for people: where the record lies is said elsewhere."""
+        return [word for word in self.overrides if not word.startswith("runs_dir=")]
 
 
 def grid_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:

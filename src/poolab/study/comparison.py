@@ -14,9 +14,10 @@ from poolab.records import HEADLINES, read_results, signature
 from poolab.records.identity import flatten
 from poolab.records.store import strict
 from poolab.study.arms import label_arms
-from poolab.study.cells import grid_cells
+from poolab.study.cells import Cell, grid_cells
 from poolab.study.composition import Composer
 from poolab.study.draws import drawn_cells
+from poolab.study.known import Known
 from poolab.study.sweep_file import Study
 
 CONFIDENCE = 0.95
@@ -36,6 +37,7 @@ class Arm:
     metrics: list[Mapping[str, float]] = field(default_factory=list)
     missing: int = 0
     failed: int = 0
+    stopped: int = 0
     baseline: str | None = None
     pairs: int = 0
     difference: float | None = None
@@ -52,9 +54,19 @@ class Arm:
         values = [metrics[name] for metrics in self.metrics if metrics.get(name) is not None]
         return statistics.median(values) if values else None
 
+    @property
+    def step_seconds(self) -> float | None:
+        """The median time of a training step, of a whole batch, over its runs."""
+        speed = self.median("speed/train_images_per_s")
+        return float(self.setting["data"]["batch_size"] / speed) if speed else None
+
 
 def compare(
-    study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (), baseline: str | None = None
+    study: Study,
+    records: Sequence[Mapping[str, Any]],
+    extra: Sequence[str] = (),
+    baseline: str | None = None,
+    search: Known | None = None,
 ) -> list[Arm]:
     """The arms of a study, each with its paired difference to the baseline of its place.
 
@@ -63,11 +75,12 @@ def compare(
     Args:
         baseline: an arm's name, or a pooling: then each arm is compared with the one of that pooling that is like it in
             all else. None takes max where there is one.
+        search: what a search knows of its runs; without it, every record that it may have drawn is one of them.
 
     Raises:
         ConfigError: a cell that cannot be composed, no such baseline, or two records of a cell on different data.
     """
-    arms = _arms(study, records, extra)
+    arms = _arms(study, records, extra, search)
     for arm in arms:
         fellows = [other for other in arms if other.place == arm.place]
         against = _baseline(arm, fellows, baseline or "max", wanted=baseline is not None)
@@ -76,11 +89,11 @@ def compare(
     return arms
 
 
-def _arms(study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str]) -> list[Arm]:
+def _arms(study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str], search: Known | None) -> list[Arm]:
     if not study.trains:
         raise ConfigError(f"{study.path}: {study.program} leaves no records of poolab's, only train.py does")
     composer = Composer()
-    cells = grid_cells(study, extra) if study.method == "grid" else drawn_cells(study, extra, records)
+    cells = _cells(study, records, extra, search)
     configs = [composer(cell) for cell in cells]
     by_config = _by_config(records)
     arms: dict[tuple[str, str], Arm] = {}
@@ -88,8 +101,23 @@ def _arms(study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[st
         place = f"{config['data']['name']}, {config['backbone']['name']}"
         score = f"test/{HEADLINES[config['task']]}"
         arm = arms.setdefault((place, label), Arm(place, label, score, setting=config))
-        _take(arm, int(config["seed"]), by_config.get(signature(config, "")))
+        record = by_config.get(signature(config, ""))
+        if study.method != "grid" and record is not None and record["status"] == "interrupted":
+            # Of a file of records nobody knows why; a search stops its runs early.
+            if search is None or record["signature"] in search.stopped:
+                arm.stopped += 1
+                continue
+            record = None  # it goes on
+        _take(arm, int(config["seed"]), record)
     return list(arms.values())
+
+
+def _cells(
+    study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str], search: Known | None
+) -> Sequence[Cell]:
+    if study.method == "grid":
+        return grid_cells(study, extra)
+    return drawn_cells(study, extra, records) if search is None else search.cells
 
 
 def _by_config(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -169,12 +197,11 @@ def paired_interval(differences: Sequence[float]) -> tuple[float, float]:
 
 
 def records_of(
-    study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str] = ()
+    study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[str] = (), search: Known | None = None
 ) -> list[Mapping[str, Any]]:
     """The records of a study's cells."""
     composer = Composer()
-    cells = grid_cells(study, extra) if study.method == "grid" else drawn_cells(study, extra, records)
-    wanted = {signature(composer(cell), "") for cell in cells}
+    wanted = {signature(composer(cell), "") for cell in _cells(study, records, extra, search)}
     return [record for record in records if signature(record["config"], "") in wanted]
 
 

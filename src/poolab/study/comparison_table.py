@@ -10,10 +10,11 @@ from poolab.study.comparison import Arm
 if TYPE_CHECKING:
     from rich.table import Table
 
-NARROW = ("arm", "n", "mean", "difference", "95 % interval", "img/s", "MB", "miss", "fail")
-WIDE = ("arm", "n", "mean", "difference", "95 % interval", "train images/s", "peak MB", "latency ms", "parameters")
-STATES = ("missing", "failed")
+NARROW = ("arm", "n", "mean", "difference", "95 % interval", "step ms", "MB", "miss", "fail")
+WIDE = ("arm", "n", "mean", "difference", "95 % interval", "step ms", "peak MB", "latency ms", "parameters")
+STATES = ("missing", "failed", "stopped")
 FIGURES = ("speed/train_images_per_s", "cost/peak_memory_bytes", "speed/infer_latency_ms_median", "cost/parameters")
+CSV_FIGURES = ("step_seconds", *FIGURES)
 
 
 def terminal(arms: Sequence[Arm]) -> list[tuple[str, "Table"]]:
@@ -23,12 +24,13 @@ def terminal(arms: Sequence[Arm]) -> list[tuple[str, "Table"]]:
     tables = []
     for place, part in _places(arms):
         table = Table(box=None, padding=(0, 1, 0, 0), width=80)
-        for column in NARROW:
+        stopped = any(arm.stopped for arm in part)  # early, by a search
+        for column in (*NARROW, *["stop"] * stopped):
             is_arm = column == "arm"
             table.add_column(column, justify="left" if is_arm else "right", overflow="fold", no_wrap=not is_arm)
         for arm in part:
-            speed, memory, _, _ = _figures(arm)
-            table.add_row(*_outcome(arm), speed, memory, str(arm.missing), str(arm.failed))
+            step, memory, _, _ = _figures(arm)
+            table.add_row(*_outcome(arm), step, memory, *_states(arm)[: 2 + stopped])
         tables.append((_title(place, part), table))
     return tables
 
@@ -37,8 +39,9 @@ def markdown(arms: Sequence[Arm]) -> str:
     """A Markdown table for each data set and backbone."""
     parts = []
     for place, part in _places(arms):
-        columns = [*WIDE, *STATES]
-        rows = [[*_outcome(arm), *_figures(arm), str(arm.missing), str(arm.failed)] for arm in part]
+        shown = 2 + any(arm.stopped for arm in part)
+        columns = [*WIDE, *STATES[:shown]]
+        rows = [[*_outcome(arm), *_figures(arm), *_states(arm)[:shown]] for arm in part]
         lines = [f"{_title(place, part)}:", "", f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
         parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]))
     return "\n\n".join(parts)
@@ -49,13 +52,13 @@ def comma_separated(arms: Sequence[Arm]) -> str:
     file = io.StringIO()
     out = csv.writer(file, lineterminator="\n")
     out.writerow(
-        ["place", "arm", "n", "score", "mean", "baseline", "pairs", "difference", "low", "high", *FIGURES, *STATES]
+        ["place", "arm", "n", "score", "mean", "baseline", "pairs", "difference", "low", "high", *CSV_FIGURES, *STATES]
     )
     for arm in arms:
         ends = arm.interval or (None, None)
-        figures = [arm.median(name) for name in FIGURES]
+        figures = [arm.step_seconds, *(arm.median(name) for name in FIGURES)]
         told = [arm.place, arm.arm, len(arm.scores), arm.score, arm.mean, arm.baseline, arm.pairs, arm.difference]
-        out.writerow([*told, *ends, *figures, arm.missing, arm.failed])
+        out.writerow([*told, *ends, *figures, *_states(arm)])
     return file.getvalue()
 
 
@@ -79,10 +82,15 @@ def _outcome(arm: Arm) -> list[str]:
     return [arm.arm, count, "-" if arm.mean is None else f"{arm.mean:.4f}", difference, interval]
 
 
+def _states(arm: Arm) -> list[str]:
+    return [str(arm.missing), str(arm.failed), str(arm.stopped)]
+
+
 def _figures(arm: Arm) -> list[str]:
-    speed, memory, latency, parameters = (arm.median(name) for name in FIGURES)
+    _, memory, latency, parameters = (arm.median(name) for name in FIGURES)
+    step = arm.step_seconds
     return [
-        "-" if speed is None else f"{speed:,.0f}",
+        "-" if step is None else f"{1000 * step:,.1f}",
         "-" if memory is None else f"{memory / 1e6:,.1f}",
         "-" if latency is None else f"{latency:.2f}",
         "-" if parameters is None else f"{parameters:,.0f}",

@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 from poolab.configuration import compose, config_dir
 from poolab.errors import ConfigError
+from poolab.per_slot import for_hydra, resolved
 from poolab.study.cells import Cell, assignments
 
 Choices = tuple[str, ...]  # group=choice, as typed
+AT = "pooling.at."  # below it no setting is known beforehand: it has the slots of every network
 
 
 class Composer:
@@ -41,15 +43,35 @@ class Composer:
         pairs = assignments(cell.overrides)
         chosen = {key: f"{key}={words}" for key, words in pairs if key in self._groups}
         config = self._chosen(chosen)
+        at = self._at(pairs)
+        if at is None:
+            return copy.deepcopy(self._compose(cell.overrides))
         for key, words in pairs:
-            if key in chosen:
+            if key in chosen or key.startswith(AT):
                 continue
             node = _node(config, key)
             if node is None or isinstance(node[0].get(node[1]), Mapping):
                 # No such setting, or one that is merged: Hydra knows.
                 return copy.deepcopy(self._compose(cell.overrides))
             node[0][node[1]] = copy.deepcopy(self._value(f"{key}={words}"))
+        if at:
+            config["pooling"]["at"] = resolved(at, config_dir() / "pooling")
         return config
+
+    def _at(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
+        """What is set below `pooling.at`, or None where one setting would replace another: Hydra knows how."""
+        at: dict[str, Any] = {}
+        for override in for_hydra([f"{key}={words}" for key, words in pairs if key.startswith(AT)]):
+            *path, last = override.partition("=")[0].removeprefix(f"++{AT}").split(".")
+            node = at
+            for part in path:
+                node = node.setdefault(part, {})
+                if not isinstance(node, dict):
+                    return None
+            if last in node:
+                return None
+            node[last] = copy.deepcopy(self._value(override))
+        return at
 
     def _chosen(self, chosen: Mapping[str, str]) -> dict[str, Any]:
         """The configuration of these choices, each group's taken from where it was composed without the others."""

@@ -5,11 +5,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from poolab.configuration import config_dir
+from poolab.per_slot import resolved_choice
 from poolab.records.identity import flatten
 from poolab.study.cells import Cell, assignments, with_extra
+from poolab.study.distributions import ends
 from poolab.study.parameters import Parameter
 from poolab.study.sweep_file import Study
 
+AT = "pooling.at."
 MOST = 2_000  # so many combinations of choices at most
 
 
@@ -30,8 +34,8 @@ def sample_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
         combined = [dict(zip(listed, values, strict=True)) for values in itertools.product(*listed.values())]
     else:
         combined = [{name: value} for name, values in listed.items() for value in values]
-    ends = [{name: value} for name, values in tried.items() if name not in listed for value in values]
-    cells = [with_extra({**first, **drawn}, extra) for drawn in [*combined, *ends]]
+    outer = [{name: value} for name, values in tried.items() if name not in listed for value in values]
+    cells = [with_extra({**first, **drawn}, extra) for drawn in [*combined, *outer]]
     return list(dict.fromkeys(cells))
 
 
@@ -39,28 +43,7 @@ def _tried(parameter: Parameter) -> tuple[Any, ...]:
     """The values of a parameter, or two ends of what it draws from."""
     if parameter.values:
         return parameter.values
-    kind = parameter.distribution
-    if parameter.min is not None and parameter.max is not None:
-        ends = (parameter.min, parameter.max)
-        if kind in ("log_uniform", "q_log_uniform", "inv_log_uniform"):
-            ends = (math.exp(ends[0]), math.exp(ends[1]))
-        if kind == "inv_log_uniform":
-            ends = (1 / ends[1], 1 / ends[0])
-    elif kind in ("beta", "q_beta"):
-        ends = (0.0, 1.0)
-    else:  # 95 % of a normal distribution lie within two deviations
-        middle, spread = parameter.mu or 0.0, parameter.sigma or 1.0
-        ends = (middle - 2 * spread, middle + 2 * spread)
-        if "log" in kind:
-            ends = (math.exp(ends[0]), math.exp(ends[1]))
-    if parameter.q:
-        ends = tuple(_rounded(end, parameter.q) for end in ends)  # type: ignore[assignment]
-    return ends
-
-
-def _rounded(value: float, step: float) -> float:
-    number = round(value / step) * step
-    return int(number) if isinstance(step, int) or float(step).is_integer() else number
+    return ends(parameter)
 
 
 def drawn_cells(study: Study, extra: Sequence[str], records: Iterable[Mapping[str, Any]]) -> list[Cell]:
@@ -80,10 +63,18 @@ def _own(flat: Mapping[str, Any], config: Mapping[str, Any], parameter: Paramete
     """What a configuration has for a parameter; for a group, the name of its choice."""
     if parameter.name in flat:
         return flat[parameter.name]
+    if parameter.name.startswith(AT):
+        return _choice(config["pooling"].get("at", {}).get(parameter.name.removeprefix(AT)), parameter)
     found: Any = config
     for part in parameter.name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return found["name"] if isinstance(found, Mapping) and "." not in parameter.name else found
+
+
+def _choice(own: Any, parameter: Parameter) -> Any:
+    """The value of a parameter of a slot that stands for these settings: a name, a preset's, or a mapping."""
+    known = config_dir() / "pooling"
+    return next((value for value in parameter.values if own == resolved_choice(value, known)), None)
 
 
 def _may_be(parameter: Parameter, value: Any) -> bool:

@@ -15,7 +15,10 @@ LONGEST = 200  # characters of a reason
 
 
 class Ending(NamedTuple):
-    """How an attempt ended: one of completed, diverged, failed, killed, interrupted, refused, busy, and why."""
+    """How an attempt ended: completed, diverged, failed, killed, interrupted, refused, busy or stopped; and why.
+
+    What is stopped was stopped early by a search: it has no result, and needs none.
+    """
 
     outcome: str
     reason: str = ""
@@ -27,8 +30,8 @@ class Ending(NamedTuple):
 
     @property
     def final(self) -> bool:
-        """Whether another attempt would end alike: there is a result, or a setting that is wrong."""
-        return self.finished or self.outcome == "refused"
+        """Whether it is not tried again: there is a result, or none is wanted, or a setting is wrong."""
+        return self.finished or self.outcome in ("refused", "stopped")
 
 
 def ending(code: int | None, log: str, folder: str | Path | None, out_of_memory: bool = False) -> Ending:

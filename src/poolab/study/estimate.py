@@ -1,6 +1,7 @@
 """How long a study takes: from records of like runs, or from an epoch that is run for it."""
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -14,23 +15,39 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.per_slot import pooling_words
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.study.plan import Plan, Planned
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of all cells that are left, one after the other; how many of them it is known for; and from what."""
+    """Seconds of all cells that are left, one after the other; how many of them it is known for; and from what.
+
+    `device_seconds` counts each cell's seconds for each of its devices; None where their number shows on the machine.
+    """
 
     seconds: float
     known: int
     source: str
+    device_seconds: float | None = None
 
 
 def likeness(config: Mapping[str, Any]) -> str:
     """What like runs share: backbone, data and number of epochs, whatever else they have."""
     flat = flatten({key: config[key] for key in ("backbone", "data")} | {"epochs": config["trainer"]["epochs"]})
     return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
+
+
+def devices(config: Mapping[str, Any]) -> float:
+    """The devices of a run, over all its nodes; nan where the machine decides (auto, -1).
+
+    >>> devices({"trainer": {"devices": [0, 2], "num_nodes": 2}}), devices({"trainer": {"devices": 1, "num_nodes": 1}})
+    (4.0, 1.0)
+    """
+    given = config["trainer"]["devices"]
+    count = len(given) if isinstance(given, list) else given
+    return float(count * config["trainer"]["num_nodes"]) if isinstance(count, int) and count > 0 else math.nan
 
 
 def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -45,15 +62,20 @@ def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, 
 
 def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
     """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
-    cells = Counter((likeness(planned.config), planned.config["pooling"]["name"]) for planned in left)
-    seconds, known, used = 0.0, 0, set()
-    for (key, name), count in cells.items():
-        same = [record for record in like[key] if record["config"]["pooling"]["name"] == name] or like[key]
+    cells = Counter(
+        (likeness(planned.config), pooling_words(planned.config["pooling"]), devices(planned.config))
+        for planned in left
+    )
+    seconds, on_devices, known, used = 0.0, 0.0, 0, set()
+    for (key, words, width), count in cells.items():
+        same = [record for record in like[key] if pooling_words(record["config"]["pooling"]) == words] or like[key]
         if same:
             used |= {record["signature"] for record in same}
-            seconds += count * statistics.median(_seconds(record) for record in same)
+            each = statistics.median(_seconds(record) for record in same)
+            seconds += count * each
+            on_devices += count * each * width
             known += count
-    return Estimate(seconds, known, f"{len(used)} records of like runs") if known else None
+    return Estimate(seconds, known, f"{len(used)} records of like runs", _if_known(on_devices)) if known else None
 
 
 def measured(left: Sequence[Planned]) -> Estimate:
@@ -66,12 +88,19 @@ def measured(left: Sequence[Planned]) -> Estimate:
     for planned in left:
         first.setdefault(likeness(planned.config), planned)
     times = {key: _one_epoch(planned) for key, planned in first.items()}
-    total = 0.0
+    total, on_devices = 0.0, 0.0
     for planned in left:
         whole, epoch = times[likeness(planned.config)]
-        total += whole + epoch * (planned.config["trainer"]["epochs"] - 1)
+        each = whole + epoch * (planned.config["trainer"]["epochs"] - 1)
+        total += each
+        on_devices += each * devices(planned.config)
     arms = ", ".join(dict.fromkeys(planned.arm for planned in first.values()))
-    return Estimate(total, len(left), f"one epoch each of {arms}, run now; another pooling takes another time")
+    source = f"one epoch each of {arms}, run now; another pooling takes another time"
+    return Estimate(total, len(left), source, _if_known(on_devices))
+
+
+def _if_known(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else seconds
 
 
 def _one_epoch(planned: Planned) -> tuple[float, float]:

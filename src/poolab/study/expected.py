@@ -26,7 +26,7 @@ class Expected(NamedTuple):
 
 
 def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Expected]:
-    """The runs of a study in the order of its file; of a random or bayes study those that the folder has.
+    """The runs of a study in the order of its file; of a search without trials those that the folder has.
 
     A grid's are read from the cache of the last time that file, extra words and conf/ were the same. What changed in
     the content of a folder of images since then, `poolab study plan` sees.
@@ -67,7 +67,8 @@ def rows(plan: "plans.Plan") -> list[Expected]:
 def _cache(study: Study, extra: Sequence[str]) -> Path:
     """The file for this study, these words, this folder (paths may be relative) and this code."""
     package = Path(__file__).resolve().parents[1]
-    sources = [*config_dir().rglob("*.yaml"), *(package / "study").glob("*.py"), *(package / "records").glob("*.py")]
+    code = [path for room in (".", "study", "records") for path in (package / room).glob("*.py")]
+    sources = [*config_dir().rglob("*.yaml"), *code]
     stats = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(sources)]
     words = [word for word in extra if not word.startswith("runs_dir=")]
     known = [study.path.read_text(), words, os.getcwd(), stats]

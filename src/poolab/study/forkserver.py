@@ -39,6 +39,7 @@ class Running:
     claim: Claim
     pid: int
     program: subprocess.Popen[bytes] | None = None  # None where it was forked
+    halted: str | None = None  # why it alone was asked to stop
     started: float = field(default_factory=time.monotonic)
 
 
@@ -102,6 +103,9 @@ class ForkServer:
         """Whether this is now the process of the cell."""
         if "stop" in message:
             self._stop(signal.Signals(message["stop"]))
+            return False
+        if "halt" in message:
+            self._halt(message["halt"], message["reason"])
             return False
         claim = Claim(self.claims.pop(0))
         if self.stopping:
@@ -192,8 +196,8 @@ class ForkServer:
                 cell.program.returncode = code
             del self.running[cell.pid]
             became = ending(code, cell.job["log"], cell.job["folder"], self._short_of_memory(code))
-            if self.stopping and not became.finished:
-                became = Ending("interrupted", became.reason)
+            if not became.finished and (cell.halted or self.stopping):
+                became = Ending("stopped", cell.halted) if cell.halted else Ending("interrupted", became.reason)
             self._record(cell.job, cell.claim, code, became, time.monotonic() - cell.started)
             os.waitpid(cell.pid, 0)  # as the last act: if this process is killed before, the runner can still ask
 
@@ -213,6 +217,13 @@ class ForkServer:
         self.stopping = True
         for cell in self.running.values():
             send(cell.pid, number)
+
+    def _halt(self, key: str, reason: str) -> None:
+        """Have one cell write its checkpoint and end."""
+        for cell in self.running.values():
+            if cell.job["key"] == key:
+                cell.halted = reason
+                send(cell.pid, signal.SIGTERM)
 
     def _tell(self, message: dict[str, Any]) -> None:
         try:

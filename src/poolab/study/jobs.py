@@ -1,13 +1,17 @@
 """What there is to run, how far it is, and the files that say so."""
 
+from __future__ import annotations
+
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from poolab.study.claims import Claim
 from poolab.study.endings import Ending
+
+if TYPE_CHECKING:
+    from poolab.study.sources import Source
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Held:
     attempt: int
     pid: int | None = None
     adopted: bool = False  # its fork server is gone, and it is this process's child now
+    stopped: str | None = None  # why it was asked to stop, where its source did
     started: float = field(default_factory=time.monotonic)
 
 
@@ -40,8 +45,7 @@ class Held:
 class State:
     """How far a study is. `ended` has the last ending of each job by its key; `earlier` had one before."""
 
-    total: int
-    waiting: deque[Job]
+    source: Source
     running: dict[str, Held] = field(default_factory=dict)
     elsewhere: list[tuple[float, Job]] = field(default_factory=list)
     ended: dict[str, Ending] = field(default_factory=dict)
@@ -52,7 +56,7 @@ class State:
     @property
     def left(self) -> bool:
         """Whether there is anything to do or to wait for."""
-        return bool(self.waiting or self.running or self.elsewhere)
+        return bool(self.source.waiting or self.running or self.elsewhere)
 
     def count(self, *outcomes: str) -> int:
         """How many jobs ended so."""

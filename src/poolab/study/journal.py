@@ -46,18 +46,18 @@ class Journal:
         """
         line = json.dumps(entry).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._held(fcntl.LOCK_EX) as file:
-            place = _end_of_lines(file)
+        with locked(self.path, fcntl.LOCK_EX) as file:
+            place = end_of_lines(file)
             write_whole(file, line + b" " * ROOM + b"\n", place, f"an attempt in {self.path}")
         return place
 
     def end(self, place: int, ending: Mapping[str, Any]) -> None:
         """Write how an attempt ended, in the room that its line has for it; a long reason is cut."""
-        with self._held(fcntl.LOCK_EX) as file:
+        with locked(self.path, fcntl.LOCK_EX) as file:
             line = os.pread(file, 1 << 20, place).split(b"\n", 1)[0]
             if not line:  # somebody has deleted the journal: what has happened since begins a new one
                 text = json.dumps(dict(ending)).encode() + b"\n"
-                write_whole(file, text, _end_of_lines(file), f"an attempt in {self.path}")
+                write_whole(file, text, end_of_lines(file), f"an attempt in {self.path}")
                 return
             os.pwrite(file, _fitted({**json.loads(line), **ending}, len(line)), place)
 
@@ -65,22 +65,24 @@ class Journal:
         """All attempts, in the order in which they began; one without "outcome" runs, or was lost with its runner."""
         if not self.path.exists():
             return []
-        with self._held(fcntl.LOCK_SH):
+        with locked(self.path, fcntl.LOCK_SH):
             lines = self.path.read_bytes().split(b"\n")
         return [json.loads(line) for line in lines[:-1]]  # behind the last line break is nothing, or a torn line
 
-    @contextmanager
-    def _held(self, how: int) -> Iterator[int]:
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+
+@contextmanager
+def locked(path: Path, how: int) -> Iterator[int]:
+    """A file, opened and locked for the length of the block, by flock's LOCK_EX or LOCK_SH."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
         try:
-            try:
-                fcntl.flock(file, how)
-            except OSError as fault:  # a file system without locks: two runners must not share it then
-                if fault.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
-                    raise
-            yield file
-        finally:
-            os.close(file)
+            fcntl.flock(file, how)
+        except OSError as fault:  # a file system without locks: two runners must not share it then
+            if fault.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise
+        yield file
+    finally:
+        os.close(file)
 
 
 def write_whole(file: int, content: bytes, place: int, what: str) -> None:
@@ -100,7 +102,7 @@ def write_whole(file: int, content: bytes, place: int, what: str) -> None:
         raise DiskFull(f"the disk is full: there is no room to record {what}; make room and run the study again")
 
 
-def _end_of_lines(file: int) -> int:
+def end_of_lines(file: int) -> int:
     """Where the next line goes: behind the last line break. What stands behind that is of a process that was killed."""
     size = os.fstat(file).st_size
     tail = os.pread(file, 1 << 16, max(size - (1 << 16), 0))

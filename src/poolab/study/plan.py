@@ -77,12 +77,15 @@ class Plan:
         return tuple(dict.fromkeys(planned.place for planned in self.cells))
 
 
-def plan(study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | None = None) -> Plan:
+def plan(
+    study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | None = None, checks: Checks | None = None
+) -> Plan:
     """Compose and check every cell of a grid; of a random or bayes study some that it could draw.
 
     Args:
         extra: key=value pairs of the command line, for every cell.
         cells: check these instead, e.g. what a search has drawn.
+        checks: those that were done for other cells.
 
     Raises:
         ConfigError: cells that cannot be run, or two that are one run: every fault on its line, once.
@@ -96,7 +99,7 @@ def plan(study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | Non
         raise ConfigError(f"{study.path}: only cells of train.py can be composed and checked, not of {study.program}")
     if cells is None:
         cells = grid_cells(study, extra) if study.method == "grid" else sample_cells(study, extra)
-    composer, checks = Composer(), Checks()
+    composer, checks = Composer(), checks or Checks()
     found: list[tuple[Cell, dict[str, Any], str]] = []
     faults: dict[str, list[Cell]] = {}
     for cell in cells:

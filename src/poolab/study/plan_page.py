@@ -12,17 +12,23 @@ from poolab.study.sweep_file import Study
 SHOWN_ARMS = 20
 
 
-def page(plan: Plan, estimate: Estimate | None, records: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The lines of a plan, each with its title."""
+def page(
+    plan: Plan, estimate: Estimate | None, records: Sequence[Mapping[str, Any]], per_hour: float | None = None
+) -> list[tuple[str, str]]:
+    """The lines of a plan, each with its title.
+
+    Args:
+        per_hour: what an hour of a device costs.
+    """
     study = plan.study
     lines = [("study", f"{study.path}: {study.method} over {study.program}")]
     lines += [("", study.description)] if study.description else []
     if study.method == "grid":
         lines += _grid(plan)
-        lines += [("time", _time(plan, estimate)), ("detects", _detects(plan, records))]
     else:
         lines += _search(study, plan)
-        lines += [("time", _time(plan, estimate))]
+    lines += [("time", _time(plan, estimate)), ("costs", _costs(plan, estimate, per_hour))]
+    lines += [("detects", _detects(plan, records))] if study.method == "grid" else []
     return lines + [("on W&B", note) for note in wandb_notes(study)]
 
 
@@ -40,6 +46,8 @@ def _search(study: Study, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "draws", f"{parameter.name} from {parameter}"
     how_many = study.run_cap or "as many as are asked for: run_cap is not set"
     yield "runs", f"{how_many}; {len(plan.cells)} cells with every choice and end of range were checked"
+    drawn = "at random" if study.method == "random" else "by TPE"
+    yield "drawn", f"{drawn} where `poolab study run` runs it; --sampler tpe, random or genetic chooses another way"
     if study.metric:
         yield "goes by", f"{study.metric.name}, {study.metric.goal}d"
     if study.early_terminate:
@@ -61,6 +69,23 @@ def _time(plan: Plan, estimate: Estimate | None) -> str:
     count = plan.study.run_cap
     whole = f", {duration(each * count)} for {count} one after the other" if count else ""
     return f"{duration(each)} a run{whole}, from {estimate.source}"
+
+
+def _costs(plan: Plan, estimate: Estimate | None, per_hour: float | None) -> str:
+    """The device-hours of what is left, and with a price the money; no energy, which nobody has measured."""
+    if estimate is None:
+        return "not known, as the time is not"
+    if estimate.device_seconds is None:
+        return "not known: with trainer.devices=auto or -1 the machine says how many there are"
+    whole, of = estimate.device_seconds, ""
+    if plan.study.method != "grid":
+        whole *= (plan.study.run_cap or 1) / estimate.known
+        of = "" if plan.study.run_cap else " a run"
+    hours = whole / 3600
+    price = (
+        f", {hours * per_hour:,.2f} at {per_hour:g} for each" if per_hour is not None else "; --per-hour sets a price"
+    )
+    return f"{hours:,.{1 if hours >= 10 else 2}f} device-hours{of}{price}"
 
 
 def _detects(plan: Plan, records: Sequence[Mapping[str, Any]]) -> str:
@@ -85,6 +110,9 @@ def _detects(plan: Plan, records: Sequence[Mapping[str, Any]]) -> str:
 
 def wandb_notes(study: Study) -> Iterator[str]:
     """What W&B does otherwise with the same file: its agent gives str(value) to the process."""
+    ends = [key for key in ("early_terminate", "run_cap") if getattr(study, key)] if study.method == "grid" else []
+    if ends:
+        yield f"{' and '.join(ends)} may end a grid early there; `poolab study run` runs each of its cells to the end"
     for parameter in study.parameters:
         if None in parameter.values:
             yield f"{parameter.name}: null arrives as the text None; leave it out, or set it behind the command"

@@ -45,7 +45,7 @@ class Progress:
 
     def ended(self, job: Job, became: Ending, attempt: int, again: bool) -> None:
         """Count it; what did not work is said at once, and stays to be read."""
-        self.made += not again and became.finished
+        self.made += not again and (became.finished or became.outcome == "stopped")
         if became.outcome not in ("completed", "busy"):
             more = ", is tried again" if again else ""
             self.console.print(f"{became.outcome}{more}: {job.text}\n  {became.reason}", markup=False)
@@ -62,20 +62,22 @@ class Progress:
         """The counts, and the time left."""
         failed = state.count("failed", "killed", "refused")
         parts = [
-            f"{state.count('completed', 'diverged')}/{state.total} done",
+            f"{state.count('completed', 'diverged', 'stopped')}/{state.source.total} done",
             f"{len(state.earlier)} of them earlier" if state.earlier else "",
             f"{state.count('diverged')} diverged" if state.count("diverged") else "",
+            f"{state.count('stopped')} stopped early" if state.count("stopped") else "",
             f"{len(state.running)} running" if state.running else "",
             f"{len(state.elsewhere)} in another runner" if state.elsewhere else "",
-            f"{len(state.waiting)} waiting" if state.waiting else "",
+            f"{state.source.waiting} waiting" if state.source.waiting else "",
             f"{failed} failed" if failed else "",
             self._left(state),
+            state.source.note,
         ]
         return ", ".join(part for part in parts if part)
 
     def _left(self, state: State) -> str:
         """The time that the rest takes at the speed so far."""
-        ahead = len(state.waiting) + len(state.running) + len(state.elsewhere)
+        ahead = state.source.waiting + len(state.running) + len(state.elsewhere)
         if not self.made or not ahead:
             return ""
         return f"{duration((time.monotonic() - self.begun) / self.made * ahead)} left"

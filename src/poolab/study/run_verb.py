@@ -7,6 +7,7 @@ from pathlib import Path
 def words(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     from poolab.study.run import ISOLATIONS, RETRIES
+    from poolab.study.samplers import SAMPLERS
 
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="cells at a time (default: 1)")
     parser.add_argument(
@@ -23,6 +24,16 @@ def words(parser: argparse.ArgumentParser) -> None:
         help="fork: copy a process that has the imports for each cell; spawn: start each afresh; "
         "auto (default): fork where there is no accelerator",
     )
+    drawn = parser.add_argument_group("random and bayes studies")
+    drawn.add_argument(
+        "--count", type=int, metavar="N", help="runs of the search in all, those of earlier calls among them"
+    )
+    drawn.add_argument(
+        "--sampler",
+        choices=SAMPLERS,
+        help="what draws: tpe (default for bayes), random (default for random), genetic (NSGA-II)",
+    )
+    drawn.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
 
 
 def run(chosen: argparse.Namespace, runs: Path) -> int:
@@ -41,6 +52,9 @@ def run(chosen: argparse.Namespace, runs: Path) -> int:
         runs_dir=runs,
         retries=chosen.retries,
         isolate=chosen.isolate,
+        count=chosen.count,
+        sampler=chosen.sampler,
+        seed=chosen.seed,
     )
     print(outcome)
     return outcome.code

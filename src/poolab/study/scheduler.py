@@ -1,37 +1,35 @@
 """Which cell runs next, again, or not at all: the runner's side of the fork server."""
 
-import ctypes
 import os
 import signal
-import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
-from poolab.study.attempts import drop_empty, exit_code, record, send
+from poolab.study.attempts import drop_empty, record, send
 from poolab.study.claims import BEAT, Claim
 from poolab.study.endings import Ending, ending, last_line
 from poolab.study.jobs import Files, Held, Job, State, Watcher
 from poolab.study.journal import DiskFull, Journal
 from poolab.study.link import Link
+from poolab.study.orphans import adopt_orphans, orphan_ended
+from poolab.study.sources import Source
 
 AGAIN = 1.0  # seconds until a cell that another runner has is looked at again
 LOOK = 0.5  # seconds between two looks at the progress
 DEATHS = 3  # fork servers that may die one after the other without the end of a cell between them
-PR_SET_CHILD_SUBREAPER = 36
 
 
 class Scheduler:
-    """Runs jobs, `workers` of them at a time, until each has ended for good."""
+    """Runs the jobs of a source, `workers` of them at a time, until each has ended for good."""
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        source: Source,
         files: Files,
         watcher: Watcher,
         *,
@@ -40,9 +38,9 @@ class Scheduler:
         fork: bool,
         tracker: str = "none",
     ):
-        self.files, self.watcher = files, watcher
+        self.source, self.files, self.watcher = source, files, watcher
         self.workers, self.retries, self.fork, self.tracker = workers, retries, fork, tracker
-        self.state = State(len(jobs), deque(jobs))
+        self.state = State(source)
         self.journal = Journal(files.journal)
         self.link: Link | None = None
         self.deaths = 0
@@ -66,6 +64,7 @@ class Scheduler:
                     now = time.monotonic()
                     if now - looked >= LOOK:
                         looked = now
+                        self._halt()
                         self.watcher.look(self.state)
                     if now - beaten >= BEAT:
                         beaten = now
@@ -87,14 +86,27 @@ class Scheduler:
         """Begin what can begin; whether there is anything left."""
         state, now = self.state, time.monotonic()
         if self.stopping:
-            state.waiting.clear()
+            self.source.close()
             state.elsewhere.clear()
         due = [job for when, job in state.elsewhere if when <= now]
         state.elsewhere = [(when, job) for when, job in state.elsewhere if when > now]
-        state.waiting.extendleft(reversed(due))
-        while state.waiting and len(state.running) < self.workers and not self.stopping:
-            self._begin(state.waiting.popleft())
+        for one in reversed(due):
+            self.source.again(one, soon=True)
+        while self.source.waiting and len(state.running) < self.workers and not self.stopping:
+            job = self._next()
+            if job is None:
+                break
+            self._begin(job)
         return state.left
+
+    def _next(self) -> Job | None:
+        try:
+            return self.source.next()
+        except OSError as fault:
+            self.state.fault = f"the study cannot go on: {fault}"
+        except PoolabError as fault:
+            self.state.fault = str(fault)
+        return None
 
     def _begin(self, job: Job) -> None:
         if self._earlier(job):
@@ -105,7 +117,7 @@ class Scheduler:
                 self.state.elsewhere.append((time.monotonic() + AGAIN, job))
                 return
             if self._earlier(job):  # another runner has made it since
-                claim.release(done=True)
+                claim.release(done=self.state.ended[job.key].finished)
                 return
             self._hand_over(job, claim)
         except OSError as fault:
@@ -137,9 +149,15 @@ class Scheduler:
             record = None if job.forced else RunFolder(job.folder.parent, job.folder.name).result
             found = Ending(record["status"], record["reason"] or "") if record else None
         if found is None or not found.finished:
+            found = self.source.before(job)
+        if found is None:
             return False
         self.state.ended[job.key] = found
-        self.state.earlier.add(job.key)
+        if found.outcome == "refused":
+            self.watcher.ended(job, found, 0, False)
+        else:
+            self.state.earlier.add(job.key)
+        self.source.ended(job, found)
         return True
 
     def _listen(self) -> None:
@@ -172,9 +190,11 @@ class Scheduler:
             self.state.attempts[job.key] -= 1
             self.state.elsewhere.append((time.monotonic() + AGAIN, job))
         elif again:
-            self.state.waiting.append(job)
+            self.source.again(job)
         if again:
             del self.state.ended[job.key]
+        else:
+            self.source.ended(job, became)
         self.watcher.ended(job, became, held.attempt, again)
 
     def _server_died(self) -> None:
@@ -193,7 +213,7 @@ class Scheduler:
             became = Ending("interrupted", "the fork server died before it began")
             record(self.journal, held.entry, held.claim, None, became, 0.0)
             self.state.attempts[held.job.key] -= 1
-            self.state.waiting.appendleft(held.job)
+            self.source.again(held.job, soon=True)
         if self.deaths > DEATHS:
             raise PoolabError(
                 f"the process that starts the cells died {self.deaths} times, the last time with exit code "
@@ -203,18 +223,29 @@ class Scheduler:
     def _adopted(self) -> None:
         for held in [held for held in self.state.running.values() if held.adopted]:
             assert held.pid is not None
-            ended, code = _ended(held.pid)
+            ended, code = orphan_ended(held.pid)
             if not ended:
                 continue
             del self.state.running[held.job.key]
             became = ending(code, held.log, held.job.folder)
-            if self.requests and not became.finished:
-                became = Ending("interrupted", became.reason)
+            if not became.finished and (held.stopped or self.requests):
+                became = Ending("stopped", held.stopped) if held.stopped else Ending("interrupted", became.reason)
             record(self.journal, held.entry, held.claim, code, became, time.monotonic() - held.started)
             drop_empty(held.log)
             if code is not None:
                 os.waitpid(held.pid, 0)
             self._ended(held, became)
+
+    def _halt(self) -> None:
+        """Have the cells stop that their source wants no further; each writes its checkpoint first."""
+        begun = [held for held in self.state.running.values() if held.pid is not None and held.stopped is None]
+        for key, reason in self.source.stops([held.job for held in begun]).items():
+            held = self.state.running[key]
+            held.stopped = reason
+            if held.adopted and held.pid is not None:
+                send(held.pid, signal.SIGTERM)
+            elif self.link is not None:
+                self.link.tell({"halt": key, "reason": reason})
 
     def _heed(self) -> None:
         """Pass a request to stop on: the first lets the cells write their checkpoints, a further one ends them."""
@@ -241,22 +272,3 @@ class Scheduler:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def adopt_orphans(adopt: bool) -> None:
-    """Whether to become the parent of cells whose fork server dies, so that their exit codes are seen. (On Linux.)"""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
-
-
-def _ended(pid: int) -> tuple[bool, int | None]:
-    """Whether an adopted process has ended, and its exit code where it can be asked."""
-    try:
-        code = exit_code(pid)
-        return code is not None, code
-    except ChildProcessError:  # not this process's child: macOS
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True, None
-        return False, None

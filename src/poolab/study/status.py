@@ -11,13 +11,14 @@ from typing import Any
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
 from poolab.study.cells import grid_cells
-from poolab.study.expected import Expected, expected
+from poolab.study.expected import expected
 from poolab.study.slurm.ending import job_ending
 from poolab.study.slurm.queue import RUNNING, Queue, look
 from poolab.study.sweep_file import Study
+from poolab.study.trials import Trial, trials_of
 
 # The order of the lines; a run that diverged is done, and its record says so.
-STATES = ("completed", "diverged", "running", "waiting", "missing", "interrupted", "failed")
+STATES = ("completed", "diverged", "stopped", "running", "waiting", "missing", "interrupted", "failed")
 CLAIMS = ".claims"  # where `poolab study run` locks a file for each cell, before the run has its folder
 
 
@@ -34,7 +35,8 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue:
     """The state of every run of a study, in the order of its file.
 
     A run that nobody has begun is waiting while a runner of this machine works at others, or in SLURM's queue, else it
-    is missing. Of a program other than train.py only the journal is known.
+    is missing. Of a program other than train.py only the journal is known. A search's runs are its trials, and what its
+    run_cap leaves to be drawn; without trials, since W&B's agents ran it, those that it may have drawn.
 
     Args:
         queue: what SLURM says, where it was asked already.
@@ -43,14 +45,18 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue:
         ConfigError: a cell that cannot be run.
     """
     attempts = last_attempts(study, Path(runs_dir))
-    if not study.trains:
+    trials = trials_of(study, Path(runs_dir), extra).read() if study.method != "grid" else []
+    if trials:
+        states = [_drawn(trial, study, Path(runs_dir), attempts) for trial in trials]
+        states += [State("", "missing")] * max((study.run_cap or 0) - len(trials), 0)
+    elif not study.trains:
         states = [_attempted(name, one, Path(runs_dir)) for name, one in attempts.items()]
         count = len(grid_cells(study, extra)) - len(states) if study.method == "grid" else 0
         states += [State("", "missing")] * max(count, 0)
     else:
         runs = expected(study, Path(runs_dir), extra)
         queue = look(runs_dir) if queue is None else queue
-        states = [_state(run, RunFolder(runs_dir, run.signature), attempts, queue) for run in runs]
+        states = [_state(run.words, RunFolder(runs_dir, run.signature), attempts, queue) for run in runs]
     if any(one.state == "running" and not one.reason for one in states):  # SLURM's have a reason: their job
         states = [State(one.run, "waiting") if one.state == "missing" else one for one in states]
     return states
@@ -84,35 +90,43 @@ def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
     if outcome is None:
         runs = _held(runs_dir / CLAIMS / key)
         return State(name, "running") if runs else State(name, "interrupted", "it was killed before its record")
-    known = outcome in ("completed", "diverged", "interrupted")
+    known = outcome in ("completed", "diverged", "interrupted", "stopped")
     return State(name, outcome if known else "failed", str(attempt.get("reason") or ""))
 
 
-def _state(run: Expected, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]], queue: Queue) -> State:
-    found = folder.result
+def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+    """What became of a trial of a search, which runs on this machine alone."""
+    if trial.refused is not None:
+        return State(trial.what, "failed", trial.refused)
+    if study.trains:
+        return _state(trial.what, RunFolder(runs_dir, trial.cell), attempts, Queue())
+    attempt = attempts.get(trial.cell)
+    return State(trial.what, "missing") if attempt is None else _attempted(trial.cell, attempt, runs_dir)
+
+
+def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]], queue: Queue) -> State:
+    found, key = folder.result, folder.signature
     if found is not None and found["status"] in FINISHED:
-        return State(run.words, found["status"], found["reason"] or "")
-    task = queue.tasks.get(run.signature)
+        return State(words, found["status"], found["reason"] or "")
+    task = queue.tasks.get(key)
     if task is not None and task.queued:
-        return State(run.words, "running" if task.state in RUNNING else "waiting", str(task))
+        return State(words, "running" if task.state in RUNNING else "waiting", str(task))
     runs_dir = folder.path.parent
-    if busy_elsewhere(runs_dir, run.signature):
-        return State(run.words, "running")
-    attempt, submitted = attempts.get(run.signature), queue.submitted.get(run.signature)
+    if busy_elsewhere(runs_dir, key):
+        return State(words, "running")
+    attempt, submitted = attempts.get(key), queue.submitted.get(key)
     later = attempt is not None and (submitted is None or str(attempt.get("started", "")) > submitted.submitted)
     if later and attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
-        return replace(
-            _attempted(run.signature, attempt, runs_dir), run=run.words
-        )  # killed or refused, without a record
+        return replace(_attempted(key, attempt, runs_dir), run=words)  # killed, refused or stopped
     unsaid = found is None or found["status"] == "interrupted"
-    became = job_ending(queue, run.signature, folder / "result.json") if unsaid else None
+    became = job_ending(queue, key, folder / "result.json") if unsaid else None
     if became is not None:
-        return State(run.words, became[0], f"{became[1]}{_goes_on(folder)}")
+        return State(words, became[0], f"{became[1]}{_goes_on(folder)}")
     if found is not None:
-        return State(run.words, found["status"], found["reason"] or "")
+        return State(words, found["status"], found["reason"] or "")
     if folder.path.exists():
-        return State(run.words, "interrupted", f"it was killed before its record{_goes_on(folder)}")
-    return State(run.words, "missing")
+        return State(words, "interrupted", f"it was killed before its record{_goes_on(folder)}")
+    return State(words, "missing")
 
 
 def _goes_on(folder: RunFolder) -> str:

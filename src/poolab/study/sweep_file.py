@@ -21,10 +21,13 @@ MACROS = ("${program}", "${args_no_hyphens}")
 
 
 class Metric(NamedTuple):
-    """What a search goes by: a name of the run's summary, and whether the least or the most of it is best."""
+    """What a search goes by: a name of the run's summary, whether the least or the most of it is best, and how much of
+    it ends the search.
+    """
 
     name: str
     goal: str
+    target: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def read_study(path: str | Path) -> Study:
         name=path.stem,
         program=content["program"],
         method=content["method"],
-        metric=metric and Metric(metric["name"], metric.get("goal", "minimize")),
+        metric=metric and Metric(metric["name"], metric.get("goal", "minimize"), metric.get("target")),
         parameters=parameters,
         command=tuple(content.get("command", ())),
         early_terminate=content.get("early_terminate"),
@@ -151,6 +154,9 @@ def _metric_faults(metric: Any) -> Iterator[str]:
         return
     if metric.get("goal", "minimize") not in GOALS:
         yield f"metric.goal must be {' or '.join(GOALS)}, found {metric['goal']!r}"
+    target = metric.get("target", 0)
+    if not isinstance(target, int | float) or isinstance(target, bool):
+        yield f"metric.target must be a number, found {target!r}"
     yield from (
         f"metric takes name, goal and target, found {key}" for key in metric.keys() - {"name", "goal", "target"}
     )
@@ -171,6 +177,9 @@ def _termination_faults(given: Any, metric: Any) -> Iterator[str]:
         value, least = given.get(key, 2), 2 if key == "eta" else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             yield f"early_terminate.{key} must be a whole number of at least {least}, found {value!r}"
+            return
+    if "max_iter" in given and given["max_iter"] < given.get("eta", 3):
+        yield f"early_terminate has no bracket: max_iter must be eta at least, found {given['max_iter']}"
     if metric is None:
         yield "early_terminate needs a metric"
 

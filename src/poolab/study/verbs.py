@@ -1,4 +1,4 @@
-"""`poolab study plan|run|submit|cancel|status|table FILE`: the words of the command line, and what each prints."""
+"""`poolab study plan|run|submit|cancel|status|table|sync`: the words of the command line, and what each prints."""
 
 import argparse
 import sys
@@ -19,6 +19,7 @@ class Verb(NamedTuple):
     help: str
     words: Callable[[argparse.ArgumentParser], None]
     action: Callable[[argparse.Namespace], int | None]  # its exit code, or None for 0
+    file: str = "FILE"  # "[FILE]": it can do without
 
 
 def study(given: Sequence[str], description: str) -> int:
@@ -35,7 +36,8 @@ def study(given: Sequence[str], description: str) -> int:
     if name not in VERBS:
         raise ConfigError(f"poolab study {name}: {nearest(name, list(VERBS))}the verbs are {', '.join(VERBS)}")
     parser = argparse.ArgumentParser(prog=f"poolab study {name}", description=VERBS[name].help)
-    parser.add_argument("file", metavar="FILE", help="a study file, e.g. sweeps/pooling_small.yaml")
+    optional = "?" if VERBS[name].file.startswith("[") else None
+    parser.add_argument("file", metavar="FILE", nargs=optional, help="a study file, e.g. sweeps/pooling_small.yaml")
     parser.add_argument("extra", nargs="*", metavar="key=value", help="a setting for every cell, e.g. trainer.epochs=3")
     parser.add_argument("--runs", metavar="DIR", help="the folder of the records (default: runs)")
     VERBS[name].words(parser)
@@ -53,6 +55,7 @@ def runs_of(chosen: argparse.Namespace) -> Path:
 
 def _plan_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measure", action="store_true", help="run an epoch of each network and data set for the time")
+    parser.add_argument("--per-hour", metavar="PRICE", type=float, help="what an hour of a device costs")
 
 
 def _plan(chosen: argparse.Namespace) -> None:
@@ -67,6 +70,8 @@ def _plan(chosen: argparse.Namespace) -> None:
     from poolab.study.plan_page import page
     from poolab.study.sweep_file import read_study
 
+    if chosen.per_hour is not None and not 0 <= chosen.per_hour < float("inf"):
+        raise ConfigError(f"--per-hour must be a price of at least 0, found {chosen.per_hour}")
     read = read_study(chosen.file)
     runs = runs_of(chosen)
     extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
@@ -80,7 +85,8 @@ def _plan(chosen: argparse.Namespace) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), width=80)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for title, text in page(planned, estimate, [record for some in like.values() for record in some]):
+    records = [record for some in like.values() for record in some]
+    for title, text in page(planned, estimate, records, chosen.per_hour):
         table.add_row(title, text)
     Console(highlight=False, markup=False, width=80).print(table)
 
@@ -139,14 +145,16 @@ def _table(chosen: argparse.Namespace) -> None:
     from poolab.records.table import differing_code
     from poolab.study.comparison import compare, read_records, records_of, save_records
     from poolab.study.comparison_table import comma_separated, markdown, print_terminal
+    from poolab.study.known import known
     from poolab.study.slurm.submission import with_added
     from poolab.study.sweep_file import read_study
 
     read = read_study(chosen.file)
     records = read_records(runs_of(chosen))
     extra = with_added(runs_of(chosen), read.name, chosen.extra)
-    arms = compare(read, records, extra, chosen.baseline)
-    if not any(arm.scores or arm.failed for arm in arms):
+    search = known(read, runs_of(chosen), extra)
+    arms = compare(read, records, extra, chosen.baseline, search)
+    if not any(arm.scores or arm.failed or arm.stopped for arm in arms):
         raise ConfigError(f"{runs_of(chosen)} has no record of {chosen.file}: run it, or name the folder with --runs")
     if chosen.csv:
         sys.stdout.write(comma_separated(arms))
@@ -154,12 +162,24 @@ def _table(chosen: argparse.Namespace) -> None:
         print(markdown(arms))
     else:
         print_terminal(arms)
-    own = records_of(read, records, extra)
+    own = records_of(read, records, extra, search)
     note = differing_code(own)
     if note and not chosen.csv:
         print(f"\n{note}")
     if chosen.save:
         save_records(own, chosen.save)
+
+
+def _sync_words(parser: argparse.ArgumentParser) -> None:
+    from poolab.study.sync_verb import words
+
+    words(parser)
+
+
+def _sync(chosen: argparse.Namespace) -> int:
+    from poolab.study.sync_verb import sync
+
+    return sync(chosen, runs_of(chosen))
 
 
 VERBS = {
@@ -177,4 +197,5 @@ VERBS = {
     ),
     "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
     "table": Verb("arms beside a baseline: paired differences with their intervals", _table_words, _table),
+    "sync": Verb("upload to W&B what was tracked offline, of a study or of a folder DIR", _sync_words, _sync, "[FILE]"),
 }

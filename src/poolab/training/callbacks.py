@@ -17,6 +17,7 @@ from poolab.records.schema import finite
 from poolab.records.store import write_atomically
 from poolab.streams import derive_seed
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
+from poolab.training.trackers import WandbTracker
 
 # With several processes, they have to agree before they stop; asking at each step would cost a collective call.
 AGREE_EVERY = 10
@@ -114,6 +115,12 @@ class History(Checkpoint):
         self.report = report
         self.rows: list[dict[str, Any]] = []
         self.started: float | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Tell the tracker of the epochs before: each session has a W&B run of its own, which is to be whole."""
+        if isinstance(trainer.logger, WandbTracker):
+            for row in self.rows:
+                trainer.logger.log_epoch(row)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
         """Start the clock at the first step; the start of the epoch is not told to a run that goes on inside it."""

@@ -10,6 +10,7 @@ from torchmetrics import Metric
 
 from poolab.backbones import Backbone
 from poolab.errors import ConfigError
+from poolab.per_slot import pooling_words
 from poolab.training.source import Source
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class TakenOver:
 
     def __str__(self) -> str:
         """One line."""
-        was = self.source.config["pooling"]["name"]
+        was = pooling_words(self.source.config["pooling"])
         new = f", {len(self.new)} of the new pooling start afresh" if self.new else ""
         return f"{self.count} weights of {self.source.folder} ({was}){new}"
 

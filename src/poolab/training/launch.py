@@ -18,6 +18,7 @@ from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
 from poolab.training.source import source_fingerprint
+from poolab.training.wandb_access import in_sweep
 
 # Set by whatever has already started one process for each device: Lightning, torchrun. (SLURM: see `cluster`.)
 LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID")
@@ -32,10 +33,13 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     check_settings(config)
+    config = _tracked_online(config) if in_sweep() else config
     content = data_fingerprint(config["data"]["name"], root=config["data"]["root"])
     name = signature(config, f"{content}{source_fingerprint(config)}")
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
+        if in_sweep():
+            _tell_sweep(config, folder)
         return folder.result or {}, folder.path, False
     if is_task(os.environ):
         prepare(config["trainer"], os.environ)
@@ -45,6 +49,21 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         import_wandb_first(config["tracker"])
         from poolab.training.run import run
     return run(config, name), folder.path, True
+
+
+def _tracked_online(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A sweep's run is tracked online, whatever the settings say of W&B: there are no offline sweeps."""
+    tracker = config["tracker"]
+    return config if tracker["name"] == "none" else {**config, "tracker": {**tracker, "mode": "online"}}
+
+
+def _tell_sweep(config: Mapping[str, Any], folder: RunFolder) -> None:
+    if config["tracker"]["name"] == "none":
+        return
+    with without_collector("pytorch_lightning"):
+        import_wandb_first(config["tracker"])
+        from poolab.training.trackers import tell_again
+    tell_again(config, folder)
 
 
 def _wants_processes(trainer: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
 from poolab.training.parts import Parts, build
 from poolab.training.processes import first_process
-from poolab.training.trackers import WandbTracker, build_tracker
+from poolab.training.trackers import WandbTracker, build_tracker, title
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
@@ -61,7 +61,7 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dic
     outcome = Outcome("failed")
     failure: BaseException | None = None
     facts: dict[str, Any] = {}
-    tracker = build_tracker(config, folder.path, _title(config))
+    tracker = build_tracker(config, folder.path, title(config))
     try:
         with use_backend(config["trainer"]["backend"]):
             outcome, facts = _run(config, folder, parts, tracker)
@@ -84,7 +84,7 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dic
     folder.write_json("environment.json", record["environment"])
     folder.write_json("result.json", record)
     if tracker is not None:
-        tracker.finish(record["metrics"], record["status"])
+        tracker.finish(record)
     if failure is not None:
         raise failure
     return record
@@ -175,10 +175,6 @@ def _training_metrics(history: History, cost: TrainingCost) -> dict[str, float]:
     figures = {name: value for name, value in (history.rows[-1] if history.rows else {}).items() if "/" in name}
     figures["speed/train_images_per_s"] = cost.images_per_s
     return {**figures, "cost/peak_memory_bytes": cost.peak_bytes, "epochs": len(history.rows)}
-
-
-def _title(config: Mapping[str, Any]) -> str:
-    return f"{config['pooling']['name']}-{config['backbone']['name']}-{config['data']['name']}-{config['seed']}"
 
 
 def _device_name(device: torch.device) -> str:

@@ -158,6 +158,7 @@ TRACKERS: dict[str, dict[str, Option]] = {
         "group": Nullable(Text("")),
         "tags": Texts(()),
         "init_timeout": Real(20, least=0.0, open_least=True),
+        "finish_timeout": Real(60, least=0.0, open_least=True),
     },
 }
 RECIPES: dict[str, dict[str, Option]] = {"finetune": {"checkpoint": Nullable(Text(""))}}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
 from poolab.study.cells import assignments, in_words
+from poolab.study.making import tracked_as
 from poolab.study.plan import Plan, Planned, plan
 from poolab.study.slurm.queue import look
 from poolab.study.slurm.resources import Resources
@@ -137,7 +138,7 @@ def _arrays(
             extra=list(extra),
             added=added,
             signatures=[one.signature for one in part],
-            cells=[[*one.cell.overrides, *_threads(one, resources)] for one in part],
+            cells=[[*one.cell.overrides, *_threads(one, resources), *tracked_as(folder.stem, one)] for one in part],
         )
         for number, part in enumerate(parts)
     ]

@@ -1,0 +1,95 @@
+"""`pooling.at`: a pooling for each slot, as people write it and as a run keeps it."""
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+OVERRIDE = re.compile(r"\+{0,2}(pooling\.at(?:\.[^=]+)?)=(.*)", re.DOTALL)
+
+
+def for_hydra(overrides: Sequence[str]) -> list[str]:
+    """Command line overrides, those of `pooling.at` as Hydra takes them.
+
+    No tree lists the slots of every network, and Hydra refuses a new key without a plus, which a sweep file cannot
+    write. Where a slot has options too, the pooling is their `name`: as `pooling.at.pool1` and below it alone, one of
+    the two would overwrite the other.
+
+    >>> for_hydra(["pooling.at.pool1=avg_topk", "pooling.at.pool1.k=3", "pooling.at.pool2=avg", "seed=1"])
+    ['++pooling.at.pool1.name=avg_topk', '++pooling.at.pool1.k=3', '++pooling.at.pool2=avg', 'seed=1']
+    """
+    found = [OVERRIDE.fullmatch(override) for override in overrides]
+    keys = [match[1] for match in found if match]
+
+    def translated(key: str, value: str) -> str:
+        has_options = key != "pooling.at" and any(other.startswith(f"{key}.") for other in keys)
+        return f"++{key}{'.name' if has_options and not value.startswith('{') else ''}={value}"
+
+    return [translated(*match.groups()) if match else text for text, match in zip(overrides, found, strict=True)]
+
+
+def by_slot(at: Mapping[Any, Any]) -> dict[str, Any]:
+    """What was chosen for each slot, by the slot's whole name; nothing is checked.
+
+    Names with dots (of places in networks that poolab did not write) come from a command line as nested mappings. A
+    mapping with a `name` is a pooling.
+
+    >>> by_slot({"pool1": "avg", "layer1": {"0": {"pool": {"name": "lp", "p": 3}}}})
+    {'pool1': 'avg', 'layer1.0.pool': {'name': 'lp', 'p': 3}}
+    """
+    found: dict[str, Any] = {}
+    for slot, choice in at.items():
+        if isinstance(choice, Mapping) and choice and "name" not in choice:
+            found |= {f"{slot}.{rest}": one for rest, one in by_slot(choice).items()}
+        else:
+            found[str(slot)] = choice
+    return found
+
+
+def resolved(at: Any, choices: Path) -> Any:
+    """`at` as a run keeps it: for each slot the name and the settings of its pooling, also of a preset.
+
+    Args:
+        choices: the folder of the poolings' files. What has none there is left as it is, for the network to refuse.
+    """
+    if not isinstance(at, Mapping):
+        return {} if at is None else at
+    return {slot: resolved_choice(choice, choices) for slot, choice in by_slot(at).items()}
+
+
+def resolved_choice(choice: Any, choices: Path) -> Any:
+    """One pooling, its settings those of its file where none are given."""
+    given = choice if isinstance(choice, Mapping) else {"name": choice}
+    name = given.get("name")
+    if not isinstance(name, str):
+        return choice
+    return {**copy.deepcopy(_settings(name, choices)), **{key: given[key] for key in given if key != "name"}}
+
+
+@cache
+def _settings(name: str, choices: Path) -> dict[str, Any]:
+    """What a pooling's file says; a preset builds on another one."""
+    from omegaconf import OmegaConf
+
+    path = choices / f"{name}.yaml"
+    if not re.fullmatch(r"\w+", name) or not path.is_file():
+        return {"name": name}
+    content = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(content, dict)
+    settings: dict[str, Any] = {}
+    for base in content.pop("defaults", []):
+        settings |= {} if base == "_self_" else _settings(base, choices)
+    return settings | {str(key): value for key, value in content.items()}
+
+
+def pooling_words(pooling: Mapping[str, Any]) -> str:
+    """A configuration's poolings by their names, in one line.
+
+    >>> pooling_words({"name": "max", "at": {"pool1": {"name": "avg_topk", "k": 3}}})
+    'max pool1=avg_topk'
+    """
+    at = by_slot(pooling.get("at") or {})
+    names = [f"{slot}={one['name'] if isinstance(one, Mapping) else one}" for slot, one in at.items()]
+    return " ".join([str(pooling["name"]), *names])

@@ -1,0 +1,74 @@
+"""The W&B data that lie in runs' folders and have not reached a server: which are to be uploaded, which not yet."""
+
+from collections.abc import Container
+from pathlib import Path
+from typing import NamedTuple
+
+from poolab.records import RunFolder
+from poolab.records.schema import FINISHED
+
+UNSENT = "unsent"  # `training.trackers` leaves it where a server did not take all
+
+
+class Session(NamedTuple):
+    """One session of a run at W&B: the folder in `runs/<signature>/wandb`, and what is to become of it.
+
+    `state` is "due"; or why it is not: "running", "unfinished" (it goes on some day), or "synced" by hand.
+    """
+
+    signature: str
+    path: Path
+    state: str
+
+    @property
+    def name(self) -> str:
+        """What the ledger calls it, wherever the folder of the runs lies."""
+        return f"{self.signature}/{self.path.name}"
+
+    @property
+    def data(self) -> Path:
+        """Its file, which W&B's client reads."""
+        return self.path / f"run-{self.id}.wandb"
+
+    @property
+    def marker(self) -> Path:
+        """What W&B's client leaves when it has read all of the file."""
+        return self.data.with_suffix(".wandb.synced")
+
+    @property
+    def id(self) -> str:
+        """Its name at W&B."""
+        return self.path.name.rpartition("-")[2]
+
+
+def sessions(runs: Path, signatures: Container[str] | None = None) -> list[Session]:
+    """The last session of each run that did not reach a server, in the order of their names.
+
+    Of a run that was interrupted and went on only the last session counts: it has the epochs of those before it too.
+
+    Args:
+        runs: the folder of the runs.
+        signatures: only these.
+    """
+    found = []
+    for folder in sorted(path.parent for path in runs.glob("*/wandb")):
+        if signatures is not None and folder.name not in signatures:
+            continue
+        made = sorted(folder.glob("wandb/*run-*-*"), key=lambda path: path.name.removeprefix("offline-"))
+        if made and _not_sent(made[-1]):
+            session = Session(folder.name, made[-1], "due")
+            found.append(session._replace(state=_state(session, RunFolder(runs, folder.name))))
+    return found
+
+
+def _not_sent(path: Path) -> bool:
+    return path.name.startswith("offline-") or (path / UNSENT).exists()
+
+
+def _state(session: Session, folder: RunFolder) -> str:
+    if folder.busy:
+        return "running"
+    record = folder.result
+    if record is None or record["status"] not in (*FINISHED, "failed"):
+        return "unfinished"
+    return "synced" if session.marker.exists() else "due"

@@ -1,0 +1,99 @@
+"""A search over cells of train.py: early termination, kill -9, and what a grid makes of a cell that was stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from poolab.errors import ConfigError
+from poolab.study.comparison import compare, read_records
+from poolab.study.journal import Journal
+from poolab.study.known import known
+from poolab.study.run import run_study
+from poolab.study.status import counted, status
+from poolab.study.sweep_file import read_study
+from poolab.study.trials import trials_of
+
+COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]
+PARAMETERS = {"optim.lr": {"values": [0.01, 1.0e-7]}, "seed": {"values": [0, 1, 2]}}
+
+
+@pytest.fixture
+def study_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(name, method, **more):
+        content = {"program": "train.py", "method": method, "command": COMMAND, "parameters": PARAMETERS, **more}
+        Path(f"{name}.yaml").write_text(yaml.safe_dump(content))
+        return read_study(f"{name}.yaml")
+
+    return write
+
+
+@pytest.mark.long
+def test_a_search_that_is_killed_goes_on_and_stops_what_falls_behind(study_file, tiny):
+    study = study_file(
+        "s",
+        "bayes",
+        metric={"name": "val/accuracy", "goal": "maximize"},
+        early_terminate={"type": "hyperband", "min_iter": 4, "eta": 3},
+        run_cap=6,
+    )
+    words = [*tiny, "trainer.epochs=60"]
+    command = [sys.executable, "-m", "poolab", "study", "run", "s.yaml", "--workers", "2", *words]
+    runner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    end = time.monotonic() + 100
+    while sum(path.read_text().count("\n") > 1 for path in Path("runs").glob("*/history.jsonl")) < 2:
+        assert runner.poll() is None, runner.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    os.kill(runner.pid, signal.SIGKILL)
+    runner.communicate()
+    before = trials_of(study, Path("runs"), words).read()
+    outcome = run_study(study, words, workers=2)
+    trials = trials_of(study, Path("runs"), words).read()
+    assert trials[: len(before)] == before
+    assert (outcome.code, outcome.total, outcome.completed + outcome.stopped) == (0, 6, 6)
+    assert len({trial.cell for trial in trials}) == 6
+    slow = {trial.cell for trial in trials if "optim.lr=1e-07" in trial.what}
+    ends = {one["cell"]: one for one in Journal(outcome.journal).entries()}
+    assert {cell for cell, one in ends.items() if one["outcome"] == "stopped"} == slow
+    assert all("not among the best 1/3 of" in ends[cell]["reason"] for cell in slow)
+    assert any("going on from its checkpoint" in path.read_text() for path in Path("runs/studies/s.logs").glob("*.log"))
+    for cell in slow:
+        assert json.loads(Path(f"runs/{cell}/result.json").read_text())["status"] == "interrupted"
+        assert Path(f"runs/{cell}/last.ckpt").exists()
+    assert "optim.lr=0.01" in outcome.conclusion[1]
+
+    assert counted(status(study, "runs", words)) == {"completed": 3, "stopped": 3}
+    arms = compare(study, read_records("runs"), words, search=known(study, Path("runs"), words))
+    assert Counter((len(arm.scores), arm.stopped, arm.failed, arm.missing) for arm in arms) == {
+        (3, 0, 0, 0): 1,
+        (0, 3, 0, 0): 1,
+    }
+    assert run_study(study, words).earlier == 6  # none of them is tried again
+
+    grid = study_file("g", "grid")
+    outcome = run_study(grid, words, workers=2)
+    assert (outcome.code, outcome.completed, outcome.earlier) == (0, 6, 3)
+    logs = list(Path("runs/studies/g.logs").glob("*.log"))
+    assert sum("going on from its checkpoint" in path.read_text() for path in logs) == 3
+
+
+def test_everything_that_can_be_drawn_is_checked_before_anything_begins(study_file, tiny):
+    study = study_file("s", "random", parameters={"pooling": {"value": "avg_topk"}, "pooling.k": {"min": -1, "max": 3}})
+    with pytest.raises(ConfigError, match="k"):
+        run_study(study, list(tiny), count=3)
+    assert not Path("runs").exists()
+
+
+def test_a_search_is_not_forced(study_file, tiny):
+    with pytest.raises(ConfigError, match="force=true: a search goes on from its trials"):
+        run_study(study_file("s", "random"), [*tiny, "force=true"], count=3)
