@@ -79,6 +79,7 @@ def test_what_is_submitted_is_complete_and_known_afterwards(send, stand_in):
         "optim.lr=0.01",
         f"runs_dir={Path('runs').resolve()}",
         "trainer.threads=1",
+        "tracker.group=s",
     ]
     assert stand_in.calls[-1] == ["sbatch", "--parsable", str(one.script)]
     assert "optim" not in one.script.read_text()  # values stand in the file of cells alone
