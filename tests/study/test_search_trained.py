@@ -17,6 +17,8 @@ from poolab.study.comparison import compare, read_records
 from poolab.study.journal import Journal
 from poolab.study.known import known
 from poolab.study.run import run_study
+from poolab.study.samplers import Drawer
+from poolab.study.space import Space
 from poolab.study.status import counted, status
 from poolab.study.sweep_file import read_study
 from poolab.study.trials import trials_of
@@ -37,6 +39,12 @@ def study_file(tmp_path, monkeypatch):
     return write
 
 
+def first_two(study, seed):
+    """What is drawn at random before TPE models anything."""
+    space, drawer = Space(study), Drawer("tpe", "maximize", seed, 6)
+    return [str(space.cell(drawer.draw(space, number, 0)[0])) for number in range(2)]
+
+
 @pytest.mark.long
 def test_a_search_that_is_killed_goes_on_and_stops_what_falls_behind(study_file, tiny):
     study = study_file(
@@ -47,7 +55,10 @@ def test_a_search_that_is_killed_goes_on_and_stops_what_falls_behind(study_file,
         run_cap=6,
     )
     words = [*tiny, "trainer.epochs=60"]
-    command = [sys.executable, "-m", "poolab", "study", "run", "s.yaml", "--workers", "2", *words]
+    # With two good ones at first, no order in which the runs end lets a bad one be among the best third.
+    seed = next(seed for seed in range(100) if all("lr=0.01" in one for one in first_two(study, seed)))
+    options = ["--workers", "2", "--seed", str(seed)]
+    command = [sys.executable, "-m", "poolab", "study", "run", "s.yaml", *options, *words]
     runner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     end = time.monotonic() + 100
     while sum(path.read_text().count("\n") > 1 for path in Path("runs").glob("*/history.jsonl")) < 2:
@@ -57,7 +68,7 @@ def test_a_search_that_is_killed_goes_on_and_stops_what_falls_behind(study_file,
     os.kill(runner.pid, signal.SIGKILL)
     runner.communicate()
     before = trials_of(study, Path("runs"), words).read()
-    outcome = run_study(study, words, workers=2)
+    outcome = run_study(study, words, workers=2, seed=seed)
     trials = trials_of(study, Path("runs"), words).read()
     assert trials[: len(before)] == before
     assert (outcome.code, outcome.total, outcome.completed + outcome.stopped) == (0, 6, 6)
