@@ -26,6 +26,7 @@ class Progress:
         self.begun = time.monotonic()
         self.said = self.begun
         self.made = 0
+        self.latest = self.begun  # when a cell was made last
         self.live: Live | None = None
 
     def __enter__(self) -> Progress:
@@ -45,7 +46,9 @@ class Progress:
 
     def ended(self, job: Job, became: Ending, attempt: int, again: bool) -> None:
         """Count it; what did not work is said at once, and stays to be read."""
-        self.made += not again and (became.finished or became.outcome == "stopped")
+        if not again and (became.finished or became.outcome == "stopped"):
+            self.made += 1
+            self.latest = time.monotonic()
         if became.outcome not in ("completed", "busy"):
             more = ", is tried again" if again else ""
             self.console.print(f"{became.outcome}{more}: {job.text}\n  {became.reason}", markup=False)
@@ -76,11 +79,12 @@ class Progress:
         return ", ".join(part for part in parts if part)
 
     def _left(self, state: State) -> str:
-        """The time that the rest takes at the speed so far."""
+        """The time that the rest takes at the speed so far, which is known whenever a cell ends, and passes until then."""
         ahead = state.source.waiting + len(state.running) + len(state.elsewhere)
         if not self.made or not ahead:
             return ""
-        return f"{duration((time.monotonic() - self.begun) / self.made * ahead)} left"
+        each = (self.latest - self.begun) / self.made
+        return f"{duration(max(each * ahead - (time.monotonic() - self.latest), 0.0))} left"
 
     def _table(self, state: State) -> RenderableType:
         from rich.table import Table
