@@ -79,7 +79,7 @@ class Progress:
         return ", ".join(part for part in parts if part)
 
     def _left(self, state: State) -> str:
-        """The time that the rest takes at the speed so far, which is known whenever a cell ends, and passes until then."""
+        """The time that the rest takes at the speed so far: known whenever a cell ends, and passing until then."""
         ahead = state.source.waiting + len(state.running) + len(state.elsewhere)
         if not self.made or not ahead:
             return ""
