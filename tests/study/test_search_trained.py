@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -75,27 +74,27 @@ def test_a_search_that_is_killed_goes_on_and_stops_what_falls_behind(study_file,
     assert len({trial.cell for trial in trials}) == 6
     slow = {trial.cell for trial in trials if "optim.lr=1e-07" in trial.what}
     ends = {one["cell"]: one for one in Journal(outcome.journal).entries()}
-    assert {cell for cell, one in ends.items() if one["outcome"] == "stopped"} == slow
-    assert all("not among the best 1/3 of" in ends[cell]["reason"] for cell in slow)
+    stopped = {cell for cell, one in ends.items() if one["outcome"] == "stopped"}
+    assert slow <= stopped  # and of the good ones those that others are ahead of
+    assert all("not among the best 1/3 of" in ends[cell]["reason"] for cell in stopped)
     assert any("going on from its checkpoint" in path.read_text() for path in Path("runs/studies/s.logs").glob("*.log"))
-    for cell in slow:
+    for cell in stopped:
         assert json.loads(Path(f"runs/{cell}/result.json").read_text())["status"] == "interrupted"
         assert Path(f"runs/{cell}/last.ckpt").exists()
     assert "optim.lr=0.01" in outcome.conclusion[1]
 
-    assert counted(status(study, "runs", words)) == {"completed": 3, "stopped": 3}
+    assert counted(status(study, "runs", words)) == {"completed": 6 - len(stopped), "stopped": len(stopped)}
     arms = compare(study, read_records("runs"), words, search=known(study, Path("runs"), words))
-    assert Counter((len(arm.scores), arm.stopped, arm.failed, arm.missing) for arm in arms) == {
-        (3, 0, 0, 0): 1,
-        (0, 3, 0, 0): 1,
-    }
+    assert sum(arm.stopped for arm in arms) == len(stopped)
+    assert sum(len(arm.scores) for arm in arms) == 6 - len(stopped)
+    assert not any(arm.failed or arm.missing for arm in arms)
     assert run_study(study, words).earlier == 6  # none of them is tried again
 
     grid = study_file("g", "grid")
     outcome = run_study(grid, words, workers=2)
-    assert (outcome.code, outcome.completed, outcome.earlier) == (0, 6, 3)
+    assert (outcome.code, outcome.completed, outcome.earlier) == (0, 6, 6 - len(stopped))
     logs = list(Path("runs/studies/g.logs").glob("*.log"))
-    assert sum("going on from its checkpoint" in path.read_text() for path in logs) == 3
+    assert sum("going on from its checkpoint" in path.read_text() for path in logs) == len(stopped)
 
 
 def test_everything_that_can_be_drawn_is_checked_before_anything_begins(study_file, tiny):
