@@ -9,9 +9,10 @@ from scipy.stats import ttest_rel
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
 from poolab.study import grid_cells
-from poolab.study.comparison import compare, read_records
+from poolab.study.comparison import compare
 from poolab.study.comparison_table import markdown
 from poolab.study.known import Known
+from poolab.study.record_file import read_records
 from poolab.study.verbs import study as study_verb
 
 SCORES = {"max": (0.5, 0.6, 0.65), "avg": (0.45, 0.6, 0.68)}
@@ -91,7 +92,10 @@ def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys)
     assert "-0.0067" in table
     study_verb([*words, str(kept)], "")
     assert capsys.readouterr().out == table
-    assert len(read_records(kept)) == 6
+    told = read_records(kept)
+    metrics = [{one["signature"]: one["metrics"] for one in some} for some in (told, records)]
+    assert metrics[0] == metrics[1]
+    assert {record["config"]["runs_dir"] for record in told} == {None}  # where it lay is nobody's concern
     study_verb([*words, str(kept), "--markdown"], "")
     assert "| avg | 3 | 0.5767 | -0.0067 |" in capsys.readouterr().out
     study_verb([*words, str(kept), "--csv"], "")

@@ -1,18 +1,14 @@
 """A study's arms beside a baseline: paired differences over seeds with their intervals, from the records."""
 
-import gzip
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
-from poolab.records import HEADLINES, read_results, signature
+from poolab.records import HEADLINES, signature
 from poolab.records.identity import flatten
-from poolab.records.store import strict
 from poolab.study.arms import label_arms
 from poolab.study.cells import Cell, grid_cells
 from poolab.study.composition import Composer
@@ -203,27 +199,3 @@ def records_of(
     composer = Composer()
     wanted = {signature(composer(cell), "") for cell in _cells(study, records, extra, search)}
     return [record for record in records if signature(record["config"], "") in wanted]
-
-
-def read_records(runs: str | Path) -> list[dict[str, Any]]:
-    """The records of a folder of runs, or of a file that `poolab study table --save` wrote.
-
-    Raises:
-        PoolabError: a record cannot be read.
-    """
-    path = Path(runs)
-    if not path.is_file():
-        return read_results(path)
-    try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-        return [json.loads(line) for line in text.splitlines()]
-    except (OSError, EOFError, ValueError) as fault:
-        raise ConfigError(f"{path} is no file of records, one on each line: {fault}") from fault
-
-
-def save_records(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Write records one on each line, compressed where the name ends with .gz; the same records give the same bytes."""
-    lines = [json.dumps(strict(record), sort_keys=True, allow_nan=False, default=str) for record in records]
-    content = "".join(f"{line}\n" for line in lines).encode()
-    Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)

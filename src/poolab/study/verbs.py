@@ -143,9 +143,10 @@ def _table_words(parser: argparse.ArgumentParser) -> None:
 
 def _table(chosen: argparse.Namespace) -> None:
     from poolab.records.table import differing_code
-    from poolab.study.comparison import compare, read_records, records_of, save_records
+    from poolab.study.comparison import compare, records_of
     from poolab.study.comparison_table import comma_separated, markdown, print_terminal
     from poolab.study.known import known
+    from poolab.study.record_file import read_records, save_records
     from poolab.study.slurm.submission import with_added
     from poolab.study.sweep_file import read_study
 
