@@ -290,14 +290,19 @@ def test_a_positive_factor_comes_out_as_it_went_in(name: str):
 
 
 FEATURES = {"bilinear", "compact_bilinear", "spp"}  # their outputs are no channels
+# Matrix products over the whole batch: a row's sum is rounded by where the row stands (seen with torch 2.14's oneMKL).
+PRODUCTS = {"flc", "spectral"}
 
 
 @pytest.mark.parametrize("name", [n for n in WINDOWS + HEADS if get_pool(n).learns != "always" and n not in FEATURES])
 def test_each_sample_and_channel_is_pooled_for_itself(name: str):
     x, pool = torch.from_numpy(random_map(2, 3, 4, 7, 7)), make(name, dtype=torch.float64)
     order = np.array([2, 0, 3, 1])
-    assert torch.equal(pool(x[:, order]), pool(x)[:, order])
-    assert torch.equal(pool(x[1:2]), pool(x)[1:2])
+    for own, all_at_once in ((pool(x[:, order]), pool(x)[:, order]), (pool(x[1:2]), pool(x)[1:2])):
+        if name in PRODUCTS:
+            assert_close(own, all_at_once, rtol=1e-14, atol=1e-14)
+        else:
+            assert torch.equal(own, all_at_once)
 
 
 def shrunk(name: str, geometry: dict) -> dict:

@@ -46,7 +46,9 @@ def low_pass(input: Tensor, sizes: Sequence[int], weights: Sequence[Tensor]) -> 
     exact = torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
     with exact:
         for axis, (out, weight) in reversed(list(enumerate(zip(sizes, weights, strict=True), start=2))):
-            along = by_matrix if output.shape[axis] * out <= cells else by_fft
+            # torch 2.14's FFT refuses an empty batch on the CPU ("Inconsistent configuration parameters", oneMKL).
+            small = output.shape[axis] * out <= cells or output.numel() == 0
+            along = by_matrix if small else by_fft
             output = along(output, axis, out, weight)
     return output.contiguous()
 
