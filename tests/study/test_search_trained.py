@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from poolab.errors import ConfigError
-from poolab.study.comparison import compare, read_records
+from poolab.study.comparison import compare
 from poolab.study.journal import Journal
 from poolab.study.known import known
+from poolab.study.record_file import read_records
 from poolab.study.run import run_study
 from poolab.study.samplers import Drawer
 from poolab.study.space import Space

@@ -16,7 +16,7 @@ from poolab.study.offline_runs import sessions
 from poolab.study.sync import sync as upload
 from poolab.study.synced import Synced, due
 from poolab.study.uploads import failures
-from tests.wandb_server import KEY, Client, Fault, WandbServer
+from tests.wandb_server import KEY, Client, Fault, WandbServer, as_sent
 
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]
 SEEDS = [0, 1, 2]
@@ -66,7 +66,7 @@ def whole(client, server):
         assert (run.state, run.sessions, run.summary["status"]) == ("finished", 1, "completed")
         assert {name: run.summary[name] for name in record["metrics"]} == pytest.approx(record["metrics"])
         assert run.config.keys() - {"_wandb"} == {"cfg"}
-        assert run.config["cfg"] == record["config"]
+        assert run.config["cfg"] == as_sent(record["config"])
         assert [row["epoch"] for row in run.history if "val/accuracy" in row] == [0, 1]
     return len(server.runs) == 3
 

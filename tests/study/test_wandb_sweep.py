@@ -10,7 +10,7 @@ import yaml
 
 from poolab.study import grid_cells, read_study
 from poolab.study.plan import plan
-from tests.wandb_server import KEY, Client, WandbServer
+from tests.wandb_server import KEY, Client, WandbServer, as_sent
 
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]
 NOT_REPEATABLE = ("cost/peak_memory_bytes", "speed/", "seconds")
@@ -100,7 +100,7 @@ def test_a_swept_group_keeps_its_value_and_cfg_has_its_settings(swept):
     for run in sweep.runs:
         config = records(client.folder)[run.summary["signature"]]["config"]
         assert run.config["pooling"] == run.config["cfg"]["pooling"]["name"]
-        assert run.config["cfg"] == config
+        assert run.config["cfg"] == as_sent(config)
         assert (run.config["cfg"]["pooling"].get("k") == 2) is (run.config["pooling"] == "avg_topk")
 
 

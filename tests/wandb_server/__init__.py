@@ -5,9 +5,9 @@ with WandbServer() as server:
     print(server.sweeps, server.runs)
 """
 
-from tests.wandb_server.client import Client
+from tests.wandb_server.client import Client, as_sent
 from tests.wandb_server.faults import Fault
 from tests.wandb_server.server import KEY, WandbServer
 from tests.wandb_server.store import Run, Sweep
 
-__all__ = ["KEY", "Client", "Fault", "Run", "Sweep", "WandbServer"]
+__all__ = ["KEY", "Client", "Fault", "Run", "Sweep", "WandbServer", "as_sent"]

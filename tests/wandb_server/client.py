@@ -45,3 +45,9 @@ class Client:
     def agent(self, sweep, **more):
         """A process of `wandb agent`."""
         return self.start("-c", WANDB, "agent", f"{sweep.entity}/{sweep.project}/{sweep.id}", **more)
+
+
+def as_sent(config):
+    """A configuration as it arrives: the client leaves empty mappings out (`pooling.at`)."""
+    own = {key: as_sent(value) if isinstance(value, dict) else value for key, value in config.items()}
+    return {key: value for key, value in own.items() if value != {}}
