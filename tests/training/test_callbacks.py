@@ -1,11 +1,13 @@
+import errno
 import json
 import math
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from poolab.training.callbacks import DivergenceGuard, History, TrainingCost, agreed
+from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, TrainingCost, agreed
 from poolab.training.interruption import Diverged, StopRequest
 
 CPU = SimpleNamespace(device=torch.device("cpu"))
@@ -150,3 +152,23 @@ def test_a_request_listens_for_the_length_of_its_block():
         with pytest.raises(KeyboardInterrupt):  # a Ctrl-C after that does not wait
             os.kill(os.getpid(), signal.SIGINT)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_full_disk_does_not_tear_the_last_checkpoint(tmp_path):
+    def save(path, content, fault=None):
+        path.write_text(content)
+        if fault is not None:
+            raise fault
+
+    whole, full = "the whole of it", OSError(errno.ENOSPC, "No space left on device")
+    checkpoints = Checkpoints(tmp_path / "last.ckpt", 1, StopRequest())
+    for content, fault in ((whole, None), ("half", full)):
+        one = trainer(
+            is_global_zero=True,
+            max_epochs=5,
+            save_checkpoint=lambda path, content=content, fault=fault: save(path, content, fault),
+        )
+        with pytest.raises(OSError) if fault else nullcontext():
+            checkpoints.on_train_epoch_end(one, CPU)
+        assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+        assert (tmp_path / "last.ckpt").read_text() == whole

@@ -136,6 +136,13 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+def replace_synced(new: Path, path: Path) -> None:
+    """Put a file that was written beside another in its place, once its content is on the disk."""
+    with open(new, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
 def read_results(runs_dir: str | Path) -> list[dict[str, Any]]:
     """The records of all runs of a folder, oldest first; a folder without one is left out."""
     found = [_read(path) for path in Path(runs_dir).glob("*/result.json")]

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 from poolab.measure import PeakMemory
 from poolab.pooling import WindowPool2d
 from poolab.records.schema import finite
-from poolab.records.store import write_atomically
+from poolab.records.store import replace_synced, write_atomically
 from poolab.streams import derive_seed
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
 from poolab.training.trackers import WandbTracker
@@ -81,10 +81,26 @@ class Checkpoints(Checkpoint):
         if stop:
             self._stop(trainer)
         if done % self.every == 0 or done == trainer.max_epochs:
-            trainer.save_checkpoint(self.path)
+            self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        """Write it beside the last one, and then in its place.
+
+        Lightning copies a temporary file to the path: on a disk that is full in the middle of that, the last checkpoint
+        was torn, and the run could not go on when there was room again.
+        """
+        beside = self.path.with_suffix(".new")
+        try:
+            trainer.save_checkpoint(beside)
+            if trainer.is_global_zero:
+                replace_synced(beside, self.path)
+        except BaseException:
+            if trainer.is_global_zero:
+                beside.unlink(missing_ok=True)
+            raise
 
     def _stop(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self.path)
+        self._save(trainer)
         raise Interrupted(f"stopped by {self.request.reason or 'a signal to another process'}")
 
 
