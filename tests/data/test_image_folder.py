@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from poolab.data import data_fingerprint, image_cache, load_data
+from poolab.data import array_file, data_fingerprint, image_cache, load_data
 from poolab.errors import ConfigError, DataError
 
 
@@ -108,7 +108,7 @@ def test_racing_ranks_all_get_whole_images(make_tree, own_folders, monkeypatch):
 
 def test_a_half_written_cache_is_never_seen(make_tree, own_folders, monkeypatch):
     root = make_tree()
-    monkeypatch.setattr(image_cache.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(array_file.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         load(root)
     assert cache_files(own_folders) == []
@@ -129,7 +129,7 @@ def test_a_full_disk_costs_one_warning(make_tree, monkeypatch, own_folders):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(image_cache, "_write_header", full)
+    monkeypatch.setattr(array_file, "_write_header", full)
     with pytest.warns(UserWarning, match="No space left"):
         data = load(root)
     assert len(data.train) == 10
@@ -216,7 +216,8 @@ def test_all_faults_of_a_tree_come_at_once(make_tree):
     shutil.rmtree(root / "test" / "cat")
     (root / "test" / "fox").mkdir()
     for path in (root / "train" / "dog").iterdir():
-        path.rename(path.with_suffix(".txt"))
+        path.unlink()
+    (root / "train" / "dog" / "notes.txt").write_text("no image")
     with pytest.raises(DataError) as caught:
         load(root)
     message = str(caught.value)

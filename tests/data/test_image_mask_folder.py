@@ -110,7 +110,7 @@ def test_the_second_load_does_not_read_the_files(make_pairs, own_folders, monkey
         raise AssertionError("read again")
 
     monkeypatch.setattr(image_cache, "decode", refuse)
-    monkeypatch.setattr(image_cache, "read_mask", refuse)
+    monkeypatch.setattr(image_cache, "decode_mask", refuse)
     monkeypatch.setattr(image_mask_folder, "read_mask", refuse)
     again = load(root)
     assert torch.equal(again.train.labels, first.train.labels)

@@ -155,6 +155,8 @@ def test_names_and_configuration_files_are_the_same_list():
     files = {path.stem: yaml.safe_load(path.read_text()) for path in folder.glob("*.yaml")}
     assert sorted(files) == list_data()
     assert all(settings["name"] == name for name, settings in files.items())
+    folders = {name for name, settings in files.items() if settings.pop("background", None) == "white"}
+    assert folders == {"image_folder", "image_mask_folder"}, "only files can have transparency"
     assert len({tuple(settings) for settings in files.values()}) == 1, "the same keys everywhere"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from poolab.data.augment import prepare, prepare_labels
     from poolab.data.datamodule import ImageDataModule
     from poolab.data.image_data import ImageData, Split
-    from poolab.data.load import data_fingerprint, data_shape, data_task, list_data, load_data
+    from poolab.data.load import data_fingerprint, data_shape, data_task, legacy_fingerprint, list_data, load_data
     from poolab.data.loader import EvalBatches, TrainBatches
     from poolab.data.sample import training_sample
     from poolab.data.sources import ImageShape
@@ -29,6 +29,7 @@ __all__ = [
     "data_fingerprint",
     "data_shape",
     "data_task",
+    "legacy_fingerprint",
     "list_data",
     "load_data",
     "prepare",
@@ -46,6 +47,7 @@ _HOMES = {
     "data_fingerprint": "load",
     "data_shape": "load",
     "data_task": "load",
+    "legacy_fingerprint": "load",
     "list_data": "load",
     "load_data": "load",
     "prepare": "augment",

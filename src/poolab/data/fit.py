@@ -1,12 +1,14 @@
 """Bring a batch of uint8 images to a wanted size and number of channels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.errors import ConfigError
+
+MOST_SIDE = 8192  # pixels; a colour image of that size takes 200 MB
 
 
 def check_channels(channels: int | None) -> int | None:
@@ -15,7 +17,7 @@ def check_channels(channels: int | None) -> int | None:
     >>> check_channels(3)
     3
     """
-    if channels not in (None, 1, 3):
+    if channels is not None and (type(channels) is not int or channels not in (1, 3)):
         raise ConfigError(f"data.channels={channels} is not possible: 1 (grey), 3 (colour) or null (as the images are)")
     return channels
 
@@ -28,16 +30,17 @@ def parse_size(image_size: object) -> tuple[int, int] | None:
     """
     if image_size is None:
         return None
-    sides = (image_size, image_size) if isinstance(image_size, int) else image_size
-    try:
-        height, width = (int(side) for side in sides)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        height = width = 0
-    if height < 1 or width < 1:
-        raise ConfigError(
-            f"data.image_size={image_size} is not possible: a number of pixels, [height,width], or null for native"
-        )
-    return height, width
+    sides = [image_size, image_size] if isinstance(image_size, int) else image_size
+    if isinstance(sides, Sequence) and len(sides) == 2 and all(_is_side(side) for side in sides):
+        return sides[0], sides[1]
+    raise ConfigError(
+        f"data.image_size={image_size} is not possible: a number of pixels from 1 to {MOST_SIDE}, [height,width], or "
+        "null for native"
+    )
+
+
+def _is_side(side: object) -> bool:
+    return type(side) is int and 1 <= side <= MOST_SIDE
 
 
 def fit_channels(images: Tensor, channels: int | None) -> Tensor:

@@ -1,42 +1,45 @@
 """Decode an image folder, and its masks, once into uint8 arrays on disk, and map them into memory ever after."""
 
 import hashlib
+import io
 import os
-import uuid
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from poolab.data.image_folder import Tree, report_faults, tree_fingerprint
+from poolab.data.array_file import open_array, write_array
+from poolab.data.content import in_threads, read_checked
+from poolab.data.faults import printable, reason_of, report_faults
+from poolab.data.pixels import VERSION, Source, decode, decode_mask, read_header, read_whole
 from poolab.data.raw import Request
+from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import DataError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-# Part of the cache's key: raise it whenever decoding or resizing gives other pixels.
-VERSION = 1
-CHUNK = 1024
+# How much is decoded at a time: so many images, and no more than so many bytes of them.
+CHUNK, CHUNK_BYTES = 1024, 1 << 26
 
 
 def decoded(tree: Tree, request: Request) -> Tensor:
-    """All images of a tree, train then test, (N, C, H, W) uint8: from the cache, or decoded and put there."""
-    count = len(tree.train) + len(tree.test)
+    """Return all images of a tree, train then test, (N, C, H, W) uint8: from the cache, or decoded and put there."""
     path = cache_path(tree, request)
-    return kept(path, count, lambda: (count, *_target(tree, request)), lambda shape: _chunks(tree, shape, decode))
+
+    def chunks(shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+        return _chunks(tree, shape, lambda source, channels, size: decode(source, channels, size, request.background))
+
+    return kept(path, len(tree.files), lambda: (len(tree.files), *_target(tree, request)), chunks)
 
 
 def mask_decoded(tree: Tree, request: Request, size: tuple[int, int]) -> Tensor:
-    """All masks of a tree, train then test, (N, H, W) uint8 of that size: from the cache, or decoded and put there."""
-    count = len(tree.train) + len(tree.test)
+    """Return all masks of a tree, train then test, (N, H, W) uint8: from the cache, or decoded and put there."""
+    count = len(tree.files)
     path = cache_path(tree, request, "masks")
-    return kept(path, count, lambda: (count, 1, *size), lambda shape: _chunks(tree, shape, decode_mask))[:, 0]
+    return kept(path, count, lambda: (count, 1, *size), lambda shape: _chunks(tree, shape, decode_mask, "a mask"))[:, 0]
 
 
 def kept(
@@ -45,74 +48,82 @@ def kept(
     shape_of: Callable[[], tuple[int, ...]],
     chunks_of: Callable[[tuple[int, ...]], Iterator[np.ndarray]],
 ) -> Tensor:
-    """The uint8 array in a file of the cache, or one that is made of chunks and put there.
+    """Return the uint8 array in a file of the cache, or one that is made of chunks and put there.
 
-    A cache folder that cannot be written to costs one warning, and the array stays in memory.
+    A cache folder that cannot be written to costs one warning, and the array stays in memory if it fits there.
     """
-    cached = _open(path, count)
+    cached = open_array(path, count)
     if cached is not None:
         return cached
     shape = shape_of()
     try:
-        _write(path, shape, chunks_of(shape))
+        _check_room(path, shape)
+        write_array(path, shape, chunks_of(shape))
     except OSError as error:
-        warnings.warn(
-            f"decoded images cannot be kept in {path.parent} ({error}): every run decodes them again, in memory; "
-            "data.cache_dir or $POOLAB_CACHE names another folder",
-            stacklevel=2,
-        )
+        refusal = f"decoded images cannot be kept in {printable(path.parent)} ({error})"
+        advice = "data.cache_dir or $POOLAB_CACHE names another folder"
+        if np.prod(shape, dtype=object) > _memory():
+            raise DataError(f"{refusal}, and {_size(shape)} do not fit into memory: {advice}") from error
+        warnings.warn(f"{refusal}: every run decodes them again, in memory; {advice}", stacklevel=2)
         return torch.from_numpy(np.concatenate(list(chunks_of(shape))))
-    written = _open(path, count)
+    written = open_array(path, count)
     if written is None:
         raise DataError(f"{path} was written and cannot be read back: remove it, or name another data.cache_dir")
     return written
 
 
 def cache_path(tree: Tree, request: Request, kind: str = "") -> Path:
-    """The file of a tree at a size and number of channels; what it is called says nothing of where the tree lies."""
-    key = f"{VERSION}|{tree_fingerprint(tree)}|{request.image_size}|{request.channels}" + (kind and f"|{kind}")
+    """Return the file of a tree's content at a size, on a background; its name says nothing of where the tree lies."""
+    how = (
+        f"{request.image_size}|{request.channels}|{request.background}"
+        if kind == ""
+        else f"{request.image_size}|{kind}"
+    )
+    key = f"{VERSION}|{tree_fingerprint(tree)}|{how}"
     return request.cache_dir / "images" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
 
 
-def _open(path: Path, count: int) -> Tensor | None:
-    try:
-        # Copy-on-write: pages are shared by all processes, and torch need not warn of an array it may not write to.
-        array = np.load(path, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
-        return None  # absent, or cut short by a machine that died: decode again
-    return torch.from_numpy(array) if array.dtype == np.uint8 and array.shape[:1] == (count,) else None
+def attempt(tree: Tree, file: str, function: Callable[[Source], Any], what: str = "an image") -> Any:
+    """Return the function's result for a file's bytes, or a line that says what is wrong with the file.
 
-
-def _write(path: Path, shape: tuple[int, ...], chunks: Iterator[np.ndarray]) -> None:
-    """Under a name of its own, then moved in one step: ranks that race all leave a whole file.
-
-    Written in sequence rather than through a memory map: a full disk is then an OSError, not a killed process.
+    Where the tree has hashes, the bytes must be those that the run's identity was computed from.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with temporary.open("wb") as file:
-            _write_header(file, shape)
-            for chunk in chunks:
-                file.write(chunk.data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        content = read_checked(tree.root, file, tree.hashes)
+        return function(io.BytesIO(content))
+    except OSError as error:
+        if error.errno is not None:  # else it is Pillow's word for damage
+            return f"{printable(file)} cannot be read: {reason_of(error)}"
+        reason = str(error)
+    except Exception as error:  # a damaged file makes PIL raise errors of many kinds
+        reason = str(error) or type(error).__name__
+    reason = "it is empty" if reason and not content else reason
+    return f"{printable(file)} cannot be read as {what}: {reason}; restore or remove it"
 
 
-def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+def _check_room(path: Path, shape: tuple[int, ...]) -> None:
+    """Raise OSError where the disk has too little room, before hours of decoding and not after them."""
+    place = next(folder for folder in path.absolute().parents if folder.is_dir())
+    if np.prod(shape, dtype=object) > shutil.disk_usage(place).free:
+        raise OSError(f"{_size(shape)} are needed, more than the disk has left")
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{np.prod(shape, dtype=object) / 1e9:,.1f} GB"
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _target(tree: Tree, request: Request) -> tuple[int, int, int]:
     """Channels, height and width of the decoded images, from the files' headers where they are not given."""
     if request.channels is not None and request.image_size is not None:
         return request.channels, *request.image_size
-    files = [path for path, _, _ in tree.train + tree.test]
-    headers = _attempts(tree.root, files, read_header)
+    files = [file.path for file in tree.files]
+    headers = _attempts(tree, files, read_header)
     if any(isinstance(error, str) for error in headers):  # once something is wrong: look for all that is
-        headers = _attempts(tree.root, files, read_wholly)
+        headers = _attempts(tree, files, read_whole)
         report_faults(tree.root, [error for error in headers if isinstance(error, str)])
     channels = request.channels or (1 if all(grey for _, grey in headers) else 3)
     if request.image_size is not None:
@@ -122,99 +133,29 @@ def _target(tree: Tree, request: Request) -> tuple[int, int, int]:
     if other is not None:
         (h, w), (h2, w2) = first, headers[other][0]
         raise DataError(
-            f"image folder {tree.root} has images of different sizes: {files[0]} is {h}x{w}, {files[other]} is "
-            f"{h2}x{w2} (height x width); set data.image_size=32 or [height,width] to bring all to one size"
+            f"image folder {printable(tree.root)} has images of different sizes: {printable(files[0])} is {h}x{w}, "
+            f"{printable(files[other])} is {h2}x{w2} (height x width); set data.image_size=32 or [height,width] to "
+            "bring all to one size"
         )
     return channels, *first
 
 
-def _chunks(tree: Tree, shape: tuple[int, ...], decode: Callable[..., np.ndarray]) -> Iterator[np.ndarray]:
+def _chunks(
+    tree: Tree, shape: tuple[int, ...], decode: Callable[..., np.ndarray], what: str = "an image"
+) -> Iterator[np.ndarray]:
     """The decoded images in order, some at a time, so that no more than these are in memory."""
-    files = [path for path, _, _ in tree.train + tree.test]
+    files = [file.path for file in tree.files]
     _, channels, *size = shape
     damaged: list[str] = []
-    for start in range(0, len(files), CHUNK):
-        results = _attempts(tree.root, files[start : start + CHUNK], lambda path: decode(path, channels, tuple(size)))
+    step = max(1, min(CHUNK, CHUNK_BYTES // (channels * size[0] * size[1])))
+    for start in range(0, len(files), step):
+        part = files[start : start + step]
+        results = _attempts(tree, part, lambda source: decode(source, channels, tuple(size)), what)
         damaged += [error for error in results if isinstance(error, str)]
         if not damaged:
             yield np.ascontiguousarray(np.stack(results))
     report_faults(tree.root, damaged)
 
 
-def _attempts(root: Path, files: list[str], function: Callable[[Path], Any]) -> list[Any]:
-    """The function's result for each file, or a line that says what is wrong with the file."""
-
-    def attempt(file: str) -> Any:
-        try:
-            return function(root / file)
-        except Exception as error:  # a damaged file makes PIL raise errors of many kinds
-            reason = str(error).replace(str(root / file), file)
-            return f"{file} cannot be read as an image: {reason}; restore or remove it"
-
-    # PIL lets go of the interpreter while it decodes, so threads do.
-    with ThreadPool(min(16, os.cpu_count() or 1)) as pool:
-        return pool.map(attempt, files, chunksize=32)
-
-
-def read_header(path: Path) -> tuple[tuple[int, int], bool]:
-    """Height and width of an image file, and whether it is grey, without decoding it."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        _check_depth(image.mode)
-        return (image.height, image.width), image.mode in ("1", "L", "LA", "La")
-
-
-def read_wholly(path: Path) -> tuple[tuple[int, int], bool]:
-    """The same, and decode it, so that damage shows."""
-    header = read_header(path)
-    decode(path, 3, header[0])
-    return header
-
-
-def decode(path: Path, channels: int, size: tuple[int, ...]) -> np.ndarray:
-    """One image as (C, H, W) uint8: the shorter side is resized to fit, then the centre is cropped."""
-    from PIL import Image
-
-    with Image.open(path) as opened:
-        _check_depth(opened.mode)
-        image: Image.Image = opened.convert("L" if channels == 1 else "RGB")
-    fitted = np.asarray(_fitted(image, size, Image.Resampling.BILINEAR))
-    return fitted.reshape(*size, channels).transpose(2, 0, 1)
-
-
-def decode_mask(path: Path, channels: int, size: tuple[int, ...]) -> np.ndarray:
-    """One mask as (1, H, W) uint8, resized and cropped as its image: each pixel takes the index nearest to it."""
-    from PIL import Image
-
-    indices = Image.fromarray(read_mask(path))
-    return np.asarray(_fitted(indices, size, Image.Resampling.NEAREST))[None]
-
-
-def read_mask(path: Path) -> np.ndarray:
-    """The indices (H, W) uint8 of one mask: a grey image's levels, or a palette's places."""
-    from PIL import Image
-
-    with Image.open(path) as opened:
-        _check_depth(opened.mode)
-        if opened.mode not in ("L", "P", "1"):
-            raise ValueError(
-                f"it is in colour (mode {opened.mode}), and a mask is one index a pixel, grey or of a palette"
-            )
-        return np.asarray(opened).astype(np.uint8)
-
-
-def _fitted(image: "Image.Image", size: tuple[int, ...], resampling: "Image.Resampling") -> "Image.Image":
-    height, width = size
-    if (image.height, image.width) == (height, width):
-        return image
-    scale = max(height / image.height, width / image.width)
-    around = max(height, round(image.height * scale)), max(width, round(image.width * scale))
-    image = image.resize((around[1], around[0]), resampling)
-    top, left = (around[0] - height) // 2, (around[1] - width) // 2
-    return image.crop((left, top, left + width, top + height))
-
-
-def _check_depth(mode: str) -> None:
-    if mode.startswith(("I", "F")):
-        raise ValueError(f"it has more than 8 bits a channel (mode {mode}), convert it to 8 bits")
+def _attempts(tree: Tree, files: list[str], function: Callable[[Source], Any], what: str = "an image") -> list[Any]:
+    return list(in_threads(lambda file: attempt(tree, file, function, what), files))

@@ -1,27 +1,26 @@
 """Any tree of train/<class>/* and test/<class>/* images: its list of files, its identity, its faults."""
 
-import hashlib
-import os
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
+from poolab.data.faults import printable, report_faults
+from poolab.data.folder_summary import FolderSummary, doubles, summarise
+from poolab.data.listing import (
+    SPLITS,
+    SUFFIXES,
+    LeftOut,
+    Listing,
+    check_root,
+    class_folders,
+    folders_beside,
+    list_folder,
+)
 from poolab.data.raw import Raw, Request
-from poolab.errors import ConfigError, DataError
+from poolab.data.tree import Tree, hashed, tree_fingerprint
+from poolab.errors import ConfigError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
-SPLITS = ("train", "test")
-SHOWN_FAULTS = 10
-
-
-class Tree(NamedTuple):
-    """The images of a folder: for each split (relative path, bytes, label), sorted; and the sorted class names."""
-
-    root: Path
-    train: list[tuple[str, int, int]]
-    test: list[tuple[str, int, int]]
-    classes: tuple[str, ...]
+EXPECTED = "train/<class>/* and test/<class>/*"
 
 
 def load_image_folder(request: Request) -> Raw:
@@ -32,22 +31,32 @@ def load_image_folder(request: Request) -> Raw:
     """
     from poolab.data.image_cache import decoded
 
-    tree = scan(request.root)
+    tree = hashed(scan(request.root))
     images = decoded(tree, request)
-    labels = torch.tensor([label for _, _, label in tree.train + tree.test])
+    labels = torch.tensor([file.label for file in tree.files])
     n = len(tree.train)
-    return Raw(images[:n], labels[:n], images[n:], labels[n:], tree.classes)
+    return Raw(
+        *(images[:n], labels[:n], images[n:], labels[n:], tree.classes),
+        stored=True,
+        fingerprint=tree_fingerprint(tree),
+        summary=folder_summary(tree),
+    )
 
 
 def folder_fingerprint(root: Path | None) -> str:
-    """A hash of the sorted relative paths and file sizes: the same wherever the folder lies, nothing is decoded."""
-    return tree_fingerprint(scan(root))
+    """Return a hash of the files' content and relative paths: the same wherever the folder lies, nothing is decoded."""
+    return tree_fingerprint(hashed(scan(root)))
 
 
-def tree_fingerprint(tree: Tree) -> str:
-    """The same of a tree that was scanned already."""
-    text = "\n".join(f"{path}\0{size}" for path, size, _ in tree.train + tree.test)
-    return f"image_folder-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:24]}"
+def folder_classes(root: Path | None) -> int:
+    """Return how many classes a folder has; no file is read."""
+    return len(scan(root).classes)
+
+
+def folder_summary(tree: Tree) -> FolderSummary:
+    """Return what a run says of the folder at its start."""
+    labels = {file.path: str(file.label) for file in tree.files}
+    return summarise(tree, doubles(tree, labels))
 
 
 def scan(root: Path | None) -> Tree:
@@ -56,78 +65,51 @@ def scan(root: Path | None) -> Tree:
         raise ConfigError(
             "data=image_folder needs a folder: data.root=FOLDER with FOLDER/train/<class>/* and FOLDER/test/<class>/*"
         )
-    check_root(root, "train/<class>/* and test/<class>/*")
-    files = {split: {name: images_of(root / split / name) for name in _folders(root / split)} for split in SPLITS}
-    report_faults(root, _faults(files))
-    classes = tuple(sorted(files["train"]))
-    train, test = (
-        [
-            (f"{split}/{name}/{file}", size, label)
-            for label, name in enumerate(classes)
-            for file, size in files[split][name]
-        ]
+    check_root(root, EXPECTED)
+    left = folders_beside(root, SPLITS)
+    faults: list[str] = []
+    names: dict[str, list[str]] = {}
+    for split in SPLITS:
+        names[split], outside, unreadable = class_folders(root, split)
+        left += outside
+        faults += unreadable
+    classes = tuple(names["train"])
+    number = {name: label for label, name in enumerate(classes)}
+    listings = {
+        split: {name: list_folder(root, f"{split}/{name}", number.get(name, 0)) for name in names[split]}
         for split in SPLITS
-    )
-    return Tree(root, train, test, classes)
+    }
+    report_faults(root, faults or _faults(listings))
+    train, test = ([file for name in classes for file in listings[split][name].files] for split in SPLITS)
+    left += [one for split in SPLITS for name in classes for one in listings[split][name].left]
+    return Tree(root, train, test, classes, tuple(left))
 
 
-def check_root(root: Path, expected: str) -> None:
-    """A DataError that says what is there where `root` is no folder with train/ and test/."""
-    if not root.is_dir():
-        above = next(parent for parent in [*root.absolute().parents] if parent.is_dir())
-        raise DataError(
-            f"data.root={root} is not a folder: {above} exists and holds {_holds(above)}; "
-            "data.root must be the folder that holds train/ and test/"
-        )
-    missing = [f"{split}/" for split in SPLITS if not (root / split).is_dir()]
-    if missing:
-        raise DataError(
-            f"data.root={root} has no {' and no '.join(missing)}: it holds {_holds(root)}; expected {expected} below it"
-        )
-
-
-def _holds(folder: Path) -> str:
-    try:
-        names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in os.scandir(folder))
-    except OSError as error:
-        return f"what cannot be listed ({error.strerror})"
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "nothing"
-
-
-def _folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-
-
-def images_of(folder: Path) -> list[tuple[str, int]]:
-    """The names and sizes in bytes of the images in a folder, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(
-            (entry.name, entry.stat().st_size)
-            for entry in entries
-            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file()
-        )
-
-
-def _faults(files: dict[str, dict[str, list[tuple[str, int]]]]) -> list[str]:
-    train, test = files["train"], files["test"]
+def _faults(listings: dict[str, dict[str, Listing]]) -> list[str]:
+    train, test = listings["train"], listings["test"]
     if not train and not test:
         return ["train/ and test/ hold no class folders: expected train/<class>/*"]
-    faults = [f"train/{name} is there but test/{name} is missing" for name in sorted(train.keys() - test.keys())]
-    faults += [f"test/{name} is there but train/{name} is missing" for name in sorted(test.keys() - train.keys())]
-    faults += [
-        f"{split}/{name} holds no image ({', '.join(SUFFIXES)}): add images or remove the class from both splits"
-        for split in SPLITS
-        for name in sorted(files[split])
-        if not files[split][name]
+    faults = [
+        _one_sided("train", "test", name, test.keys() - train.keys()) for name in sorted(train.keys() - test.keys())
     ]
+    faults += [
+        _one_sided("test", "train", name, train.keys() - test.keys()) for name in sorted(test.keys() - train.keys())
+    ]
+    for split in SPLITS:
+        for name, listing in sorted(listings[split].items()):
+            faults += listing.faults or ([] if listing.files else [_empty(f"{split}/{name}", listing.left)])
     return faults
 
 
-def report_faults(root: Path, faults: list[str]) -> None:
-    """Raise one DataError with up to ten faults."""
-    if faults:
-        more = [f"... and {len(faults) - SHOWN_FAULTS} more"] if len(faults) > SHOWN_FAULTS else []
-        lines = "".join(f"\n  {fault}" for fault in faults[:SHOWN_FAULTS] + more)
-        count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
-        raise DataError(f"image folder {root} has {count}:{lines}")
+def _one_sided(there: str, missing: str, name: str, others: set[str]) -> str:
+    near = next((other for other in sorted(others) if other.casefold() == name.casefold()), None)
+    hint = f" ({missing}/{printable(near)} differs in capital letters)" if near else ""
+    return f"{there}/{printable(name)} is there but {missing}/{printable(name)} is missing{hint}"
+
+
+def _empty(folder: str, left: list[LeftOut]) -> str:
+    found = f"; left out: {len(left)}, such as {printable(left[0].path)} ({left[0].reason})" if left else ""
+    return (
+        f"{printable(folder)} holds no image ({', '.join(SUFFIXES)}){found}: "
+        "add images or remove the class from both splits"
+    )

@@ -1,18 +1,18 @@
 """A folder of images and masks as a data set: its check, file by file, and its classes."""
 
-import os
 from collections.abc import Iterator
-from multiprocessing.pool import ThreadPool
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from poolab.data.image_cache import cache_path, decode, decoded, kept, mask_decoded, read_header, read_mask
-from poolab.data.image_folder import report_faults, tree_fingerprint
-from poolab.data.mask_pairs import NAMES, Pairs, scan_pairs
+from poolab.data.content import in_threads
+from poolab.data.faults import printable, report_faults
+from poolab.data.image_cache import attempt, cache_path, decoded, kept, mask_decoded
+from poolab.data.mask_pairs import NAMES, Pairs, fingerprint_of, hashed_pairs, pairs_summary, scan_pairs
+from poolab.data.pixels import Source, is_turned, read_mask, read_whole
 from poolab.data.raw import IGNORED, Raw, Request
+from poolab.data.tree import tree_fingerprint
 from poolab.errors import DataError
 
 
@@ -27,13 +27,21 @@ def load_image_mask_folder(request: Request) -> Raw:
     partner, of different sizes or damaged, and for indices that are no class.
     """
     pairs = scan_pairs(request.root)
+    if pairs.faults:  # then those of the files' content are told too, and nothing is loaded
+        report_faults(pairs.root, pairs.faults + _check(pairs)[0])
+    pairs = hashed_pairs(pairs)
     held = _held(pairs, request)
     report_faults(pairs.root, _strangers(pairs, held))  # the names may be newer than the cache
     classes = pairs.names or _classes_of(pairs, held)
     images = decoded(pairs.images, request)
     masks = mask_decoded(pairs.masks, request, (images.shape[2], images.shape[3]))
     n = len(pairs.images.train)
-    return Raw(images[:n], masks[:n], images[n:], masks[n:], classes)
+    return Raw(
+        *(images[:n], masks[:n], images[n:], masks[n:], classes),
+        stored=True,
+        fingerprint=fingerprint_of(pairs),
+        summary=pairs_summary(pairs),
+    )
 
 
 def _held(pairs: Pairs, request: Request) -> Tensor:
@@ -41,10 +49,8 @@ def _held(pairs: Pairs, request: Request) -> Tensor:
 
     Counted before masks are resized: whether there is a class must not depend on data.image_size.
     """
-    if pairs.faults:
-        report_faults(pairs.root, pairs.faults + _check(pairs)[0])
     path = cache_path(pairs.masks, request, f"indices|{tree_fingerprint(pairs.images)}")
-    count = len(_masks(pairs))
+    count = len(pairs.masks.files)
 
     def rows(_: tuple[int, ...]) -> Iterator[np.ndarray]:
         faults, held = _check(pairs)
@@ -56,36 +62,29 @@ def _held(pairs: Pairs, request: Request) -> Tensor:
 
 def _check(pairs: Pairs) -> tuple[list[str], np.ndarray]:
     """Read all images and masks: what is wrong with them, and which indices each mask holds."""
-    images = [name for name, _, _ in pairs.images.train + pairs.images.test]
-    with ThreadPool(min(16, os.cpu_count() or 1)) as pool:
-        files = zip(images, _masks(pairs), strict=True)
-        results = pool.starmap(lambda image, mask: _check_pair(pairs.root, image, mask), files, chunksize=32)
+    files = list(zip(pairs.images.files, pairs.masks.files, strict=True))
+    results = in_threads(lambda pair: _check_pair(pairs, pair[0].path, pair[1].path), files)
     held = np.array([row for _, row in results], dtype=np.uint8).reshape(-1, 256)
     return [fault for faults, _ in results for fault in faults] + _strangers(pairs, torch.from_numpy(held)), held
 
 
-def _masks(pairs: Pairs) -> list[str]:
-    return [name for name, _, _ in pairs.masks.train + pairs.masks.test]
+def _check_pair(pairs: Pairs, image: str, mask: str) -> tuple[list[str], np.ndarray]:
+    held = np.zeros(256, np.uint8)
 
+    def hold(source: Source) -> tuple[int, ...]:
+        indices = read_mask(source)
+        held[np.unique(indices)] = 1
+        return indices.shape
 
-def _check_pair(root: Path, image: str, mask: str) -> tuple[list[str], np.ndarray]:
-    faults, sizes, held = [], [], np.zeros(256, np.uint8)
-    for name, what in ((image, "an image"), (mask, "a mask")):
-        try:
-            if name == mask:
-                indices = read_mask(root / name)
-                held[np.unique(indices)] = 1
-                sizes.append(indices.shape)
-            else:
-                size, _ = read_header(root / name)
-                decode(root / name, 3, size)  # whole, so that damage shows
-                sizes.append(size)
-        except Exception as error:  # a damaged file makes PIL raise errors of many kinds
-            reason = str(error).replace(str(root / name), name)
-            faults.append(f"{name} cannot be read as {what}: {reason}; restore or remove it")
-    if len(sizes) == 2 and sizes[0] != sizes[1]:
-        (h, w), (h2, w2) = sizes
-        faults.append(f"{image} is {h}x{w} and its mask {h2}x{w2} (height x width): they must have one size")
+    size = attempt(pairs.images, image, lambda source: read_whole(source)[0])  # whole, so that damage shows
+    mask_size = attempt(pairs.masks, mask, hold, "a mask")
+    faults = [one for one in (size, mask_size) if isinstance(one, str)]
+    if not faults and size != mask_size:
+        (h, w), (h2, w2) = size, mask_size
+        turned = " as EXIF turns it," * attempt(pairs.images, image, is_turned)
+        faults.append(
+            f"{printable(image)} is {h}x{w}{turned} and its mask {h2}x{w2} (height x width): they must have one size"
+        )
     return faults, held
 
 
@@ -96,10 +95,10 @@ def _strangers(pairs: Pairs, held: Tensor) -> list[str]:
     count, found = len(pairs.names), dict[int, list[str]]()
     for row, beyond in held[:, count:IGNORED].nonzero().tolist():
         found.setdefault(row, []).append(str(count + beyond))
-    names = _masks(pairs)
+    files = pairs.masks.files
     return [
-        f"{names[row]} holds {', '.join(indices[:5])}{', ...' * (len(indices) > 5)}, but {NAMES} names the classes "
-        f"0 to {count - 1} ({IGNORED} is ignored)"
+        f"{printable(files[row].path)} holds {', '.join(indices[:5])}{', ...' * (len(indices) > 5)}, "
+        f"but {NAMES} names the classes 0 to {count - 1} ({IGNORED} is ignored)"
         for row, indices in found.items()
     ]
 
@@ -113,8 +112,9 @@ def _classes_of(pairs: Pairs, held: Tensor) -> tuple[str, ...]:
     if len(indices) < 2 or indices != list(range(len(indices))):
         shown = ", ".join(map(str, indices[:8])) + (", ..." if len(indices) > 8 else "")
         raise DataError(
-            f"image folder {pairs.root}: its masks hold the indices {shown or 'none'} ({IGNORED} is ignored). Without "
-            f"{NAMES} in the folder, one class name a line, the classes are 0, 1, ... without a gap, and at least two. "
+            f"image folder {printable(pairs.root)}: its masks hold the indices {shown or 'none'} ({IGNORED} is "
+            f"ignored). Without {NAMES} in the folder, one class name a line, the classes are 0, 1, ... without a "
+            "gap, and at least two. "
             "Masks in black and white or in smoothed greys must be turned into indices first"
         )
     return tuple(map(str, indices))

@@ -80,6 +80,8 @@ class TrainBatches:
         self.split, self.batch_size, self.seed = split, batch_size, seed
         self.flip, self.crop_padding = flip, crop_padding
         self.rank, self.world_size, self.pin_memory, self.consumed = rank, world_size, pin_memory, consumed
+        first = slice(0, 1)
+        self._sizes = split.images_at(first).numel(), split.labels_at(first).numel()  # of one image and its label
         self._epoch = 0
         self._first = 0  # where the next iteration starts
         self._given = 0  # batches of this epoch handed out so far
@@ -124,8 +126,8 @@ class TrainBatches:
         here = slice(self.rank * size // self.world_size, (self.rank + 1) * size // self.world_size)
         index = order[number * size : (number + 1) * size][here]
         batch = {
-            "image": _gather(self.split.images, index),
-            "label": _gather(self.split.labels, index),
+            "image": _gather(self.split.images_at, index, self._sizes[0]),
+            "label": _gather(self.split.labels_at, index, self._sizes[1]),
             "index": index,
             "shift": shift[here],
             "flip": flip[here] & self.flip,
@@ -164,16 +166,17 @@ class EvalBatches:
         for start in range(0, len(self.split), self.batch_size):
             size = min(self.batch_size, len(self.split) - start)
             first, last = (start + rank * size // self.world_size for rank in (self.rank, self.rank + 1))
-            images, labels = self.split.images[first:last], self.split.labels[first:last]
+            here = slice(first, last)
+            images, labels = self.split.images_at(here), self.split.labels_at(here)
             batch = {"image": images, "label": labels, "index": torch.arange(first, last)}
             yield _pinned(batch) if self.pin_memory else batch
 
 
-def _gather(column: Tensor, index: Tensor) -> Tensor:
+def _gather(rows_at: Callable[[Tensor], Tensor], index: Tensor, size: int) -> Tensor:
     # A small copy is not worth waiting for a second thread (see `one_thread`); a large one is.
-    small = index.numel() * column[0].numel() <= SMALL_BYTES
+    small = index.numel() * size <= SMALL_BYTES
     with one_thread() if small else nullcontext():
-        return column.index_select(0, index)
+        return rows_at(index)
 
 
 def _check_batch(batch_size: int, setting: str) -> None:

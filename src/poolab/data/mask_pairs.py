@@ -4,14 +4,16 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from poolab.data.image_folder import SPLITS, Tree, check_root, images_of, report_faults, tree_fingerprint
+from poolab.data.content import File, hash_files
+from poolab.data.faults import printable, reason_of, report_faults
+from poolab.data.folder_summary import FolderSummary, doubles, summarise
+from poolab.data.listing import SPLITS, LeftOut, check_root, folders_beside, list_folder
 from poolab.data.raw import IGNORED
+from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import ConfigError
 
 EXPECTED = "train/images/* with train/masks/*.png, and the same below test/,"
 NAMES = "classes.txt"
-
-Listed = list[tuple[str, int, int]]  # as in a Tree; the label says nothing here
 
 
 class Pairs(NamedTuple):
@@ -25,10 +27,28 @@ class Pairs(NamedTuple):
 
 
 def pairs_fingerprint(root: Path | None) -> str:
-    """A hash of the sorted relative paths, the file sizes and the class names: the same wherever the folder lies."""
-    pairs = scan_pairs(root)
+    """Return a hash of the files' content and relative paths and the class names: the same wherever the folder lies."""
+    return fingerprint_of(hashed_pairs(scan_pairs(root)))
+
+
+def fingerprint_of(pairs: Pairs) -> str:
+    """Return the same of pairs whose content is known."""
     text = "\n".join([tree_fingerprint(pairs.images), tree_fingerprint(pairs.masks), *(pairs.names or ())])
     return f"image_mask_folder-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+
+def hashed_pairs(pairs: Pairs) -> Pairs:
+    """Return the pairs with the hash of each file's content; files that cannot be read are faults of the pairs."""
+    hashes, faults = hash_files(pairs.root, pairs.images.files + pairs.masks.files)
+    report_faults(pairs.root, faults)
+    return pairs._replace(images=pairs.images._replace(hashes=hashes), masks=pairs.masks._replace(hashes=hashes))
+
+
+def pairs_summary(pairs: Pairs) -> FolderSummary:
+    """Return what a run says of the folder at its start; an image's label is its mask's content."""
+    hashes = pairs.masks.hashes
+    of_masks = zip(pairs.images.files, pairs.masks.files, strict=True)
+    return summarise(pairs.images, doubles(pairs.images, {image.path: hashes[mask.path] for image, mask in of_masks}))
 
 
 def scan_pairs(root: Path | None) -> Pairs:
@@ -42,35 +62,43 @@ def scan_pairs(root: Path | None) -> Pairs:
     folders = [f"{split}/{kind}" for split in SPLITS for kind in ("images", "masks")]
     report_faults(root, [f"{folder}/ is missing" for folder in folders if not (root / folder).is_dir()])
     faults: list[str] = []
-    (train_images, train_masks), (test_images, test_masks) = (_pairs_of(root, split, faults) for split in SPLITS)
-    images, masks = Tree(root, train_images, test_images, ()), Tree(root, train_masks, test_masks, ())
+    left = folders_beside(root, SPLITS)
+    (train_images, train_masks), (test_images, test_masks) = (_pairs_of(root, split, faults, left) for split in SPLITS)
+    images = Tree(root, train_images, test_images, (), tuple(left))
+    masks = Tree(root, train_masks, test_masks, ())
     return Pairs(root, images, masks, _names(root, faults), faults)
 
 
-def _pairs_of(root: Path, split: str, faults: list[str]) -> tuple[Listed, Listed]:
+def _pairs_of(root: Path, split: str, faults: list[str], left: list[LeftOut]) -> tuple[list[File], list[File]]:
     """The images and masks of one split that have a partner; what has none becomes a fault."""
-    images, masks = (_by_stem(root, f"{split}/{kind}", faults) for kind in ("images", "masks"))
-    for stem, (name, _, _) in images.items():
+    images, masks = (_by_stem(root, f"{split}/{kind}", faults, left) for kind in ("images", "masks"))
+    for stem, file in images.items():
         if stem not in masks:
-            faults.append(f"{name} has no mask: {split}/masks/{stem}.png is missing")
-    for stem, (name, _, _) in masks.items():
+            faults.append(f"{printable(file.path)} has no mask: {split}/masks/{printable(stem)}.png is missing")
+    for stem, file in masks.items():
         if stem not in images:
-            faults.append(f"{name} has no image of its name in {split}/images/")
-        if not name.lower().endswith(".png"):
-            faults.append(f"{name} is no PNG; other formats may not keep the indices: convert it")
+            faults.append(f"{printable(file.path)} has no image of its name in {split}/images/")
+        if not file.path.lower().endswith(".png"):
+            faults.append(f"{printable(file.path)} is no PNG; other formats may not keep the indices: convert it")
     if not images and not masks:
         faults.append(f"{split}/images/ and {split}/masks/ hold no images")
     both = [stem for stem in images if stem in masks]
     return [images[stem] for stem in both], [masks[stem] for stem in both]
 
 
-def _by_stem(root: Path, folder: str, faults: list[str]) -> dict[str, tuple[str, int, int]]:
-    listed: dict[str, tuple[str, int, int]] = {}
-    for file, size in images_of(root / folder):
-        stem = Path(file).stem
+def _by_stem(root: Path, folder: str, faults: list[str], left: list[LeftOut]) -> dict[str, File]:
+    listed: dict[str, File] = {}
+    listing = list_folder(root, folder)
+    faults += listing.faults
+    left += listing.left
+    for file in listing.files:
+        stem = Path(file.path).stem
         if stem in listed:
-            faults.append(f"{folder}/{file} has the name of {listed[stem][0]}: a mask could not tell them apart")
-        listed.setdefault(stem, (f"{folder}/{file}", size, 0))
+            faults.append(
+                f"{printable(file.path)} has the name of {printable(listed[stem].path)}: "
+                "a mask could not tell them apart"
+            )
+        listed.setdefault(stem, file)
     return listed
 
 
@@ -80,7 +108,8 @@ def _names(root: Path, faults: list[str]) -> tuple[str, ...] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        faults.append(f"{NAMES} cannot be read as text: {error}")
+        reason = reason_of(error) if isinstance(error, OSError) else error
+        faults.append(f"{NAMES} cannot be read as text: {reason}")
         return None
     if len(set(names)) < len(names) or "" in names or not 2 <= len(names) <= IGNORED:
         faults.append(f"{NAMES} must name 2 to {IGNORED} classes, one a line, each once; found {len(names)} lines")

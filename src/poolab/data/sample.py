@@ -25,4 +25,4 @@ def training_sample(data: ImageData, count: int = COUNT) -> Iterator[Tensor]:
     size = len(data.train)
     index = torch.arange(min(count, size)) * size // min(count, size)
     for part in index.split(PART):
-        yield prepare(data.train.images.index_select(0, part), data.mean, data.std)
+        yield prepare(data.train.images_at(part), data.mean, data.std)

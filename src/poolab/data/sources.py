@@ -33,7 +33,8 @@ class Source(NamedTuple):
     """A loader, the version of what it returns (part of a run's identity), and the size taken where none is asked for.
 
     `native` is the form of the images as they come, where it is known without loading them; `identify` gives the
-    identity of content that differs from user to user; `task` is what the labels are for, and known without loading.
+    identity of content that differs from user to user; `task` is what the labels are for, and known without loading;
+    `classes` counts the classes of a folder without reading its files.
     """
 
     load: Callable[[Request], Raw]
@@ -42,6 +43,7 @@ class Source(NamedTuple):
     image_size: int | None = None
     identify: Callable[[Path | None], str] | None = None
     task: str = "classification"
+    classes: Callable[[Path | None], int] | None = None
 
 
 def load_digits(request: Request) -> Raw:
@@ -74,7 +76,11 @@ SOURCES: dict[str, Source] = {
     "cifar100": Source(torchvision_sets.load_cifar100, COLOUR_32._replace(num_classes=100)),
     "digits": Source(load_digits, ImageShape(1, (8, 8), 10), image_size=32),
     "fashion_mnist": Source(torchvision_sets.load_fashion_mnist, GREY_28),
-    "image_folder": Source(image_folder.load_image_folder, identify=image_folder.folder_fingerprint),
+    "image_folder": Source(
+        image_folder.load_image_folder,
+        identify=image_folder.folder_fingerprint,
+        classes=image_folder.folder_classes,
+    ),
     "image_mask_folder": Source(
         image_mask_folder.load_image_mask_folder, identify=mask_pairs.pairs_fingerprint, task="segmentation"
     ),

@@ -58,7 +58,7 @@ def limit(split: Split, size: int | None, classes: tuple[str, ...], setting: str
             f"data.{setting}={size} is not possible: choose from {least} to {len(split)} (all images), or null for all"
         )
     counts = torch.bincount(labels, minlength=len(strata)).tolist()
-    return take(split, pick(labels, apportion(counts, size), derive_seed(0, setting)))
+    return split.take(pick(labels, apportion(counts, size), derive_seed(0, setting)))
 
 
 def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int) -> tuple[Split, Split]:
@@ -69,7 +69,7 @@ def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int)
     labels, strata = _strata(split, classes)
     counts = torch.bincount(labels, minlength=len(strata)).tolist()
     small = [f"{name!r} has {count}" for name, count in zip(strata, counts, strict=True) if count < 2]
-    if small and split.labels.ndim > 1:
+    if small and split.masked:
         raise DataError(f"a validation split needs at least 2 training images: found {len(split)}; add images")
     if small:
         raise DataError(
@@ -82,16 +82,11 @@ def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int)
     chosen = pick(labels, apportion(counts, total), derive_seed(seed, "split"))
     kept = torch.ones(len(split), dtype=torch.bool)
     kept[chosen] = False
-    return take(split, kept.nonzero().squeeze(1)), take(split, chosen)
+    return split.take(kept.nonzero().squeeze(1)), split.take(chosen)
 
 
 def _strata(split: Split, classes: tuple[str, ...]) -> tuple[Tensor, tuple[str, ...]]:
     """What a subset keeps in proportion: a number for each image, and the names of the numbers."""
-    if split.labels.ndim == 1:
+    if not split.masked:
         return split.labels, classes
     return torch.zeros(len(split), dtype=torch.int64), ("image",)
-
-
-def take(split: Split, index: Tensor) -> Split:
-    """A copy of the images at `index`, in that order."""
-    return Split(split.images.index_select(0, index), split.labels.index_select(0, index))
