@@ -53,7 +53,7 @@ def read_checked(root: Path, path: str, hashes: dict[str, str]) -> bytes:
     with _open(root / path) as file:
         content: bytes = file.read()
     if path in hashes and _digest(content) != hashes[path]:
-        raise ValueError("it was changed while this run read the folder; start again when nothing writes there")
+        raise OSError("it was changed while this run read the folder; start again when nothing writes there")
     return content
 
 

@@ -90,15 +90,13 @@ def attempt(tree: Tree, file: str, function: Callable[[Source], Any], what: str 
     """
     try:
         content = read_checked(tree.root, file, tree.hashes)
-        return function(io.BytesIO(content))
     except OSError as error:
-        if error.errno is not None:  # else it is Pillow's word for damage
-            return f"{printable(file)} cannot be read: {reason_of(error)}"
-        reason = str(error)
+        return f"{printable(file)} cannot be read: {reason_of(error)}"
+    try:
+        return function(io.BytesIO(content))
     except Exception as error:  # a damaged file makes PIL raise errors of many kinds
-        reason = str(error) or type(error).__name__
-    reason = "it is empty" if reason and not content else reason
-    return f"{printable(file)} cannot be read as {what}: {reason}; restore or remove it"
+        reason = (str(error) or type(error).__name__) if content else "it is empty"
+        return f"{printable(file)} cannot be read as {what}: {reason}; restore or remove it"
 
 
 def _check_room(path: Path, shape: tuple[int, ...]) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, PoolabError
@@ -92,12 +91,7 @@ def _build(config: Mapping[str, Any]) -> None:
 
 
 def _image_shape(data: Mapping[str, Any]) -> Any:
-    """The form of the images; of a folder that says size and channels, without decoding it."""
-    from poolab.data import ImageShape, data_shape
+    """The form of the images; a folder that says size and channels is not decoded."""
+    from poolab.data import data_shape
 
-    size, channels = data["image_size"], data["channels"]
-    if data["name"] != "image_folder" or size is None or channels is None:
-        return data_shape(data)
-    classes = [path for path in (Path(data["root"]).expanduser() / "train").iterdir() if path.is_dir()]
-    height, width = (size, size) if isinstance(size, int) else size
-    return ImageShape(channels, (height, width), len(classes))
+    return data_shape(data)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pytorch_lightning as pl
 
     from poolab.backbones import Backbone, Match
+    from poolab.data.folder_summary import FolderSummary
     from poolab.records import RunFolder
     from poolab.training.finetune import TakenOver
 
@@ -47,8 +48,9 @@ class Console:
         checkpoint: Path | None,
         match: Match | None = None,
         taken: TakenOver | None = None,
+        folder: FolderSummary | None = None,
     ) -> None:
-        """Say what runs, where, how its width was matched, what weights it took over, and from where it goes on."""
+        """Say what runs, where, on what files, with what width and weights, and from where it goes on."""
         config = self.config
         filled = {name: slot.pooling for name, slot in self.network.slots.items()}
         device = trainer.strategy.root_device
@@ -58,6 +60,8 @@ class Console:
             f"slots: {', '.join(f'{name} {pooling}' for name, pooling in filled.items())}\n"
             f"record: {self.folder.path}"
         )
+        if folder is not None:
+            self._print(str(folder))
         if match is not None:
             self._print(f"matched: {match}")
         if taken is not None:

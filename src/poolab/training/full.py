@@ -40,7 +40,7 @@ def check_full(config: Mapping[str, Any], data: ImageData) -> None:
             f"measure.images={images} is not possible: choose from {data.num_classes} (one image for each class) "
             f"to {len(data.test)} (the test split), or null for all"
         )
-    checked_max_shift(config["measure"]["max_shift"], data.test.images)
+    checked_max_shift(config["measure"]["max_shift"], data.test.images_at(slice(1)))
 
 
 def measure_full(
@@ -66,8 +66,8 @@ def measure_full(
     with undisturbed(network):
         found, more = run_full(
             normalised(network.eval(), parts, autocast),
-            test.images[kept],
-            None if segments else test.labels[kept],
+            test.images_at(kept),
+            None if segments else test.labels_at(kept),
             model=network if measure["footprints"] else None,
             examples=figures["examples"] if measure["calibration"] and not segments else None,
             picture=folder / "reliability.png",

@@ -46,7 +46,7 @@ def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, row
         axes.set_axis_off()
     for axes, place in zip(grid, places, strict=False):
         index, label, predicted = (int(examples[name][place]) for name in ("index", "label", "predicted"))
-        _show(axes, data.test.images[index])
+        _show(axes, data.test.images_at(slice(index, index + 1))[0])
         right = label == predicted
         title = data.classes[predicted] if right else f"{data.classes[predicted]}\n(is {data.classes[label]})"
         # parse_math=False: a class called a$b is no formula
@@ -66,16 +66,17 @@ def mask_grid(
 
     places = _spread(rows * columns, len(examples["index"]))
     chosen = examples["index"][places]
-    truths = data.test.labels[chosen]
+    truths = data.test.labels_at(chosen)
     predictions = _predicted(data, network, chosen).where(truths != IGNORED, IGNORED)
     colours = _class_colours(data.num_classes)
     figure = Figure(figsize=(3.3 * columns, 1.35 * rows + 0.4), layout="constrained", dpi=100)
     grid = figure.subplots(rows, 3 * columns, squeeze=False)
     for axes in grid.flatten():
         axes.set_axis_off()
+    shown = data.test.images_at(chosen)
     for number, place in enumerate(places):
         image, truth, prediction = grid[number // columns, 3 * (number % columns) :][:3]
-        _show(image, data.test.images[chosen[number]])
+        _show(image, shown[number])
         truth.imshow(colours[truths[number]], interpolation="nearest")
         prediction.imshow(colours[predictions[number]], interpolation="nearest")
         first = number < columns
@@ -94,7 +95,7 @@ def mask_grid(
 def _predicted(data: ImageData, network: nn.Module, index: Tensor) -> Tensor:
     """The class of each pixel of these test images, on the CPU; the network is in eval mode afterwards as before."""
     device = next(network.parameters()).device
-    images = prepare(data.test.images[index].to(device), data.mean, data.std)
+    images = prepare(data.test.images_at(index).to(device), data.mean, data.std)
     training = network.training
     with torch.inference_mode():
         classes = network.eval()(images.to(next(network.parameters()).dtype)).argmax(dim=1)

@@ -99,7 +99,7 @@ def _run(
     history = History(folder / "history.jsonl", console.epoch)
     trainer = _trainer(config, tracker, console, _callbacks(config, folder, request, cost, history))
     checkpoint = None if config["force"] else folder.checkpoint
-    console.start(trainer, checkpoint, parts.match, parts.taken)
+    console.start(trainer, checkpoint, parts.match, parts.taken, parts.data.summary)
     if config["trainer"]["compile"]:
         parts.module.compile_network()
     outcome = Outcome()
