@@ -44,8 +44,9 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterable
     """Return the function's result for each item, in order; hashing and decoding let go of the interpreter."""
     if not items:
         return []
-    with ThreadPool(min(16, os.cpu_count() or 1)) as pool:
-        return pool.map(function, items, chunksize=32)
+    threads = min(16, os.cpu_count() or 1, len(items))
+    with ThreadPool(threads) as pool:
+        return pool.map(function, items, chunksize=max(1, min(32, len(items) // (4 * threads))))
 
 
 def read_checked(root: Path, path: str, hashes: dict[str, str]) -> bytes:

@@ -22,7 +22,7 @@ from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import DataError
 
 # How much is decoded at a time: so many images, and no more than so many bytes of them.
-CHUNK, CHUNK_BYTES = 1024, 1 << 26
+CHUNK, CHUNK_BYTES = 1024, 1 << 24
 
 
 def decoded(tree: Tree, request: Request) -> Tensor:
@@ -94,6 +94,8 @@ def attempt(tree: Tree, file: str, function: Callable[[Source], Any], what: str 
         return f"{printable(file)} cannot be read: {reason_of(error)}"
     try:
         return function(io.BytesIO(content))
+    except MemoryError:
+        return f"{printable(file)} cannot be decoded: this machine has too little memory left for it"
     except Exception as error:  # a damaged file makes PIL raise errors of many kinds
         reason = (str(error) or type(error).__name__) if content else "it is empty"
         return f"{printable(file)} cannot be read as {what}: {reason}; restore or remove it"
@@ -151,7 +153,7 @@ def _chunks(
         results = _attempts(tree, part, lambda source: decode(source, channels, tuple(size)), what)
         damaged += [error for error in results if isinstance(error, str)]
         if not damaged:
-            yield np.ascontiguousarray(np.stack(results))
+            yield from (np.ascontiguousarray(one)[None] for one in results)  # stacked they would take twice as much
     report_faults(tree.root, damaged)
 
 
