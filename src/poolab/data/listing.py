@@ -76,7 +76,7 @@ def list_folder(root: Path, folder: str, label: int = 0) -> Listing:
             # A link is not followed: it may lead to a folder above.
             inside = [LeftOut(path, LINKED)] if entry.is_symlink() else _images_below(root, path)
             listing.left.extend(inside)
-        elif (reason := reason or _reason(root / path, status)) is not None:
+        elif (reason := reason or _reason(entry, status)) is not None:
             listing.left.append(LeftOut(path, reason))
         else:
             assert status is not None
@@ -125,17 +125,17 @@ def _status(entry: os.DirEntry[str]) -> tuple[os.stat_result | None, str | None]
     return status, None
 
 
-def _reason(path: Path, status: os.stat_result | None) -> str | None:
+def _reason(entry: os.DirEntry[str], status: os.stat_result | None) -> str | None:
     """Why a file is left out, or None."""
     assert status is not None
     if not stat.S_ISREG(status.st_mode):
         return SPECIAL
-    if path.name.lower().endswith(SUFFIXES):
+    if entry.name.lower().endswith(SUFFIXES):
         return None
     if status.st_size == 0:
         return EMPTY
     try:
-        return None if is_image(path) else NOT_IMAGE
+        return None if is_image(Path(entry.path)) else NOT_IMAGE
     except OSError:
         return UNREADABLE
 
