@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
+from poolab.hydra_words import readable
 from poolab.paths import expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
 
@@ -56,10 +58,29 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
         raise ConfigError(explain(fault)) from fault
 
 
-def prepared(overrides: Sequence[str]) -> list[str]:
-    """Command line arguments as Hydra takes them, with what they need beside the tree."""
-    _offer_networks(overrides)
-    return for_hydra(overrides)
+def prepared(overrides: Sequence[str], sweep: bool = False) -> list[str]:
+    """Return the settings of a command line as Hydra takes them, and offer it what they need beside the tree.
+
+    Args:
+        overrides: `key=value` each.
+        sweep: whether a setting may have several values, a run each.
+
+    Raises:
+        ConfigError: every word that Hydra cannot read.
+    """
+    words = readable(overrides, groups(), sweep)
+    _offer_networks(words)
+    return for_hydra(words)
+
+
+@cache
+def groups() -> tuple[str, ...]:
+    """Return the names of the groups of choices.
+
+    >>> "pooling" in groups(), "hydra" in groups()
+    (True, False)
+    """
+    return tuple(sorted(path.name for path in config_dir().iterdir() if path.is_dir() and path.name != "hydra"))
 
 
 def _offer_networks(overrides: Sequence[str]) -> None:

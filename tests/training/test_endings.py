@@ -29,7 +29,7 @@ def steps(monkeypatch):
 
 @pytest.fixture(scope="module")
 def diverged(launched, tmp_path_factory):
-    record, folder, _ = launched(tmp_path_factory.mktemp("diverged"), "optim.lr=1e6")
+    record, folder, _ = launched(tmp_path_factory.mktemp("diverged"), "optim.lr=1e30")
     return record, folder
 
 
@@ -79,7 +79,7 @@ def test_what_is_not_finite_is_null(diverged):
 
 def test_a_diverged_run_is_not_made_again(diverged, launched, steps):
     record, folder = diverged
-    again, _, fresh = launched(folder.parent, "optim.lr=1e6")
+    again, _, fresh = launched(folder.parent, "optim.lr=1e30")
     assert (again, fresh, steps) == (record, False, [])
 
 

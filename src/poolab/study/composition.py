@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from poolab.configuration import compose, config_dir, with_expanded_paths
 from poolab.errors import ConfigError
+from poolab.hydra_words import with_quoted_path
 from poolab.per_slot import for_hydra, resolved
 from poolab.study.cells import Cell, assignments
 
@@ -116,6 +117,7 @@ def _value(override: str) -> Any:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import OverrideParseException
 
+    override = with_quoted_path(override)
     try:
         parsed = OverridesParser.create().parse_override(override)
     except OverrideParseException as fault:

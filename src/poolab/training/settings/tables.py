@@ -37,7 +37,8 @@ TRAINER: Table = {
 }
 
 SCHEDULE: Table = {
-    "lr": Real(0.001, least=0.0, most=1e6, open_least=True),
+    # A rate far too large is a run that diverges, and is recorded so; beyond 1e30 float32 has no room for the step.
+    "lr": Real(0.001, least=0.0, most=1e30, open_least=True),
     "weight_decay": Real(0.0, least=0.0, most=1000.0),
     "schedule": Choice("cosine", ("cosine", "one_cycle", "constant")),
     "warmup": Real(0.0, least=0.0, most=0.9, unit="share of the steps"),
