@@ -138,6 +138,10 @@ def explain(fault: BaseException) -> str:
     group_key = re.search(r"Could not override '([^']+)'\. No match in the defaults list", text)
     if group_key:
         return _unknown_key(group_key.group(1))
+    merged = re.search(r"Error merging override ([^=\s]+)=(.*)", text)
+    if merged:
+        why = "a single value, a list and a mapping cannot take each other's place"
+        return f"{merged[1]}={merged[2][:80]}: {why}: the setting must be what it is in --cfg job"
     return "\n".join(line for line in str(fault).splitlines() if "append to your" not in line)
 
 

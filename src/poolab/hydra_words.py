@@ -139,7 +139,7 @@ def _fault(words: Sequence[str], groups: Sequence[str], sweep: bool) -> tuple[st
         return _several_choices(match[1].lstrip("+"), match[2]), 0
     parsed = _parsed(word)
     if parsed is not None and (match or word.startswith("~")):
-        if match and match[1].lstrip("+") in groups and _names_nothing(parsed):
+        if match and match[1].lstrip("+") in groups and _names_nothing(match[1], parsed):
             group = match[1].lstrip("+")
             return f"{group}={match[2]}: a group is chosen by a name: {group}=NAME (--help lists them)", 0
         several = parsed.is_sweep_override() and not sweep
@@ -149,12 +149,12 @@ def _fault(words: Sequence[str], groups: Sequence[str], sweep: bool) -> tuple[st
     return _no_assignment(words)
 
 
-def _names_nothing(parsed: Any) -> bool:
-    """Whether the value of a group is a number or an empty text, which no choice is called."""
+def _names_nothing(group: str, parsed: Any) -> bool:
+    """Whether the value of a group is a number, an empty text or null, which no choice is called but `recipe=null`."""
     if parsed.is_sweep_override():
         return False
     value = parsed.value()
-    return not (value is None or (isinstance(value, str) and value))
+    return group != "recipe" if value is None else not (isinstance(value, str) and value)
 
 
 def _several_choices(group: str, value: str) -> str:

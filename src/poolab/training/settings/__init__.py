@@ -1,6 +1,6 @@
 """The settings of a run: what each of them may be, in one place, and the check of a whole configuration."""
 
-from poolab.training.settings.check import check_settings, setting_faults
+from poolab.training.settings.check import check_settings, declared, faults_by_group, setting_faults
 from poolab.training.settings.network import options_of
 from poolab.training.settings.tables import (
     DATA,
@@ -24,6 +24,8 @@ __all__ = [
     "TRACKERS",
     "TRAINER",
     "check_settings",
+    "declared",
+    "faults_by_group",
     "options_of",
     "setting_faults",
     "warmup_share",

@@ -5,9 +5,9 @@ from typing import Any
 
 from poolab.data import list_data
 from poolab.errors import ConfigError, nearest
-from poolab.pooling.options import shown
+from poolab.pooling.options import Option, shown
 from poolab.training.settings.faults import declared_faults, where_words
-from poolab.training.settings.network import network_faults
+from poolab.training.settings.network import network_faults, options_of
 from poolab.training.settings.tables import (
     DATA,
     GROUPS,
@@ -53,6 +53,11 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
 def setting_faults(config: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with the single settings, a line each, in the order of the groups."""
+    return [fault for faults in faults_by_group(config).values() for fault in faults]
+
+
+def faults_by_group(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what is wrong with the single settings by their group; "" has those of the run itself."""
     faults = [
         f"{key}: there is no such setting; {nearest(str(key), list(ROOT))}the settings are {', '.join(ROOT)}"
         for key in config
@@ -60,10 +65,9 @@ def setting_faults(config: Mapping[str, Any]) -> list[str]:
     ]
     root = {key: config[key] for key in ROOTS if key in config}
     faults += declared_faults("", ROOTS, root, needed=tuple(ROOTS))
-    faults += _task_faults(config.get("task"))
-    for group in (*GROUPS, "recipe"):
-        faults += _group_faults(group, config)
-    return faults
+    by_group = {"": faults, "task": _task_faults(config.get("task"))}
+    by_group |= {group: _group_faults(group, config) for group in (*GROUPS, "recipe")}
+    return {group: faults for group, faults in by_group.items() if faults}
 
 
 def _task_faults(task: Any) -> list[str]:
@@ -114,3 +118,22 @@ def _batch_faults(batch: int, trainer: Mapping[str, Any]) -> list[str]:
         f"data.batch_size={batch} is the batch over all processes and does not divide by {count} processes: "
         f"choose {' or '.join(choices)}"
     ]
+
+
+def declared(config: Mapping[str, Any], setting: str) -> Option | None:
+    """Return the declaration of a setting in a configuration, by its dotted name; None where it has none.
+
+    >>> declared({"trainer": {}}, "trainer.epochs").describe()
+    'an int from 1 to 100000'
+    """
+    group, _, key = setting.partition(".")
+    if not key:
+        return ROOTS.get(group)
+    name = str((config.get(group) or {}).get("name"))
+    if group == "trainer":
+        table: Table | None = TRAINER
+    elif group in KINDS:
+        table = KINDS[group].get(name)
+    else:
+        table = options_of(group, name)
+    return (table or {}).get(key)
