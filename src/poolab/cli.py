@@ -55,6 +55,7 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     import hydra
 
     from poolab.configuration import check_launcher, config_dir, explain, prepared
+    from poolab.hydra_words import ordered
 
     if os.environ.get("WANDB_SWEEP_ID"):
         from poolab.study.agent_words import in_hydras_words
@@ -66,7 +67,11 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     def job(config: Any) -> None:
         _dispatch(config, here, codes)
 
-    arguments = prepared(arguments)
+    try:
+        settings, options = ordered(arguments)
+        arguments = [*prepared(settings, sweep=bool({"-m", "--multirun"} & set(options))), *options]
+    except PoolabError as fault:
+        return _complain(fault)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
     try:

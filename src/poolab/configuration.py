@@ -2,11 +2,25 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
+from poolab.hydra_words import readable
+from poolab.paths import expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
+
+__all__ = [
+    "check_launcher",
+    "compose",
+    "config_dir",
+    "expanded_path",
+    "explain",
+    "plain",
+    "prepared",
+    "with_expanded_paths",
+]
 
 # The plugin and the extra of hydra/launcher=...
 LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray"), "slurm": ("hydra_submitit_launcher", "slurm")}
@@ -44,10 +58,29 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
         raise ConfigError(explain(fault)) from fault
 
 
-def prepared(overrides: Sequence[str]) -> list[str]:
-    """Command line arguments as Hydra takes them, with what they need beside the tree."""
-    _offer_networks(overrides)
-    return for_hydra(overrides)
+def prepared(overrides: Sequence[str], sweep: bool = False) -> list[str]:
+    """Return the settings of a command line as Hydra takes them, and offer it what they need beside the tree.
+
+    Args:
+        overrides: `key=value` each.
+        sweep: whether a setting may have several values, a run each.
+
+    Raises:
+        ConfigError: every word that Hydra cannot read.
+    """
+    words = readable(overrides, groups(), sweep)
+    _offer_networks(words)
+    return for_hydra(words)
+
+
+@cache
+def groups() -> tuple[str, ...]:
+    """Return the names of the groups of choices.
+
+    >>> "pooling" in groups(), "hydra" in groups()
+    (True, False)
+    """
+    return tuple(sorted(path.name for path in config_dir().iterdir() if path.is_dir() and path.name != "hydra"))
 
 
 def _offer_networks(overrides: Sequence[str]) -> None:
@@ -76,14 +109,21 @@ def check_launcher(overrides: Sequence[str]) -> None:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A Hydra configuration as plain dictionaries: its interpolations, and the poolings of single slots, resolved."""
+    """Return a Hydra configuration as plain dictionaries.
+
+    Its interpolations, the poolings of single slots and the `~` of its paths are resolved.
+
+    Raises:
+        ConfigError: a path below a home folder that does not exist.
+    """
     from omegaconf import OmegaConf
 
     content = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(content, dict)
     config = {str(key): value for key, value in content.items() if key != "hydra"}
-    config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
-    return config
+    if isinstance(config.get("pooling"), dict):  # what is no group is for the check of the settings
+        config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
+    return with_expanded_paths(config)
 
 
 def explain(fault: BaseException) -> str:
@@ -98,6 +138,10 @@ def explain(fault: BaseException) -> str:
     group_key = re.search(r"Could not override '([^']+)'\. No match in the defaults list", text)
     if group_key:
         return _unknown_key(group_key.group(1))
+    merged = re.search(r"Error merging override ([^=\s]+)=(.*)", text)
+    if merged:
+        why = "a single value, a list and a mapping cannot take each other's place"
+        return f"{merged[1]}={merged[2][:80]}: {why}: the setting must be what it is in --cfg job"
     return "\n".join(line for line in str(fault).splitlines() if "append to your" not in line)
 
 

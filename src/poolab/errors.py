@@ -20,8 +20,11 @@ def nearest(name: str, known: list[str]) -> str:
     'did you mean avg_topk or avg? '
     >>> nearest("zzz", ["avg", "max"])
     ''
+    >>> nearest("GPU", ["cpu", "gpu"])
+    'did you mean gpu? '
     """
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    same = [one for one in known if one.lower() == name.lower()]
+    near = same or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}? " if near else ""

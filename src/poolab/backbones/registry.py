@@ -20,6 +20,7 @@ from poolab.backbones.torch_cnn import TorchCNN
 from poolab.backbones.unet import UNet
 from poolab.backbones.vgg_small import VGGSmall
 from poolab.errors import ConfigError, nearest
+from poolab.pooling.options import is_whole
 from poolab.streams import derive_seed
 
 # A builder is called as Class(slots, in_channels=, num_classes=, image_size=, **options) and gives a Backbone.
@@ -101,7 +102,7 @@ def create_backbone(
     _check_options(name, builder, options)
     size = image_pair(image_size)
     for key, value in {"in_channels": in_channels, "num_classes": num_classes}.items():
-        if not isinstance(value, int) or value < 1:
+        if not is_whole(value) or value < 1:
             raise ConfigError(f"{name}: {key}={value!r} is not a positive integer.")
     slots = SlotFiller(name, pooling, head)
     with nullcontext() if seed is None else torch.random.fork_rng(devices=[]):
@@ -124,6 +125,18 @@ def takes_option(name: str, option: str) -> bool:
     return option in _options(_builder(name))
 
 
+def backbone_options(name: str) -> list[str] | None:
+    """Return the names of a backbone's options, or None where there is no backbone of that name.
+
+    >>> backbone_options("vgg_small"), backbone_options("vgg")
+    (['width', 'width_mult'], None)
+    """
+    try:
+        return _options(_builder(name))
+    except ConfigError:
+        return None
+
+
 def image_pair(size: Any) -> tuple[int, int]:
     """An image size as (height, width).
 
@@ -134,7 +147,7 @@ def image_pair(size: Any) -> tuple[int, int]:
         ConfigError: it is neither a positive integer nor a pair of them.
     """
     pair = tuple(size) if not isinstance(size, int | str) and hasattr(size, "__iter__") else (size, size)
-    if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
+    if len(pair) != 2 or not all(is_whole(side) and side > 0 for side in pair):
         raise ConfigError(f"image_size={size!r} is neither a positive integer nor a pair (height, width).")
     return pair
 

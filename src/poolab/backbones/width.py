@@ -1,8 +1,10 @@
 """How wide a network is: one factor for all its channels, so that arms can be made equally large."""
 
-import math
-
 from poolab.errors import ConfigError
+from poolab.pooling.options import Real, shown
+
+# The search of `match_width` goes to 65 times the widest setting of a run.
+WIDTH_MULT = Real(1.0, least=1e-6, most=10_000.0)
 
 
 def scaled(channels: int, width_mult: float) -> int:
@@ -14,9 +16,11 @@ def scaled(channels: int, width_mult: float) -> int:
     (64, 72, 1)
 
     Raises:
-        ConfigError: the factor is no number above 0.
+        ConfigError: the factor is no number from 1e-6 to 10,000.
     """
-    number = isinstance(width_mult, int | float) and not isinstance(width_mult, bool)
-    if not number or not math.isfinite(width_mult) or width_mult <= 0:
-        raise ConfigError(f"width_mult={width_mult!r} is no number above 0; 1.0 leaves the channels as they are.")
+    if not WIDTH_MULT.fits(width_mult, None):
+        raise ConfigError(
+            f"width_mult={shown(width_mult)} is not possible: it must be {WIDTH_MULT.describe()}; "
+            "1.0 leaves the channels as they are."
+        )
     return max(1, round(channels * width_mult))

@@ -39,7 +39,7 @@ class AttentionPool2d(HeadPool2d):
     uses_channels = "always"
     hidden: int
     gated: bool
-    options = {"hidden": Integer(128), "gated": flag(False)}
+    options = {"hidden": Integer(128, most=65536), "gated": flag(False)}
     exempt = {"nan": MIXES}
     disagreements = (
         "The paper writes V and U without a bias; the authors' code (AMLab-Amsterdam/AttentionDeepMIL) and this have "
@@ -93,7 +93,7 @@ class SimPool2d(HeadPool2d):
     learns = "always"
     uses_channels = "always"
     heads: int
-    options = {"heads": Integer(1), "gamma": Real(None, least=0.01, most=1e6)}
+    options = {"heads": Integer(1, most=1024), "gamma": Real(None, least=0.01, most=1e6)}
     exempt = {"nan": MIXES}
     disagreements = ("timm's SimPool2d gives (N, C) instead of (N, C, 1, 1); the numbers are the same.",)
 

@@ -49,7 +49,7 @@ class BlurPool2d(WindowPool2d):
 
     reference = ZHANG_2019
     positional = True
-    options = {"filter_size": Integer(4), "padding_mode": Choice("reflect", PADDING_MODES)}
+    options = {"filter_size": Integer(4, most=64), "padding_mode": Choice("reflect", PADDING_MODES)}
     exempt = EXEMPT
     disagreements = DISAGREEMENTS
 
@@ -78,7 +78,7 @@ class MaxBlurPool2d(WindowPool2d):
 
     reference = ZHANG_2019
     positional = True
-    options = {"filter_size": Integer(3), "padding_mode": Choice("reflect", PADDING_MODES)}
+    options = {"filter_size": Integer(3, most=64), "padding_mode": Choice("reflect", PADDING_MODES)}
     exempt = EXEMPT
     disagreements = (
         *DISAGREEMENTS,

@@ -26,7 +26,7 @@ class InterMapPool2d(MapPool2d):
     reference = Reference("Lee et al.", 2016, "arXiv:1606.03207")
     role = "channel"
     groups: int
-    options = {"groups": Integer(2)}
+    options = {"groups": Integer(2, most=65536)}
     disagreements = (
         "A public port fills up to a multiple of g with maps of zeros, so that a last group of negative values gives "
         "0; here a number of channels that g does not divide is refused.",

@@ -58,10 +58,10 @@ class CLIPAttentionPool2d(HeadPool2d):
     position: str
     size: int | tuple[int, int]
     options = {
-        "heads": Integer(None),
-        "output_dim": Integer(None),
+        "heads": Integer(None, most=1024),
+        "output_dim": Integer(None, most=65536),
         "position": Choice("learned", ("learned", "rotary", "none")),
-        "size": Size(7),
+        "size": Size(7, most=1024),
         "interpolation": Choice("bicubic", ("bicubic", "bilinear")),
     }
     exempt = {

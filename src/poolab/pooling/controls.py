@@ -40,7 +40,7 @@ class StridedConv2d(WindowPool2d):
     positional = True
     groups: int
     bias: bool
-    options = {"groups": Integer(1), "bias": flag(True)}
+    options = {"groups": Integer(1, most=65536), "bias": flag(True)}
     exempt = {
         "padding": "a convolution needs a value at every position: missing cells are zeros",
         "nan": "a convolution mixes the channels, so NaN reaches the other channels of its window",

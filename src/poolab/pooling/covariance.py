@@ -42,7 +42,7 @@ class ISqrtCovPool2d(HeadPool2d):
     learns = "always"
     uses_channels = "always"
     dim: int | None
-    options = {"dim": Integer(256, optional=True), "iterations": Integer(5)}
+    options = {"dim": Integer(256, most=16384, optional=True), "iterations": Integer(5, most=100)}
     evaluates = "the reduction's batch normalisation uses its running statistics, in training those of the batch"
     disagreements = (
         "jiangtaoxie/fast-MPN-COV src/representation/MPNCOV.py has 3 iterations and no reduction by default (the paper "

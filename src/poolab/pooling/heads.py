@@ -73,7 +73,7 @@ class AdaptiveAvgPool2d(HeadPool2d):
     """
 
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
-    options = {"output_size": Size(1)}
+    options = {"output_size": Size(1, most=1024)}
     disagreements = BINS
 
     @staticmethod
@@ -96,7 +96,7 @@ class AdaptiveMaxPool2d(HeadPool2d):
     """
 
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
-    options = {"output_size": Size(1)}
+    options = {"output_size": Size(1, most=1024)}
     disagreements = BINS
 
     @staticmethod

@@ -2,7 +2,8 @@
 
 import math
 import numbers
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,15 +12,17 @@ from poolab.errors import nearest
 
 @dataclass(frozen=True)
 class Option:
-    """A named option's default and what it allows; `fault` answers None or what is wrong.
+    """A named option's default and what it allows: `fits` says whether it takes a value, `words` what it takes.
 
     Attributes:
         default: what it is where nothing is given; None means that None may be given too.
         optional: whether None may be given though it is not the default.
+        unit: what a number counts or measures, as in "must be an int from 1 to 9 (pixels)".
     """
 
     default: Any
     optional: bool = field(default=False, kw_only=True)
+    unit: str = field(default="", kw_only=True)
 
     def is_open(self, value: Any) -> bool:
         """Whether the option is left open, and may be."""
@@ -29,14 +32,36 @@ class Option:
         """An allowed value as the pooling keeps it: of one type, whatever a configuration or numpy gives."""
         return value
 
-    @property
-    def or_none(self) -> str:
-        """The end of the sentence that says what is allowed."""
-        return " or None" if self.is_open(None) else ""
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether a value other than an allowed None is right, for a window of so many `cells` (None: no window)."""
+        raise TypeError(f"{type(self).__name__} does not say what it allows: give it a method fault(value, cells)")
+
+    def words(self, cells: int | None = None) -> str:
+        """Return what is allowed, as the end of "must be ..."."""
+        return "another value"
+
+    def hint(self, value: Any, cells: int | None) -> str:
+        """Return how to mend a value that is not allowed, where that can be told; else nothing."""
+        return ""
+
+    def describe(self) -> str:
+        """Return what is allowed, with the unit: for a message and for a reference of all settings.
+
+        >>> Integer(None, most=9, unit="pixels").describe()
+        'an int from 1 to 9 (pixels) or None'
+        """
+        return self._described(None)
 
     def fault(self, value: Any, cells: int | None) -> str | None:
-        """What is wrong with `value`, for a window of so many `cells` (None where there is no window)."""
-        raise TypeError(f"{type(self).__name__} does not say what it allows: give it a method fault(value, cells)")
+        """Return what is wrong with a value, for a window of so many `cells` (None: no window); None if nothing is."""
+        if self.is_open(value) or self.fits(value, cells):
+            return None
+        hint = self.hint(value, cells)
+        return f"must be {self._described(cells)}, found {shown(value)}{'; ' + hint if hint else ''}".strip()
+
+    def _described(self, cells: int | None) -> str:
+        unit = f" ({self.unit})" if self.unit else ""
+        return f"{self.words(cells)}{unit}{' or None' if self.is_open(None) else ''}"
 
 
 @dataclass(frozen=True)
@@ -47,17 +72,26 @@ class Integer(Option):
     most: int | None = None
     within_window: bool = False
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """None, or the fault."""
-        if self.is_open(value):
-            return None
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is a whole number within the bounds."""
         most = cells if self.within_window else self.most
-        whole = is_whole(value)
-        if whole and value >= self.least and (most is None or value <= most):
-            return None
-        bound = f">= {self.least}" if most is None else f"from {self.least} to {most}"
-        why = " (the window has no more cells)" if self.within_window and whole and value > self.least else ""
-        return f"must be an int {bound}{why}{self.or_none}, found {value!r}"
+        return is_whole(value) and value >= self.least and (most is None or value <= most)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        most = cells if self.within_window else self.most
+        return f"an int >= {self.least}" if most is None else f"an int from {self.least} to {most}"
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """Return what is wrong with a value; of a number beyond the window's cells, why."""
+        told = super().fault(value, cells)
+        if told and self.within_window and cells is not None and is_whole(value) and value > self.least:
+            return told.replace(", found", " (the window has no more cells), found", 1)
+        return told
+
+    def hint(self, value: Any, cells: int | None) -> str:
+        """Return the whole number that a float or a text stands for, where it would be right."""
+        return whole_hint(value, lambda whole: self.fits(whole, cells))
 
     def kept(self, value: Any) -> int | None:
         """An int."""
@@ -73,21 +107,24 @@ class Real(Option):
     open_least: bool = False
     infinite: bool = False
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """None, or the fault."""
-        if self.is_open(value):
-            return None
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value)
-        if number and self.infinite and value == math.inf:
-            return None
-        if number and math.isfinite(value):
-            above = value > self.least if self.open_least else value >= self.least
-            if above and value <= self.most:
-                return None
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is a number within the bounds."""
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+            return False
+        try:
+            number = float(value)
+        except OverflowError:  # an int beyond all floats
+            return False
+        if not math.isfinite(number):
+            return self.infinite and number == math.inf
+        return (number > self.least if self.open_least else number >= self.least) and number <= self.most
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
         low = f"{'>' if self.open_least else '>='} {self.least:g}" if self.least > -math.inf else ""
         high = f"<= {self.most:g}" if self.most < math.inf else ""
         bounds = " and ".join(part for part in (low, high) if part)
-        return f"must be a number{' ' + bounds if bounds else ''}{self.or_none}, found {value!r}"
+        return f"a number{' ' + bounds if bounds else ''}"
 
     def kept(self, value: Any) -> float | None:
         """A float: a formula that asks for 0.0 must know an int 0 too."""
@@ -100,47 +137,77 @@ class Choice(Option):
 
     allowed: tuple[Any, ...] = ()
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """None, or the fault."""
-        # `type` too: 1 == True, but `learnable=1` is a slip.
-        if any(value == one and type(value) is type(one) for one in self.allowed):
-            return None
-        hint = nearest(value, [one for one in self.allowed if isinstance(one, str)]) if isinstance(value, str) else ""
-        return (
-            f"must be one of {', '.join(map(repr, self.allowed))}, found {value!r}{'; ' + hint if hint else ''}".strip()
-        )
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is one of them; `type` too: 1 == True, but `learnable=1` is a slip."""
+        return any(type(value) is type(one) and value == one for one in self.allowed)
+
+    def is_open(self, value: Any) -> bool:
+        """Whether None may be given: where it is one of the values, or `optional`."""
+        return value is None and (self.optional or None in self.allowed)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the values."""
+        return f"one of {', '.join(map(repr, self.allowed))}"
+
+    def hint(self, value: Any, cells: int | None) -> str:
+        """Return the values that look like it."""
+        if any(one is True for one in self.allowed):
+            word = str(value).lower()
+            meant = {"no": "false", "off": "false", "0": "false", "yes": "true", "on": "true", "1": "true"}.get(word)
+            return f"write {meant}" if meant else ""
+        return nearest(value, [one for one in self.allowed if isinstance(one, str)]) if _is_text(value) else ""
+
+    def _described(self, cells: int | None) -> str:
+        """Without "or None" where None is among the values that are listed."""
+        return self.words(cells) if None in self.allowed else super()._described(cells)
 
 
 @dataclass(frozen=True)
 class Size(Option):
-    """A positive int or a pair of them."""
+    """An int from `least` to `most`, or a pair of them."""
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """None, or the fault."""
-        if self.is_open(value):
-            return None
+    least: int = 1
+    most: int | None = None
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is one of them, or a list of two."""
         pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
-        if len(pair) == 2 and all(is_whole(v) and v >= 1 for v in pair):
-            return None
-        return f"must be an int >= 1 or a pair of them{self.or_none}, found {value!r}"
+        return len(pair) == 2 and all(self._one.fits(side, None) for side in pair)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        return f"{self._one.words()} or a pair of them"
+
+    def hint(self, value: Any, cells: int | None) -> str:
+        """Return the whole number that a float or a text stands for, where it would be right."""
+        return whole_hint(value, lambda whole: self.fits(whole, cells))
 
     def kept(self, value: Any) -> int | tuple[int, ...] | None:
         """An int or a tuple."""
         return tuple(map(int, value)) if isinstance(value, list | tuple) else value
 
+    @property
+    def _one(self) -> Integer:
+        return Integer(1, least=self.least, most=self.most)
+
 
 @dataclass(frozen=True)
 class Integers(Option):
-    """A list of whole numbers, each at least `least`; at least one."""
+    """A list of whole numbers, each from `least` to `most`; at least one, and at most `longest`."""
 
     least: int = 1
+    most: int | None = None
+    longest: int | None = None
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """None, or the fault."""
-        listed = isinstance(value, list | tuple) and len(value) > 0
-        if listed and all(is_whole(v) and v >= self.least for v in value):
-            return None
-        return f"must be a list of ints >= {self.least}, found {value!r}"
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is such a list."""
+        listed = isinstance(value, list | tuple) and len(value) > 0 and len(value) <= (self.longest or len(value))
+        return listed and all(Integer(1, least=self.least, most=self.most).fits(one, None) for one in value)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        bounds = f">= {self.least}" if self.most is None else f"from {self.least} to {self.most}"
+        return f"a list of {f'1 to {self.longest} ' if self.longest else ''}ints {bounds}"
 
     def kept(self, value: Any) -> tuple[int, ...]:
         """A tuple."""
@@ -192,6 +259,36 @@ def sorted_out(
 def is_whole(value: Any) -> bool:
     """Whether it is a whole number, Python's or numpy's; True and False are none."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """Return a value as a message shows it: as Python writes it, long ones shortened.
+
+    >>> shown("max"), shown("a" * 100, most=10)
+    ("'max'", "'aaaaaaaaa... (102 characters)")
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no int of more than 4,300 digits
+        return "an int of more than 4,300 digits"
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
+def whole_hint(value: Any, fits: Callable[[int], bool]) -> str:
+    """Return how to write the whole number that a float or a text stands for, where `fits` allows it.
+
+    >>> whole_hint(16.0, lambda whole: whole < 20), whole_hint("3", lambda whole: True), whole_hint(1.5, bool)
+    ('write 16', 'write 3, without quotes', '')
+    """
+    if isinstance(value, float) and value.is_integer() and fits(int(value)):
+        return f"write {int(value)}"
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value) and fits(int(value)):
+        return f"write {int(value)}, without quotes"
+    return ""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) < 100
 
 
 def _hint(name: str, declared: Mapping[str, Option]) -> str:

@@ -36,7 +36,7 @@ class PolyphasePool2d(WindowPool2d):
     positional = True
     options = {
         "norm": Choice("l2", ("l2", "l1", "linf", "l2_min", "l1_min")),
-        "filter_size": Integer(None),
+        "filter_size": Integer(None, most=64),
     }
     exempt = {
         "nan": "most cells of a window are thrown away, and all channels choose together",

@@ -33,7 +33,7 @@ class SpatialPyramidPool2d(HeadPool2d):
 
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     levels: tuple[int, ...]
-    options = {"levels": Integers((1, 2, 4)), "mode": Choice("max", ("max", "avg"))}
+    options = {"levels": Integers((1, 2, 4), most=256, longest=16), "mode": Choice("max", ("max", "avg"))}
     disagreements = (
         "The paper pools an a x a map with windows of ceil(a/n) and strides of floor(a/n): for a = 7, n = 4 they leave "
         "out the last two rows and columns; for a = 13 and n in 1, 2, 3, 6 they cover the map.",
@@ -79,7 +79,11 @@ class PixelPyramidPool2d(MapPool2d):
     uses_channels = "option"
     windows: tuple[int, ...]
     project: bool
-    options = {"windows": Integers((27, 9, 3, 1)), "mode": Choice("max", ("max", "avg")), "project": flag(False)}
+    options = {
+        "windows": Integers((27, 9, 3, 1), most=1024, longest=16),
+        "mode": Choice("max", ("max", "avg")),
+        "project": flag(False),
+    }
 
     def conflicts(self) -> Iterator[str]:
         """A window needs a centre, the convolution the number of channels."""

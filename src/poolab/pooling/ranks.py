@@ -167,7 +167,7 @@ class TMaxAvgPool2d(WindowPool2d):
     )
     options = {
         "k": Integer(3, within_window=True),
-        "threshold": Real(0.7, infinite=True),
+        "threshold": Real(0.7, least=-1e12, most=1e12, infinite=True),
         "rule": Choice("all", ("all", "max", "mean")),
     }
     # The suite has windows of two cells, and cells of 0.7, which bfloat16 rounds to below 0.7.

@@ -39,7 +39,11 @@ class SuperpixelPool2d(HeadPool2d):
 
     reference = Reference("Schuurmans, Berman, Blaschko", 2018, "arXiv:1806.02705")
     labels: ClassVar[None] = None  # what the formula gets unless a call brings some
-    options = {"reduction": Choice("max", ("max", "mean")), "regions": Integer(None), "grid": Size(2)}
+    options = {
+        "reduction": Choice("max", ("max", "mean")),
+        "regions": Integer(None, most=1_000_000),
+        "grid": Size(2, most=1024),
+    }
     disagreements = (
         "bermanmaxim/superpixPool returns a gradient of zeros for the labels instead of none, and leaves an empty "
         "region undefined.",

@@ -42,7 +42,7 @@ class S3Pool2d(WindowPool2d):
     random = True
     positional = True
     grid_size: int | None
-    options = {"grid_size": Integer(None)}
+    options = {"grid_size": Integer(None, most=8192)}
     evaluates = "the mean of the stride-1 maxima from which training draws with the default grid"
     exempt = {
         "nan": "the drawn or averaged places at stride 1 hold cells of the neighbouring window",
@@ -118,7 +118,7 @@ class FractionalMaxPool2d(WindowPool2d):
     random = True
     output_ratio: float | None
     output_size: int | Sizes | None
-    options = {"output_ratio": Real(None, least=0.0, most=1.0, open_least=True), "output_size": Size(None)}
+    options = {"output_ratio": Real(None, least=0.0, most=1.0, open_least=True), "output_size": Size(None, most=8192)}
     evaluates = "the maxima of the regions of the fixed sample u = 1/2"
     exempt = {
         "nan": "the regions are not the windows of the geometry",

@@ -80,7 +80,11 @@ class CompactBilinearPool2d(HeadPool2d):
     output_dim: int
     bins: Tensor
     signs: Tensor
-    options = {"output_dim": Integer(8192), "seed": Integer(0, least=0, most=2**63 - 1), "normalize": flag(True)}
+    options = {
+        "output_dim": Integer(8192, most=1_048_576),
+        "seed": Integer(0, least=0, most=2**63 - 1),
+        "normalize": flag(True),
+    }
     disagreements = (
         "jiangtaoxie/fast-MPN-COV src/representation/CBP.py reseeds torch's global generator in its constructor, keeps "
         "the sketches in plain lists (not in the state, not moved by .to()) and sums over the map instead of averaging "

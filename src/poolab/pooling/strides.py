@@ -44,7 +44,7 @@ class DiffStridePool2d(WindowPool2d):
     positional = True
     resizes = True
     smoothness: float
-    options = {"smoothness": Real(4.0, least=0.0, open_least=True)}
+    options = {"smoothness": Real(4.0, least=0.0, most=1e6, open_least=True)}
     exempt = {
         **WHOLE_MAP,
         "host_sync": "the output's size is a function of the learned stride, which the host has to know",

@@ -48,7 +48,7 @@ class NetVLADPool2d(HeadPool2d):
     uses_channels = "always"
     clusters: int
     normalize_input: bool
-    options = {"clusters": Integer(64), "normalize_input": flag(True)}
+    options = {"clusters": Integer(64, most=16384), "normalize_input": flag(True)}
     disagreements = (
         "Nanne/pytorch-NetVlad netvlad.py (vladv2) takes alpha from the squared indices of neighbours instead of their "
         "distances (issues 25 and 84) and b from |c| instead of |c|^2; its other version has no b.",
@@ -156,7 +156,7 @@ class MOPPool2d(HeadPool2d):
     positional = True
     clusters: int
     scales: Sequence[int]
-    options = {"clusters": Integer(64), "scales": Integers((2, 4))}
+    options = {"clusters": Integer(64, most=16384), "scales": Integers((2, 4), most=256, longest=16)}
     trial = {"clusters": 3}
 
     def build(self) -> None:

@@ -151,7 +151,7 @@ class GlobalTopKPool2d(HeadPool2d):
     """
 
     reference = Reference("Dogan", 2023, "doi:10.18280/ts.400216")
-    options = {"k": Integer(8), "share": Real(None, least=0.0, most=1.0, open_least=True)}
+    options = {"k": Integer(8, most=67_108_864), "share": Real(None, least=0.0, most=1.0, open_least=True)}
     disagreements = (
         "Top-t% aggregation (arXiv:2002.07613) is `share`; GAMP (Dogan 2023) fixes the number of cells, which is `k`.",
         "torch.topk, on which public versions stand, promises no order among equal cells, so neither which of them "

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from poolab.errors import ConfigError
+from poolab.hydra_words import quoted
 from poolab.study.sweep_file import Study
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][\w./-]*)=(.*)", re.DOTALL)
@@ -118,5 +119,4 @@ def in_words(value: Any) -> str:
 def _text(text: str) -> str:
     if PLAIN.fullmatch(text) and text.lower().lstrip("+-") not in CONSTANTS:
         return text
-    # Hydra reads a backslash as one unless it stands before a quote.
-    return "'" + re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text) + "'"
+    return quoted(text)

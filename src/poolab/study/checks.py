@@ -27,22 +27,30 @@ class Checks:
         Raises:
             ConfigError: it cannot, with every fault that was found.
         """
-        from poolab.training.settings import check_settings
+        from poolab.training.settings import check_settings, faults_by_group
 
-        network = {key: value for key, value in flatten(config).items() if not below(key, NOT_NETWORK)}
-        network |= {key: config["data"].get(key) for key in ("root", "cache_dir")}
-        settings = {**config, "seed": _seed(config["seed"])}
-        results = [
-            self._once("settings", settings, lambda: check_settings(config)),
-            self._fingerprint(config["data"]),
-            self._once("source", _source_key(config), lambda: _source(config)),
-        ]
-        if not isinstance(results[1], PoolabError):  # its images have no form otherwise
-            results.append(self._once("network", network, lambda: _build(config)))
-        faults = [str(result) for result in results if isinstance(result, PoolabError)]
+        settings = {**config, "seed": _seed(config.get("seed"))}
+        results = [self._once("settings", settings, lambda: check_settings(config))]
+        # What is of a wrong kind is not looked at further: the other checks take it to be of the right one.
+        wrong = self._once("groups", settings, lambda: faults_by_group(config)) if results[0] is not None else {}
+        content = source = ""
+        if "data" not in wrong:
+            content = self._fingerprint(config["data"])
+            results.append(content)
+        if not wrong.keys() & {"", "recipe", "backbone", "data"}:
+            source = self._once("source", _source_key(config), lambda: _source(config))
+            results.append(source)
+        if not isinstance(content, PoolabError) and not wrong.keys() & {"data", "backbone", "pooling", "head"}:
+            results.append(self._network(config))  # without content its images have no form
+        faults = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
         if faults:
             raise ConfigError("\n".join(faults))
-        return signature(config, f"{results[1]}{results[2]}")
+        return signature(config, f"{content}{source}")
+
+    def _network(self, config: Mapping[str, Any]) -> Any:
+        network = {key: value for key, value in flatten(config).items() if not below(key, NOT_NETWORK)}
+        network |= {key: config["data"].get(key) for key in ("root", "cache_dir")}
+        return self._once("network", network, lambda: _build(config))
 
     def _fingerprint(self, data: Mapping[str, Any]) -> Any:
         from poolab.data import data_fingerprint

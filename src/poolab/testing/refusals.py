@@ -52,9 +52,12 @@ def wrong(option: Option) -> list[object]:
         case Choice():
             return [value for value in (None, 2, "laier") if value not in option.allowed]
         case Size():
-            return [0, -1, (1, 2, 3), (1, 0), 1.5, *none]
+            beyond_size: list[object] = [] if option.most is None else [option.most + 1, (1, option.most + 1)]
+            return [0, -1, (1, 2, 3), (1, 0), 1.5, *none, *beyond_size]
         case Integers():
-            return [[], [option.least - 1], [1.5], "2", 1, *none]
+            too_large: list[object] = [] if option.most is None else [[option.most + 1]]
+            too_long: list[object] = [] if option.longest is None else [[1] * (option.longest + 1)]
+            return [[], [option.least - 1], [1.5], "2", 1, *none, *too_large, *too_long]
     return [object()]
 
 

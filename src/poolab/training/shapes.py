@@ -6,7 +6,7 @@ from typing import Any
 from poolab.backbones import Match, SlotShape, slot_shapes
 from poolab.data import data_shape
 from poolab.training.network import matched_settings
-from poolab.training.tasks import check_task
+from poolab.training.settings import check_settings
 
 
 def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
@@ -27,6 +27,6 @@ def matched_shapes(config: Mapping[str, Any]) -> tuple[list[SlotShape], Match | 
     >>> rows[0].output, str(match)
     ((36, 15, 15), 'width_mult 1.1328: 211,834 parameters, with lip 213,834 (-0.94%)')
     """
-    check_task(config)
+    check_settings(config)
     settings, match = matched_settings(config, data_shape(config["data"]))
     return slot_shapes(settings.pop("name"), **settings), match

@@ -1,0 +1,32 @@
+"""The settings of a run: what each of them may be, in one place, and the check of a whole configuration."""
+
+from poolab.training.settings.check import check_settings, declared, faults_by_group, setting_faults
+from poolab.training.settings.network import options_of
+from poolab.training.settings.tables import (
+    DATA,
+    LOADER,
+    MEASURES,
+    OPTIMIZERS,
+    RECIPES,
+    ROOTS,
+    TRACKERS,
+    TRAINER,
+)
+from poolab.training.settings.warmup import warmup_share
+
+__all__ = [
+    "DATA",
+    "LOADER",
+    "MEASURES",
+    "OPTIMIZERS",
+    "RECIPES",
+    "ROOTS",
+    "TRACKERS",
+    "TRAINER",
+    "check_settings",
+    "declared",
+    "faults_by_group",
+    "options_of",
+    "setting_faults",
+    "warmup_share",
+]

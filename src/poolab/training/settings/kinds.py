@@ -1,0 +1,173 @@
+"""The kinds of settings that no pooling has: texts, paths, devices, lists, and what may be left open."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from poolab.pooling.options import Option, is_whole, shown, whole_hint
+
+
+@dataclass(frozen=True)
+class Nullable(Option):
+    """Another option, or null."""
+
+    default: Any = None
+    option: Option = field(kw_only=True)
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is null or what the other option takes."""
+        return value is None or self.option.fits(value, cells)
+
+    def is_open(self, value: Any) -> bool:
+        """Whether it is null."""
+        return value is None
+
+    def hint(self, value: Any, cells: int | None) -> str:
+        """Return the other option's hint."""
+        return self.option.hint(value, cells)
+
+    def _described(self, cells: int | None) -> str:
+        return f"{self.option.describe()}, or null"
+
+
+def nullable(option: Option) -> Nullable:
+    """Return an option that may be null too, and is by default."""
+    return Nullable(None, option=option)
+
+
+@dataclass(frozen=True)
+class Text(Option):
+    """A text that is not empty, of at most `longest` characters, without control characters and those `without`."""
+
+    longest: int = 128
+    without: str = ""
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is such a text."""
+        if not isinstance(value, str) or not 0 < len(value) <= self.longest:
+            return False
+        return value.isprintable() and not set(value) & set(self.without)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        without = f" without {' '.join(self.without)}" if self.without else ""
+        return f"a text of 1 to {self.longest} characters{without}"
+
+    def hint(self, value: Any, cells: int | None) -> str:
+        """Return how a number is written as a text."""
+        if isinstance(value, bool | int | float):
+            return "write it in quotes to have it as a text"
+        return ""
+
+
+@dataclass(frozen=True)
+class Place(Option):
+    """The path of a file or folder, which need not exist."""
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether the system can have a path of that name."""
+        if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+            return False
+        text = os.fsdecode(os.fspath(value))
+        return "\0" not in text and len(text) <= 4095 and all(len(part) <= 255 for part in text.split("/"))
+
+    def words(self, cells: int | None = None) -> str:
+        """Return what a path is."""
+        return "a path (a text of at most 4095 characters, 255 for each folder)"
+
+
+@dataclass(frozen=True)
+class Devices(Option):
+    """A number of devices, a list of their indices, or "auto"; -1 is all of them."""
+
+    most: int = 1024
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is one of these."""
+        if isinstance(value, list | tuple):
+            return self._indices(value)
+        return value == "auto" or (is_whole(value) and (1 <= value <= self.most or value == -1))
+
+    def words(self, cells: int | None = None) -> str:
+        """Return what may stand for devices."""
+        return f"a number >= 1 and <= {self.most}, a list of device indices, or auto"
+
+    def hint(self, value: Any, cells: int | None) -> str:
+        """Return the whole number that a float or a text stands for, where it would be right."""
+        return whole_hint(value, lambda whole: self.fits(whole, cells))
+
+    def _indices(self, value: Any) -> bool:
+        whole = all(is_whole(one) and 0 <= one < self.most for one in value)
+        return whole and 0 < len(value) == len(set(value))
+
+
+@dataclass(frozen=True)
+class Betas(Option):
+    """Adam's two decay rates."""
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is a pair of numbers from 0 to below 1."""
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            return False
+        return all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one < 1 for one in value)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        return "two numbers in [0, 1)"
+
+
+@dataclass(frozen=True)
+class Several(Option):
+    """A list of at most `longest` values that another option allows, none of them twice; `empty` allows none at all."""
+
+    option: Option = field(kw_only=True)
+    empty: bool = False
+    longest: int = 32
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """Return what is wrong with the list, or with the first of its values that is not allowed."""
+        listed = isinstance(value, list | tuple) and len(value) <= self.longest
+        if not listed or not (value or self.empty):
+            return f"must be {self.describe()}, found {shown(value)}"
+        faults = [fault for fault in (self.option.fault(one, cells) for one in value) if fault]
+        twice = [one for index, one in enumerate(value) if one in value[:index]]
+        faults += [f"must not have {shown(twice[0])} twice"] if twice else []
+        return faults[0] if faults else None
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.fault(value, cells) is None
+
+    def words(self, cells: int | None = None) -> str:
+        """Return what the list may have."""
+        return f"a list of {'at most' if self.empty else '1 to'} {self.longest} values, each {self.option.describe()}"
+
+
+@dataclass(frozen=True)
+class Slots(Option):
+    """All of the slots, one of them or a list of them, by name."""
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it names slots."""
+        names = [value] if isinstance(value, str) else value
+        listed = isinstance(names, list | tuple) and 0 < len(names) <= 4096
+        return listed and all(isinstance(name, str) and re.fullmatch(r"[\w.]{1,200}", name) for name in names)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return what may be written."""
+        return "all, or a list of slot names such as [pool1]"
+
+
+@dataclass(frozen=True)
+class AtSlots(Option):
+    """Poolings of single slots, by the slot's name."""
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it is a mapping; what is in it is checked as a pooling each."""
+        return isinstance(value, Mapping)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return how it is written."""
+        return "poolings by the names of their slots: pooling.at.pool1=avg"

@@ -1,0 +1,93 @@
+"""The settings of poolings, heads and backbones, from what their classes declare."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from poolab.backbones.registry import backbone_options
+from poolab.backbones.request import OWN, ROLES, Group
+from poolab.per_slot import by_slot
+from poolab.pooling import get_pool, list_pools
+from poolab.pooling.options import Option, shown
+from poolab.training.settings.faults import declared_faults, where_words
+from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, Table
+
+
+def options_of(group: str, name: str) -> Table | None:
+    """Return what a pooling, head or backbone of that name takes; None where it is not known here.
+
+    >>> sorted(options_of("pooling", "avg_topk"))[:4], sorted(options_of("backbone", "resnet20"))
+    (['at', 'ceil_mode', 'dilation', 'k'], ['match', 'match_to', 'width_mult'])
+    """
+    if group == "backbone":
+        known = backbone_options(name)
+        if known is None:
+            return None
+        return {**MATCH, "match_to": Option(None), **{key: BACKBONE.get(key, Option(None)) for key in known}}
+    common = POOLING if group == "pooling" else {}
+    if name == OWN:
+        return dict(common)
+    options = _declared("pooling" if group == "pooling" else "head", name)
+    return None if options is None else {**common, **options}
+
+
+def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the group `pooling`, `head` or `backbone`, a line each.
+
+    An unknown name is told where the network is built, and so is what only the sizes of the maps can tell.
+    """
+    name = settings.get("name")
+    if not isinstance(name, str):
+        return [f"{group}.name must be a text, found {shown(name)}: choose with {group}=NAME"]
+    table = options_of(group, name)
+    given = {key: value for key, value in settings.items() if key != "name"}
+    if table is None:
+        return declared_faults(group, POOLING if group == "pooling" else {}, given, strange=True, needed=())
+    if group == "backbone":
+        return _backbone_faults(given, table)
+    ours = _is_ours(name) and name != OWN
+    faults = declared_faults(group, table, given, choice=name, needed=tuple(table) if ours else ())
+    if group == "pooling" and isinstance(settings.get("at"), Mapping):
+        faults += _at_faults(settings["at"])
+    return faults
+
+
+def _backbone_faults(given: Mapping[str, Any], table: Table) -> list[str]:
+    match, match_to = given.get("match"), given.get("match_to")
+    checked = {key: value for key, value in given.items() if key != "match_to"}
+    declared = {key: option for key, option in table.items() if type(option) is not Option}
+    faults = declared_faults("backbone", declared, checked, strange=True, needed=tuple(declared))
+    if match is None and match_to is not None:
+        words = where_words("backbone.match_to", match_to)
+        faults.append(f"{words} needs backbone.match=parameters or multiply_adds: what is to be equal")
+    if match is not None and match_to is None:
+        words = where_words("backbone.match", match)
+        faults.append(f"{words} needs backbone.match_to: the other arm's pooling, e.g. backbone.match_to=lip")
+    return faults + ([] if match_to is None else _one_pooling("backbone.match_to", match_to))
+
+
+def _at_faults(at: Mapping[Any, Any]) -> list[str]:
+    return [fault for slot, choice in by_slot(at).items() for fault in _one_pooling(f"pooling.at.{slot}", choice)]
+
+
+def _one_pooling(where: str, choice: Any) -> list[str]:
+    """Return the faults of one pooling by its name, or with its options; unknown names are told with the network."""
+    settings = choice if isinstance(choice, Mapping) else {"name": choice}
+    name = settings.get("name")
+    if not isinstance(name, str):
+        if not where.startswith("backbone") or (choice and isinstance(choice, Mapping)):
+            return []  # the network says how it is written
+        return [f"{where} must be the name of a pooling or a mapping with a name and options, found {shown(choice)}"]
+    options = _declared("pooling", name)
+    if options is None:
+        return []
+    given = {str(key): value for key, value in settings.items() if key not in ("name", "slots", "at")}
+    return declared_faults(where, {**GEOMETRY, **options}, given, choice=name, needed=())
+
+
+def _declared(group: Group, name: str) -> Table | None:
+    known = {one for role in ROLES[group] for one in list_pools(role)}
+    return dict(get_pool(name).options) if name in known else None
+
+
+def _is_ours(name: str) -> bool:
+    return name in list_pools() and get_pool(name).__module__.startswith("poolab.")
