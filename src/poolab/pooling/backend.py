@@ -76,8 +76,8 @@ def use_backend(name: Backend) -> Iterator[None]:
     """Choose another backend for a while, in this thread (or asyncio task) alone.
 
     A backward takes what its forward took. Threads that are started inside do not inherit the choice: call
-    `use_backend` there too, or `set_backend` for the whole process. The same holds for autograd's own threads, which run
-    a forward again where activation checkpointing is used on CUDA.
+    `use_backend` there too, or `set_backend` for the whole process. The same holds for autograd's own threads, which
+    run a forward again where activation checkpointing is used on CUDA.
 
     Raises:
         ValueError: no such backend.

@@ -13,9 +13,9 @@ def warn_once(kind: str, message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Return the text of another program without what would steer a terminal.
+    r"""Return the text of another program without what would steer a terminal.
 
-    >>> printable("a\\x1b[31m b")
+    >>> printable("a\x1b[31m b")
     'a?[31m b'
     """
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)

@@ -174,7 +174,9 @@ def module(source: str) -> ModuleType:
     sys.modules[name] = made  # as an import does: the functions are looked for there while they are made
     try:
         exec(compile(source, path, "exec"), made.__dict__)
-    except ImportError as fault:
+    except BaseException as fault:
         del sys.modules[name]
-        raise NoCompiler(f"Triton kernels need Triton: {fault}") from fault
+        if isinstance(fault, ImportError):
+            raise NoCompiler(f"Triton kernels need Triton: {fault}") from fault
+        raise
     return made
