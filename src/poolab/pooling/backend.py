@@ -1,8 +1,10 @@
 """How the window methods are computed: in plain torch, or by kernels generated from the same formulas."""
 
-import warnings
+import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Literal, get_args
 
@@ -14,6 +16,7 @@ from poolab.pooling.base import memory_format
 from poolab.pooling.fused.call import Recipe, taken_apart
 from poolab.pooling.fused.cells import Nature, nature
 from poolab.pooling.fused.functions import Fused, Kernel, Recomputed
+from poolab.pooling.fused.notices import warn_once
 from poolab.pooling.geometry import Geometry
 from poolab.pooling.noise import draw_seed
 from poolab.pooling.windows import Windows, compute_dtype
@@ -31,10 +34,11 @@ BLOCKS_FROM = 500_000
 
 Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe, dtype, is channels_last, device type
 
-_chosen: Backend = "auto"
+_chosen: Backend = "auto"  # by the process
+_chosen_here: ContextVar[Backend | None] = ContextVar("poolab_backend", default=None)  # by a thread or a task
 _compiled: dict[Key, Kernel | None] = {}  # None: there can be none
 _cells_done: dict[Key, int] = {}
-_has_warned = False
+_making = threading.Lock()  # a kernel is made by one thread; the others wait for it
 
 
 def set_backend(name: Backend) -> None:
@@ -47,6 +51,9 @@ def set_backend(name: Backend) -> None:
     do not depend on when that is. What has no kernel (methods that look beyond their window, other devices, no
     compiler) is computed in plain torch. Both give the same random numbers and the same results up to rounding.
 
+    Inside `use_backend`, that choice goes before this one. A module that `torch.compile` has compiled keeps the backend
+    of its compilation.
+
     Raises:
         ValueError: no such backend.
 
@@ -56,31 +63,42 @@ def set_backend(name: Backend) -> None:
     >>> set_backend("auto")
     """
     global _chosen
-    if name not in get_args(Backend):
-        known = list(get_args(Backend))
-        raise ValueError(f"no backend is called {name!r}: {nearest(str(name), known)}")
-    _chosen = name
+    _chosen = _checked(name)
 
 
 def get_backend() -> Backend:
-    """The chosen backend."""
-    return _chosen
+    """Return the backend that a call takes here: that of `use_backend`, else that of `set_backend`."""
+    return _chosen_here.get() or _chosen
 
 
 @contextmanager
 def use_backend(name: Backend) -> Iterator[None]:
-    """Another backend for a while.
+    """Choose another backend for a while, in this thread (or asyncio task) alone.
+
+    A backward takes what its forward took. Threads that are started inside do not inherit the choice: call
+    `use_backend` there too, or `set_backend` for the whole process. The same holds for autograd's own threads, which
+    run a forward again where activation checkpointing is used on CUDA.
+
+    Raises:
+        ValueError: no such backend.
 
     >>> with use_backend("plain"):
     ...     get_backend()
     'plain'
     """
-    before = get_backend()
-    set_backend(name)
+    token = _chosen_here.set(_checked(name))
     try:
         yield
     finally:
-        set_backend(before)
+        with suppress(ValueError):  # a generator that another thread or task closes, where this was never chosen
+            _chosen_here.reset(token)
+
+
+def _checked(name: Backend) -> Backend:
+    if name not in get_args(Backend):
+        known = list(get_args(Backend))
+        raise ValueError(f"no backend is called {name!r}: {nearest(str(name), known)}")
+    return name
 
 
 def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]) -> Tensor:
@@ -106,7 +124,7 @@ def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: 
     from poolab.pooling.fused.recorder import NotFusable
 
     channels = next((len(v) for v in _tensors(arguments) if v.dim()), 1)
-    taken = None if _chosen == "plain" else taken_apart(formula, geometry, arguments, channels)
+    taken = None if get_backend() == "plain" else taken_apart(formula, geometry, arguments, channels)
     if taken is None:
         return None
     try:
@@ -167,8 +185,20 @@ def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
     """The compiled kernel for maps like this one, made when first asked for; None where there can be none."""
     key = _key(recipe, input)
     if key not in _compiled:
-        _compiled[key] = _made(key)
+        with _making:
+            if key not in _compiled:
+                _compiled[key] = _made(key)
     return _compiled[key]
+
+
+def _renew_lock() -> None:
+    """In a forked process: the thread that held the lock may not be there."""
+    global _making
+    _making = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _key(recipe: Recipe, input: Tensor) -> Key:
@@ -187,8 +217,9 @@ def _in_blocks(recipe: Recipe, dtype: torch.dtype) -> Kernel | None:
 
 
 def _is_wanted(key: Key, input: Tensor) -> bool:
-    if _chosen != "auto":
-        return _chosen == "fused"
+    chosen = get_backend()
+    if chosen != "auto":
+        return chosen == "fused"
     # What "auto" takes depends on what was computed before and on the disk; a kernel rounds otherwise than plain torch.
     return not torch.are_deterministic_algorithms_enabled() and (key in _compiled or _pays(key, input))
 
@@ -205,8 +236,7 @@ def _pays(key: Key, input: Tensor) -> bool:
 
 def _made(key: Key) -> Kernel | None:
     """The compiled kernel; None, with one warning for the process where a compiler is missing."""
-    global _has_warned
-    from poolab.pooling.fused.library import NoCompiler
+    from poolab.pooling.fused.compiler import NoCompiler
     from poolab.pooling.fused.recorder import NotFusable
 
     recipe, dtype, is_channels_last, device = key
@@ -222,7 +252,5 @@ def _made(key: Key) -> Kernel | None:
     except NotFusable:
         return None
     except NoCompiler as fault:
-        if not _has_warned:
-            warnings.warn(f"poolings are computed in plain torch, since no kernel can be made: {fault}", stacklevel=2)
-        _has_warned = True
+        warn_once("kernel", f"poolings are computed in plain torch, since no kernel can be made: {fault}")
     return None

@@ -25,9 +25,11 @@ def kernels(monkeypatch, tmp_path_factory):
 def fresh(monkeypatch, tmp_path):
     """As if nothing had been computed in this process, with an empty folder of kernels."""
     from poolab.pooling import backend
+    from poolab.pooling.fused import building, notices
 
     monkeypatch.setenv("POOLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(backend, "_compiled", {})
     monkeypatch.setattr(backend, "_cells_done", {})
-    monkeypatch.setattr(backend, "_has_warned", False)
+    monkeypatch.setattr(notices, "_given", set())
+    monkeypatch.setattr(building, "_hung", set())
     return tmp_path / "kernels"

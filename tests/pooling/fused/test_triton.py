@@ -1,5 +1,7 @@
 """The Triton kernels where no GPU is: interpreted, and compiled for GPUs that are not there."""
 
+import hashlib
+import inspect
 import re
 import subprocess
 import sys
@@ -105,21 +107,26 @@ def test_a_backward_that_is_too_long_has_no_kernel(monkeypatch):
         triton_kernel.TritonKernel(recipe_of("rank_weighted", OVERLAPPING), torch.float32, False)
 
 
-@pytest.mark.parametrize("broken", ["triton", "folder"])
-def test_without_triton_there_is_one_warning_and_plain_torch(monkeypatch, tmp_path, broken: str):
-    if broken == "triton":
-        monkeypatch.setitem(sys.modules, "triton", None)
-    else:
-        (tmp_path / "kernels").write_text("a file where the folder should be")
-    monkeypatch.setenv("POOLAB_CACHE", str(tmp_path))
+def test_without_triton_there_is_one_warning_and_plain_torch(monkeypatch, fresh):
+    monkeypatch.setitem(sys.modules, "triton", None)
     for name in [name for name in sys.modules if name.startswith("poolab_kernels_")]:
         monkeypatch.delitem(sys.modules, name)
     made = backend._made
-    monkeypatch.setattr(backend, "_compiled", {})
-    monkeypatch.setattr(backend, "_has_warned", False)
     monkeypatch.setattr(backend, "_made", lambda key: made((*key[:3], "cuda")))
     with pytest.warns(UserWarning, match="plain torch") as caught:
         found = [results(name, WHOLE, "fused") for name in ("lse", "avg_topk")]
     assert len(caught) == 1
     for name, result in zip(("lse", "avg_topk"), found, strict=True):
         torch.testing.assert_close(result, results(name, WHOLE, "plain"))
+
+
+def test_the_source_is_not_read_from_the_cache_folder(monkeypatch, tmp_path):
+    source = "def forward():\n    return 'ours'\n"
+    planted = tmp_path / "kernels" / f"poolab_kernels_{hashlib.sha256(source.encode()).hexdigest()[:24]}.py"
+    planted.parent.mkdir()
+    planted.write_text("def forward():\n    return 'planted'\n")
+    monkeypatch.setenv("POOLAB_CACHE", str(tmp_path))
+    made = triton_kernel.module(source)
+    monkeypatch.delitem(sys.modules, made.__name__)
+    assert made.forward() == "ours"
+    assert inspect.getsource(made.forward) == source

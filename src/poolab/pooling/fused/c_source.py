@@ -33,7 +33,7 @@ class Loops:
 def c_source(loops: Loops) -> str:
     """The text of the C file."""
     layout = "channels_last.c" if loops.is_channels_last else "contiguous.c"
-    parts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("common.c", layout)]
+    parts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("common.c", layout, "probe.c")]
     return "\n".join([*_sizes(loops), *_lessons(loops.whole.values), *_bodies(loops), *parts])
 
 

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.base import memory_format
+from poolab.pooling.fused import forks
 from poolab.pooling.fused.c_source import Loops, c_source
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.library import NoCompiler, library, path_of
+from poolab.pooling.fused.compiler import NoCompiler
+from poolab.pooling.fused.library import is_kept, library
 from poolab.pooling.fused.program import program
 from poolab.pooling.fused.recorder import NotFusable
 from poolab.pooling.windows import compute_dtype
@@ -56,7 +58,7 @@ class CpuKernel:
         g = self.recipe.geometry
         lead, no_padding = (1,) * (3 - g.dims), (0,) * (3 - g.dims)
         sizes = (*lead, *input.shape[2:], *lead, *g.output_size(*input.shape[2:]), *no_padding, *g.padding)
-        task = self.task(*input.shape[:2], *sizes, 0 if seed is None else int(seed), torch.get_num_threads())
+        task = self.task(*input.shape[:2], *sizes, 0 if seed is None else int(seed), forks.threads())
         for name, map in {"x": input, **maps}.items():
             setattr(task, name, map.data_ptr())
         for index, value in enumerate(values):
@@ -77,9 +79,9 @@ def source_of(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> str
 
 
 def is_compiled(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> bool:
-    """Whether the kernel lies on disk."""
+    """Whether the kernel lies on disk, undamaged."""
     try:
-        return path_of(source_of(recipe, dtype, is_channels_last)).exists()
+        return is_kept(source_of(recipe, dtype, is_channels_last))
     except (NotFusable, NoCompiler):
         return False
 

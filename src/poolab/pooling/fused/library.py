@@ -1,104 +1,123 @@
-"""C sources compiled by the machine's own compiler into libraries that are kept on disk."""
+"""Compiled kernels: made once for a machine, kept on disk, and checked before they are loaded."""
 
 import ctypes
 import hashlib
 import os
-import platform
-import shlex
-import shutil
-import subprocess
-import sys
 import tempfile
-from functools import cache
 from pathlib import Path
 
-# -march=native and the two about errors and traps let the compiler use the machine's vectors; none changes a result.
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=gnu11", "-shared", "-fPIC")
-# Tried in this order: with threads and glibc's vector functions, and without what this machine lacks.
-EXTRAS = (
-    ("-fopenmp", "-DVECTOR_MATH=1", "-Wl,--no-as-needed", "-lmvec", "-Wl,-z,defs"),
-    ("-fopenmp",),
-    (),
+from poolab.pooling.fused import forks
+from poolab.pooling.fused.building import build
+from poolab.pooling.fused.compiler import NoCompiler, flags, machine
+from poolab.pooling.fused.loading import load
+from poolab.pooling.fused.notices import warn_once
+from poolab.pooling.fused.private_folder import (
+    NotPrivate,
+    cache_folder,
+    check_folders,
+    check_parents,
+    open_folder,
+    read_file,
+    write_file,
 )
 
-
-class NoCompiler(Exception):
-    """There is no compiler, or it does not take what it is given."""
-
-
-@cache
-def compiler() -> str:
-    """The C compiler: $CC, cc, gcc or clang.
-
-    Raises:
-        NoCompiler: none of them is there.
-    """
-    names = [name for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name]
-    for name in names:
-        found = shutil.which(name)
-        if found:
-            return found
-    raise NoCompiler(f"none of {', '.join(names)} is on the path; install one, or name it in $CC")
-
-
-def cache_folder() -> Path:
-    """Where kernels are kept: the folder kernels in $POOLAB_CACHE, or in ~/.cache/poolab."""
-    return Path(os.environ.get("POOLAB_CACHE", Path.home() / ".cache" / "poolab")) / "kernels"
-
-
-def path_of(source: str) -> Path:
-    """Where the library of a source is kept, compiled or not.
-
-    Raises:
-        NoCompiler: there is none, so there is no library either.
-    """
-    told = (source, compiler(), *_flags(), sys.platform, _processor())
-    return cache_folder() / f"{hashlib.sha256(chr(0).join(told).encode()).hexdigest()[:24]}.so"
+FORM = "2"  # of the files: a library and the digest of its name and itself
+DIGEST = hashlib.sha256().digest_size
 
 
 def library(source: str) -> ctypes.CDLL:
-    """The library of a source, compiled once for this machine.
+    """Return the library of a source, compiled once for this machine.
 
     Raises:
         NoCompiler: it cannot be compiled here.
     """
-    path = path_of(source)
-    if path.exists():
+    name = file_name(source)
+    loaded = _load(_kept(name))
+    if loaded is None:
+        data = build(source, _folders())
+        _keep(name, data)
+        loaded = _load(data)
+    if loaded is None:
+        raise NoCompiler("the new kernel runs in a process of its own, but cannot be loaded into this one")
+    forks.prepare(loaded)
+    return loaded
+
+
+def file_name(source: str) -> str:
+    """Return the name of a source's library: a digest of all that it depends on.
+
+    Raises:
+        NoCompiler: there is none, so there is no library either.
+    """
+    told = (FORM, source, *flags(), *machine())
+    return f"{hashlib.sha256(chr(0).join(told).encode(errors='surrogateescape')).hexdigest()[:32]}.so"
+
+
+def is_kept(source: str) -> bool:
+    """Whether the library of a source lies on disk, undamaged.
+
+    Raises:
+        NoCompiler: there is none.
+    """
+    return _kept(file_name(source)) is not None
+
+
+def _load(data: bytes | None) -> ctypes.CDLL | None:
+    try:
+        return None if data is None else load(data, _folders())
+    except OSError:  # what it was linked with is no longer there
+        return None
+
+
+def _kept(name: str) -> bytes | None:
+    """Read a library from the cache; None if it is not there, or not what was built."""
+    try:
+        folder = open_folder(cache_folder(), make=False)
+    except NotPrivate:
+        return None
+    try:
+        found = read_file(name, folder)
+    finally:
+        os.close(folder)
+    if found is None or _digest(name, found[:-DIGEST]) != found[-DIGEST:]:
+        return None
+    return found[:-DIGEST]
+
+
+def _keep(name: str, data: bytes) -> None:
+    """Write a library to the cache, for later processes; warn where that is impossible."""
+    try:
+        folder = open_folder(cache_folder(), make=True)
         try:
-            return ctypes.CDLL(str(path))
-        except OSError:  # cut off by a full disk
-            path.unlink()
-    _compile(source, path)
-    return ctypes.CDLL(str(path))
+            write_file(name, data + _digest(name, data), folder)
+        finally:
+            os.close(folder)
+    except NotPrivate as fault:
+        reason = str(fault)
+    except OSError as error:
+        reason = f"{str(cache_folder() / name)!r} cannot be written ({error.strerror})"
+    else:
+        return
+    warn_once("cache", f"kernels of poolings are not kept, so that each process compiles its own: {reason}")
 
 
-def _compile(source: str, path: Path) -> None:
+def _digest(name: str, data: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + data).digest()
+
+
+def _folders() -> list[str]:
+    """Return the folders for temporary files: the cache, and the system's own if others cannot meddle there."""
+    found = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            text, made = Path(folder, "kernel.c"), Path(folder, "kernel.so")
-            text.write_text(source, encoding="utf-8")
-            for extra in EXTRAS:
-                command = [compiler(), *_flags(), str(text), "-o", str(made), *extra, "-lm"]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                if done.returncode == 0:
-                    os.replace(made, path)  # in one step: another process may be at the same kernel
-                    return
-    except OSError as fault:
-        raise NoCompiler(str(fault)) from fault
-    raise NoCompiler(f"{Path(compiler()).name} says: {done.stderr.strip()[:1000] or f'exit {done.returncode}'}")
-
-
-def _flags() -> tuple[str, ...]:
-    """Ours, and those of $POOLAB_CFLAGS behind them."""
-    return (*FLAGS, *shlex.split(os.environ.get("POOLAB_CFLAGS", "")))
-
-
-@cache
-def _processor() -> str:
-    """What -march=native depends on."""
+        os.close(open_folder(cache_folder(), make=True))
+        found.append(os.path.realpath(cache_folder()))
+    except NotPrivate:
+        pass
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+        temporary = Path(os.path.abspath(tempfile.gettempdir()))
+        check_folders([temporary, Path(os.path.realpath(temporary))])
+        check_parents(temporary)
+        found.append(str(temporary))
+    except (OSError, NotPrivate):
+        pass
+    return found

@@ -1,14 +1,11 @@
 """A recipe's kernels for CUDA tensors: the Triton functions and their launches."""
 
 import hashlib
-import importlib.util
-import os
+import linecache
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +14,7 @@ from torch import Tensor
 
 from poolab.pooling.base import memory_format
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.library import NoCompiler, cache_folder
+from poolab.pooling.fused.compiler import NoCompiler
 from poolab.pooling.fused.program import program
 from poolab.pooling.fused.triton_source import Lanes, names, triton_source
 from poolab.pooling.geometry import Geometry, Sizes
@@ -160,31 +157,26 @@ def divisor(by: int) -> tuple[int, int]:
 
 
 def module(source: str) -> ModuleType:
-    """The module of a source: a file in the cache folder, since Triton reads its functions from their file.
+    """Return the module of a source, which lies in memory alone: a file could be another's.
+
+    Triton asks for the text of its functions as a debugger does, which looks into `linecache` first.
 
     Raises:
-        NoCompiler: there is no Triton, or no room for the file.
+        NoCompiler: there is no Triton.
     """
     name = "poolab_kernels_" + hashlib.sha256(source.encode()).hexdigest()[:24]
     if name in sys.modules:
         return sys.modules[name]
-    path = cache_folder() / f"{name}.py"
+    path = f"<{name}>"
+    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
+    made = ModuleType(name)
+    made.__file__ = path
+    sys.modules[name] = made  # as an import does: the functions are looked for there while they are made
     try:
-        if not path.exists():
-            _write(source, path)
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        made = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(made)
-    except (ImportError, OSError) as fault:
-        raise NoCompiler(f"Triton kernels need Triton, and a folder to keep them: {fault}") from fault
-    sys.modules[name] = made
+        exec(compile(source, path, "exec"), made.__dict__)
+    except BaseException as fault:
+        del sys.modules[name]
+        if isinstance(fault, ImportError):
+            raise NoCompiler(f"Triton kernels need Triton: {fault}") from fault
+        raise
     return made
-
-
-def _write(source: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(source)
-    os.replace(file.name, path)  # in one step: another process may be at the same kernel
