@@ -1,9 +1,9 @@
 """Read records back, also foreign and damaged ones: a fault names the file and says what is wrong with it."""
 
 import json
-import math
 import os
 import stat
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from poolab.errors import PoolabError
 from poolab.records.schema import SCHEMA_VERSION, STATUSES
 
 LARGEST = 64 * 2**20  # bytes; a record of a thousand classes has 0.2 MB
+REMAKE = ".remake"  # a folder inside a run's folder, where a finished run is made again
+ADOPT = ".adopt"  # a file in it: what is there is whole, and is put in the place of the old
 MAPPINGS = ("config", "metrics", "notes", "environment")
 NOT_FINITE = ("nan", "inf", "-inf")  # as `store.strict` writes them
 # What a table or a page of results cannot do without.
@@ -113,13 +115,19 @@ def scan_results(runs_dir: str | Path) -> tuple[list[dict[str, Any]], list[str]]
     records, faults = [], []
     for folder in sorted(Path(runs_dir).glob("*")):
         try:
-            record = read_record(folder / "result.json", whole=True)
+            record = read_record(_newest(folder), whole=True)
         except RecordError as fault:
             faults.append(str(fault))
             continue
         if record is not None:
             records.append({"signature": folder.name, "reason": None, "notes": {}, "environment": {}} | record)
     return sorted(records, key=lambda record: record["started"]), faults
+
+
+def _newest(folder: Path) -> Path:
+    """The record of a run's folder; a process that was killed may have left the new one beside the old."""
+    new = folder / REMAKE / "result.json"
+    return new if (folder / REMAKE / ADOPT).exists() and new.exists() else folder / "result.json"
 
 
 def _faulty_figures(metrics: Any) -> list[str]:
@@ -135,7 +143,7 @@ def _faulty_figures(metrics: Any) -> list[str]:
 def _is_figure(value: Any) -> bool:
     if value is None or value in NOT_FINITE:
         return True
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _kind(value: Any) -> str:

@@ -36,7 +36,7 @@ class Checks:
         results = [
             self._once("settings", settings, lambda: check_settings(config)),
             self._fingerprint(config["data"]),
-            self._once("source", _source_key(config), lambda: _source(config)),
+            self._once("files", _files_key(config), lambda: _files(config)),
         ]
         if not isinstance(results[1], PoolabError):  # its images have no form otherwise
             results.append(self._once("network", network, lambda: _build(config)))
@@ -68,14 +68,15 @@ def _seed(seed: Any) -> Any:
     return 0 if fits else seed
 
 
-def _source_key(config: Mapping[str, Any]) -> Any:
-    return config.get("recipe") and {**config, "measure": None, "optim": None, "trainer": None}
+def _files_key(config: Mapping[str, Any]) -> Any:
+    weights = config["backbone"].get("weights")
+    return weights, config.get("recipe") and {**config, "measure": None, "optim": None, "trainer": None}
 
 
-def _source(config: Mapping[str, Any]) -> str:
-    from poolab.training.source import source_fingerprint
+def _files(config: Mapping[str, Any]) -> str:
+    from poolab.training.content import files_of
 
-    return source_fingerprint(config)
+    return files_of(config)
 
 
 def _build(config: Mapping[str, Any]) -> None:
