@@ -61,6 +61,8 @@ class Console:
             f"slots: {', '.join(f'{name} {pooling}' for name, pooling in filled.items())}\n"
             f"record: {printable(self.folder.home)}"
         )
+        for note in getattr(self.network, "notes", ()):
+            self._print(note)
         if match is not None:
             self._print(f"matched: {match}")
         if taken is not None:
