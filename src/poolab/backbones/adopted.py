@@ -30,6 +30,7 @@ class Adopted(Backbone):
 
     Attributes:
         network: the network itself.
+        notes: what is to be told of its weights.
         swaps: what surgery did.
     """
 
@@ -44,6 +45,7 @@ class Adopted(Backbone):
         weights: str | None = None,
     ) -> None:
         super().__init__(slots, in_channels=in_channels, num_classes=num_classes, image_size=image_size)
+        self.notes: list[str] = []
         self.network = build_network(
             self.name,
             in_channels=in_channels,
@@ -51,6 +53,7 @@ class Adopted(Backbone):
             image_size=image_size,
             pretrained=pretrained,
             weights=weights,
+            tell=self.notes.append,
         )
         self.classifier = nn.Identity()  # it is in the network
         self.features_out = num_classes

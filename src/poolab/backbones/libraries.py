@@ -1,5 +1,6 @@
 """Networks of torchvision and timm by name, for any number of channels and classes, with their weights or without."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +18,14 @@ SPECIAL: dict[str, dict[str, Any]] = {
 
 
 def build_network(
-    name: str, *, in_channels: int, num_classes: int, image_size: tuple[int, int], pretrained: bool, weights: str | None
+    name: str,
+    *,
+    in_channels: int,
+    num_classes: int,
+    image_size: tuple[int, int],
+    pretrained: bool,
+    weights: str | None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> nn.Module:
     """The network `torchvision/<name>` or `timm/<name>`.
 
@@ -26,6 +34,7 @@ def build_network(
         in_channels, num_classes, image_size: of the data; the size is for networks that are built for one.
         pretrained: load the library's own weights, downloaded where they are not in its cache.
         weights: load them from this file.
+        tell: is told what of the file's names and weights was left out.
 
     Raises:
         ConfigError: no such network, its library is missing, or weights that are not there or do not fit.
@@ -46,7 +55,8 @@ def build_network(
     build = _torchvision if library == "torchvision" else _timm
     network = build(own, in_channels, num_classes, image_size, pretrained)
     if weights is not None:
-        take_over(network, read_state(weights), f"backbone.weights={weights}")
+        for text in take_over(network, read_state(weights), f"backbone.weights={weights}"):
+            tell(text)
     return network
 
 

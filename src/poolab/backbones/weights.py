@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from poolab.backbones.state import State, compare, strange, without_prefix
 from poolab.errors import ConfigError
 
-State = Mapping[str, Tensor]
+WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")  # under which programs put a state_dict
 
 
 def read_state(path: str | Path) -> State:
@@ -30,35 +31,62 @@ def read_state(path: str | Path) -> State:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as fault:  # whatever the two readers say of a file that is none of theirs
         raise ConfigError(f"backbone.weights={path} holds no weights that can be read safely: {fault}") from fault
-    for key in ("state_dict", "model"):
+    for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ConfigError(f"backbone.weights={path} holds no state_dict (names to tensors)")
+    if not isinstance(content, Mapping) or not content:
+        raise ConfigError(f"backbone.weights={path} holds no state_dict (names to tensors) but {_kind(content)}")
+    others = [name for name, value in content.items() if not (isinstance(name, str) and isinstance(value, Tensor))]
+    if others:
+        raise ConfigError(
+            f"backbone.weights={path} holds no state_dict (names to tensors): {others[0]!r} is "
+            f"{_kind(content[others[0]])}"
+        )
     return content
 
 
-def take_over(network: nn.Module, state: State, what: str) -> None:
-    """Load weights into a network that may have other classes and other image channels.
+def _kind(value: Any) -> str:
+    return "an empty mapping" if isinstance(value, Mapping) and not value else f"a {type(value).__name__}"
+
+
+def take_over(network: nn.Module, state: State, what: str) -> list[str]:
+    """Load weights into a network that may have other classes and other image channels; return what is to be told.
 
     The first convolution's weights for three colours are spread over other channels so that its output keeps its
     scale: summed for one channel, else repeated and scaled by 3 / channels. A last layer for other classes keeps its
-    own start; so do weights that the file has not, if they are the last layer's.
+    own start; so do weights that the file has not, if they are the last layer's. Known prefixes of the names in the
+    file (`module.` of DataParallel, `network.` of poolab's own checkpoints) are left out.
 
     Raises:
-        ConfigError: weights are missing or have other shapes elsewhere: they are another network's.
+        ConfigError: more than the last layer differs: they are another network's.
     """
     own = network.state_dict()
-    fitted = {name: fit_channels(value, own[name].shape) for name, value in state.items() if name in own}
-    other = [name for name, value in own.items() if name not in fitted or fitted[name].shape != value.shape]
-    last = last_layer(network)
-    strange = [name for name in other if name.rpartition(".")[0] != last]
-    if strange:
+    named, prefix = without_prefix(_of_network(state), own)
+    fitted = {name: fit_channels(value, own[name].shape) if name in own else value for name, value in named.items()}
+    found, last = compare(fitted, own), last_layer(network)
+    faults = strange(found, fitted, own, last)
+    if faults:
+        at = f" (names without {prefix!r})" if prefix else ""
         raise ConfigError(
-            f"{what} are another network's: {len(strange)} of {len(own)} weights are missing or have another shape, "
-            f"{', '.join(strange[:3])} first"
+            f"{what} are another network's. Of {len(own)} weights{at} {'; '.join(faults)}. Name its own file; "
+            "to go on from a run of poolab, write recipe=finetune recipe.checkpoint=runs/<signature>"
         )
+    other = {*found.missing, *found.reshaped, *found.unexpected}
     network.load_state_dict({name: value for name, value in fitted.items() if name not in other}, strict=False)
+    told = [f"{what}: the prefix {prefix!r} of the names is left out"] if prefix else []
+    afresh = [*found.missing, *found.reshaped]
+    if afresh:
+        told.append(f"{what}: the last layer starts afresh ({', '.join(afresh)})")
+    if found.unexpected:
+        more = ", ..." if len(found.unexpected) > 3 else ""
+        told.append(f"{what}: {len(found.unexpected)} weights are not used ({', '.join(found.unexpected[:3])}{more})")
+    return told
+
+
+def _of_network(state: State) -> State:
+    """Leave out what a checkpoint of poolab holds beside its network: the buffers of the metrics."""
+    metrics = ("train_metrics.", "val_metrics.", "test_metrics.")
+    return {name: value for name, value in state.items() if not name.startswith(metrics)}
 
 
 def fit_channels(weight: Tensor, shape: torch.Size) -> Tensor:

@@ -40,6 +40,7 @@ def run_full(
     batch_size: int = 512,
     device: torch.device | str | None = None,
     report: Callable[[str, float], None] = lambda name, seconds: None,
+    tolerant: bool = False,
 ) -> tuple[Figures, Notes]:
     """Robustness, calibration and footprints of one network; each leaves its own time as seconds/<measure>.
 
@@ -57,6 +58,7 @@ def run_full(
         picture: where the reliability picture goes; None draws none.
         batch_size, device: as `predictions` takes them.
         report: is told each measure's name and seconds when it is done.
+        tolerant: make a note of a measure that fails, and go on with the next.
 
     Returns:
         The figures (docs/robustness.md lists the names), and a note on each measure that could not be taken.
@@ -94,7 +96,13 @@ def run_full(
     wanted |= {"footprint": footprint} if model is not None else {}
     for name, measure in wanted.items():
         start = perf_counter()
-        figures |= measure()
+        try:
+            figures |= measure()
+        except Exception as fault:
+            if not tolerant:
+                raise
+            why = " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+            notes[f"robust/{name}" if name in ROBUSTNESS else name] = f"not measured: {why}"
         figures[f"seconds/{name}"] = perf_counter() - start
         report(name, figures[f"seconds/{name}"])
     return figures, notes

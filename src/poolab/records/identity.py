@@ -11,7 +11,7 @@ NOT_IDENTITY = (
     "runs_dir",
     "force",
     "tracker",
-    "recipe.checkpoint",  # so does that of its weights
+    "recipe.checkpoint",  # the hash of its content stands for it
     "data.root",  # the fingerprint of the content stands for it
     "data.cache_dir",
     "data.download",
@@ -19,15 +19,24 @@ NOT_IDENTITY = (
     "trainer.progress_bar",
     "trainer.threads",
 )
+# Files: a hash of their bytes, in `content`, stands for them. The key stays where it is null, as it always did.
+FILES = ("backbone.weights",)
 
 
-def signature(config: Mapping[str, Any], data_fingerprint: str) -> str:
-    """Twelve hexadecimal digits that name a run.
+def signature(config: Mapping[str, Any], content: str, *, files_by_path: bool = False) -> str:
+    """Return the twelve hexadecimal digits that name a run.
 
-    `config` is the resolved configuration; `data_fingerprint` stands for the content of the data set, wherever it lies.
+    Args:
+        config: the resolved configuration.
+        content: what stands for the data set and the files that the configuration names, wherever they lie.
+        files_by_path: as before files were known by their content; to find runs that were made then.
     """
-    kept = {key: value for key, value in flatten(config).items() if not below(key, NOT_IDENTITY)}
-    text = json.dumps({"config": kept, "data": data_fingerprint}, sort_keys=True, default=str)
+    kept = {
+        key: value
+        for key, value in flatten(config).items()
+        if not below(key, NOT_IDENTITY) and (files_by_path or value is None or key not in FILES)
+    }
+    text = json.dumps({"config": kept, "data": content}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

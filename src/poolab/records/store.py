@@ -5,12 +5,14 @@ import math
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.records.reading import ADOPT, REMAKE, read_record, scan_results
 from poolab.records.schema import FINISHED
 
 
@@ -27,6 +29,14 @@ class RunFolder:
     def __init__(self, runs_dir: str | Path, signature: str):
         self.signature = signature
         self.path = Path(runs_dir) / signature
+        self.home = self.path  # where it will lie in the end
+
+    @property
+    def remake(self) -> "RunFolder":
+        """The folder inside it where a finished run is made again (force=true), while the old record stays."""
+        inner = RunFolder(self.path, REMAKE)
+        inner.signature, inner.home = self.signature, self.path
+        return inner
 
     def make(self) -> "RunFolder":
         """Create the folder where it is missing.
@@ -48,8 +58,23 @@ class RunFolder:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The record, or None where there is none yet."""
-        return _read(self / "result.json")
+        """The record, or None where there is none yet.
+
+        Raises:
+            RecordError: it is damaged, or not understood.
+        """
+        if (self / REMAKE / ADOPT).exists():  # a process was killed while it put a new record in place
+            with suppress(OSError, PoolabError), self.claimed():
+                self.adopt()
+        return read_record(self / "result.json")
+
+    @property
+    def latest(self) -> dict[str, Any] | None:
+        """The record of the last attempt: of one that was to make a finished run again, its own or None."""
+        record = self.result
+        inner = self / REMAKE
+        made_again = inner.is_dir() and any(inner.iterdir())
+        return read_record(inner / "result.json") if made_again else record
 
     @property
     def finished(self) -> bool:
@@ -80,10 +105,33 @@ class RunFolder:
     def clear(self) -> None:
         """Empty the folder, so that the run starts afresh; the lock stays, since it is held."""
         for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != ".lock":
-                path.unlink()
+            if path.name != ".lock":
+                _remove(path)
+
+    def adopt(self) -> None:
+        """Put what was made again in the place of the old record, and the old files away; the folder must be held.
+
+        A list of the new files is written first. Killed at any moment, the next reader goes on from there.
+        """
+        inner = self / REMAKE
+        if not (inner / ADOPT).exists():
+            write_atomically(inner / ADOPT, json.dumps(sorted(path.name for path in inner.iterdir())))
+        new = json.loads((inner / ADOPT).read_text())
+        for path in self.path.iterdir():
+            if path.name not in (*new, ".lock", REMAKE):
+                _remove(path)
+        for name in sorted(new, key=lambda name: name == "result.json"):  # the record last
+            if (inner / name).exists():
+                if (self / name).is_dir():
+                    _remove(self / name)
+                os.replace(inner / name, self / name)
+        _remove(inner)
+
+    def forget_remake(self) -> None:
+        """Remove what an attempt to make a finished run again has left, unless a process makes it now."""
+        if (self / REMAKE).exists():
+            with suppress(OSError, PoolabError), self.claimed():
+                _remove(self / REMAKE)
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a file of the folder in one step."""
@@ -125,7 +173,7 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text so that a reader sees the old file or the new one, never a part: a temporary name, then a rename."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -136,6 +184,13 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def replace_synced(new: Path, path: Path) -> None:
     """Put a file that was written beside another in its place, once its content is on the disk."""
     with open(new, "rb") as file:
@@ -144,20 +199,8 @@ def replace_synced(new: Path, path: Path) -> None:
 
 
 def read_results(runs_dir: str | Path) -> list[dict[str, Any]]:
-    """The records of all runs of a folder, oldest first; a folder without one is left out."""
-    found = [_read(path) for path in Path(runs_dir).glob("*/result.json")]
-    return sorted((result for result in found if result is not None), key=lambda result: result["started"])
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text())
-        if not isinstance(content, dict) or "status" not in content:
-            raise ValueError("it is no record of a run")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as fault:
-        raise PoolabError(
-            f"the record {path} cannot be read: {fault}; delete the file to make the run again"
-        ) from fault
-    return content
+    """Return the records of all runs of a folder, oldest first; warn of each file that is no record."""
+    records, faults = scan_results(runs_dir)
+    for fault in faults:
+        warnings.warn(f"left out: {fault}", stacklevel=2)
+    return records

@@ -33,19 +33,19 @@ class Checks:
         results = [self._once("settings", settings, lambda: check_settings(config))]
         # What is of a wrong kind is not looked at further: the other checks take it to be of the right one.
         wrong = self._once("groups", settings, lambda: faults_by_group(config)) if results[0] is not None else {}
-        content = source = ""
+        content = files = ""
         if "data" not in wrong:
             content = self._fingerprint(config["data"])
             results.append(content)
         if not wrong.keys() & {"", "recipe", "backbone", "data"}:
-            source = self._once("source", _source_key(config), lambda: _source(config))
-            results.append(source)
+            files = self._once("files", _files_key(config), lambda: _files(config))
+            results.append(files)
         if not isinstance(content, PoolabError) and not wrong.keys() & {"data", "backbone", "pooling", "head"}:
             results.append(self._network(config))  # without content its images have no form
         faults = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
         if faults:
             raise ConfigError("\n".join(faults))
-        return signature(config, f"{content}{source}")
+        return signature(config, f"{content}{files}")
 
     def _network(self, config: Mapping[str, Any]) -> Any:
         network = {key: value for key, value in flatten(config).items() if not below(key, NOT_NETWORK)}
@@ -75,14 +75,15 @@ def _seed(seed: Any) -> Any:
     return 0 if fits else seed
 
 
-def _source_key(config: Mapping[str, Any]) -> Any:
-    return config.get("recipe") and {**config, "measure": None, "optim": None, "trainer": None}
+def _files_key(config: Mapping[str, Any]) -> Any:
+    weights = config["backbone"].get("weights")
+    return weights, config.get("recipe") and {**config, "measure": None, "optim": None, "trainer": None}
 
 
-def _source(config: Mapping[str, Any]) -> str:
-    from poolab.training.source import source_fingerprint
+def _files(config: Mapping[str, Any]) -> str:
+    from poolab.training.content import files_of
 
-    return source_fingerprint(config)
+    return files_of(config)
 
 
 def _build(config: Mapping[str, Any]) -> None:

@@ -58,7 +58,7 @@ def ending(code: int | None, log: str, folder: str | Path | None, out_of_memory:
 
 def _recorded(folder: Path) -> Ending | None:
     try:
-        record = RunFolder(folder.parent, folder.name).result
+        record = RunFolder(folder.parent, folder.name).latest
     except PoolabError as fault:
         return Ending("refused", str(fault)[:LONGEST])
     finished = record is not None and record["status"] in FINISHED

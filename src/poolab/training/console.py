@@ -5,9 +5,11 @@ Lightning is not imported here: the record of a run that is finished is shown wi
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +17,7 @@ from poolab.records.schema import HEADLINES
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
+    from rich.text import Text
 
     from poolab.backbones import Backbone, Match
     from poolab.data.folder_summary import FolderSummary
@@ -58,10 +61,12 @@ class Console:
             f"{config['backbone']['name']} on {config['data']['name']}, seed {config['seed']}, "
             f"{config['trainer']['epochs']} epochs on {trainer.world_size} x {device.type}\n"
             f"slots: {', '.join(f'{name} {pooling}' for name, pooling in filled.items())}\n"
-            f"record: {self.folder.path}"
+            f"record: {printable(self.folder.home)}"
         )
         if folder is not None:
-            self._print(str(folder))
+            self._print(printable(folder))
+        for note in getattr(self.network, "notes", ()):
+            self._print(note)
         if match is not None:
             self._print(f"matched: {match}")
         if taken is not None:
@@ -96,15 +101,47 @@ class Console:
     def _print(self, text: str) -> None:
         if self.quiet:
             return
+        text = printable(text)
         try:
             if self.bar:
                 from tqdm import tqdm
 
                 tqdm.write(text)  # above the moving bar
             else:
-                print(text, flush=True)
-        except OSError:  # nobody reads any more (`| head`, a terminal that is gone): no reason to lose the run
+                say(text)
+        except (OSError, ValueError):  # the same of the bar's stream; ValueError: it was closed
             self.quiet = True
+
+
+def printable(text: object) -> str:
+    r"""Return a text for a terminal: control characters but the line's end, and halves of surrogates, as escapes.
+
+    >>> print(printable("class \x1b[31mred\udcff"))
+    class \x1b[31mred\udcff
+    """
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in str(text)
+    )
+
+
+def say(text: str) -> None:
+    """Print a line, whatever the encoding is; a full disk or a reader that is gone costs no run."""
+    stream = sys.stdout
+    if stream is None:
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except (OSError, ValueError):  # `| head`, a full disk, a terminal that is gone, a stream that was closed
+        _silence(stream)
+
+
+def _silence(stream: Any) -> None:
+    """Let what is printed from here on go nowhere, or the interpreter's last flush would be a fault of its own."""
+    with suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
@@ -119,17 +156,28 @@ def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
     for name in sorted(told, key=_rank):
         if name.startswith("test/class_") or name in rows.hidden:  # the record has them
             continue
-        table.add_row(name, told[name], notes.get(name) or rows.beside.get(name, ""))
-    console = RichConsole(highlight=False)
-    console.print(table)
-    console.print(_ending(record, folder, fresh), soft_wrap=True)
+        table.add_row(*map(_cell, (name, told[name], notes.get(name) or rows.beside.get(name, ""))))
+    console = RichConsole(highlight=False, markup=False)
+    try:
+        console.print(table)
+        console.print(printable(_ending(record, folder, fresh)), soft_wrap=True)
+    except (OSError, ValueError):
+        _silence(sys.stdout)
+
+
+def _cell(text: str) -> Text:
+    """A cell of the table, whose brackets are no markup."""
+    from rich.text import Text
+
+    return Text(printable(text))
 
 
 def _rank(name: str) -> tuple[int, str]:
     """What a person looks for first comes last, next to the prompt."""
     costs = ("epochs", "match", "cost", "speed", "seconds")
     order = (*costs, "footprint", "robust", "calibration", "before", "exchanged", "train", "val", "test")
-    return order.index(name.split("/")[0]), name
+    first = name.split("/")[0]
+    return (order.index(first) if first in order else -1), name
 
 
 class Series(NamedTuple):

@@ -1,6 +1,11 @@
-"""After training: the one look at the test data, the costs of the network, and the pictures."""
+"""After training: the one look at the test data; then the costs of the network, its robustness and the pictures.
 
+The record is written between the two: nothing that comes after the test can cost it.
+"""
+
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,54 +15,120 @@ import torch
 from poolab.measure import run_costs
 from poolab.records import HEADLINES, RunFolder
 from poolab.training.full import measure_full
+from poolab.training.interruption import Interrupted
 from poolab.training.parts import Parts
 
+COSTS = ("cost", "speed")
+FULL = ("robust", "calibration", "footprint")
 
-def test_and_measure(
+
+@dataclass
+class Figures:
+    """Flat metrics, notes on them, and what they were computed from."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def test_network(folder: RunFolder, trainer: pl.Trainer, parts: Parts) -> Figures:
+    """Test every example once, with the network as the last epoch left it; the first process writes the examples."""
+    trainer.test(parts.module, parts.loaders, verbose=False)
+    details = parts.module.test_metrics.compute()
+    metrics = parts.module.test_metrics.scalars(details, parts.data.classes)
+    metrics["test/samples"] = len(details["examples"]["index"])
+    if trainer.is_global_zero:
+        try:
+            write_examples(folder, details)
+        except OSError as fault:
+            (folder / "test_examples.npz").unlink(missing_ok=True)  # a part of it would be no examples
+            warnings.warn(f"the record is without test_examples.npz: {fault}", stacklevel=2)
+    return Figures(metrics, details=details)
+
+
+def unmeasured(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the notes of a run that was tested and then ended before it was measured."""
+    why = "not measured: the process ended before; the trained network is in last.ckpt, force=true makes the run again"
+    return dict.fromkeys(COSTS + (FULL if config["measure"]["name"] == "full" else ()), why)
+
+
+def measure(
     config: Mapping[str, Any],
     folder: RunFolder,
     trainer: pl.Trainer,
     parts: Parts,
-    history: list[dict[str, Any]],
+    test: Figures,
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Test every example once, measure, write the examples and the pictures; gives the flat metrics and their notes.
+) -> Figures:
+    """Measure the costs and, with `measure=full`, what the network withstands; a measure that fails is a note.
 
-    `report` is told each measure of `measure=full` and its seconds. The network stands as the last epoch left it. All
-    processes take part in the test, the first one does the rest.
+    `report` is told each measure of `measure=full` and its seconds, and may end them by `Interrupted`.
     """
-    trainer.test(parts.module, parts.loaders, verbose=False)
-    figures = parts.module.test_metrics.compute()
-    metrics = parts.module.test_metrics.scalars(figures, parts.data.classes)
-    metrics["test/samples"] = len(figures["examples"]["index"])
-    if not trainer.is_global_zero:
-        return metrics, {}
-    write_examples(folder, figures)
-    parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
-    measure = config["measure"]
-    metrics |= run_costs(
-        parts.module.called,
-        (parts.data.channels, *parts.data.image_size),
-        train_batch_size=config["data"]["batch_size"] // trainer.world_size,
-        latency_batch_size=measure["latency_batch_size"],
-        throughput_batch_size=measure["throughput_batch_size"],
-        seconds=measure["seconds"],
-        autocast=autocast,
-        channels_last=config["trainer"]["channels_last"],
-    )
-    from poolab.training.pictures import learning_curves
+    found = Figures()
 
-    notes: dict[str, str] = {}
-    if measure["name"] == "full":
-        more, notes = measure_full(config, folder, parts, figures, autocast, report)
-        metrics |= more
-    learning_curves(history, folder / "curves.png", HEADLINES[config["task"]])
-    parts.module.draw_samples(parts.data, figures, folder / "samples.png")
-    return metrics, notes
+    def costs() -> None:
+        parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
+        settings = config["measure"]
+        found.metrics |= run_costs(
+            parts.module.called,
+            (parts.data.channels, *parts.data.image_size),
+            train_batch_size=config["data"]["batch_size"] // trainer.world_size,
+            latency_batch_size=settings["latency_batch_size"],
+            throughput_batch_size=settings["throughput_batch_size"],
+            seconds=settings["seconds"],
+            autocast=autocast,
+            channels_last=config["trainer"]["channels_last"],
+        )
+
+    def full() -> None:
+        metrics, notes = measure_full(config, folder, parts, test.details, autocast, report)
+        found.metrics |= metrics
+        found.notes |= notes
+
+    found.notes |= _attempt(costs, COSTS)
+    if config["measure"]["name"] == "full":
+        found.notes |= _attempt(full, FULL)
+    return found
+
+
+def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]:
+    """Take a measure; its fault is a warning and a note, for the run is trained and tested."""
+    try:
+        take()
+    except Interrupted:
+        raise
+    except Exception as fault:  # whatever it is: MemoryError, a device out of memory, a full disk
+        why = f"not measured: {' '.join(f'{type(fault).__name__}: {fault}'.split())[:300]}"
+        warnings.warn(f"{' and '.join(names)} {why}; the record is complete without", stacklevel=2)
+        return dict.fromkeys(names, why)
+    return {}
+
+
+def draw(
+    config: Mapping[str, Any], folder: RunFolder, parts: Parts, test: Figures, history: list[dict[str, Any]]
+) -> None:
+    """Draw the pictures beside the record; one that cannot be drawn is a warning."""
+
+    def curves() -> None:
+        from poolab.training.pictures import learning_curves
+
+        learning_curves(history, folder / "curves.png", HEADLINES[config["task"]])
+
+    def samples() -> None:
+        parts.module.draw_samples(parts.data, test.details, folder / "samples.png")
+
+    faults = []
+    for name, picture in {"curves.png": curves, "samples.png": samples}.items():
+        try:
+            picture()
+        except Exception as fault:
+            faults.append(f"{name} ({' '.join(f'{type(fault).__name__}: {fault}'.split())[:300]})")
+    if faults:
+        warnings.warn(f"without a picture: {'; '.join(faults)}. The record is complete without", stacklevel=2)
 
 
 def write_examples(folder: RunFolder, figures: Mapping[str, Any]) -> None:
-    """test_examples.npz: the columns of the task's examples, one row for each test image, and the confusion matrix."""
+    """Write test_examples.npz: the task's examples, one row for each test image, and the confusion matrix."""
     columns = {name: column.numpy() for name, column in figures["examples"].items()}
     np.savez_compressed(folder / "test_examples.npz", confusion=figures["confusion"].cpu().numpy(), **columns)

@@ -7,18 +7,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from poolab.data import data_fingerprint
 from poolab.errors import PoolabError
-from poolab.paths import with_expanded_paths
+from poolab.paths import PATHS, with_expanded_paths
 from poolab.records import RunFolder, signature
+from poolab.records.reading import read_record
 from poolab.training.cluster import is_task, prepare
+from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
 from poolab.training.settings import check_settings
-from poolab.training.source import source_fingerprint
 from poolab.training.wandb_access import in_sweep
 
 # Set by whatever has already started one process for each device: Lightning, torchrun. (SLURM: see `cluster`.)
@@ -33,24 +34,81 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         DataError: the data set is missing, incomplete or damaged.
         PoolabError: another process is making this run, or its processes ended without a record.
     """
-    config = with_expanded_paths(config)
+    config = _from_where_it_was_typed(with_expanded_paths(_plain_paths(config)))
     check_settings(config)
     config = _tracked_online(config) if in_sweep() else config
-    content = data_fingerprint(config["data"]["name"], root=config["data"]["root"])
-    name = signature(config, f"{content}{source_fingerprint(config)}")
+    name = signature(config, content_of(config))
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
-        if in_sweep():
-            _tell_sweep(config, folder)
-        return folder.result or {}, folder.path, False
+        return _earlier(config, folder)
+    _tell_of_earlier(config, name)
     if is_task(os.environ):
         prepare(config["trainer"], os.environ)
     elif _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
         return _in_processes(config, folder), folder.path, True
     with without_collector("pytorch_lightning"):
         import_wandb_first(config["tracker"])
-        from poolab.training.run import run
-    return run(config, name), folder.path, True
+        from poolab.training.run import FinishedMeanwhile, run
+    try:
+        return run(config, name), folder.path, True
+    except FinishedMeanwhile:
+        return _earlier(config, folder)
+
+
+def _earlier(config: Mapping[str, Any], folder: RunFolder) -> tuple[dict[str, Any], Path, bool]:
+    """The record of a finished run, which a sweep is told of."""
+    record = read_record(folder / "result.json", whole=True)
+    folder.forget_remake()
+    if in_sweep():
+        _tell_sweep(config, folder)
+    return {"reason": None, "notes": {}, **(record or {})}, folder.path, False
+
+
+def _tell_of_earlier(config: Mapping[str, Any], name: str) -> None:
+    """Say once where a run of earlier code lies that is not taken."""
+    words = earlier_run(config, name)
+    if words is not None:
+        with suppress(OSError):
+            print(words, file=sys.stderr, flush=True)
+
+
+def _plain_paths(tree: Any) -> Any:
+    """The settings with paths as texts, as a configuration file has them."""
+    if isinstance(tree, Mapping):
+        return {key: _plain_paths(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_plain_paths(value) for value in tree]
+    return os.fspath(tree) if isinstance(tree, os.PathLike) else tree
+
+
+def _from_where_it_was_typed(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings with paths below the folder in which the command was typed, where Hydra changed into another."""
+    hydra = sys.modules.get("hydra.core.hydra_config")
+    if hydra is None or not hydra.HydraConfig.initialized():
+        return config
+    typed = Path(hydra.HydraConfig.get().runtime.cwd)
+    try:
+        moved = Path.cwd() != typed
+    except OSError:  # the folder was deleted
+        moved = False
+    return under(config, typed) if moved else config
+
+
+def under(tree: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[str, Any]:
+    """Return the settings with their relative paths below a folder.
+
+    >>> under({"runs_dir": "runs", "data": {"root": "/data"}}, Path("/home/me"))
+    {'runs_dir': '/home/me/runs', 'data': {'root': '/data'}}
+    """
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            found[key] = under(value, folder, f"{prefix}{key}.")
+        elif f"{prefix}{key}" in PATHS and isinstance(value, str) and not value.startswith("~"):
+            found[key] = str(folder / value)
+        else:
+            found[key] = value
+    return found
 
 
 def _tracked_online(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -93,7 +151,7 @@ def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-    record = folder.result
+    record = folder.latest
     if code != 0 or record is None:
         raise PoolabError(f"the processes of the run in {folder.path} ended with code {code}; their messages are above")
     return record

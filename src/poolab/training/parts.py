@@ -1,13 +1,15 @@
 """What a run is made of, built from its configuration: data, network, module."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from poolab.backbones import Backbone, Match, create_backbone
 from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
+from poolab.errors import ConfigError
+from poolab.training.content import file_facts
 from poolab.training.finetune import TakenOver, take_over
 from poolab.training.full import check_full
 from poolab.training.module import Classifier, TaskModule
@@ -29,6 +31,7 @@ class Parts:
     module: TaskModule
     match: Match | None = None
     taken: TakenOver | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def build(config: Mapping[str, Any]) -> Parts:
@@ -41,6 +44,7 @@ def build(config: Mapping[str, Any]) -> Parts:
         torch.set_num_threads(config["trainer"]["threads"])
     data_settings = dict(config["data"])
     loading = {key: data_settings.pop(key) for key in LOADER}
+    files = file_facts(config)  # before they are read
     data = load_data(**data_settings, seed=config["seed"])
     if config["measure"]["name"] == "full":
         check_full(config, data)
@@ -56,4 +60,6 @@ def build(config: Mapping[str, Any]) -> Parts:
     loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
     steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
     module = MODULES[config["task"]](network, config["optim"], data.num_classes, steps)
-    return Parts(data, loaders, network, module, match, taken)
+    if file_facts(config) != files:
+        raise ConfigError("backbone.weights or recipe.checkpoint was changed while this run read it: start it again")
+    return Parts(data, loaders, network, module, match, taken, files)

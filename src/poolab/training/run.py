@@ -3,7 +3,8 @@
 import os
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from poolab.errors import PoolabError
 from poolab.measure import PeakMemory
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record
 from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.cluster import lightning_environment
 from poolab.training.console import Console
-from poolab.training.evaluation import test_and_measure
+from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
 from poolab.training.parts import Parts, build
@@ -25,6 +27,10 @@ from poolab.training.processes import first_process
 from poolab.training.trackers import WandbTracker, build_tracker, title
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+
+
+class FinishedMeanwhile(PoolabError):
+    """Another process has finished the run between this one's look at the record and its claim."""
 
 
 @dataclass
@@ -49,40 +55,65 @@ def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
         _run(config, folder, parts, tracker=None)
         return {}
     with folder.claimed():
-        if config["force"]:
+        if not config["force"]:
+            if folder.finished:  # by another process, since this one looked
+                raise FinishedMeanwhile(f"another process has finished this run ({folder.path})")
+            return _recorded(config, folder, parts)
+        if not folder.finished:
             folder.clear()
-        return _recorded(config, folder, parts)
+            return _recorded(config, folder, parts)
+        inner = folder.remake.make()  # the old record stays until there is a new one
+        inner.clear()
+        record = _recorded(config, inner, parts)
+        if inner.finished:
+            folder.adopt()
+        return record
 
 
 def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dict[str, Any]:
     started = _now()
     folder.write_json("config.json", config)
     (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
-    outcome = Outcome("failed")
+
+    written: list[dict[str, Any]] = []
+
+    def save(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
+        record = result_record(
+            signature=folder.signature,
+            status=outcome.status,
+            reason=outcome.reason,
+            config=config,
+            metrics=outcome.metrics,
+            notes=outcome.notes,
+            environment=environment(**facts),
+            started=started,
+            ended=_now(),
+        )
+        folder.write_json("result.json", record)
+        written.append(record)
+        return record
+
     failure: BaseException | None = None
-    facts: dict[str, Any] = {}
     tracker = build_tracker(config, folder.path, title(config))
     try:
         with use_backend(config["trainer"]["backend"]):
-            outcome, facts = _run(config, folder, parts, tracker)
+            outcome, facts = _run(config, folder, parts, tracker, save)
     except (Exception, KeyboardInterrupt, SystemExit) as fault:
         failure = fault
         ended = "failed" if isinstance(fault, Exception) else "interrupted"  # Lightning exits on a second Ctrl-C
-        outcome = Outcome(ended, f"{type(fault).__name__}: {fault}")
-        (folder / "error.txt").write_text(traceback.format_exc())
-    record = result_record(
-        signature=folder.signature,
-        status=outcome.status,
-        reason=outcome.reason,
-        config=config,
-        metrics=outcome.metrics,
-        notes=outcome.notes,
-        environment=environment(**facts),
-        started=started,
-        ended=_now(),
-    )
-    folder.write_json("environment.json", record["environment"])
-    folder.write_json("result.json", record)
+        outcome, facts = Outcome(ended, f"{type(fault).__name__}: {fault}"), {}
+    try:
+        record = save(outcome, facts)
+    except OSError as fault:
+        if not written or failure is not None:
+            raise
+        warnings.warn(f"the record has no figures of what was measured after the test ({fault})", stacklevel=2)
+        record = written[-1]
+    with suppress(OSError):  # the record is there; what stands beside it must not cost the run
+        folder.write_json("environment.json", record["environment"])
+        if failure is not None:
+            words = "".join(traceback.format_exception(failure))
+            (folder / "error.txt").write_text(words, encoding="utf-8", errors="backslashreplace")
     if tracker is not None:
         tracker.finish(record)
     if failure is not None:
@@ -91,7 +122,11 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dic
 
 
 def _run(
-    config: Mapping[str, Any], folder: RunFolder, parts: Parts, tracker: WandbTracker | None
+    config: Mapping[str, Any],
+    folder: RunFolder,
+    parts: Parts,
+    tracker: WandbTracker | None,
+    save: Callable[[Outcome, Mapping[str, Any]], Any] = lambda outcome, facts: None,
 ) -> tuple[Outcome, dict[str, Any]]:
     console = Console(config, folder, parts.network, bar=config["trainer"]["progress_bar"])
     request = StopRequest()
@@ -109,33 +144,48 @@ def _run(
         console.measured(name, seconds)
         request.obey()
 
+    device = trainer.strategy.root_device
+    facts = {
+        "device": _device_name(device),
+        "processes": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "data_fingerprint": parts.data.fingerprint,
+        **parts.files,
+    }
     with request.listening():
         try:
             if parts.taken is not None:
                 earlier = before_training(trainer, parts, parts.taken)
                 console.exchanged(earlier)
             trainer.fit(parts.module, parts.loaders, ckpt_path=checkpoint, weights_only=True)
-            autocast = AUTOCAST.get(trainer.precision)
-            outcome.metrics, outcome.notes = test_and_measure(
-                config, folder, trainer, parts, history.rows, autocast, measured
-            )
+            test = test_network(folder, trainer, parts)
+            outcome.metrics = test.metrics | earlier | _training_metrics(history, cost)
+            outcome.notes = unmeasured(config)
+            _add_match(outcome, parts)
+            if trainer.is_global_zero:
+                save(outcome, facts)  # whatever the measures cost, they cost no record
+                left = measure(config, folder, trainer, parts, test, AUTOCAST.get(trainer.precision), measured)
+                outcome.metrics |= left.metrics
+                outcome.notes = {**_without(outcome.notes, unmeasured(config)), **left.notes}
+                draw(config, folder, parts, test, history.rows)
         except Diverged as fault:
             outcome.status, outcome.reason = "diverged", str(fault)
         except Interrupted as fault:
             outcome.status, outcome.reason = "interrupted", str(fault)
     outcome.metrics |= earlier | _training_metrics(history, cost)
+    _add_match(outcome, parts)
+    outcome.notes["cost/peak_memory_bytes"] = f"{PeakMemory(device).source} during training"
+    return outcome, facts
+
+
+def _add_match(outcome: Outcome, parts: Parts) -> None:
     if parts.match is not None:
         outcome.metrics |= parts.match.metrics()
         outcome.notes |= parts.match.notes()
-    device = trainer.strategy.root_device
-    outcome.notes["cost/peak_memory_bytes"] = f"{PeakMemory(device).source} during training"
-    facts = {
-        "device": _device_name(device),
-        "processes": trainer.world_size,
-        "threads": torch.get_num_threads(),
-        "data_fingerprint": parts.data.fingerprint,
-    }
-    return outcome, facts
+
+
+def _without(notes: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    return {name: note for name, note in notes.items() if name not in set(keys)}
 
 
 def _callbacks(

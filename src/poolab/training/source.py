@@ -1,14 +1,14 @@
 """The finished run that a run goes on from: its folder, settings and figures; read without torch."""
 
-import hashlib
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError
-from poolab.records import RunFolder
+from poolab.records.content import file_sha256
+from poolab.records.reading import RecordError, read_json, read_record
 
 TESTED = ("test/loss", "test/accuracy", "test/mean_iou", "test/dice")
 # Settings of a backbone that may differ from the source's: its weights come from the checkpoint.
@@ -44,18 +44,40 @@ def source_of(config: Mapping[str, Any]) -> Source | None:
         return None
     if not recipe["checkpoint"]:
         raise ConfigError("recipe=finetune needs the run to go on from: recipe.checkpoint=runs/<signature>")
-    path = Path(recipe["checkpoint"]).expanduser()
-    if not path.exists():
+    path = Path(recipe["checkpoint"])
+    with suppress(RuntimeError):  # ~ without a home folder
+        path = path.expanduser()
+    try:
+        exists, is_folder = path.exists(), path.is_dir()
+    except (OSError, ValueError) as fault:
+        raise ConfigError(f"recipe.checkpoint={path} cannot be read: {fault}") from fault
+    if not exists:
         raise ConfigError(f"recipe.checkpoint={path}: there is no such folder; name that of a run, runs/<signature>")
-    source = _read(path if path.is_dir() else path.parent)
+    if not is_folder and path.name != "last.ckpt":
+        raise ConfigError(f"recipe.checkpoint={path} is no run: name its folder, runs/<signature>, or its last.ckpt")
+    source = _read(path if is_folder else path.parent)
     _check(source, config)
     return source
 
 
 def source_fingerprint(config: Mapping[str, Any]) -> str:
-    """What stands for the source in a run's identity, wherever it lies; empty without one."""
+    """Return what stands for the source in a run's identity, wherever it lies; empty without one."""
+    return (source_sha256(config) or "")[:24]
+
+
+def source_sha256(config: Mapping[str, Any]) -> str | None:
+    """Return the hash of the source's checkpoint, or None without a source.
+
+    Raises:
+        ConfigError: it cannot be read, or as `source_of`.
+    """
     source = source_of(config)
-    return "" if source is None else hashlib.sha256(source.checkpoint.read_bytes()).hexdigest()[:24]
+    if source is None:
+        return None
+    try:
+        return file_sha256(source.checkpoint)
+    except OSError as fault:
+        raise ConfigError(f"{source.checkpoint} cannot be read: {fault.strerror or fault}") from fault
 
 
 def _read(folder: Path) -> Source:
@@ -65,10 +87,33 @@ def _read(folder: Path) -> Source:
             f"recipe.checkpoint={folder} is not the folder of a finished run: {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing"
         )
-    record = RunFolder(folder.parent, folder.name).result or {}
-    if record["status"] != "completed":
-        raise ConfigError(f"recipe.checkpoint={folder} is a run that {record['status']}: {record['reason']}")
-    return Source(folder, json.loads((folder / "config.json").read_text()), record["metrics"])
+    try:
+        record = read_record(folder / "result.json", whole=True) or {}
+        config = read_json(folder / "config.json")
+    except RecordError as fault:
+        raise ConfigError(f"recipe.checkpoint={folder} cannot be gone on from: {fault}") from fault
+    except (OSError, ValueError) as fault:
+        reason = getattr(fault, "strerror", None) or fault
+        raise ConfigError(f"recipe.checkpoint={folder}: {folder / 'config.json'} cannot be read: {reason}") from fault
+    if record.get("status") != "completed":
+        raise ConfigError(f"recipe.checkpoint={folder} is a run that {record.get('status')}: {record.get('reason')}")
+    faults = _config_faults(config)
+    if faults:
+        raise ConfigError(f"{folder / 'config.json'} is not the configuration of a run: {'; '.join(faults)}")
+    return Source(folder, config, {name: value for name, value in record["metrics"].items() if value is not None})
+
+
+def _config_faults(config: Any) -> list[str]:
+    """What a source's configuration lacks of what is looked at here and where its weights are taken over."""
+    if not isinstance(config, Mapping):
+        return ["it is no mapping"]
+    groups = ("backbone", "data", "pooling")
+    faults = [f"{group} must be a mapping with a name" for group in groups if not _is_named(config.get(group))]
+    return faults + (["seed is missing"] if "seed" not in config else [])
+
+
+def _is_named(group: Any) -> bool:
+    return isinstance(group, Mapping) and isinstance(group.get("name"), str)
 
 
 def _check(source: Source, config: Mapping[str, Any]) -> None:

@@ -10,12 +10,14 @@ from poolab.training.imports import import_wandb_first, without_collector
 
 def main() -> int:
     """Run the configuration of the file; the caller reads the record."""
-    config = json.loads(Path(sys.argv[1]).read_text())
+    config = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     with without_collector("torch"):
         import_wandb_first(config["tracker"])
-        from poolab.training.run import run
+        from poolab.training.run import FinishedMeanwhile, run
     try:
         run(config, sys.argv[2])
+    except FinishedMeanwhile:
+        return 0  # the caller reads the record
     except PoolabError as fault:
         print(fault, file=sys.stderr)
         return 2
