@@ -32,7 +32,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._groups = frozenset(path.name for path in config_dir().iterdir() if path.is_dir())
-        self._value: Callable[[str], Any] = cache(_value)
+        self._value: Callable[[str], Any] = cache(value_of)
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
         """The configuration of a cell.
@@ -111,7 +111,7 @@ def _node(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None
     return (config, last) if last in config else None
 
 
-def _value(override: str) -> Any:
+def value_of(override: str) -> Any:
     """What Hydra reads in a `key=value`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import OverrideParseException
