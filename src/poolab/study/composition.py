@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
-from poolab.configuration import compose, config_dir
+from poolab.configuration import compose, config_dir, with_expanded_paths
 from poolab.errors import ConfigError
 from poolab.per_slot import for_hydra, resolved
 from poolab.study.cells import Cell, assignments
@@ -56,7 +56,7 @@ class Composer:
             node[0][node[1]] = copy.deepcopy(self._value(f"{key}={words}"))
         if at:
             config["pooling"]["at"] = resolved(at, config_dir() / "pooling")
-        return config
+        return with_expanded_paths(config)
 
     def _at(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
         """What is set below `pooling.at`, or None where one setting would replace another: Hydra knows how."""
