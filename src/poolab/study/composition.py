@@ -114,12 +114,12 @@ def _node(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None
 def value_of(override: str) -> Any:
     """What Hydra reads in a `key=value`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except OverrideParseException as fault:
-        raise ConfigError(str(fault)) from fault
+    except (HydraException, RecursionError) as fault:
+        raise ConfigError(f"{override}: {fault}" if override not in str(fault) else str(fault)) from fault
     if parsed.is_sweep_override():
         raise ConfigError(f"{override}: one value for every cell; several are the study file's to list")
     return parsed.value()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poolab.errors import ConfigError
+from poolab.paths import expanded_path
 from poolab.study.sweep_file import Study
 
 DEFAULT = "runs"
@@ -39,10 +40,7 @@ def expanded(folder: str | Path) -> Path:
     text = _unquoted(str(folder))
     if not text or "\0" in text:
         raise ConfigError(f"the folder of the runs must have a name, found {text!r}")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as fault:
-        raise ConfigError(f"runs_dir={text}: there is no such home folder; write the whole path") from fault
+    return Path(expanded_path(text, "runs_dir"))
 
 
 def without_folder(extra: Sequence[str]) -> list[str]:

@@ -33,8 +33,10 @@ class Link:
 
     def tell(self, message: dict[str, Any], files: Sequence[int] = ()) -> None:
         """Send it a message; a server that is gone is noticed where it is heard."""
+        content = json.dumps(message).encode() + b"\n"
         with suppress(OSError):
-            socket.send_fds(self.socket, [json.dumps(message).encode() + b"\n"], list(files))
+            sent = socket.send_fds(self.socket, [content], list(files))
+            self.socket.sendall(content[sent:])  # a signal may have cut a long message
 
     def hear(self, seconds: float) -> list[dict[str, Any]] | None:
         """What it has told within some seconds; None when it is gone."""
