@@ -16,19 +16,20 @@ class Link:
     """The fork server's process, and the socket to it."""
 
     def __init__(self, files: Files, fork: bool, tracker: str):
-        ours, theirs = socket.socketpair()
         self.log = files.log("fork-server")
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "poolab.study.forkserver", str(theirs.fileno()), str(files.journal)]
-        with theirs, open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "fork" if fork else "start", tracker],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
-            )
+        with open(self.log, "wb") as log:
+            ours, theirs = socket.socketpair()
+            command = [sys.executable, "-m", "poolab.study.forkserver", str(theirs.fileno()), str(files.journal)]
+            with theirs:
+                self.process = subprocess.Popen(
+                    [*command, "fork" if fork else "start", tracker],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
+                )
         self.socket, self.unread, self.ready = ours, b"", False
 
     def tell(self, message: dict[str, Any], files: Sequence[int] = ()) -> None:
