@@ -79,7 +79,10 @@ class Composer:
         config = dict(self._compose(wide))
         for group, choice in chosen.items():
             if choice not in wide:
-                config[group] = self._compose((*wide, choice))[group]
+                found = self._compose((*wide, choice))
+                if group not in found:
+                    raise ConfigError(f"{choice}: a run has one choice of {group}, and no list of them")
+                config[group] = found[group]
         return copy.deepcopy(config)
 
     def _confined(self, group: str, choice: str) -> bool:
