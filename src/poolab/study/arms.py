@@ -6,6 +6,7 @@ from typing import Any
 from poolab.per_slot import by_slot
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.study.cells import assignments
+from poolab.study.printable import one_line
 from poolab.study.sweep_file import Study
 
 # What the cells of one arm may differ by; the last two have tables of their own.
@@ -59,7 +60,7 @@ def _told_apart(labels: Sequence[str], settings: Sequence[Mapping[str, Any]]) ->
         [label, *(f"{_short(key)}={_value(own, key)}" for key in differing.get(label, []))]
         for label, own in zip(labels, settings, strict=True)
     ]
-    return [" ".join(dict.fromkeys(words)) for words in said]
+    return [one_line(" ".join(dict.fromkeys(words))) for words in said]
 
 
 def _value(settings: Mapping[str, Any], name: str) -> str:

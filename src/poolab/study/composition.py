@@ -33,7 +33,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._groups = frozenset(path.name for path in config_dir().iterdir() if path.is_dir())
-        self._value: Callable[[str], Any] = cache(_value)
+        self._value: Callable[[str], Any] = cache(value_of)
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
         """The configuration of a cell.
@@ -80,7 +80,10 @@ class Composer:
         config = dict(self._compose(wide))
         for group, choice in chosen.items():
             if choice not in wide:
-                config[group] = self._compose((*wide, choice))[group]
+                found = self._compose((*wide, choice))
+                if group not in found:
+                    raise ConfigError(f"{choice}: a run has one choice of {group}, and no list of them")
+                config[group] = found[group]
         return copy.deepcopy(config)
 
     def _confined(self, group: str, choice: str) -> bool:
@@ -112,16 +115,16 @@ def _node(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None
     return (config, last) if last in config else None
 
 
-def _value(override: str) -> Any:
+def value_of(override: str) -> Any:
     """What Hydra reads in a `key=value`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     override = with_quoted_path(override)
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except OverrideParseException as fault:
-        raise ConfigError(str(fault)) from fault
+    except (HydraException, RecursionError) as fault:
+        raise ConfigError(f"{override}: {fault}" if override not in str(fault) else str(fault)) from fault
     if parsed.is_sweep_override():
         raise ConfigError(f"{override}: one value for every cell; several are the study file's to list")
     return parsed.value()

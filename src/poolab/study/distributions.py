@@ -7,7 +7,7 @@ distribution is, so that a sampler needs to know three kinds of dimensions only.
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -23,7 +23,7 @@ def searched(parameter: Parameter) -> bool:
     return len(possible(parameter)) != 1
 
 
-def possible(parameter: Parameter) -> tuple[Any, ...]:
+def possible(parameter: Parameter) -> Sequence[Any]:
     """The values that can be drawn, where they can be listed: choices (those of probability 0 left out), integers.
 
     >>> possible(Parameter("pooling", "categorical", ("max", "avg"), (1.0, 0.0)))
@@ -32,7 +32,9 @@ def possible(parameter: Parameter) -> tuple[Any, ...]:
     if parameter.probabilities:
         pairs = zip(parameter.values, parameter.probabilities, strict=True)
         return tuple(value for value, probability in pairs if probability > 0)
-    return parameter.choices if parameter.values or parameter.distribution == "int_uniform" else ()
+    if parameter.distribution == "int_uniform" and parameter.min is not None and parameter.max is not None:
+        return range(int(parameter.min), int(parameter.max) + 1)
+    return parameter.values
 
 
 def value_at(parameter: Parameter, coordinate: float) -> Any:
@@ -90,6 +92,23 @@ def ends(parameter: Parameter) -> tuple[float, float]:
     else:
         least, most = _range(parameter)
     return (rounded(least, parameter.q), rounded(most, parameter.q)) if parameter.q else (least, most)
+
+
+def representable(parameter: Parameter) -> bool:
+    """Return whether every number that a distribution gives is a finite one.
+
+    >>> representable(Parameter("x", "log_normal", mu=0.0, sigma=200.0))
+    False
+    """
+    if parameter.values or parameter.distribution == "int_uniform":
+        return True
+    try:
+        numbers = [*ends(parameter)]
+        if "beta" not in parameter.distribution:  # its numbers lie between 0 and 1
+            numbers += [value_at(parameter, 0.0), value_at(parameter, 1.0)]
+    except (ArithmeticError, ValueError):
+        return False
+    return all(map(math.isfinite, numbers))
 
 
 def _range(parameter: Parameter) -> tuple[float, float]:

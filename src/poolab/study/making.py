@@ -84,11 +84,15 @@ class Programs:
         """The job of a cell."""
         study = self.study
         said = command(study.command, study.program, cell.values)
-        content = json.dumps([study.program, study.command, dict(cell.values), os.getcwd()])
-        key = hashlib.sha256(content.encode()).hexdigest()[:12]
+        key = self.key(cell)
         if "${args_json_file}" in study.command:
             said = self._with_file(cell, self.runs / "studies" / f"{study.name}.arguments" / f"{key}.json")
         return Job(key, str(cell), tuple(said))
+
+    def key(self, cell: Cell) -> str:
+        """Twelve digits that name what starts a cell, and where."""
+        content = json.dumps([self.study.program, self.study.command, dict(cell.values), working_folder()])
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def _with_file(self, cell: Cell, path: Path) -> list[str]:
         try:
@@ -104,6 +108,18 @@ def tracked_as(study: str, planned: Planned) -> tuple[str, ...]:
     tracker = planned.config["tracker"]
     grouped = tracker["name"] != "wandb" or tracker["group"] is not None
     return () if grouped else (f"tracker.group={in_words(study)}",)
+
+
+def working_folder() -> str:
+    """The working folder of this process.
+
+    Raises:
+        PoolabError: it was deleted.
+    """
+    try:
+        return os.getcwd()
+    except OSError as fault:
+        raise PoolabError("the working folder of this process is gone: go to another one (cd) and try again") from fault
 
 
 def cores() -> int:

@@ -211,7 +211,7 @@ class Scheduler:
                 continue
             del self.state.running[held.job.key]
             became = Ending("interrupted", "the fork server died before it began")
-            record(self.journal, held.entry, held.claim, None, became, 0.0)
+            record(self.journal, held.entry, held.job.key, held.claim, None, became, 0.0)
             self.state.attempts[held.job.key] -= 1
             self.source.again(held.job, soon=True)
         if self.deaths > DEATHS:
@@ -230,7 +230,7 @@ class Scheduler:
             became = ending(code, held.log, held.job.folder)
             if not became.finished and (held.stopped or self.requests):
                 became = Ending("stopped", held.stopped) if held.stopped else Ending("interrupted", became.reason)
-            record(self.journal, held.entry, held.claim, code, became, time.monotonic() - held.started)
+            record(self.journal, held.entry, held.job.key, held.claim, code, became, time.monotonic() - held.started)
             drop_empty(held.log)
             if code is not None:
                 os.waitpid(held.pid, 0)
@@ -266,7 +266,10 @@ class Scheduler:
         def hear(*_: Any) -> None:
             self.requests += 1
 
-        before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        heard = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it shall outlive the terminal
+            heard.remove(signal.SIGHUP)
+        before = {number: signal.signal(number, hear) for number in heard}
         try:
             yield
         finally:
