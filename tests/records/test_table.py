@@ -115,7 +115,8 @@ def test_no_records(tmp_path):
 def test_a_table_over_different_code_says_so(tmp_path, configs):
     for name, commit in (("a", "1"), ("b", "2")):
         environment = {"commit": commit, "dirty": False, "packages": {"torch": "2.15.0"}}
-        record = {"status": "completed", "started": name, "config": configs["max"], "environment": environment}
+        record = {"status": "completed", "started": name, "config": configs["max"], "metrics": {}}
+        record |= {"environment": environment}
         RunFolder(tmp_path, name).make().write_json("result.json", record)
         assert mixed_code(tmp_path) == (
             None if name == "a" else "The records differ in the code that made them: commit."
