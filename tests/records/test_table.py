@@ -6,7 +6,8 @@ import pytest
 from poolab.configuration import compose
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
-from poolab.records.table import COLUMNS, arms, markdown, mixed_code, print_arms
+from poolab.records.table import arms, mixed_code
+from poolab.records.table_page import COLUMNS, markdown, print_arms
 
 ACCURACIES = {"max": (0.5, 0.625, 0.75), "min": (0.875, 0.5, 0.9375)}
 
