@@ -48,8 +48,6 @@ def test_all_are_told_at_once(monkeypatch):
 @pytest.mark.parametrize("text", ["-O1 '", 'gcc "-O2', "gcc \\"])
 def test_a_quote_that_is_not_closed(fresh, monkeypatch, variable, text):
     monkeypatch.setenv(variable, text)
-    if text.endswith("\\") and variable == "CC":
-        text = text.strip()
     with pytest.raises(NoCompiler, match=rf"^{variable}=.* cannot be read \(No .*\): close the quote$"):
         library.library(SOURCE)
 
@@ -63,10 +61,7 @@ def test_a_refused_flag_costs_one_warning_and_no_number(fresh, monkeypatch):
         found = AvgTopKPool2d(2)(x)
         AvgTopKPool2d(2, k=3)(x)
     assert len(caught) == 1
-    assert torch.equal(
-        found,
-        expected,
-    ) or torch.equal(found.isnan(), expected.isnan())
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
 def test_a_compiler_with_arguments(fresh, monkeypatch, tmp_path):
