@@ -175,7 +175,7 @@ def test_a_library_that_does_not_end_is_told(fresh, monkeypatch):
 
 def test_where_one_folder_is_full_the_next_one_is_taken(fresh, tmp_path):
     assert building.build(SOURCE, [str(tmp_path / "missing"), str(tmp_path)])
-    with pytest.raises(NoCompiler, match="nothing can be compiled in .*missing': No such file"):
+    with pytest.raises(NoCompiler, match=r"nothing can be compiled in .*missing': No such file"):
         building.build(SOURCE, [str(tmp_path / "missing")])
     with pytest.raises(NoCompiler, match="no folder to compile in: name one of your own in TMPDIR"):
         building.build(SOURCE, [])

@@ -63,7 +63,7 @@ thread.join()
 same()
 """,
     "threads in the child": "forked(lambda: (print(forks.threads()), same()))",
-    "a number of threads of its own": "forked(lambda: (torch.set_num_threads(4), same(), torch.set_num_threads(1), same()))",
+    "a number of threads of its own": "forked(lambda: [(torch.set_num_threads(n), same()) for n in (4, 1)])",
     "while another thread compiles": """
 from poolab.pooling import backend
 backend._making.acquire()

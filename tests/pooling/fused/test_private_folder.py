@@ -36,10 +36,10 @@ def call(expected_warning: str | None) -> int:
             warnings.simplefilter("error")
             return library.library(SOURCE).forward()
     with pytest.warns(UserWarning, match=expected_warning) as caught:
-        found = library.library(SOURCE).forward()
-        assert library.library(SOURCE).forward() == found
+        first, second = (library.library(SOURCE).forward() for _ in range(2))
     assert len(caught) == 1
-    return found
+    assert first == second
+    return first
 
 
 def test_the_planted_library_would_be_taken_from_a_private_folder(fresh):
