@@ -8,20 +8,121 @@ from poolab.pooling.fused import compiler, library
 from poolab.pooling.fused.compiler import NoCompiler
 from tests.pooling.fused.small import SOURCE
 
-REFUSED = """
--ffast-math -Ofast -funsafe-math-optimizations -fassociative-math -freciprocal-math -ffinite-math-only
--fno-signed-zeros -fsingle-precision-constant -mrecip -mrecip=all -frounding-math -fcx-limited-range -fexcess-precision=fast
--ffp-contract=fast -ffp-model=fast -mdaz-ftz -mpc32 -mfpmath=387 -m32 -mx32 -msoft-float -mlong-double-64 -mabi=ms
-@flags -include -includemath.h -Dfloat=int -Uexp -DVECTOR_MATH=0 -x -xc++ -o -ofile -c -S -E -M -save-temps -I/tmp -isystem
--L/tmp -lm -l -Wl,-rpath,/tmp -Wa,-a -Wp,-Dx=y -Xlinker -B/tmp -specs=/tmp/x -fplugin=/tmp/x.so -wrapper -std=c99 -static
--fopenmp -fno-builtin -fprofile-use -flto -fsanitize=address -ftrapv -fwrapv -march= -march=a,b -march=native;ls other.c -- -
--Q -v --version --help -nostdlib -pg -O4x -Ounsafe -gx -fshort-enums -fpack-struct -freg-struct-return
-""".split()
-ALLOWED = """
--O -O0 -O1 -O2 -O3 -Os -Og -Oz -march=native -march=x86-64-v3 -march=armv8.2-a+sve -mtune=skylake -mcpu=native -mavx2
--mno-avx512f -mno-fma -mprefer-vector-width=256 -g -g3 -ggdb -gdwarf-5 -w -Wall -Wextra -Wno-unused -Werror=return-type -Wpedantic
--pipe -fno-omit-frame-pointer -funroll-loops -fno-tree-vectorize -fstack-protector-strong -fno-plt
-""".split()
+REFUSED = [
+    "-ffast-math",
+    "-Ofast",
+    "-funsafe-math-optimizations",
+    "-fassociative-math",
+    "-freciprocal-math",
+    "-ffinite-math-only",
+    "-fno-signed-zeros",
+    "-fsingle-precision-constant",
+    "-mrecip",
+    "-mrecip=all",
+    "-frounding-math",
+    "-fcx-limited-range",
+    "-fexcess-precision=fast",
+    "-ffp-contract=fast",
+    "-ffp-model=fast",
+    "-mdaz-ftz",
+    "-mpc32",
+    "-mfpmath=387",
+    "-m32",
+    "-mx32",
+    "-msoft-float",
+    "-mlong-double-64",
+    "-mabi=ms",
+    "@flags",
+    "-include",
+    "-includemath.h",
+    "-Dfloat=int",
+    "-Uexp",
+    "-DVECTOR_MATH=0",
+    "-x",
+    "-xc++",
+    "-o",
+    "-ofile",
+    "-c",
+    "-S",
+    "-E",
+    "-M",
+    "-save-temps",
+    "-I/tmp",
+    "-isystem",
+    "-L/tmp",
+    "-lm",
+    "-l",
+    "-Wl,-rpath,/tmp",
+    "-Wa,-a",
+    "-Wp,-Dx=y",
+    "-Xlinker",
+    "-B/tmp",
+    "-specs=/tmp/x",
+    "-fplugin=/tmp/x.so",
+    "-wrapper",
+    "-std=c99",
+    "-static",
+    "-fopenmp",
+    "-fno-builtin",
+    "-fprofile-use",
+    "-flto",
+    "-fsanitize=address",
+    "-ftrapv",
+    "-fwrapv",
+    "-march=",
+    "-march=a,b",
+    "-march=native;ls",
+    "other.c",
+    "--",
+    "-",
+    "-Q",
+    "-v",
+    "--version",
+    "--help",
+    "-nostdlib",
+    "-pg",
+    "-O4x",
+    "-Ounsafe",
+    "-gx",
+    "-fshort-enums",
+    "-fpack-struct",
+    "-freg-struct-return",
+]
+ALLOWED = [
+    "-O",
+    "-O0",
+    "-O1",
+    "-O2",
+    "-O3",
+    "-Os",
+    "-Og",
+    "-Oz",
+    "-march=native",
+    "-march=x86-64-v3",
+    "-march=armv8.2-a+sve",
+    "-mtune=skylake",
+    "-mcpu=native",
+    "-mavx2",
+    "-mno-avx512f",
+    "-mno-fma",
+    "-mprefer-vector-width=256",
+    "-g",
+    "-g3",
+    "-ggdb",
+    "-gdwarf-5",
+    "-w",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused",
+    "-Werror=return-type",
+    "-Wpedantic",
+    "-pipe",
+    "-fno-omit-frame-pointer",
+    "-funroll-loops",
+    "-fno-tree-vectorize",
+    "-fstack-protector-strong",
+    "-fno-plt",
+]
 
 
 @pytest.mark.parametrize("flag", REFUSED)
@@ -48,8 +149,6 @@ def test_all_are_told_at_once(monkeypatch):
 @pytest.mark.parametrize("text", ["-O1 '", 'gcc "-O2', "gcc \\"])
 def test_a_quote_that_is_not_closed(fresh, monkeypatch, variable, text):
     monkeypatch.setenv(variable, text)
-    if text.endswith("\\") and variable == "CC":
-        text = text.strip()
     with pytest.raises(NoCompiler, match=rf"^{variable}=.* cannot be read \(No .*\): close the quote$"):
         library.library(SOURCE)
 
@@ -60,13 +159,9 @@ def test_a_refused_flag_costs_one_warning_and_no_number(fresh, monkeypatch):
     with use_backend("plain"):
         expected = AvgTopKPool2d(2)(x)
     with use_backend("fused"), pytest.warns(UserWarning, match="plain torch.*'-ffast-math'") as caught:
-        found = AvgTopKPool2d(2)(x)
-        AvgTopKPool2d(2, k=3)(x)
+        found = [pool(x) for pool in (AvgTopKPool2d(2), AvgTopKPool2d(2, k=1))]
     assert len(caught) == 1
-    assert torch.equal(
-        found,
-        expected,
-    ) or torch.equal(found.isnan(), expected.isnan())
+    torch.testing.assert_close(found[0], expected, rtol=0, atol=0, equal_nan=True)
 
 
 def test_a_compiler_with_arguments(fresh, monkeypatch, tmp_path):

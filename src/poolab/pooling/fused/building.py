@@ -41,9 +41,9 @@ def build(source: str, folders: Sequence[str]) -> bytes:
         try:
             with tempfile.TemporaryDirectory(prefix="poolab-", dir=folder, ignore_cleanup_errors=True) as place:
                 Path(place, "kernel.c").write_text(source, encoding="utf-8")
-                for extra in EXTRAS:
+                for number, extra in enumerate(EXTRAS):
                     try:
-                        return _built(Path(place), extra)
+                        return _built(Path(place), f"kernel{number}.so", extra)
                     except _Failed as failure:
                         reason = str(failure)
         except OSError as error:  # no room, or a folder that cannot be written
@@ -55,9 +55,8 @@ class _Failed(Exception):
     """One attempt to build failed."""
 
 
-def _built(place: Path, extra: Sequence[str]) -> bytes:
-    text, made, name = place / "kernel.c", place / "kernel.so", Path(compiler()[0]).name
-    made.unlink(missing_ok=True)
+def _built(place: Path, file: str, extra: Sequence[str]) -> bytes:
+    text, made, name = place / "kernel.c", place / file, Path(compiler()[0]).name
     command = [*compiler(), *flags(), str(text), "-o", str(made), *extra, "-lm"]
     if compiler() in _hung:
         raise NoCompiler(f"{name} did not end before")
@@ -67,7 +66,7 @@ def _built(place: Path, extra: Sequence[str]) -> bytes:
         _hung.add(compiler())
         raise NoCompiler(f"{name} was stopped after {COMPILE_SECONDS:g} s: name another compiler in $CC")
     if status != 0:
-        raise _Failed(f"{name} says: {words or f'exit {status}'}")
+        raise _Failed(f"{name} says: {words[:1000] or f'exit {status}'}")
     try:
         data = made.read_bytes()
     except OSError as error:
@@ -87,7 +86,7 @@ def _try(data: bytes, place: Path, name: str) -> None:
         return
     if status is None:
         raise _Failed(f"the library that {name} built does not end")
-    last = words.splitlines()[-1] if words else f"exit {status}"
+    last = words.splitlines()[-1][:1000] if words else f"exit {status}"
     how = f"is killed by {_signal(-status)}" if status < 0 else f"does not run: {last}"
     raise _Failed(f"the library that {name} built {how}")
 
@@ -126,7 +125,7 @@ def _run(command: list[str], data: bytes, env: Mapping[str, str], seconds: float
         return None, ""
     finally:
         _end(process)
-    return process.returncode, printable(words.decode(errors="replace")).strip()[:1000]
+    return process.returncode, printable(words.decode(errors="replace")).strip()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

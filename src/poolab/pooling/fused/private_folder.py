@@ -11,6 +11,10 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+if os.name == "posix":  # elsewhere no kernel is compiled for the CPU
+    import grp
+    import pwd
+
 WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 ANOTHER = "or name a folder of your own in POOLAB_CACHE"
 
@@ -147,9 +151,6 @@ def _check(path: str, found: os.stat_result, *, is_above: bool = False) -> None:
 
 def _is_own_group(group: int) -> bool:
     """Whether a group is that of the user alone, as many systems give one to each user (and a umask of 002)."""
-    import grp
-    import pwd
-
     try:
         user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
     except KeyError:
@@ -162,9 +163,9 @@ def _is_own_group(group: int) -> bool:
 def _unmapped() -> tuple[int, ...]:
     """The user that stands for root, among others, in a container that knows nobody but the user himself."""
     try:
-        with open("/proc/self/uid_map", encoding="ascii") as file:
+        with open("/proc/self/uid_map", encoding="utf-8") as file:
             mapped = [tuple(map(int, line.split())) for line in file]
-        with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
+        with open("/proc/sys/kernel/overflowuid", encoding="utf-8") as file:
             stranger = int(file.read())
     except (OSError, ValueError):
         return ()
@@ -173,8 +174,6 @@ def _unmapped() -> tuple[int, ...]:
 
 
 def _user(number: int) -> str:
-    import pwd
-
     try:
         return f"{pwd.getpwuid(number).pw_name} ({number})"
     except KeyError:
