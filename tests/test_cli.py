@@ -96,6 +96,48 @@ def test_a_run_of_an_image_folder(train, folder, tmp_path):
     assert {"test/class_accuracy/cat", "test/class_accuracy/dog"} <= result["metrics"].keys()
 
 
+def test_a_run_says_what_its_folder_holds(train, folder, tmp_path):
+    root, tree = folder
+    (root / "train" / "cat" / "notes.txt").write_text("none")
+    _, out, _ = train(*tree, "trainer.epochs=1")
+    lines = out.splitlines()
+    assert lines[3] == "images: train 48 (cat 24, dog 24), test 8 (cat 4, dog 4)"
+    assert lines[4] == "left out: 1 no image (train/cat/notes.txt)"
+    assert lines[5].startswith("warning: 8 of 8 test images are training images too")
+
+
+def test_swapped_class_folders_are_another_run(train, folder, tmp_path):
+    root, tree = folder
+    train(*tree, "trainer.epochs=1")
+    for split in ("train", "test"):
+        one, other, between = root / split / "cat", root / split / "dog", root / split / "between"
+        one.rename(between)
+        other.rename(one)
+        between.rename(other)
+    code, out, err = train(*tree, "trainer.epochs=1")
+    assert code == 0, err
+    assert "completed earlier" not in out
+    first, second = results(tmp_path)
+    assert first["signature"] != second["signature"]
+    assert first["environment"]["data_fingerprint"] != second["environment"]["data_fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("data.channels=0", "data.channels"),
+        ("data.image_size=50000", "8192"),
+        ("data.background=pink", "white, black"),
+        ("data.root=", "data.root="),
+    ],
+)
+def test_impossible_settings_of_a_folder_are_told(train, folder, override, words):
+    code, _, err = train(*folder[1], override)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+
+
 def test_a_sweep_makes_a_record_of_each_combination(train, tmp_path):
     code, _, err = train("-m", "pooling=max,avg", "seed=0,1", "trainer.epochs=1")
     assert code == 0, err

@@ -358,3 +358,36 @@ def test_a_disk_with_too_little_room_is_told_before_decoding(make_tree, monkeypa
         data = load(make_tree())
     assert len(data.train) == 10
     assert torch.equal(data.train.images, data.train.images_at(slice(None)))
+
+
+@pytest.mark.parametrize("planted", [None, "a link", "a folder that others write to"])
+def test_without_a_home_the_cache_is_a_private_folder(make_tree, tmp_path, monkeypatch, planted):
+    from poolab.data import raw
+
+    def nobody(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    place = tmp_path / f"poolab-{os.geteuid()}"
+    if planted == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        place.symlink_to(tmp_path / "elsewhere")
+    elif planted:
+        place.mkdir()
+        place.chmod(0o777)
+    monkeypatch.delenv("POOLAB_CACHE")
+    monkeypatch.setattr(Path, "expanduser", nobody)
+    monkeypatch.setattr(raw.tempfile, "tempdir", str(tmp_path))
+    raw._without_home.cache_clear()
+    try:
+        found = raw.home_folder()
+    finally:
+        raw._without_home.cache_clear()
+    assert found.parent == tmp_path
+    assert (found == place) == (planted is None)
+    assert found.lstat().st_mode & 0o077 == 0
+
+
+def test_a_cache_in_the_home_of_nobody_is_named(make_tree, monkeypatch):
+    monkeypatch.setenv("POOLAB_CACHE", "~nobody-of-this-name/cache")
+    with pytest.raises(ConfigError, match=r"POOLAB_CACHE=~nobody-of-this-name/cache: .*write the whole path"):
+        load(make_tree())
