@@ -17,6 +17,7 @@ from poolab.records import RunFolder, signature
 from poolab.training.cluster import is_task, prepare
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
+from poolab.training.machine import check_machine
 from poolab.training.settings import check_settings
 from poolab.training.source import source_fingerprint
 from poolab.training.wandb_access import in_sweep
@@ -43,6 +44,7 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         if in_sweep():
             _tell_sweep(config, folder)
         return folder.result or {}, folder.path, False
+    check_machine(config["trainer"], os.environ)
     if is_task(os.environ):
         prepare(config["trainer"], os.environ)
     elif _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
