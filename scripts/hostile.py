@@ -94,7 +94,7 @@ def _keys(path: Path) -> Iterator[str]:
 
 
 def _below(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
+    for key in map(str, node):
         value = node._get_node(key)
         if isinstance(value, DictConfig) and len(value):
             yield from _below(value, f"{prefix}{key}.")

@@ -23,8 +23,8 @@ def check_machine(trainer: Mapping[str, Any], environ: Mapping[str, str]) -> Non
         faults += _too_many(trainer, found)
     if trainer["num_nodes"] > 1 and not started:
         faults.append(
-            f"trainer.num_nodes={trainer['num_nodes']}: nobody starts the processes on the other machines, and this one "
-            "would wait for them for ever: start the run with srun, `poolab study submit` or torchrun, or set "
+            f"trainer.num_nodes={trainer['num_nodes']}: nobody starts the processes on the other machines, and this "
+            "one would wait for them for ever: start the run with srun, `poolab study submit` or torchrun, or set "
             "trainer.num_nodes=1"
         )
     if faults:
