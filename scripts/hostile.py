@@ -94,7 +94,7 @@ def _keys(path: Path) -> Iterator[str]:
 
 
 def _below(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
+    for key in map(str, node):
         value = node._get_node(key)
         if isinstance(value, DictConfig) and len(value):
             yield from _below(value, f"{prefix}{key}.")
@@ -206,10 +206,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print(counts: Counter[tuple[str, str]]) -> None:
     names = sorted({name for name, _ in counts})
-    rows = [(name, *(counts[name, kind] for kind in OUTCOMES)) for name in names]
-    total = ("all", *(sum(row[1 + index] for row in rows) for index in range(len(OUTCOMES))))
+    rows = {name: [counts[name, kind] for kind in OUTCOMES] for name in names}
+    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
     print(f"{'settings':12}{'tried':>8}" + "".join(f"{kind:>11}" for kind in OUTCOMES))
-    for name, *figures in (*rows, total):
+    for name, figures in rows.items():
         print(f"{name:12}{sum(figures):8}" + "".join(f"{figure:11}" for figure in figures))
 
 

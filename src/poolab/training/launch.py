@@ -19,6 +19,7 @@ from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import StopRequest
+from poolab.training.machine import check_machine
 from poolab.training.settings import check_settings
 from poolab.training.wandb_access import in_sweep
 
@@ -42,6 +43,7 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
     if folder.finished and not config["force"]:
         return _earlier(config, folder)
     _tell_of_earlier(config, name)
+    check_machine(config["trainer"], os.environ)
     if is_task(os.environ):
         prepare(config["trainer"], os.environ)
     elif _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):

@@ -66,7 +66,7 @@ def faults_by_group(config: Mapping[str, Any]) -> dict[str, list[str]]:
     root = {key: config[key] for key in ROOTS if key in config}
     faults += declared_faults("", ROOTS, root, needed=tuple(ROOTS))
     by_group = {"": faults, "task": _task_faults(config.get("task"))}
-    by_group |= {group: _group_faults(group, config) for group in (*GROUPS, "recipe")}
+    by_group |= {group: _once(group, config) for group in (*GROUPS, "recipe")}
     return {group: faults for group, faults in by_group.items() if faults}
 
 
@@ -76,6 +76,23 @@ def _task_faults(task: Any) -> list[str]:
     hint = nearest(task, list(TASKS)) if isinstance(task, str) else ""
     found = where_words("task", "null" if task is None else task)
     return [f"{found} is not known: {hint}task can be {', '.join(TASKS)}"]
+
+
+# The faults of groups by their content: the cells of a study share most of theirs.
+_SEEN: dict[str, list[str]] = {}
+
+
+def _once(group: str, config: Mapping[str, Any]) -> list[str]:
+    """Return the faults of a group, looked for once for each of its contents."""
+    try:
+        key = f"{group} {config.get(group)!r}"
+    except ValueError:  # Python writes no int of more than 4,300 digits
+        return _group_faults(group, config)
+    if key not in _SEEN:
+        if len(_SEEN) > 10_000:
+            _SEEN.clear()
+        _SEEN[key] = _group_faults(group, config)
+    return _SEEN[key]
 
 
 def _group_faults(group: str, config: Mapping[str, Any]) -> list[str]:

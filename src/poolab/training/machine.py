@@ -1,0 +1,71 @@
+"""Whether this machine has what `trainer` asks for, told before anything is loaded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from poolab.errors import ConfigError
+from poolab.training.cluster import is_task
+
+# Who may start the processes of other machines beside SLURM: torchrun, or the user with Lightning's own variables.
+STARTED_BY = ({"TORCHELASTIC_RUN_ID"}, {"MASTER_ADDR", "NODE_RANK"})
+
+
+def check_machine(trainer: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    """Check the accelerator, the number of devices and that somebody starts the processes of the other machines.
+
+    Raises:
+        ConfigError: all that is missing, each on its line.
+    """
+    found = devices_here(trainer["accelerator"])
+    started = is_task(environ) or any(names <= environ.keys() for names in STARTED_BY)
+    faults = [_no_device(trainer["accelerator"])] if found == 0 else []
+    if found != 0 and not started:  # a task of SLURM may see its own device alone
+        faults += _too_many(trainer, found)
+    if trainer["num_nodes"] > 1 and not started:
+        faults.append(
+            f"trainer.num_nodes={trainer['num_nodes']}: nobody starts the processes on the other machines, and this "
+            "one would wait for them for ever: start the run with srun, `poolab study submit` or torchrun, or set "
+            "trainer.num_nodes=1"
+        )
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def devices_here(accelerator: str) -> int | None:
+    """Return the number of an accelerator's devices on this machine; None for the CPU, which has no number of them.
+
+    >>> devices_here("cpu") is None
+    True
+    """
+    import torch
+
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = int(torch.backends.mps.is_available())
+    counts: dict[str, int | None] = {
+        "cpu": None,
+        "cuda": cuda,
+        "mps": mps,
+        "gpu": cuda or mps,
+        "auto": cuda or mps or None,
+    }
+    return counts[accelerator]
+
+
+def _no_device(accelerator: str) -> str:
+    kind = {"mps": "Apple GPU", "cuda": "CUDA GPU"}.get(accelerator, "GPU")
+    return f"trainer.accelerator={accelerator}: torch sees no {kind} on this machine; write auto or cpu"
+
+
+def _too_many(trainer: Mapping[str, Any], found: int | None) -> list[str]:
+    devices = trainer["devices"]
+    listed = isinstance(devices, list | tuple)
+    if found is None:  # a process each, as many as wanted
+        wrong = listed or devices == -1
+        return [f"trainer.devices={devices}: on the CPU it is a number of processes, or auto"] if wrong else []
+    most = max(devices) + 1 if listed else devices
+    if not isinstance(most, int) or most <= found:
+        return []
+    indices = ", ".join(map(str, range(found)))
+    return [
+        f"trainer.devices={devices}: this machine has {found} (index {indices}); write a number up to {found} or auto"
+    ]
