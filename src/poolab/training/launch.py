@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from poolab.records.reading import read_record
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector
-from poolab.training.interruption import StopRequest
+from poolab.training.interruption import give_back, take
 from poolab.training.settings import check_settings
 from poolab.training.wandb_access import in_sweep
 
@@ -139,18 +138,18 @@ def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any
     Lightning starts the others by repeating the command of the process that it is in. Inside Hydra's multirun that
     command is the whole sweep, so the first one gets a command that says this run and nothing else.
     """
-    with tempfile.TemporaryDirectory() as place:
+    RunFolder(config["runs_dir"], ".").make()
+    with tempfile.TemporaryDirectory(dir=folder.path.parent, prefix=".start-") as place:  # $TMPDIR may be full or gone
         path = Path(place) / "config.json"
-        path.write_text(json.dumps(config))
+        path.write_text(json.dumps(config, default=str), encoding="utf-8")
         worker = subprocess.Popen([sys.executable, "-m", "poolab.training.worker", str(path), folder.signature])
         # A terminal sends Ctrl-C to all of them; the worker takes the second request for the first. This process waits
         # for the record either way.
-        before = {number: signal.signal(number, lambda *_: worker.terminate()) for number in StopRequest.SIGNALS}
+        before = take(lambda *_: worker.terminate())
         try:
             code = worker.wait()
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            give_back(before)
     record = folder.latest
     if code != 0 or record is None:
         raise PoolabError(f"the processes of the run in {folder.path} ended with code {code}; their messages are above")
