@@ -17,6 +17,7 @@ from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import give_back, take
+from poolab.training.preflight import check_device
 from poolab.training.settings import check_settings
 from poolab.training.wandb_access import in_sweep
 
@@ -40,6 +41,7 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
     folder = RunFolder(config["runs_dir"], name)
     if folder.finished and not config["force"]:
         return _earlier(config, folder)
+    check_device(config["trainer"])
     _tell_of_earlier(config, name)
     if is_task(os.environ):
         prepare(config["trainer"], os.environ)

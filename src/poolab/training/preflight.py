@@ -1,0 +1,68 @@
+"""Check what would fail only in the first step or at the test: the device, a single class, batches of one image."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from poolab.errors import ConfigError
+
+ONE_VALUE = "Expected more than 1 value per channel"  # torch's words in batch normalisation
+
+
+def check_device(trainer: Mapping[str, Any]) -> None:
+    """Check that this machine has the device; not for `study plan`, which may run where no job will.
+
+    Raises:
+        ConfigError: it has none, or not as many.
+    """
+    import torch
+
+    kind, devices = trainer["accelerator"], trainer["devices"]
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("trainer.accelerator=mps: this machine has no Apple GPU; choose auto or cpu")
+    if kind not in ("gpu", "cuda"):
+        return
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not found and not (kind == "gpu" and torch.backends.mps.is_available()):
+        raise ConfigError(
+            f"trainer.accelerator={kind}: torch finds no GPU on this machine (nvidia-smi lists them, and "
+            "CUDA_VISIBLE_DEVICES may hide it); choose auto or cpu"
+        )
+    wanted = max(devices, default=0) + 1 if isinstance(devices, list) else devices
+    if isinstance(wanted, int) and found and wanted > found:
+        raise ConfigError(f"trainer.devices={devices}: this machine has {found} GPU{'s' * (found > 1)}")
+
+
+def check_classes(task: str, num_classes: int, where: str) -> None:
+    """Check that there is something to tell apart; `where` names the data set.
+
+    Raises:
+        ConfigError: there is a single class.
+    """
+    if num_classes < 2:
+        raise ConfigError(f"{where} has {num_classes} class: {task} needs at least two")
+
+
+def check_batch(network: Any, batch_size: int, processes: int) -> None:
+    """Check that the network can train on a process's share of a batch: normalisation needs two values a channel.
+
+    Raises:
+        ConfigError: a share has one image, and a batch normalisation sees a single value of it.
+    """
+    if batch_size // max(processes, 1) != 1:
+        return
+    import torch
+
+    from poolab.backbones.probe import meta_twin
+
+    try:
+        with torch.no_grad():
+            twin = meta_twin(network).train()
+            twin(torch.empty(1, network.in_channels, *network.image_size, device="meta"))
+    except ValueError as fault:
+        if ONE_VALUE in str(fault):
+            raise ConfigError(
+                f"data.batch_size={batch_size} gives each process one image, of which a batch normalisation of this "
+                f"network sees one value: choose at least {2 * max(processes, 1)}, or a larger data.image_size"
+            ) from fault
+    except (RuntimeError, NotImplementedError, AssertionError):
+        pass  # what cannot be told without data shows in the first step
