@@ -1,5 +1,6 @@
 """From a configuration to its record: checks it, finds a finished run, and starts the processes that it needs."""
 
+import getpass
 import json
 import os
 import subprocess
@@ -34,8 +35,10 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         DataError: the data set is missing, incomplete or damaged.
         PoolabError: another process is making this run, or its processes ended without a record.
     """
+    _check_working_folder()
     config = _from_where_it_was_typed(_plain_paths(config))
     check_settings(config)
+    _give_home(config["runs_dir"])
     config = _tracked_online(config) if in_sweep() else config
     name = signature(config, content_of(config))
     folder = RunFolder(config["runs_dir"], name)
@@ -54,6 +57,29 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         return run(config, name), folder.path, True
     except FinishedMeanwhile:
         return _earlier(config, folder)
+
+
+def _check_working_folder() -> None:
+    """Check that the working folder exists: MKL ends the process without a word of poolab's where it was deleted."""
+    try:
+        os.getcwd()
+    except OSError as fault:
+        raise PoolabError(
+            f"the working folder is gone ({fault.strerror}): change to another one (cd) and start the command again"
+        ) from fault
+
+
+def _give_home(runs_dir: str) -> None:
+    """Name a home folder and a user where the system knows none (a container's user without a passwd entry).
+
+    Caches of poolab, torch and matplotlib lie below the home folder and are named after the user.
+    """
+    if os.path.expanduser("~") == "~":
+        os.environ["HOME"] = os.path.abspath(os.path.join(runs_dir, ".home"))
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ["USER"] = f"uid{os.getuid()}"
 
 
 def _earlier(config: Mapping[str, Any], folder: RunFolder) -> tuple[dict[str, Any], Path, bool]:
