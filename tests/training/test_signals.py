@@ -103,3 +103,37 @@ def test_after_kill_9_the_same_command_finishes(runs, finish):
     assert not list(Path(runs.folder).glob("*/result.json"))
     assert finish() == list(range(STEPS, 2 * STEPS))  # from the end of the first epoch
     assert (runs.result["status"], runs.result["metrics"]["epochs"]) == ("completed", 2)
+
+
+HANGUP = """
+import json, signal, sys
+from poolab.training.interruption import StopRequest
+with StopRequest().listening() as request:
+    signal.raise_signal(signal.SIGHUP)
+    print(request.reason)
+"""
+
+
+@pytest.mark.parametrize(("ignored", "reason"), [(False, "SIGHUP"), (True, "None")])
+def test_a_closed_terminal_is_a_request_to_stop_unless_nohup_ignores_it(ignored, reason):
+    before = signal.getsignal(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        done = subprocess.run([sys.executable, "-c", HANGUP], capture_output=True, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert done.stdout.strip() == reason
+
+
+def test_a_run_in_a_thread_takes_no_signals_and_completes(configured, tmp_path):
+    import threading
+
+    from poolab.training.launch import launch
+
+    found = []
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=lambda: found.append(launch(configured(tmp_path, "trainer.epochs=1"))[0]))
+    thread.start()
+    thread.join()
+    assert found[0]["status"] == "completed"
+    assert signal.getsignal(signal.SIGINT) == before

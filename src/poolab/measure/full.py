@@ -1,5 +1,6 @@
 """All that `measure=full` adds to the costs: what a trained network withstands, under the flat names of a record."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +16,7 @@ from poolab.measure.predictions import Predict
 from poolab.measure.probabilities import calibration_of
 from poolab.measure.scales import SCALES, scale_accuracy
 from poolab.measure.shifts import shift_accuracy, shift_consistency
+from poolab.measure.style import default_style
 
 ROBUSTNESS = ("shift", "corruption", "scale")
 Figures = dict[str, float]
@@ -144,9 +146,15 @@ def _scale(
 
 
 def _calibration(examples: Mapping[str, Tensor], picture: str | Path | None) -> Figures:
+    found = {f"calibration/{name}": value for name, value in calibration_of(examples).items()}
     if picture is not None:
-        reliability_diagram(examples["confidence"], examples["label"] == examples["predicted"], picture)
-    return {f"calibration/{name}": value for name, value in calibration_of(examples).items()}
+        try:
+            with default_style():
+                reliability_diagram(examples["confidence"], examples["label"] == examples["predicted"], picture)
+        except Exception as fault:  # a picture costs no figure
+            why = " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+            warnings.warn(f"without a picture: {Path(picture).name} ({why})", stacklevel=2)
+    return found
 
 
 def _footprints(model: Any, predict: Predict, images: Tensor) -> Figures:

@@ -92,11 +92,16 @@ def _build(config: Mapping[str, Any]) -> None:
 
     from poolab.backbones import create_backbone
     from poolab.training.network import matched_settings
+    from poolab.training.preflight import check_batch, check_classes
 
-    settings, _ = matched_settings(config, _image_shape(config["data"]))
+    shape = _image_shape(config["data"])
+    check_classes(config["task"], shape.num_classes, f"data={config['data']['name']}")
+    settings, _ = matched_settings(config, shape)
     settings |= {key: empty for key, empty in {"pretrained": False, "weights": None}.items() if settings.get(key)}
     with torch.device("meta"):
-        create_backbone(**settings)
+        network = create_backbone(**settings)
+    if config["trainer"]["devices"] == 1 == config["trainer"]["num_nodes"]:
+        check_batch(network, config["data"]["batch_size"], 1)
 
 
 def _image_shape(data: Mapping[str, Any]) -> Any:

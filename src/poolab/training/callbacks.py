@@ -10,12 +10,14 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from poolab.measure import PeakMemory
 from poolab.pooling import WindowPool2d
 from poolab.records.schema import finite
 from poolab.records.store import replace_synced, write_atomically
 from poolab.streams import derive_seed
+from poolab.training.checkpoints import SIGNATURE
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
 from poolab.training.trackers import WandbTracker
 
@@ -57,7 +59,8 @@ class Streams(Callback):
 class Checkpoints(Checkpoint):
     """Writes last.ckpt at the end of an epoch, or when the run is asked to stop, which then ends it."""
 
-    def __init__(self, path: Path, every: int, request: StopRequest):
+    def __init__(self, path: Path, every: int, request: StopRequest, signature: str = ""):
+        self.signature = signature
         self.path = path
         self.every = every
         self.request = request
@@ -83,11 +86,17 @@ class Checkpoints(Checkpoint):
         if done % self.every == 0 or done == trainer.max_epochs:
             self._save(trainer)
 
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say whose it is: one that was copied into another run's folder must not be gone on from."""
+        checkpoint[SIGNATURE] = self.signature
+
     def _save(self, trainer: pl.Trainer) -> None:
         """Write it beside the last one, and then in its place.
 
-        Lightning copies a temporary file to the path: on a disk that is full in the middle of that, the last checkpoint
-        was torn, and the run could not go on when there was room again.
+        On a disk that is full in the middle of it the last checkpoint stays whole, and the run can go on from it when
+        there is room again.
         """
         beside = self.path.with_suffix(".new")
         try:
@@ -102,6 +111,15 @@ class Checkpoints(Checkpoint):
     def _stop(self, trainer: pl.Trainer) -> None:
         self._save(trainer)
         raise Interrupted(f"stopped by {self.request.reason or 'a signal to another process'}")
+
+
+class CheckpointFile(TorchCheckpointIO):
+    """Writes a checkpoint straight to its path: Lightning would write to $TMPDIR first, which may be full or gone."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write it."""
+        with open(path, "wb") as file:
+            torch.save(checkpoint, file)
 
 
 class DivergenceGuard(Callback):

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 
 from poolab.measure import run_costs
+from poolab.measure.style import default_style
 from poolab.records import HEADLINES, RunFolder
 from poolab.training.full import measure_full
 from poolab.training.interruption import Interrupted
@@ -121,7 +122,8 @@ def draw(
     faults = []
     for name, picture in {"curves.png": curves, "samples.png": samples}.items():
         try:
-            picture()
+            with default_style():
+                picture()
         except Exception as fault:
             faults.append(f"{name} ({' '.join(f'{type(fault).__name__}: {fault}'.split())[:300]})")
     if faults:

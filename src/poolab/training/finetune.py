@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from poolab.backbones import Backbone
 from poolab.errors import ConfigError
 from poolab.per_slot import pooling_words
+from poolab.training.checkpoints import read_checkpoint
 from poolab.training.source import Source
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def take_over(network: Backbone, source: Source) -> TakenOver:
 
 
 def _weights(source: Source) -> dict[str, Tensor]:
-    content = torch.load(source.checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    way_out = f"make the run {source.folder} again, or name another one with recipe.checkpoint"
+    content = read_checkpoint(source.checkpoint, way_out, source.signature)["state_dict"]
     return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
 
 

@@ -1,7 +1,8 @@
 """Ctrl-C, SIGTERM and a cluster's signals: the handler only sets a flag; the run stops at the next step."""
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -20,10 +21,12 @@ class StopRequest:
 
     A checkpoint written inside a signal handler can hang or be torn (Lightning issues 21406 and 20542), so the handler
     does nothing but remember. A second Ctrl-C ends the process at once. USR1 is SLURM's word that the time limit is
-    near, USR2 submitit's; Lightning would answer USR1 inside its handler, and leaves it to whoever took it before.
+    near, USR2 submitit's; Lightning would answer USR1 inside its handler, and leaves it to whoever took it before. HUP
+    comes when the terminal is closed; under nohup it is ignored, and stays so. Only the main thread can take signals:
+    a run in another one is not asked to stop by any.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
     def __init__(self) -> None:
         self.reason: str | None = EARLIER.reason
@@ -43,25 +46,47 @@ class StopRequest:
 
     def install(self) -> None:
         """Take the signals over; again after Lightning has put its own handlers in front."""
-        for number in self.SIGNALS:
-            signal.signal(number, self._remember)
+        take(self._remember)
 
     @contextmanager
     def listening(self) -> Iterator["StopRequest"]:
         """Listen for the length of the block, then give the signals back."""
-        before: dict[int, Any] = {number: signal.getsignal(number) for number in self.SIGNALS}
+        before = taken()
         self.install()
         try:
             yield self
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            give_back(before)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if self.reason is not None and number == signal.SIGINT:
             signal.signal(number, signal.default_int_handler)
             raise KeyboardInterrupt
         self.reason = self.reason or signal.Signals(number).name
+
+
+def take(handler: Callable[[int, FrameType | None], Any]) -> dict[int, Any]:
+    """Have a handler for every request to stop; return what was there. Outside of the main thread nothing changes."""
+    before = taken()
+    for number in before:
+        signal.signal(number, handler)
+    return before
+
+
+def taken() -> dict[int, Any]:
+    """Return the handlers of the signals that may be taken: none outside of the main thread, and HUP unless ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    found: dict[int, Any] = {number: signal.getsignal(number) for number in StopRequest.SIGNALS}
+    if found[signal.SIGHUP] == signal.SIG_IGN:
+        del found[signal.SIGHUP]
+    return found
+
+
+def give_back(before: Mapping[int, Any]) -> None:
+    """Put handlers back; one that was not set by Python cannot be, and the system's default takes its place."""
+    for number, handler in before.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 class _Earlier:
@@ -71,8 +96,7 @@ class _Earlier:
 
     def listen(self) -> None:
         """From now on signals are remembered; a run that begins later has them for its own."""
-        for number in StopRequest.SIGNALS:
-            signal.signal(number, self._remember)
+        take(self._remember)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.reason = self.reason or signal.Signals(number).name

@@ -1,8 +1,8 @@
 """From a configuration to its record: checks it, finds a finished run, and starts the processes that it needs."""
 
+import getpass
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +18,7 @@ from poolab.records.reading import read_record
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector
-from poolab.training.interruption import StopRequest
+from poolab.training.interruption import give_back, take
 from poolab.training.machine import check_machine
 from poolab.training.settings import check_settings
 from poolab.training.wandb_access import in_sweep
@@ -35,8 +35,10 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         DataError: the data set is missing, incomplete or damaged.
         PoolabError: another process is making this run, or its processes ended without a record.
     """
+    _check_working_folder()
     config = _from_where_it_was_typed(with_expanded_paths(_plain_paths(config)))
     check_settings(config)
+    _give_home(config["runs_dir"])
     config = _tracked_online(config) if in_sweep() else config
     name = signature(config, content_of(config))
     folder = RunFolder(config["runs_dir"], name)
@@ -55,6 +57,29 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         return run(config, name), folder.path, True
     except FinishedMeanwhile:
         return _earlier(config, folder)
+
+
+def _check_working_folder() -> None:
+    """Check that the working folder exists: MKL ends the process without a word of poolab's where it was deleted."""
+    try:
+        os.getcwd()
+    except OSError as fault:
+        raise PoolabError(
+            f"the working folder is gone ({fault.strerror}): change to another one (cd) and start the command again"
+        ) from fault
+
+
+def _give_home(runs_dir: str) -> None:
+    """Name a home folder and a user where the system knows none (a container's user without a passwd entry).
+
+    Caches of poolab, torch and matplotlib lie below the home folder and are named after the user.
+    """
+    if os.path.expanduser("~") == "~":
+        os.environ["HOME"] = os.path.abspath(os.path.join(runs_dir, ".home"))
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ["USER"] = f"uid{os.getuid()}"
 
 
 def _earlier(config: Mapping[str, Any], folder: RunFolder) -> tuple[dict[str, Any], Path, bool]:
@@ -141,18 +166,18 @@ def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any
     Lightning starts the others by repeating the command of the process that it is in. Inside Hydra's multirun that
     command is the whole sweep, so the first one gets a command that says this run and nothing else.
     """
-    with tempfile.TemporaryDirectory() as place:
+    RunFolder(config["runs_dir"], ".").make()
+    with tempfile.TemporaryDirectory(dir=folder.path.parent, prefix=".start-") as place:  # $TMPDIR may be full or gone
         path = Path(place) / "config.json"
-        path.write_text(json.dumps(config))
+        path.write_text(json.dumps(config, default=str), encoding="utf-8")
         worker = subprocess.Popen([sys.executable, "-m", "poolab.training.worker", str(path), folder.signature])
         # A terminal sends Ctrl-C to all of them; the worker takes the second request for the first. This process waits
         # for the record either way.
-        before = {number: signal.signal(number, lambda *_: worker.terminate()) for number in StopRequest.SIGNALS}
+        before = take(lambda *_: worker.terminate())
         try:
             code = worker.wait()
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            give_back(before)
     record = folder.latest
     if code != 0 or record is None:
         raise PoolabError(f"the processes of the run in {folder.path} ended with code {code}; their messages are above")

@@ -53,7 +53,8 @@ def devices_here(accelerator: str) -> int | None:
 
 def _no_device(accelerator: str) -> str:
     kind = {"mps": "Apple GPU", "cuda": "CUDA GPU"}.get(accelerator, "GPU")
-    return f"trainer.accelerator={accelerator}: torch sees no {kind} on this machine; write auto or cpu"
+    hidden = "" if accelerator == "mps" else " (nvidia-smi lists them, and CUDA_VISIBLE_DEVICES may hide them)"
+    return f"trainer.accelerator={accelerator}: torch sees no {kind} on this machine{hidden}; write auto or cpu"
 
 
 def _too_many(trainer: Mapping[str, Any], found: int | None) -> list[str]:

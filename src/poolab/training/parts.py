@@ -14,6 +14,7 @@ from poolab.training.finetune import TakenOver, take_over
 from poolab.training.full import check_full
 from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
+from poolab.training.preflight import check_batch, check_classes
 from poolab.training.segmentation import Segmenter
 from poolab.training.settings import LOADER
 from poolab.training.source import source_of
@@ -49,8 +50,10 @@ def build(config: Mapping[str, Any]) -> Parts:
     if config["measure"]["name"] == "full":
         check_full(config, data)
     shape = ImageShape(data.channels, data.image_size, data.num_classes)
+    check_classes(config["task"], data.num_classes, f"data={config['data']['name']}")
     settings, match = matched_settings(config, shape)
     network = create_backbone(**settings, seed=config["seed"])
+    check_batch(network, config["data"]["batch_size"], _processes(config["trainer"]))
     network.fit_to(training_sample(data))
     source = source_of(config)
     taken = None if source is None else take_over(network, source)
@@ -63,3 +66,10 @@ def build(config: Mapping[str, Any]) -> Parts:
     if file_facts(config) != files:
         raise ConfigError("backbone.weights or recipe.checkpoint was changed while this run read it: start it again")
     return Parts(data, loaders, network, module, match, taken, files)
+
+
+def _processes(trainer: Mapping[str, Any]) -> int:
+    """The number of processes, as far as the settings say it."""
+    devices = trainer["devices"]
+    count = len(devices) if isinstance(devices, list) else devices
+    return int(count) * int(trainer["num_nodes"]) if isinstance(count, int) and count > 0 else 1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from poolab.data import ImageData, prepare
 from poolab.data.raw import IGNORED
+from poolab.training.console import printable
 
 RIGHT, WRONG = "#1b6e3c", "#b3261e"
 DARK = (0.16, 0.17, 0.2)
@@ -48,7 +49,8 @@ def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, row
         index, label, predicted = (int(examples[name][place]) for name in ("index", "label", "predicted"))
         _show(axes, data.test.images_at(slice(index, index + 1))[0])
         right = label == predicted
-        title = data.classes[predicted] if right else f"{data.classes[predicted]}\n(is {data.classes[label]})"
+        shown, true = (printable(data.classes[number]) for number in (predicted, label))
+        title = shown if right else f"{shown}\n(is {true})"
         # parse_math=False: a class called a$b is no formula
         axes.set_title(title, fontsize=8, color=RIGHT if right else WRONG, parse_math=False)
     figure.savefig(path)
@@ -83,7 +85,9 @@ def mask_grid(
         truth.set_title("true" if first else "", fontsize=8)
         prediction.set_title(f"{'predicted: ' * first}IoU {float(examples['iou'][place]):.2f}", fontsize=8)
     named = [
-        Patch(facecolor=colour, edgecolor="gray", label=name.lstrip("_"))  # matplotlib hides names that begin so
+        Patch(
+            facecolor=colour, edgecolor="gray", label=printable(name).lstrip("_")
+        )  # matplotlib hides names that begin so
         for colour, name in zip(colours, data.classes[:MOST_NAMED], strict=False)
     ]
     legend = figure.legend(handles=named, loc="outside lower center", ncols=6, fontsize=8, frameon=False)

@@ -16,7 +16,8 @@ from poolab.errors import PoolabError
 from poolab.measure import PeakMemory
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record
-from poolab.training.callbacks import Checkpoints, DivergenceGuard, History, Streams, TrainingCost
+from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
+from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
 from poolab.training.console import Console
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
@@ -58,6 +59,8 @@ def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
         if not config["force"]:
             if folder.finished:  # by another process, since this one looked
                 raise FinishedMeanwhile(f"another process has finished this run ({folder.path})")
+            if folder.checkpoint is not None:
+                read_checkpoint(folder.checkpoint, "force=true starts afresh, without it", folder.signature)
             return _recorded(config, folder, parts)
         if not folder.finished:
             folder.clear()
@@ -192,7 +195,7 @@ def _callbacks(
     config: Mapping[str, Any], folder: RunFolder, request: StopRequest, cost: TrainingCost, history: History
 ) -> list[pl.Callback]:
     own_generators = not config["trainer"]["compile"]
-    checkpoints = Checkpoints(folder / "last.ckpt", config["trainer"]["checkpoint_epochs"], request)
+    checkpoints = Checkpoints(folder / "last.ckpt", config["trainer"]["checkpoint_epochs"], request, folder.signature)
     # In this order: a loss that is no number must not be written into a checkpoint, and a row of the history must be.
     return [Streams(config["seed"], own_generators), cost, DivergenceGuard(), history, checkpoints]
 
@@ -215,7 +218,7 @@ def _trainer(
         enable_progress_bar=console.bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        plugins=lightning_environment(os.environ),
+        plugins=[*(lightning_environment(os.environ) or ()), CheckpointFile()],
         use_distributed_sampler=False,  # the loaders know their process; Lightning's sampler would pad the test set
         log_every_n_steps=1,  # nothing is logged at a step, only once an epoch
     )

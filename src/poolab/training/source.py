@@ -22,6 +22,7 @@ class Source:
     folder: Path
     config: Mapping[str, Any]
     metrics: Mapping[str, float]
+    signature: str | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -100,7 +101,8 @@ def _read(folder: Path) -> Source:
     faults = _config_faults(config)
     if faults:
         raise ConfigError(f"{folder / 'config.json'} is not the configuration of a run: {'; '.join(faults)}")
-    return Source(folder, config, {name: value for name, value in record["metrics"].items() if value is not None})
+    figures = {name: value for name, value in record["metrics"].items() if value is not None}
+    return Source(folder, config, figures, record.get("signature"))
 
 
 def _config_faults(config: Any) -> list[str]:
