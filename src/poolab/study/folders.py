@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from poolab.configuration import expanded_path
 from poolab.errors import ConfigError, PoolabError
-from poolab.paths import expanded_path
 from poolab.study.sweep_file import Study
 
 DEFAULT = "runs"
