@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from poolab.errors import ConfigError
+from poolab.errors import ConfigError, PoolabError
 from poolab.study.folders import runs_folder
 from poolab.study.plan import plan
 from poolab.study.run import run_study
@@ -87,3 +87,12 @@ def test_each_verb_asks_the_same(written, home, monkeypatch):
 def test_of_another_program_runs_dir_is_its_own_parameter(written, home):
     study = written("{runs_dir: {values: [a, b]}}", program="other.py")
     assert runs_folder(study) == Path("runs")
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["run"], ["status"], ["table"], ["cancel"], ["submit", "--time", "1"]])
+def test_a_working_folder_that_was_deleted_is_named(two_arms, tmp_path, monkeypatch, verb):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(PoolabError, match="the working folder of this process is gone"):
+        study_verb([verb[0], str(two_arms.path), *verb[1:]], "")

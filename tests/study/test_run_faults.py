@@ -19,6 +19,7 @@ from poolab.study.claims import Claim
 from poolab.study.endings import Ending
 from poolab.study.journal import Journal
 from poolab.study.making import Programs
+from poolab.study.plan import plan
 from poolab.study.printable import Output
 from poolab.study.run import run_study
 from poolab.study.status import counted, status
@@ -257,3 +258,23 @@ def test_a_file_that_changes_while_it_runs_is_read_once(place):
     Path("s.yaml").write_text("a: [")
     assert process.wait(60) == 0
     assert Path("done").read_text().split() == ["a=1", "a=2", "a=3"]
+
+
+def test_a_damaged_record_is_its_cells_fault_and_nothing_is_trained_over_it(written, tmp_path, recorded, capsys):
+    study = written("{seed: {values: [0, 1, 2]}}")
+    folders = []
+    for one in recorded(study, lambda config: 0.5):
+        folders.append(tmp_path / "runs" / one["signature"])
+        folders[-1].mkdir(parents=True)
+        (folders[-1] / "result.json").write_text(json.dumps(one))
+    damaged = folders[1] / "result.json"
+    damaged.write_text('{"status": ')
+    outcome = run_study(study, runs_dir=tmp_path / "runs")
+    assert (outcome.code, outcome.earlier, outcome.fault) == (1, 2, None)
+    (ending,) = outcome.failed.values()
+    assert str(damaged) in ending.reason
+    assert damaged.read_text() == '{"status": '
+    told = status(study, tmp_path / "runs")
+    assert [one.state for one in told] == ["completed", "failed", "completed"]
+    assert str(damaged) in told[1].reason
+    assert len(plan(study, [f"runs_dir={tmp_path / 'runs'}"]).finished) == 2

@@ -12,6 +12,7 @@ from poolab.study.cells import Cell, assignments, grid_cells, in_words
 from poolab.study.checks import Checks
 from poolab.study.command import command
 from poolab.study.expected import remember
+from poolab.study.folders import working_folder
 from poolab.study.jobs import Job
 from poolab.study.plan import Planned, plan
 from poolab.study.sweep_file import Study
@@ -108,18 +109,6 @@ def tracked_as(study: str, planned: Planned) -> tuple[str, ...]:
     tracker = planned.config["tracker"]
     grouped = tracker["name"] != "wandb" or tracker["group"] is not None
     return () if grouped else (f"tracker.group={in_words(study)}",)
-
-
-def working_folder() -> str:
-    """The working folder of this process.
-
-    Raises:
-        PoolabError: it was deleted.
-    """
-    try:
-        return os.getcwd()
-    except OSError as fault:
-        raise PoolabError("the working folder of this process is gone: go to another one (cd) and try again") from fault
 
 
 def cores() -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
@@ -146,9 +147,8 @@ class Scheduler:
         if job.folder is None:
             found = Ending("completed") if Claim.done(self.files.claim(job.key)) else None
         else:
-            record = None if job.forced else RunFolder(job.folder.parent, job.folder.name).result
-            found = Ending(record["status"], record["reason"] or "") if record else None
-        if found is None or not found.finished:
+            found = None if job.forced else _recorded(job.folder)
+        if found is None or not (found.finished or found.outcome == "refused"):
             found = self.source.before(job)
         if found is None:
             return False
@@ -275,3 +275,12 @@ class Scheduler:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _recorded(folder: Path) -> Ending | None:
+    """What a run's record says; a damaged one is that cell's fault, and is not trained over."""
+    try:
+        record = RunFolder(folder.parent, folder.name).result
+    except PoolabError as fault:
+        return Ending("refused", str(fault))
+    return Ending(record["status"], record["reason"] or "") if record else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from poolab.errors import PoolabError
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
 from poolab.study.cells import grid_cells
@@ -128,7 +129,11 @@ def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Ma
 
 
 def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]], queue: Queue) -> State:
-    found, key = folder.result, folder.signature
+    key = folder.signature
+    try:
+        found = folder.result
+    except PoolabError as fault:  # it is damaged: `run` leaves it alone
+        return State(words, "failed", str(fault))
     if found is not None and found["status"] in FINISHED:
         return State(words, found["status"], found["reason"] or "")
     task = queue.tasks.get(key)
