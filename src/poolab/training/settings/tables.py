@@ -98,8 +98,8 @@ MEASURES: dict[str, Table] = {
 TRACKERS: dict[str, Table] = {
     "none": {},
     "wandb": {
-        "mode": Choice("offline", ("offline", "online")),
-        "project": Text("poolab", without="/\\#?%:"),
+        "mode": nullable(Choice("offline", ("offline", "online"))),
+        "project": nullable(Text("", without="/\\#?%:")),
         "entity": nullable(Text("", without="/")),
         "group": nullable(Text("")),
         "tags": Several((), option=Text("", longest=64), empty=True),
