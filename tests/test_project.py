@@ -18,8 +18,8 @@ FLOORS = {
     "backbones": {"pooling", "measure"},
     "data": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
-    "training": {"pooling", "backbones", "data", "measure", "records"},
-    "study": {"backbones", "data", "training", "records", "configuration"},
+    "training": {"pooling", "backbones", "data", "measure", "records", "paths"},
+    "study": {"backbones", "data", "training", "records", "configuration", "hydra_words"},
     "testing": {"pooling"},
     "bench": {"pooling", "measure", "backbones", "data", "training", "records"},
 }
@@ -177,7 +177,7 @@ def test_the_wheel_carries_the_whole_configuration_and_nothing_else(wheel, pytes
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     wanted = {f"poolab/{path.relative_to(root)}" for path in (root / "conf").rglob("*.yaml")}
     wanted |= {str(path.relative_to(root / "src")) for path in (root / "src").rglob("*.py")} | {"poolab/py.typed"}
-    wanted |= {f"poolab/pooling/fused/{name}.c" for name in ("common", "channels_last", "contiguous")}
+    wanted |= {f"poolab/pooling/fused/{name}.c" for name in ("common", "channels_last", "contiguous", "probe")}
     assert "poolab/conf/train.yaml" in names
     assert names == wanted
 

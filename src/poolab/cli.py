@@ -54,16 +54,8 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
     import hydra
 
-    from poolab.configuration import check_launcher, config_dir, explain, prepared
-    from poolab.hydra_words import ordered
+    from poolab.configuration import check_launcher, config_dir, explain
 
-    if os.environ.get("WANDB_SWEEP_ID"):
-        from poolab.study.agent_words import in_hydras_words
-
-        try:
-            arguments = in_hydras_words(arguments)
-        except PoolabError as fault:
-            return _complain(fault)
     codes: list[int] = []
     here = os.getpid()
 
@@ -71,8 +63,7 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
         _dispatch(config, here, codes)
 
     try:
-        settings, options = ordered(arguments)
-        arguments = [*prepared(settings, sweep=bool({"-m", "--multirun"} & set(options))), *options]
+        arguments = _hydras(arguments)
     except PoolabError as fault:
         return _complain(fault)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -94,6 +85,23 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
             raise
         return _complain(PoolabError(explain(fault)))
     return max(codes, default=0)
+
+
+def _hydras(arguments: Sequence[str]) -> list[str]:
+    """Return the words of the command line as Hydra takes them.
+
+    Raises:
+        ConfigError: Hydra could not read one of them, or a value of a sweep's server looks something up.
+    """
+    from poolab.configuration import prepared
+    from poolab.hydra_words import ordered
+
+    if os.environ.get("WANDB_SWEEP_ID"):
+        from poolab.study.agent_words import in_hydras_words
+
+        arguments = in_hydras_words(arguments)
+    settings, options = ordered(arguments)
+    return [*prepared(settings, sweep=bool({"-m", "--multirun"} & set(options))), *options]
 
 
 def _dispatch(config: Any, here: int, codes: list[int]) -> None:

@@ -80,7 +80,9 @@ class Integer(Option):
     def words(self, cells: int | None = None) -> str:
         """Return the bounds."""
         most = cells if self.within_window else self.most
-        return f"an int >= {self.least}" if most is None else f"an int from {self.least} to {most}"
+        if most is None:
+            return f"an int >= {self.least}"
+        return f"an int from {self.least} to {'2**63 - 1' if most == 2**63 - 1 else most}"
 
     def fault(self, value: Any, cells: int | None) -> str | None:
         """Return what is wrong with a value; of a number beyond the window's cells, why."""

@@ -29,7 +29,7 @@ class Nullable(Option):
         return self.option.hint(value, cells)
 
     def _described(self, cells: int | None) -> str:
-        return f"{self.option.describe()}, or null"
+        return f"{self.option.describe().removesuffix(' or None')}, or null"
 
 
 def nullable(option: Option) -> Nullable:
