@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-GROUND = {"errors", "streams", "per_slot"}  # free for all
+GROUND = {"errors", "streams", "per_slot", "text"}  # free for all
 # A room, and the rooms below it that it may import.
 FLOORS = {
     "pooling": set(),

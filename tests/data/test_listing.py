@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from poolab.data import data_fingerprint, data_shape, load_data
-from poolab.data.faults import printable
 from poolab.errors import ConfigError, DataError
+from poolab.text import one_line
 
 
 def load(root, **settings):
@@ -115,7 +115,7 @@ def test_class_folders_of_any_name(make_tree, name):
     (root / "train" / name / "000.png").write_bytes(b"no image")
     with pytest.raises(DataError) as caught:
         load(root)
-    assert printable(name) in str(caught.value)
+    assert one_line(name) in str(caught.value)
     str(caught.value).encode()
 
 

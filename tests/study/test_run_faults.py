@@ -19,8 +19,8 @@ from poolab.study.claims import Claim
 from poolab.study.endings import Ending
 from poolab.study.journal import Journal
 from poolab.study.making import Programs
+from poolab.study.output import Output
 from poolab.study.plan import plan
-from poolab.study.printable import Output
 from poolab.study.run import run_study
 from poolab.study.status import counted, status
 

@@ -9,7 +9,7 @@ import torch
 
 from poolab.data import ImageData, Split
 from poolab.measure.style import default_style
-from poolab.training.console import printable
+from poolab.text import printable
 from poolab.training.pictures import sample_grid
 
 NAMES = [

@@ -8,9 +8,10 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from poolab.data.faults import printable, reason_of
+from poolab.data.faults import reason_of
 from poolab.data.raw import home_folder
 from poolab.data.stat_index import Stamp, StatIndex, index_folder, now_ns
+from poolab.text import one_line
 
 
 class File(NamedTuple):
@@ -69,8 +70,8 @@ def _attempt(root: Path, path: str) -> tuple[Stamp, str, int] | str:
                 if Stamp.of(os.fstat(file.fileno())) == before:
                     return before, value, read_ns
     except OSError as error:
-        return f"{printable(path)} cannot be read: {reason_of(error)}"
-    return f"{printable(path)} was changed while it was read, three times: start again when nothing writes there"
+        return f"{one_line(path)} cannot be read: {reason_of(error)}"
+    return f"{one_line(path)} was changed while it was read, three times: start again when nothing writes there"
 
 
 def _open(path: Path) -> Any:

@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 
 from poolab.errors import DataError
+from poolab.text import one_line
 
 SHOWN_FAULTS = 10
 
@@ -15,16 +16,6 @@ _ADVICE = {
     errno.ESTALE: "it was listed a moment ago and is gone; start again when nothing changes the folder",
     errno.EIO: "the disk cannot read it; restore it from a copy",
 }
-
-
-def printable(text: object) -> str:
-    r"""Return a name whose control characters and bytes that are no UTF-8 are written as escapes.
-
-    >>> print(printable("a\nb"), printable(b"caf\xe9".decode(errors="surrogateescape")))
-    a\nb caf\xe9
-    """
-    readable = str(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in readable)
 
 
 def reason_of(error: OSError) -> str:
@@ -39,4 +30,4 @@ def report_faults(root: Path, faults: list[str]) -> None:
         more = [f"... and {len(faults) - SHOWN_FAULTS} more"] if len(faults) > SHOWN_FAULTS else []
         lines = "".join(f"\n  {fault}" for fault in faults[:SHOWN_FAULTS] + more)
         count = f"{len(faults)} faults" if len(faults) > 1 else "a fault"
-        raise DataError(f"image folder {printable(root)} has {count}:{lines}")
+        raise DataError(f"image folder {one_line(root)} has {count}:{lines}")

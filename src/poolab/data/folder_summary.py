@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from poolab.data.content import File
-from poolab.data.faults import printable
 from poolab.data.tree import Tree
+from poolab.text import one_line
 
 MOST_CLASSES = 6
 
@@ -31,7 +31,7 @@ class FolderSummary:
     def __str__(self) -> str:
         lines = ["images: " + ", ".join(_counted(split, classes) for split, classes in self.splits.items())]
         if self.left_out:
-            told = [f"{count:,} {reason} ({printable(path)})" for reason, (count, path) in self.left_out.items()]
+            told = [f"{count:,} {reason} ({one_line(path)})" for reason, (count, path) in self.left_out.items()]
             lines.append("left out: " + ", ".join(told))
         return "\n".join(lines + [f"warning: {line}" for line in self.warnings])
 
@@ -66,7 +66,7 @@ def doubles(tree: Tree, labels: Mapping[str, str]) -> tuple[str, ...]:
     if shared:
         lines.append(
             f"{len(shared):,} of {len(test):,} test images are training images too (the same file), "
-            f"{printable(shared[0])} and {printable(first[hashes[shared[0]]])}: test figures come out too good"
+            f"{one_line(shared[0])} and {one_line(first[hashes[shared[0]]])}: test figures come out too good"
         )
     for name, split in (("training", train), ("test", test)):
         lines += _contradictions(name, split, hashes, labels)
@@ -85,7 +85,7 @@ def _contradictions(
             found.append((other, file.path))
     if not found:
         return []
-    one, other = map(printable, found[0])
+    one, other = map(one_line, found[0])
     return [f"{len(found):,} {name} images are the same file as another one with another label: {one} and {other}"]
 
 
@@ -94,9 +94,9 @@ def _counted(split: str, classes: Mapping[str, int]) -> str:
     if set(classes) == {""}:
         return f"{total} with masks"
     if len(classes) <= MOST_CLASSES:
-        return f"{total} ({', '.join(f'{printable(name)} {count:,}' for name, count in classes.items())})"
+        return f"{total} ({', '.join(f'{one_line(name)} {count:,}' for name, count in classes.items())})"
     least, most = (choose(classes, key=lambda name: classes[name]) for choose in (min, max))
     return (
-        f"{total} of {len(classes):,} classes ({printable(least)} {classes[least]:,} to "
-        f"{printable(most)} {classes[most]:,})"
+        f"{total} of {len(classes):,} classes ({one_line(least)} {classes[least]:,} to "
+        f"{one_line(most)} {classes[most]:,})"
     )

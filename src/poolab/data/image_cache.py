@@ -15,11 +15,12 @@ from torch import Tensor
 
 from poolab.data.array_file import open_array, write_array
 from poolab.data.content import in_threads, read_checked
-from poolab.data.faults import printable, reason_of, report_faults
+from poolab.data.faults import reason_of, report_faults
 from poolab.data.pixels import VERSION, Source, decode, decode_mask, read_header, read_whole
 from poolab.data.raw import Request
 from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import DataError
+from poolab.text import one_line
 
 # How much is decoded at a time: so many images, and no more than so many bytes of them.
 CHUNK, CHUNK_BYTES = 1024, 1 << 24
@@ -60,7 +61,7 @@ def kept(
         _check_room(path, shape)
         write_array(path, shape, chunks_of(shape))
     except OSError as error:
-        refusal = f"decoded images cannot be kept in {printable(path.parent)} ({error})"
+        refusal = f"decoded images cannot be kept in {one_line(path.parent)} ({error})"
         advice = "data.cache_dir or $POOLAB_CACHE names another folder"
         if np.prod(shape, dtype=object) > _memory():
             raise DataError(f"{refusal}, and {_size(shape)} do not fit into memory: {advice}") from error
@@ -91,14 +92,14 @@ def attempt(tree: Tree, file: str, function: Callable[[Source], Any], what: str 
     try:
         content = read_checked(tree.root, file, tree.hashes)
     except OSError as error:
-        return f"{printable(file)} cannot be read: {reason_of(error)}"
+        return f"{one_line(file)} cannot be read: {reason_of(error)}"
     try:
         return function(io.BytesIO(content))
     except MemoryError:
-        return f"{printable(file)} cannot be decoded: this machine has too little memory left for it"
+        return f"{one_line(file)} cannot be decoded: this machine has too little memory left for it"
     except Exception as error:  # a damaged file makes PIL raise errors of many kinds
         reason = (str(error) or type(error).__name__) if content else "it is empty"
-        return f"{printable(file)} cannot be read as {what}: {reason}; restore or remove it"
+        return f"{one_line(file)} cannot be read as {what}: {reason}; restore or remove it"
 
 
 def _check_room(path: Path, shape: tuple[int, ...]) -> None:
@@ -133,8 +134,8 @@ def _target(tree: Tree, request: Request) -> tuple[int, int, int]:
     if other is not None:
         (h, w), (h2, w2) = first, headers[other][0]
         raise DataError(
-            f"image folder {printable(tree.root)} has images of different sizes: {printable(files[0])} is {h}x{w}, "
-            f"{printable(files[other])} is {h2}x{w2} (height x width); set data.image_size=32 or [height,width] to "
+            f"image folder {one_line(tree.root)} has images of different sizes: {one_line(files[0])} is {h}x{w}, "
+            f"{one_line(files[other])} is {h2}x{w2} (height x width); set data.image_size=32 or [height,width] to "
             "bring all to one size"
         )
     return channels, *first

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from poolab.data.faults import printable, report_faults
+from poolab.data.faults import report_faults
 from poolab.data.folder_summary import FolderSummary, doubles, summarise
 from poolab.data.listing import (
     SPLITS,
@@ -19,6 +19,7 @@ from poolab.data.listing import (
 from poolab.data.raw import Raw, Request
 from poolab.data.tree import Tree, hashed, tree_fingerprint
 from poolab.errors import ConfigError
+from poolab.text import one_line
 
 EXPECTED = "train/<class>/* and test/<class>/*"
 
@@ -103,13 +104,13 @@ def _faults(listings: dict[str, dict[str, Listing]]) -> list[str]:
 
 def _one_sided(there: str, missing: str, name: str, others: set[str]) -> str:
     near = next((other for other in sorted(others) if other.casefold() == name.casefold()), None)
-    hint = f" ({missing}/{printable(near)} differs in capital letters)" if near else ""
-    return f"{there}/{printable(name)} is there but {missing}/{printable(name)} is missing{hint}"
+    hint = f" ({missing}/{one_line(near)} differs in capital letters)" if near else ""
+    return f"{there}/{one_line(name)} is there but {missing}/{one_line(name)} is missing{hint}"
 
 
 def _empty(folder: str, left: list[LeftOut]) -> str:
-    found = f"; left out: {len(left)}, such as {printable(left[0].path)} ({left[0].reason})" if left else ""
+    found = f"; left out: {len(left)}, such as {one_line(left[0].path)} ({left[0].reason})" if left else ""
     return (
-        f"{printable(folder)} holds no image ({', '.join(SUFFIXES)}){found}: "
+        f"{one_line(folder)} holds no image ({', '.join(SUFFIXES)}){found}: "
         "add images or remove the class from both splits"
     )

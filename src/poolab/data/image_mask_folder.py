@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from poolab.data.content import in_threads
-from poolab.data.faults import printable, report_faults
+from poolab.data.faults import report_faults
 from poolab.data.image_cache import attempt, cache_path, decoded, kept, mask_decoded
 from poolab.data.mask_pairs import NAMES, Pairs, fingerprint_of, hashed_pairs, pairs_summary, scan_pairs
 from poolab.data.pixels import Source, is_turned, read_mask, read_whole
 from poolab.data.raw import IGNORED, Raw, Request
 from poolab.data.tree import tree_fingerprint
 from poolab.errors import DataError
+from poolab.text import one_line
 
 
 def load_image_mask_folder(request: Request) -> Raw:
@@ -83,7 +84,7 @@ def _check_pair(pairs: Pairs, image: str, mask: str) -> tuple[list[str], np.ndar
         (h, w), (h2, w2) = size, mask_size
         turned = " as EXIF turns it," * attempt(pairs.images, image, is_turned)
         faults.append(
-            f"{printable(image)} is {h}x{w}{turned} and its mask {h2}x{w2} (height x width): they must have one size"
+            f"{one_line(image)} is {h}x{w}{turned} and its mask {h2}x{w2} (height x width): they must have one size"
         )
     return faults, held
 
@@ -97,7 +98,7 @@ def _strangers(pairs: Pairs, held: Tensor) -> list[str]:
         found.setdefault(row, []).append(str(count + beyond))
     files = pairs.masks.files
     return [
-        f"{printable(files[row].path)} holds {', '.join(indices[:5])}{', ...' * (len(indices) > 5)}, "
+        f"{one_line(files[row].path)} holds {', '.join(indices[:5])}{', ...' * (len(indices) > 5)}, "
         f"but {NAMES} names the classes 0 to {count - 1} ({IGNORED} is ignored)"
         for row, indices in found.items()
     ]
@@ -112,7 +113,7 @@ def _classes_of(pairs: Pairs, held: Tensor) -> tuple[str, ...]:
     if len(indices) < 2 or indices != list(range(len(indices))):
         shown = ", ".join(map(str, indices[:8])) + (", ..." if len(indices) > 8 else "")
         raise DataError(
-            f"image folder {printable(pairs.root)}: its masks hold the indices {shown or 'none'} ({IGNORED} is "
+            f"image folder {one_line(pairs.root)}: its masks hold the indices {shown or 'none'} ({IGNORED} is "
             f"ignored). Without {NAMES} in the folder, one class name a line, the classes are 0, 1, ... without a "
             "gap, and at least two. "
             "Masks in black and white or in smoothed greys must be turned into indices first"

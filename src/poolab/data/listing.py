@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolab.data.content import File
-from poolab.data.faults import printable, reason_of
+from poolab.data.faults import reason_of
 from poolab.data.pixels import is_image
 from poolab.data.stat_index import Stamp
 from poolab.errors import DataError
+from poolab.text import one_line
 
 # Names of files that are taken without a look inside; what they hold is told by their content when they are decoded.
 # A file of another name is taken if it holds one of these formats.
@@ -45,11 +46,11 @@ class Listing(NamedTuple):
 
 def check_root(root: Path, expected: str) -> None:
     """Raise an error that says what is there where `root` is no folder with train/ and test/."""
-    shown = printable(root)
+    shown = one_line(root)
     if not _is_dir(root):
         above = next(parent for parent in _absolute(root).parents if _is_dir(parent))
         raise DataError(
-            f"data.root={shown} is not a folder{_why(root)}: {printable(above)} exists and holds {_holds(above)}; "
+            f"data.root={shown} is not a folder{_why(root)}: {one_line(above)} exists and holds {_holds(above)}; "
             "data.root must be the folder that holds train/ and test/"
         )
     missing = [f"{split}/" for split in SPLITS if not _is_dir(root / split)]
@@ -67,7 +68,7 @@ def list_folder(root: Path, folder: str, label: int = 0) -> Listing:
         with os.scandir(root / folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        listing.faults.append(f"{printable(folder)}/ cannot be listed: {reason_of(error)}")
+        listing.faults.append(f"{one_line(folder)}/ cannot be listed: {reason_of(error)}")
         return listing
     for entry in found:
         path = f"{folder}/{entry.name}"
@@ -179,5 +180,5 @@ def _holds(folder: Path) -> str:
         names = sorted(f"{entry.name}/" if _is_dir(Path(entry.path)) else entry.name for entry in os.scandir(folder))
     except OSError as error:
         return f"what cannot be listed ({error.strerror})"
-    shown = ", ".join(map(printable, names[:8]))
+    shown = ", ".join(map(one_line, names[:8]))
     return (shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")) if names else "nothing"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poolab.data.faults import printable, reason_of
+from poolab.data.faults import reason_of
 from poolab.data.fit import check_channels, fit_channels, fit_masks, fit_size, parse_size
 from poolab.data.image_data import ImageData, Split, channel_statistics
 from poolab.data.legacy import LEGACY
@@ -18,6 +18,7 @@ from poolab.data.raw import Request, home_folder
 from poolab.data.sources import SOURCES, ImageShape, Source
 from poolab.data.subsets import hold_out, limit
 from poolab.errors import ConfigError, DataError, nearest
+from poolab.text import one_line
 
 
 def list_data(task: str | None = None) -> list[str]:
@@ -127,7 +128,7 @@ def legacy_fingerprint(name: str, *, root: str | Path | None = None) -> str:
     try:
         return LEGACY[name](folder)
     except OSError as error:
-        raise DataError(f"data.root={printable(folder)} cannot be listed: {reason_of(error)}") from error
+        raise DataError(f"data.root={one_line(folder)} cannot be listed: {reason_of(error)}") from error
 
 
 def data_shape(settings: Mapping[str, Any]) -> ImageShape:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolab.data.content import File, hash_files
-from poolab.data.faults import printable, reason_of, report_faults
+from poolab.data.faults import reason_of, report_faults
 from poolab.data.folder_summary import FolderSummary, doubles, summarise
 from poolab.data.listing import SPLITS, LeftOut, check_root, folders_beside, list_folder
 from poolab.data.raw import IGNORED
 from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import ConfigError
+from poolab.text import one_line
 
 EXPECTED = "train/images/* with train/masks/*.png, and the same below test/,"
 NAMES = "classes.txt"
@@ -74,12 +75,12 @@ def _pairs_of(root: Path, split: str, faults: list[str], left: list[LeftOut]) ->
     images, masks = (_by_stem(root, f"{split}/{kind}", faults, left) for kind in ("images", "masks"))
     for stem, file in images.items():
         if stem not in masks:
-            faults.append(f"{printable(file.path)} has no mask: {split}/masks/{printable(stem)}.png is missing")
+            faults.append(f"{one_line(file.path)} has no mask: {split}/masks/{one_line(stem)}.png is missing")
     for stem, file in masks.items():
         if stem not in images:
-            faults.append(f"{printable(file.path)} has no image of its name in {split}/images/")
+            faults.append(f"{one_line(file.path)} has no image of its name in {split}/images/")
         if not file.path.lower().endswith(".png"):
-            faults.append(f"{printable(file.path)} is no PNG; other formats may not keep the indices: convert it")
+            faults.append(f"{one_line(file.path)} is no PNG; other formats may not keep the indices: convert it")
     if not images and not masks:
         faults.append(f"{split}/images/ and {split}/masks/ hold no images")
     both = [stem for stem in images if stem in masks]
@@ -95,8 +96,7 @@ def _by_stem(root: Path, folder: str, faults: list[str], left: list[LeftOut]) ->
         stem = Path(file.path).stem
         if stem in listed:
             faults.append(
-                f"{printable(file.path)} has the name of {printable(listed[stem].path)}: "
-                "a mask could not tell them apart"
+                f"{one_line(file.path)} has the name of {one_line(listed[stem].path)}: a mask could not tell them apart"
             )
         listed.setdefault(stem, file)
     return listed

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from poolab.errors import ConfigError
-from poolab.records.labels import printable
 from poolab.records.reading import LARGEST, record_faults, scan_results
 from poolab.records.schema import HEADLINES
+from poolab.text import one_line
 
 SHOWN = 5  # files or lines that are named, one on each line
 
@@ -69,7 +69,7 @@ def tell(faults: Iterable[str]) -> None:
     """Print what was left out on standard error: the first few, and how many more there are."""
     found = list(faults)
     for fault in found[:SHOWN]:
-        print(f"left out: {printable(fault)}", file=sys.stderr)
+        print(f"left out: {one_line(fault)}", file=sys.stderr)
     if len(found) > SHOWN:
         print(f"left out: and {len(found) - SHOWN} more", file=sys.stderr)
 
@@ -118,7 +118,7 @@ def _of_file(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
         faults.append(f"{path} behind line {number}: {reason}")
     if faults and not records:
         more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise ConfigError(f"{path} is no file of records, one on each line: {printable(faults[0])}{more}")
+        raise ConfigError(f"{path} is no file of records, one on each line: {one_line(faults[0])}{more}")
     return sorted(records, key=lambda record: str(record["started"])), faults
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from poolab.text import one_line
+
 AT = "pooling.at."  # poolings of single slots
 BARE = ("pooling.name", "head.name")  # their values name an arm without the key
 
@@ -40,15 +42,4 @@ def value_words(value: Any) -> str:
     if isinstance(value, float):
         short = f"{value:g}"
         return short if float(short) == value else repr(value)
-    return printable(str(value))
-
-
-def printable(text: str) -> str:
-    r"""Return the text with control characters written out: a name must not move the cursor of a terminal.
-
-    >>> printable("a\x1b[31mb")
-    'a\\x1b[31mb'
-    """
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text
-    )
+    return one_line(value)

@@ -7,8 +7,8 @@ from poolab.per_slot import by_slot
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.records.labels import AT, BARE, setting_words, value_words
 from poolab.study.cells import assignments
-from poolab.study.printable import one_line
 from poolab.study.sweep_file import Study
+from poolab.text import one_line
 
 # What the cells of one arm may differ by; the last two have tables of their own.
 NOT_ARM = (*NOT_IDENTITY, "seed", "measure", "data.name", "backbone.name")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError
 from poolab.study.folders import without_folder
-from poolab.study.printable import printable
+from poolab.text import printable
 
 if TYPE_CHECKING:
     from poolab.study.sweep_file import Study

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from poolab.study.endings import Ending
 from poolab.study.jobs import Held, Job, State
-from poolab.study.printable import Output, one_line, printable
+from poolab.study.output import Output
+from poolab.text import one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.study import cancel_verb
 from poolab.study.folders import runs_folder, without_folder, working_folder
-from poolab.study.printable import one_line, printable
 from poolab.study.slurm import submit_verb
+from poolab.text import one_line, printable
 
 if TYPE_CHECKING:
     from poolab.study.sweep_file import Study

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolab.records.schema import HEADLINES
+from poolab.text import printable
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -111,17 +112,6 @@ class Console:
                 say(text)
         except (OSError, ValueError):  # the same of the bar's stream; ValueError: it was closed
             self.quiet = True
-
-
-def printable(text: object) -> str:
-    r"""Return a text for a terminal: control characters but the line's end, and halves of surrogates, as escapes.
-
-    >>> print(printable("class \x1b[31mred\udcff"))
-    class \x1b[31mred\udcff
-    """
-    return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in str(text)
-    )
 
 
 def say(text: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from poolab.data import ImageData, prepare
 from poolab.data.raw import IGNORED
-from poolab.training.console import printable
+from poolab.text import printable
 
 RIGHT, WRONG = "#1b6e3c", "#b3261e"
 DARK = (0.16, 0.17, 0.2)

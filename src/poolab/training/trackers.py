@@ -13,9 +13,9 @@ from pytorch_lightning.loggers import Logger
 
 from poolab.per_slot import pooling_words
 from poolab.records import RunFolder
-from poolab.records.labels import printable
 from poolab.records.schema import FINISHED
 from poolab.records.store import strict
+from poolab.text import printable
 from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, in_sweep, server, stopped_by_agent

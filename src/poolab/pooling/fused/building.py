@@ -11,7 +11,7 @@ from pathlib import Path
 
 from poolab.pooling.fused import loading
 from poolab.pooling.fused.compiler import NoCompiler, compiler, flags
-from poolab.pooling.fused.notices import printable
+from poolab.text import printable
 
 # Tried in this order: with threads and glibc's vector functions, and without what this machine lacks.
 EXTRAS = (

@@ -10,12 +10,3 @@ def warn_once(kind: str, message: str) -> None:
     if kind not in _given:
         _given.add(kind)
         warnings.warn(message, stacklevel=3)
-
-
-def printable(text: str) -> str:
-    r"""Return the text of another program without what would steer a terminal.
-
-    >>> printable("a\x1b[31m b")
-    'a?[31m b'
-    """
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)

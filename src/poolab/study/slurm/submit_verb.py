@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poolab.study.folders import without_folder
-from poolab.study.printable import printable
+from poolab.text import printable
 
 if TYPE_CHECKING:
     from poolab.study.sweep_file import Study

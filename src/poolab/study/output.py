@@ -1,35 +1,11 @@
-"""Text that a terminal shows and does not obey, on an output that may be full or gone."""
+"""Standard output that may be full or gone."""
 
 import os
-import re
 import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
-# Control characters but the line break and the tabulator, marks that turn the direction of writing, lone surrogates.
-OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    r"""Return a text with its control characters written out: an escape sequence could hide what happened.
-
-    >>> print(printable("k=\x1b[2Jgone"))
-    k=\x1b[2Jgone
-    """
-    return OBEYED.sub(lambda found: _written_out(ord(found[0])), text)
-
-
-def one_line(text: str) -> str:
-    r"""Return a printable text without line breaks.
-
-    >>> print(one_line("a\nb"))
-    a\nb
-    """
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def _written_out(code: int) -> str:
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+from poolab.text import printable
 
 
 class Output:
