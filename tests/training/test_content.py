@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 
 from poolab.configuration import compose
-from poolab.errors import ConfigError
+from poolab.errors import ConfigError, DataError
 from poolab.records import RunFolder, signature
 from poolab.records.content import file_sha256
 from poolab.training.content import content_of, earlier_run, file_facts, files_of
@@ -164,3 +165,17 @@ def test_paths_below_the_folder_in_which_the_command_was_typed(tmp_path):
         "backbone": {"weights": f"{tmp_path}/w.pt"},
         "seed": 0,
     }
+
+
+def test_a_folder_that_changes_between_its_hash_and_its_loading_is_refused(launched, tmp_path, monkeypatch):
+    for split in ("train", "test"):
+        for label, name in enumerate(("cat", "dog")):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for number in range(10):
+                level = 20 * number + label
+                Image.new("RGB", (16, 16), (level, 0, 0)).save(tmp_path / "data" / split / name / f"{number}.png")
+    words = ("data=image_folder", f"data.root={tmp_path / 'data'}", "data.limit_train=null", "data.limit_test=null")
+    monkeypatch.setattr("poolab.training.launch.content_of", lambda config: "image_folder-of-a-moment-ago")
+    with pytest.raises(DataError, match=r"data.root=.* was changed while this run read it; start it again"):
+        launched(tmp_path / "runs", *words, "data.batch_size=4")
+    assert not (tmp_path / "runs").exists()

@@ -36,6 +36,7 @@ Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe
 
 _chosen: Backend = "auto"  # by the process
 _chosen_here: ContextVar[Backend | None] = ContextVar("poolab_backend", default=None)  # by a thread or a task
+_chosen_in_trace: Backend | None = None  # by code that torch.compile traces, which cannot set a context variable
 _compiled: dict[Key, Kernel | None] = {}  # None: there can be none
 _cells_done: dict[Key, int] = {}
 _making = threading.Lock()  # a kernel is made by one thread; the others wait for it
@@ -68,7 +69,7 @@ def set_backend(name: Backend) -> None:
 
 def get_backend() -> Backend:
     """Return the backend that a call takes here: that of `use_backend`, else that of `set_backend`."""
-    return _chosen_here.get() or _chosen
+    return _chosen_in_trace or _chosen_here.get() or _chosen
 
 
 @contextmanager
@@ -86,12 +87,28 @@ def use_backend(name: Backend) -> Iterator[None]:
     ...     get_backend()
     'plain'
     """
+    if torch.compiler.is_compiling():
+        with _in_trace(_checked(name)):
+            yield
+        return
     token = _chosen_here.set(_checked(name))
     try:
         yield
     finally:
         with suppress(ValueError):  # a generator that another thread or task closes, where this was never chosen
             _chosen_here.reset(token)
+
+
+@contextmanager
+def _in_trace(name: Backend) -> Iterator[None]:
+    """Choose a backend while torch.compile traces, where one thread traces at a time."""
+    global _chosen_in_trace
+    before = _chosen_in_trace
+    _chosen_in_trace = name
+    try:
+        yield
+    finally:
+        _chosen_in_trace = before
 
 
 def _checked(name: Backend) -> Backend:

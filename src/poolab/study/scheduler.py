@@ -280,7 +280,7 @@ class Scheduler:
 def _recorded(folder: Path) -> Ending | None:
     """What a run's record says; a damaged one is that cell's fault, and is not trained over."""
     try:
-        record = RunFolder(folder.parent, folder.name).result
+        record = RunFolder(folder.parent, folder.name).latest  # of a run that is made again, its own
     except PoolabError as fault:
         return Ending("refused", str(fault))
     return Ending(record["status"], record["reason"] or "") if record else None

@@ -12,14 +12,16 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from poolab.errors import PoolabError
+from poolab.errors import DataError, PoolabError
 from poolab.measure import PeakMemory
 from poolab.pooling import use_backend
-from poolab.records import RunFolder, environment, result_record
+from poolab.records import RunFolder, environment, result_record, signature
+from poolab.text import one_line
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
 from poolab.training.console import Console
+from poolab.training.content import files_of
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
@@ -44,14 +46,15 @@ class Outcome:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
+def run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Train, test, measure and record; the other processes of a distributed run return an empty record.
 
     A run that is interrupted, diverges or fails leaves a record that says so; what failed is raised again.
     """
     _quiet()
     parts = build(config)  # a wrong setting shows here, before there is a folder
-    folder = RunFolder(config["runs_dir"], signature).make()
+    _check_content(config, name, parts)
+    folder = RunFolder(config["runs_dir"], name).make()
     if not first_process():
         _run(config, folder, parts, tracker=None)
         return {}
@@ -71,6 +74,21 @@ def run(config: Mapping[str, Any], signature: str) -> dict[str, Any]:
         if inner.finished:
             folder.adopt()
         return record
+
+
+def _check_content(config: Mapping[str, Any], name: str, parts: Parts) -> None:
+    """Check that the images which were loaded are those that the run is named after.
+
+    Raises:
+        DataError: something wrote into the folder since its content was hashed.
+    """
+    if parts.data.summary is None:  # no folder of images
+        return
+    if signature(config, f"{parts.data.fingerprint}{files_of(config)}") != name:
+        raise DataError(
+            f"data.root={one_line(config['data']['root'])} was changed while this run read it; "
+            "start it again when nothing writes there"
+        )
 
 
 def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dict[str, Any]:
