@@ -9,9 +9,7 @@ def printable(text: object) -> str:
     >>> print(printable("k=\x1b[2Jgone"), printable(b"caf\xe9".decode(errors="surrogateescape")))
     k=\x1b[2Jgone caf\xe9
     """
-    readable = str(text).encode("utf-8", "surrogateescape" if _has_bytes(str(text)) else "surrogatepass")
-    shown = readable.decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in shown)
+    return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in str(text))
 
 
 def one_line(text: object) -> str:
@@ -23,10 +21,7 @@ def one_line(text: object) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _has_bytes(text: str) -> bool:
-    """Whether all lone surrogates of a text stand for bytes, as Python decodes the names of files."""
-    return all("\udc80" <= one <= "\udcff" for one in text if "\ud800" <= one <= "\udfff")
-
-
 def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "backslashreplace").decode()
+    if "\udc80" <= character <= "\udcff":  # Python's stand-in for a byte of a name that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()

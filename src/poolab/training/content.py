@@ -41,6 +41,8 @@ def weights_sha256(config: Mapping[str, Any]) -> str | None:
         return file_sha256(Path(path).expanduser())
     except (FileNotFoundError, NotADirectoryError) as fault:
         raise ConfigError(f"backbone.weights={path}: there is no such file") from fault
+    except IsADirectoryError as fault:
+        raise ConfigError(f"backbone.weights={path} is a folder: name a file of weights in it") from fault
     except (OSError, ValueError, RuntimeError) as fault:  # ValueError: a NUL in the name; RuntimeError: ~ without home
         raise ConfigError(
             f"backbone.weights={path} cannot be read: {getattr(fault, 'strerror', 0) or fault}"
