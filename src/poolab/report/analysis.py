@@ -1,0 +1,193 @@
+"""Joins the evidence with the statistics: for each setting a table of arms beside the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from poolab.errors import ConfigError, nearest
+from poolab.report.costs import Spread, is_comparable, spreads
+from poolab.report.details import correct_of
+from poolab.report.evidence import Arm, Evidence, Setting
+from poolab.report.metric import Metric
+from poolab.report.statistics import (
+    ArmComparison,
+    ArmScores,
+    OverallComparison,
+    SettingComparison,
+    compare_overall,
+    compare_setting,
+)
+
+BASELINE = "max"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One arm of a table: its runs, its comparison with the baseline, and its costs."""
+
+    arm: Arm
+    compared: ArmComparison
+    costs: Mapping[str, Spread]
+
+    @property
+    def label(self) -> str:
+        """The arm's name."""
+        return self.arm.label
+
+    @property
+    def is_baseline(self) -> bool:
+        """True for the arm that the others are compared with."""
+        return self.compared.verdict == "baseline"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The arms of one setting, the baseline first, then by their mean."""
+
+    setting: Setting
+    compared: SettingComparison
+    rows: tuple[Row, ...]
+    comparable_costs: bool
+
+    @property
+    def label(self) -> str:
+        """The setting's name."""
+        return self.setting.label
+
+    @property
+    def baseline(self) -> Row | None:
+        """The row of the baseline, or None where this setting has no run of it."""
+        return next((row for row in self.rows if row.is_baseline and row.compared.n), None)
+
+    @property
+    def others(self) -> list[Row]:
+        """All rows but the baseline's."""
+        return [row for row in self.rows if not row.is_baseline]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The whole answer, before it is written down."""
+
+    evidence: Evidence
+    metric: Metric
+    baseline: str
+    margin: float
+    confidence: float
+    tables: tuple[Table, ...]
+    overall: OverallComparison | None
+
+
+def analyse(
+    evidence: Evidence,
+    *,
+    baseline: str | None = None,
+    metric: str | None = None,
+    margin: float | None = None,
+    confidence: float = 0.95,
+    looks: Mapping[int, float] | Sequence[int] | None = None,
+) -> Analysis:
+    """Compare the arms of every setting with the baseline.
+
+    Args:
+        baseline: the label of an arm, or a pooling. None takes max where there is one, else the first arm.
+        metric: the name of a metric of the records; None takes the headline of the task.
+        margin: differences below it do not matter, in the metric's own unit. None takes half a point for a share.
+        confidence: of the intervals.
+        looks: numbers of seeds at which the study was to be looked at, as declared before it began.
+
+    Raises:
+        ConfigError: there is no such arm or metric, or a number is out of its range.
+    """
+    chosen = Metric(_metric(evidence, metric))
+    if margin is not None and not 0 < margin < float("inf"):
+        raise ConfigError(f"the margin must be a number above 0, found {margin}")
+    if not 0.5 <= confidence < 1:
+        raise ConfigError(f"the confidence must be at least 0.5 and below 1, found {confidence}")
+    against = _baseline(evidence, baseline)
+    width = margin if margin is not None else chosen.default_margin or 0.0
+    tables = tuple(_table(one, against, chosen, width, confidence, looks) for one in evidence.settings)
+    compared = [table.compared for table in tables if table.baseline is not None]
+    overall = compare_overall(compared, confidence=confidence) if len(compared) > 1 else None
+    return Analysis(evidence, chosen, against, width, confidence, tables, overall)
+
+
+def _metric(evidence: Evidence, asked: str | None) -> str:
+    runs = [run for run in evidence.runs if run.completed]
+    if not runs:
+        raise ConfigError("no run is completed: there is nothing to compare yet")
+    if asked is None:
+        tasks = sorted({run.headline for run in runs})
+        if len(tasks) > 1:
+            raise ConfigError(f"the runs are of several tasks: choose one with --metric {' or --metric '.join(tasks)}")
+        return tasks[0]
+    known = sorted({name for run in runs for name in run.metrics})
+    if asked not in known:
+        raise ConfigError(f"--metric {asked}: no record has it; {nearest(asked, known)}the records have {_some(known)}")
+    return asked
+
+
+def _some(names: Sequence[str]) -> str:
+    kept = [name for name in names if "/class_" not in name]
+    return ", ".join(kept)
+
+
+def _baseline(evidence: Evidence, asked: str | None) -> str:
+    labels = evidence.arms
+    if asked is None:
+        return _of_pooling(BASELINE, evidence) or labels[0]
+    found = asked if asked in labels else _of_pooling(asked, evidence)
+    if found is None:
+        raise ConfigError(
+            f"--baseline {asked}: there is no such arm; {nearest(asked, labels)}the arms are {'; '.join(labels)}"
+        )
+    return found
+
+
+def _of_pooling(name: str, evidence: Evidence) -> str | None:
+    """The label of the only arm with that pooling, or the plainest of several."""
+    arms = [arm for setting in evidence.settings for arm in setting.arms if arm.settings.get("pooling.name") == name]
+    labels = sorted({arm.label for arm in arms}, key=lambda label: (label != name, len(label), label))
+    return labels[0] if labels else None
+
+
+def _table(
+    setting: Setting,
+    baseline: str,
+    metric: Metric,
+    margin: float,
+    confidence: float,
+    looks: Mapping[int, float] | Sequence[int] | None,
+) -> Table:
+    compared = compare_setting(
+        [_scores(arm, metric) for arm in setting.arms],
+        baseline,
+        setting=setting.label,
+        margin=margin,
+        confidence=confidence,
+        looks=looks,
+        higher_is_better=metric.higher_is_better,
+        best=1.0 if metric.is_share else None,
+    )
+    rows = [Row(arm, compared[arm.label], spreads(arm)) for arm in setting.arms]
+    sign = -1 if metric.higher_is_better else 1
+    rows.sort(key=lambda row: (not row.is_baseline, row.compared.mean is None, sign * (row.compared.mean or 0)))
+    return Table(setting, compared, tuple(rows), is_comparable(setting.runs))
+
+
+def _scores(arm: Arm, metric: Metric) -> ArmScores:
+    correct = {}
+    if metric.name == "test/accuracy":
+        found = {run.seed: correct_of(run) for run in arm.runs}
+        correct = {seed: array for seed, array in found.items() if array is not None}
+    examples = {int(value) for value in arm.values("test/samples")}
+    return ArmScores(
+        name=arm.label,
+        scores={run.seed: run.value(metric.name) for run in arm.runs},
+        diverged=tuple(run.seed for run in arm.diverged),
+        failed=len(arm.failed),
+        missing=len(arm.missing),
+        correct=correct or None,
+        examples=examples.pop() if len(examples) == 1 and metric.name == "test/accuracy" else None,
+    )

@@ -1,0 +1,100 @@
+"""The columns of the main table: their titles and how a row fills them. Every form of the table is made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from poolab.report.analysis import Analysis, Row
+from poolab.report.costs import COSTS
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: a key for programs, a title, the text of a cell, and the value that it is sorted by."""
+
+    key: str
+    title: str
+    text: Callable[[Row, Analysis], str]
+    value: Callable[[Row, Analysis], float | str | None]
+    hint: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """True for columns of words, which are aligned to the left."""
+        return self.key in ("arm", "verdict")
+
+
+def columns(analysis: Analysis) -> list[Column]:
+    """Return the columns of an analysis; those of counts that are zero everywhere are left out."""
+    rows = [row for table in analysis.tables for row in table.rows]
+    unit = f" ({analysis.metric.unit})" if analysis.metric.unit else ""
+    percent = " (%)" if analysis.metric.is_share else ""
+    found = [
+        Column("arm", "arm", lambda row, _: row.label, lambda row, _: row.label),
+        Column("n", "n", _count, lambda row, _: row.compared.n, "completed runs"),
+        Column("mean", f"{analysis.metric.title}{percent}", lambda r, a: a.metric.bare(r.compared.mean), lambda r, _: r.compared.mean),
+        Column("sd", "sd", lambda r, a: _sd(r, a), lambda r, _: r.compared.sd, "standard deviation over the seeds"),
+        Column("difference", f"difference{unit}", lambda r, a: a.metric.signed(r.compared.difference), lambda r, _: r.compared.difference, "mean over the paired seeds, arm minus baseline"),
+        Column("interval", f"{100 * analysis.confidence:g} % interval", lambda r, a: a.metric.interval(r.compared.interval), _low, "holds for all arms of the setting together"),
+        Column("p", "adjusted p", lambda r, _: p_text(r.compared.p_adjusted), lambda r, _: r.compared.p_adjusted, "paired t, Holm's correction over the arms"),
+        Column("improvement", "P(better)", _improvement, lambda r, _: r.compared.probability_of_improvement, "chance that a run of this arm beats a run of the baseline"),
+        Column("verdict", "verdict", lambda r, _: str(r.compared.verdict), lambda r, _: str(r.compared.verdict)),
+        *(_cost(name) for name in COSTS if any(name in row.costs for row in rows)),
+        *(_counted(name) for name in ("missing", "failed", "diverged") if any(_number(row, name) for row in rows)),
+    ]  # fmt: skip
+    return found
+
+
+def _count(row: Row, _: Analysis) -> str:
+    compared = row.compared
+    unequal = not row.is_baseline and compared.pairs != compared.n
+    return f"{compared.n} ({compared.pairs} pairs)" if unequal else str(compared.n)
+
+
+def _sd(row: Row, analysis: Analysis) -> str:
+    sd = row.compared.sd
+    return "-" if sd is None else analysis.metric.signed(sd).removeprefix("+")
+
+
+def _low(row: Row, _: Analysis) -> float | None:
+    return None if row.compared.interval is None else row.compared.interval[0]
+
+
+def _improvement(row: Row, _: Analysis) -> str:
+    value = row.compared.probability_of_improvement
+    return "-" if value is None or row.is_baseline else f"{value:.2f}"
+
+
+def _cost(name: str) -> Column:
+    cost = COSTS[name]
+
+    def text(row: Row, _: Analysis) -> str:
+        return cost.written(row.costs[name].median if name in row.costs else None)
+
+    def value(row: Row, _: Analysis) -> float | None:
+        return row.costs[name].median if name in row.costs else None
+
+    return Column(name, cost.title, text, value, "median over the runs")
+
+
+def _counted(name: str) -> Column:
+    return Column(name, name, lambda row, _: str(_number(row, name)), lambda row, _: _number(row, name))
+
+
+def _number(row: Row, name: str) -> int:
+    counts = {"missing": row.compared.missing, "failed": row.compared.failed, "diverged": row.compared.diverged.count}
+    return counts[name]
+
+
+def p_text(value: float | None) -> str:
+    """Write a p value.
+
+    >>> [p_text(value) for value in (0.00002, 0.0123, 0.5, None)]
+    ['<0.0001', '0.012', '0.50', '-']
+    """
+    if value is None:
+        return "-"
+    if value < 0.0001:
+        return "<0.0001"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"

@@ -1,0 +1,89 @@
+"""The main table as Markdown, CSV, LaTeX (booktabs) and on a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from poolab.report.analysis import Analysis, Table
+from poolab.report.columns import Column, columns
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+TERMINAL = ("arm", "n", "mean", "difference", "interval", "p", "verdict", "missing", "failed", "diverged")
+SHORT = {"difference": "diff", "p": "adj. p", "mean": "mean", "verdict": "verdict"}
+PAPER = ("arm", "n", "mean", "difference", "interval", "p", "verdict", "parameters")
+LATEX = str.maketrans(
+    {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
+     "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+)  # fmt: skip
+
+
+def cells(table: Table, analysis: Analysis, wanted: Sequence[Column]) -> list[list[str]]:
+    """Return the texts of a table, row by row."""
+    return [[column.text(row, analysis) for column in wanted] for row in table.rows]
+
+
+def markdown_table(table: Table, analysis: Analysis) -> str:
+    """Write a setting's table as Markdown."""
+    wanted = columns(analysis)
+    marks = ["---" if column.is_text else "---:" for column in wanted]
+    lines = [[column.title for column in wanted], marks, *cells(table, analysis, wanted)]
+    return "\n".join(f"| {' | '.join(_pipe(text) for text in line)} |" for line in lines)
+
+
+def _pipe(text: str) -> str:
+    return text.replace("|", r"\|").replace("\n", " ")
+
+
+def csv_table(table: Table, analysis: Analysis) -> str:
+    """Write a setting's table as CSV with all digits; ends of the interval are columns of their own."""
+    wanted = [column for column in columns(analysis) if column.key != "interval"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    ends = ["interval_low", "interval_high", "interval_single_low", "interval_single_high"]
+    writer.writerow(["setting", *(column.key for column in wanted), "pairs", *ends])
+    for row in table.rows:
+        compared = row.compared
+        told = [column.value(row, analysis) for column in wanted]
+        pairs = [*(compared.interval or ("", "")), *(compared.interval_single or ("", ""))]
+        writer.writerow([table.label, *("" if one is None else one for one in told), compared.pairs, *pairs])
+    return out.getvalue()
+
+
+def latex_table(table: Table, analysis: Analysis) -> str:
+    """Write a setting's table as LaTeX, for the package booktabs."""
+    wanted = [column for column in columns(analysis) if column.key in PAPER]
+    align = "".join("l" if column.is_text else "r" for column in wanted)
+    lines = [[column.title for column in wanted], *cells(table, analysis, wanted)]
+    body = [" & ".join(text.translate(LATEX) for text in line) + r" \\" for line in lines]
+    caption = (
+        f"{table.label}: {analysis.metric.title}, paired differences from {analysis.baseline} with simultaneous "
+        f"{100 * analysis.confidence:g} % intervals, p values adjusted by Holm's method."
+    )
+    return "\n".join(
+        [r"\begin{table}", r"\centering", rf"\caption{{{caption.translate(LATEX)}}}", rf"\begin{{tabular}}{{{align}}}", r"\toprule",
+         body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
+    )  # fmt: skip
+
+
+def terminal_table(table: Table, analysis: Analysis, width: int = 80) -> RichTable:
+    """Build a table for a terminal: long names fold, numbers are never cut."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    wanted = [column for column in columns(analysis) if column.key in TERMINAL]
+    made = RichTable(box=None, padding=(0, 1, 0, 0), width=width)
+    for column in wanted:
+        made.add_column(
+            SHORT.get(column.key, column.title),
+            justify="left" if column.is_text else "right",
+            overflow="fold",
+            no_wrap=column.key != "arm",
+        )
+    for row in cells(table, analysis, wanted):
+        made.add_row(*(Text(text) for text in row))
+    return made

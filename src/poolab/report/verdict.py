@@ -1,0 +1,241 @@
+"""The answer in sentences. Each sentence is made from numbers of the analysis, and says no more than they do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poolab.report.analysis import Analysis, Row, Table
+from poolab.report.costs import COSTS, Cost
+from poolab.report.metric import Metric
+
+MANY = 1000  # seeds from which "more seeds" is no advice
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the verdict and its kind: headline, better, worse, equivalent, undecided, note or cost."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+def verdict(analysis: Analysis) -> list[Sentence]:
+    """Return the verdict over all settings: one headline, and what holds over the settings together."""
+    tables = [table for table in analysis.tables if table.baseline is not None]
+    if not tables:
+        return [Sentence("headline", f"No setting has a completed run of the baseline, {analysis.baseline}: nothing is compared.")]
+    if len(tables) == 1:
+        return [headline(analysis, tables[0])]
+    return [_headline_of_several(analysis, tables), *_overall(analysis)]
+
+
+def headline(analysis: Analysis, table: Table) -> Sentence:
+    """Return the answer for one setting in one or two sentences."""
+    counts = _counts(table.others)
+    base = analysis.baseline
+    if not table.others:
+        return Sentence("headline", f"{base} is the only arm: there is nothing to compare.")
+    better = [row for row in table.others if row.compared.verdict == "better"]
+    if better:
+        most = better[0]
+        text = f"{listed([row.label for row in better])} {_is(better)} better than {base}"
+        if len(better) == 1:
+            text += f", by {_size_with_interval(most, analysis.metric)}"
+        else:
+            text += f"; {most.label} has the largest difference, {_size_with_interval(most, analysis.metric)}"
+        return Sentence("headline", f"{text}.{_rest(counts, len(table.others))}")
+    text = f"No arm is shown to be better than {base}."
+    return Sentence("headline", f"{text}{_rest(counts, len(table.others))}")
+
+
+def _rest(counts: Counter[str], total: int) -> str:
+    said = [f"{counts[name]} {words}" for name, words in WORDS.items() if counts[name] and name != "better"]
+    return f" Of {total} arm{'s' * (total > 1)} beside it, {listed(said)}." if said else ""
+
+
+WORDS = {"better": "better", "worse": "worse", "equivalent": "equivalent within the margin", "undecided": "undecided"}
+
+
+def _counts(rows: Sequence[Row]) -> Counter[str]:
+    return Counter(str(row.compared.verdict) for row in rows)
+
+
+def _headline_of_several(analysis: Analysis, tables: Sequence[Table]) -> Sentence:
+    labels = list(dict.fromkeys(row.label for table in tables for row in table.others))
+    counts = {label: Counter(str(row.compared.verdict) for t in tables for row in t.others if row.label == label) for label in labels}
+    better = [f"{label} in {count['better']} of {count.total()}" for label, count in counts.items() if count["better"]]
+    worse = [f"{label} in {count['worse']} of {count.total()}" for label, count in counts.items() if count["worse"]]
+    parts = [
+        f"Better than {analysis.baseline}: {listed(better)}." if better else f"No arm is shown to be better than {analysis.baseline} in any setting.",
+        f"Worse: {listed(worse)}." if worse else "",
+    ]
+    return Sentence("headline", f"Over {len(tables)} settings. {' '.join(part for part in parts if part)}")
+
+
+def _overall(analysis: Analysis) -> list[Sentence]:
+    if analysis.overall is None:
+        return []
+    metric, sentences = analysis.metric, []
+    for arm in analysis.overall.arms:
+        if arm.difference is None or arm.interval is None:
+            continue
+        sentences.append(
+            Sentence(
+                "note",
+                f"{arm.arm}: {metric.difference(arm.difference)} on average over {arm.settings} settings "
+                f"({_percent(analysis.confidence)} interval {metric.interval(arm.interval)}); in a new setting of this "
+                f"kind {metric.interval(arm.prediction)} is to be expected.",
+            )
+        )
+    if not sentences:
+        reasons = {arm.refused for arm in analysis.overall.arms if arm.refused}
+        sentences = [Sentence("note", f"There is no average over the settings: {reason}.") for reason in sorted(reasons)]
+    return sentences
+
+
+def sentences_of(analysis: Analysis, table: Table) -> list[Sentence]:
+    """Return one sentence for each arm of a setting, then those on costs."""
+    if table.baseline is None:
+        return [Sentence("note", f"{table.label} has no completed run of {analysis.baseline}: its arms are not compared.")]
+    return [*(_sentence(row, analysis) for row in table.others), *cost_sentences(analysis, table)]
+
+
+def _sentence(row: Row, analysis: Analysis) -> Sentence:
+    compared, metric = row.compared, analysis.metric
+    kind = str(compared.verdict)
+    interval = f"{metric.interval(compared.interval)}"
+    pairs = f"{compared.pairs} paired seeds"
+    if kind in ("better", "worse"):
+        p = f", adjusted p {_p(compared.p_adjusted)}" if compared.p_adjusted is not None else ""
+        text = f"{row.label} is {kind} than {analysis.baseline} by {_size(row, metric)} (interval {interval}{p}; {pairs})."
+    elif kind == "equivalent":
+        text = (
+            f"{row.label} is equivalent to {analysis.baseline} within {metric.size(analysis.margin)}: the difference is "
+            f"{metric.difference(compared.difference)} (interval {interval}; {pairs})."
+        )
+    else:
+        text = f"{row.label} is undecided: {_why(row, analysis)}."
+    return Sentence(kind, text + _divergence(row))
+
+
+def _why(row: Row, analysis: Analysis) -> str:
+    compared, metric = row.compared, analysis.metric
+    simple = {
+        "no_baseline": f"{analysis.baseline} has no completed run here",
+        "no_runs": "it has no completed run",
+        "all_diverged": f"all its {compared.diverged.count} runs diverged",
+        "too_few_pairs": f"it shares {compared.pairs} seed{'s' * (compared.pairs != 1)} with {analysis.baseline}, and two are the least",
+        "zero_variance": (
+            f"the difference of {metric.difference(compared.difference)} does not vary over the seeds, "
+            "and without the outcome of each test image nothing says how sure it is"
+        ),
+        "divergence": (
+            f"{compared.diverged.count} of its {compared.diverged.total} runs diverged, and among the others the difference "
+            f"is {metric.difference(compared.difference)}"
+        ),
+    }
+    reason = str(compared.reason)
+    if reason in simple:
+        return simple[reason]
+    return (
+        f"the difference is {metric.difference(compared.difference)} (interval {metric.interval(compared.interval)}; "
+        f"{compared.pairs} paired seeds){_more_seeds(row)}"
+    )
+
+
+def _more_seeds(row: Row) -> str:
+    needed, pairs = row.compared.seeds_needed, row.compared.pairs
+    if needed is None:
+        return ""
+    if needed >= MANY:
+        return f"; if this is the true difference, {MANY} seeds would not decide it"
+    if needed <= pairs:
+        return ""
+    return f"; if this is the true difference, about {needed} seeds would decide it"
+
+
+def _divergence(row: Row) -> str:
+    rate, reason = row.compared.diverged, str(row.compared.reason)
+    if not rate.count or reason in ("divergence", "all_diverged"):
+        return ""
+    return f" {rate.count} of its {rate.total} runs diverged; the difference is among those that trained."
+
+
+def cost_sentences(analysis: Analysis, table: Table) -> list[Sentence]:
+    """Return what the arms cost beside the baseline; measured costs only where they may be compared."""
+    base = table.baseline
+    if base is None or not table.others:
+        return []
+    found = [_parameters(base, table.others, COSTS["parameters"])]
+    measured = [name for name in ("step_ms", "latency_ms") if name in base.costs]
+    if measured and table.comparable_costs:
+        found += [_cost(name, base, table.others) for name in measured]
+    elif measured:
+        found.append(
+            Sentence(
+                "cost",
+                "Times and memory are shown but rank nothing: the records do not say that they were measured one at a time "
+                "on one idle machine. `python scripts/bench.py net` compares them fairly.",
+            )
+        )
+    return [one for one in found if one is not None]
+
+
+def _parameters(base: Row, others: Sequence[Row], cost: Cost) -> Sentence | None:
+    own = base.costs.get("parameters")
+    if own is None:
+        return None
+    more = [(row, row.costs["parameters"].median) for row in others if "parameters" in row.costs]
+    differing = [f"{row.label} {cost.written(value)}" for row, value in more if value != own.median]
+    if not differing:
+        return Sentence("cost", f"All arms have {cost.written(own.median)} parameters.")
+    return Sentence("cost", f"{base.label} has {cost.written(own.median)} parameters; {listed(differing)}.")
+
+
+def _cost(name: str, base: Row, others: Sequence[Row]) -> Sentence | None:
+    cost, own = COSTS[name], base.costs[name].median
+    ratios = sorted((row.costs[name].median / own, row.label) for row in others if name in row.costs and own > 0)
+    if not ratios:
+        return None
+    least, most = ratios[0], ratios[-1]
+    text = f"The {cost.name} of {base.label} takes {cost.written(own)} {cost.unit}"
+    if len(ratios) == 1:
+        return Sentence("cost", f"{text}, that of {least[1]} {least[0]:.2f} times as long.")
+    return Sentence("cost", f"{text}; {least[1]} takes {least[0]:.2f} and {most[1]} {most[0]:.2f} times as long.")
+
+
+def _size(row: Row, metric: Metric) -> str:
+    return metric.size(row.compared.difference or 0.0)
+
+
+def _size_with_interval(row: Row, metric: Metric) -> str:
+    return f"{_size(row, metric)} (interval {metric.interval(row.compared.interval)})"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "below 0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
+def _percent(confidence: float) -> str:
+    return f"{100 * confidence:g} %"
+
+
+def _is(rows: Sequence[Row]) -> str:
+    return "is" if len(rows) == 1 else "are"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words with commas and "and".
+
+    >>> listed(["max", "avg", "lp"])
+    'max, avg and lp'
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
