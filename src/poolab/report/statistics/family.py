@@ -1,0 +1,142 @@
+"""The arms of a setting as one family: simultaneous intervals, adjusted p values, equivalence."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from poolab.report.statistics.moderated import moderated_estimates
+from poolab.report.statistics.paired import holm
+from poolab.report.statistics.pairs import Pairs, difference_matrix
+from poolab.report.statistics.permutation import sign_flip_step_down
+from poolab.report.statistics.power import Rule, fixed_rule
+from poolab.report.statistics.results import Interval, Moderated
+from poolab.report.statistics.sequential import confidence_sequence, e_value, sequence_critical
+from poolab.report.statistics.simultaneous import comparison_alpha
+
+Method = Literal["max_t", "look", "e_process"]
+
+# The moderated t is shown with so few pairs.
+MODERATED_PAIRS = 5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What the verdict needs of one arm within its family. `alpha` is the error of the arm's own interval."""
+
+    alpha: float
+    interval: Interval | None
+    p_adjusted: float
+    p_equivalence: float
+    p_equivalence_adjusted: float
+    within_margin: bool
+    rule: Rule
+
+
+def infer(pairs: Sequence[Pairs], margin: float, alpha: float, method: Method) -> list[Inference]:
+    """Return the inference of each arm, in their order; every arm has an estimate.
+
+    Planned numbers of seeds: simultaneous intervals by the max-t level, equivalence by TOST with Holm's correction, so
+    that a wrong "equivalent" too has at most the family's error. An arm that is judged by its examples gets alpha / m.
+    Without declared looks ("e_process"): confidence sequences at alpha / m, for the interval and for equivalence.
+
+    Args:
+        pairs: each arm with the baseline.
+        margin: of equivalence, above 0.
+        alpha: the family's error.
+        method: how the error is kept.
+
+    >>> from poolab.report.statistics.scores import ArmScores
+    >>> base = ArmScores("max", {0: 0.91, 1: 0.92, 2: 0.90, 3: 0.93})
+    >>> arm = ArmScores("avg", {0: 0.89, 1: 0.895, 2: 0.88, 3: 0.90})
+    >>> [one] = infer([Pairs(arm, base)], margin=0.005, alpha=0.05, method="max_t")
+    >>> [round(end, 4) for end in one.interval], one.within_margin
+    ([-0.0314, -0.0161], False)
+    """
+    estimates = [pair.estimate for pair in pairs if pair.estimate is not None]
+    p_adjusted = holm([one.p for one in estimates])
+    p_equivalence = [one.p_equivalence(margin) for one in estimates]
+    p_equivalence_adjusted = holm(p_equivalence)
+    share = alpha / len(pairs) if pairs else alpha
+    found = []
+    for index, (pair, own) in enumerate(zip(pairs, arm_alphas(pairs, alpha, method), strict=True)):
+        if method == "e_process":
+            interval = confidence_sequence(pair.differences, own) if pair.basis == "seeds" else None
+            within = interval is not None and -margin < interval[0] and interval[1] < margin
+            rule = sequence_rule(margin, own)
+        else:
+            interval = estimates[index].interval(own)
+            within = p_equivalence_adjusted[index] <= alpha
+            rule = fixed_rule(margin, own, share)
+        tests = p_adjusted[index], p_equivalence[index], p_equivalence_adjusted[index]
+        found.append(Inference(own, interval, *tests, within, rule))
+    return found
+
+
+def arm_alphas(pairs: Sequence[Pairs], alpha: float, method: Method) -> list[float]:
+    """Return the error that each arm's own interval may have: the max-t level, or alpha / m where that does not apply.
+
+    >>> arm_alphas([], 0.05, "max_t")
+    []
+    """
+    share = alpha / len(pairs) if pairs else alpha
+    seeds = [pair for pair in pairs if pair.basis == "seeds"]
+    if method == "e_process" or not seeds:
+        return [share] * len(pairs)
+    # The arms judged by examples keep their share; the others divide what is left by their correlation.
+    joint = comparison_alpha(difference_matrix(seeds), share * len(seeds))
+    return [joint if pair.basis == "seeds" else share for pair in pairs]
+
+
+def sequence_rule(margin: float, alpha: float) -> Rule:
+    """Return the rule of confidence sequences at 1 - alpha.
+
+    >>> round(sequence_rule(0.005, 0.05).critical(6), 2)
+    5.45
+    """
+
+    def critical(pairs: int) -> float:
+        return sequence_critical(pairs, alpha)
+
+    return Rule(margin, critical, critical)
+
+
+def permutation_p(pairs: Sequence[Pairs]) -> list[float | None]:
+    """Return the joint step-down sign-flip p value of each arm; None where it is judged by examples."""
+    return _among_seeds(pairs, lambda seeds: sign_flip_step_down(difference_matrix(seeds)))
+
+
+def moderated_lines(pairs: Sequence[Pairs], alpha: float) -> list[Moderated | None]:
+    """Return the moderated t of each arm with at most 5 pairs; None otherwise, or where an arm stands alone.
+
+    The variances of all arms of the setting that vary over the seeds are shrunk together, Holm's correction is over
+    the same arms; alpha is that of each single interval.
+    """
+
+    def lines(seeds: list[Pairs]) -> list[Moderated | None]:
+        estimates = [pair.by_seeds for pair in seeds if pair.by_seeds is not None]
+        found = moderated_estimates(estimates, [len(pair.seeds) for pair in seeds])
+        if found is None:
+            return [None] * len(seeds)
+        adjusted = holm([one.p for one, _ in found])
+        return [
+            Moderated(one.error, one.freedom, prior, one.interval(alpha), one.p, p)
+            if len(pair.seeds) <= MODERATED_PAIRS
+            else None
+            for pair, (one, prior), p in zip(seeds, found, adjusted, strict=True)
+        ]
+
+    return _among_seeds(pairs, lines)
+
+
+def evidence(pair: Pairs) -> float | None:
+    """Return the e-value of an arm; None where it is judged by examples, as they have no order in time."""
+    return e_value(pair.differences) if pair.basis == "seeds" else None
+
+
+def _among_seeds(pairs: Sequence[Pairs], compute: Callable[[list[Pairs]], Sequence[T | None]]) -> list[T | None]:
+    """Compute something jointly for the arms that vary over the seeds; None for the others."""
+    seeds = [pair for pair in pairs if pair.basis == "seeds"]
+    values = iter(compute(seeds) if seeds else [])
+    return [next(values) if pair.basis == "seeds" else None for pair in pairs]
