@@ -13,6 +13,7 @@ from poolab.report.metric import Metric
 from poolab.report.statistics import (
     ArmComparison,
     ArmScores,
+    Looks,
     OverallComparison,
     SettingComparison,
     compare_overall,
@@ -20,6 +21,7 @@ from poolab.report.statistics import (
 )
 
 BASELINE = "max"
+NO_MARGIN = 1e-12  # nothing is equivalent within it
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def analyse(
     metric: str | None = None,
     margin: float | None = None,
     confidence: float = 0.95,
-    looks: Mapping[int, float] | Sequence[int] | None = None,
+    looks: Looks | None = None,
 ) -> Analysis:
     """Compare the arms of every setting with the baseline.
 
@@ -95,7 +97,7 @@ def analyse(
         metric: the name of a metric of the records; None takes the headline of the task.
         margin: differences below it do not matter, in the metric's own unit. None takes half a point for a share.
         confidence: of the intervals.
-        looks: numbers of seeds at which the study was to be looked at, as declared before it began.
+        looks: when the results were to be looked at; None for one look at a number of seeds that was chosen before.
 
     Raises:
         ConfigError: there is no such arm or metric, or a number is out of its range.
@@ -109,7 +111,7 @@ def analyse(
     width = margin if margin is not None else chosen.default_margin or 0.0
     tables = tuple(_table(one, against, chosen, width, confidence, looks) for one in evidence.settings)
     compared = [table.compared for table in tables if table.baseline is not None]
-    overall = compare_overall(compared, confidence=confidence) if len(compared) > 1 else None
+    overall = compare_overall(compared) if len(compared) > 1 else None
     return Analysis(evidence, chosen, against, width, confidence, tables, overall)
 
 
@@ -158,13 +160,13 @@ def _table(
     metric: Metric,
     margin: float,
     confidence: float,
-    looks: Mapping[int, float] | Sequence[int] | None,
+    looks: Looks | None,
 ) -> Table:
     compared = compare_setting(
         [_scores(arm, metric) for arm in setting.arms],
         baseline,
         setting=setting.label,
-        margin=margin,
+        margin=margin or NO_MARGIN,
         confidence=confidence,
         looks=looks,
         higher_is_better=metric.higher_is_better,

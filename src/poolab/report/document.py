@@ -84,7 +84,10 @@ class Document:
     def left_out(self) -> list[str]:
         """One sentence for each run or record that takes no part."""
         evidence = self.analysis.evidence
-        out = [f"{one.setting}, {one.arm}, seed {one.run.seed} ({one.run.signature}): {one.reason}" for one in evidence.left_out]
+        out = [
+            f"{one.setting}, {one.arm}, seed {one.run.seed} ({one.run.signature}): {one.reason}"
+            for one in evidence.left_out
+        ]
         missing = [
             f"{setting.label}, {arm.label}: no run of seed {', '.join(map(str, arm.missing))}"
             for setting in evidence.settings

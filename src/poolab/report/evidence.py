@@ -86,9 +86,7 @@ class Evidence:
         return list(dict.fromkeys(arm.label for setting in self.settings for arm in setting.arms))
 
 
-def gather(
-    runs: Iterable[Run], *, expected: Sequence[Mapping[str, Any]] = (), faults: Sequence[str] = ()
-) -> Evidence:
+def gather(runs: Iterable[Run], *, expected: Sequence[Mapping[str, Any]] = (), faults: Sequence[str] = ()) -> Evidence:
     """Sort runs into settings and arms.
 
     Args:
@@ -124,7 +122,9 @@ def _arm_keys(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def _part(settings: Mapping[str, Any], keys: Sequence[str]) -> Key:
-    return tuple(sorted((key, str(value)) for key, value in settings.items() if below(key, keys) and key not in NEITHER))
+    return tuple(
+        sorted((key, str(value)) for key, value in settings.items() if below(key, keys) and key not in NEITHER)
+    )
 
 
 def _place(settings: Mapping[str, Any], keys: Sequence[str], content: Iterable[tuple[str, str]]) -> Key:
@@ -201,7 +201,9 @@ def _arm(label: str, key: Key, runs: Sequence[Run], seeds: set[int]) -> tuple[Ar
         for run in found[1:]
     ]
     unfinished = [run for run in chosen.values() if run.status not in ("completed", "diverged")]
-    left_out += [LeftOut(run, label, "", f"{run.status}: {run.reason}" if run.reason else run.status) for run in unfinished]
+    left_out += [
+        LeftOut(run, label, "", f"{run.status}: {run.reason}" if run.reason else run.status) for run in unfinished
+    ]
     diverged = tuple(run for run in chosen.values() if run.status == "diverged")
     left_out += [LeftOut(run, label, "", f"diverged: {run.reason}") for run in diverged]
     arm = Arm(

@@ -56,7 +56,9 @@ def _matched(own: Settings) -> list[str]:
     if own.get(by, "None") == "None":
         return []
     name = own.get(to) or own.get(f"{to}.name", "")
-    options = [f"{k.removeprefix(f'{to}.')}={v}" for k, v in own.items() if k.startswith(f"{to}.") and k != f"{to}.name"]
+    options = [
+        f"{k.removeprefix(f'{to}.')}={v}" for k, v in own.items() if k.startswith(f"{to}.") and k != f"{to}.name"
+    ]
     return [f"with as many {own[by].replace('_', ' ')} as {' '.join([name, *options])}"]
 
 

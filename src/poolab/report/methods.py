@@ -19,7 +19,12 @@ RECIPE = (
 
 def methods(analysis: Analysis) -> str:
     """Write what was compared, how it was trained, how it was tested, and with what."""
-    parts = [_arms(analysis), *(_training(table) for table in analysis.tables), _statistics(analysis), _software(analysis)]
+    parts = [
+        _arms(analysis),
+        *(_training(table) for table in analysis.tables),
+        _statistics(analysis),
+        _software(analysis),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -38,7 +43,11 @@ def _training(table: Table) -> str:
     recipe = [words.format(facts_of[key]) for key, words in RECIPE if facts_of.get(key) not in (None, "None")]
     counts = sorted({len(row.arm.runs) for row in table.rows if row.arm.runs})
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}" if counts else "no"
-    limits = [f"{key.removeprefix('data.limit_')} images limited to {facts_of[key]}" for key in ("data.limit_train", "data.limit_test") if facts_of.get(key, "None") != "None"]
+    limits = [
+        f"{key.removeprefix('data.limit_')} images limited to {facts_of[key]}"
+        for key in ("data.limit_train", "data.limit_test")
+        if facts_of.get(key, "None") != "None"
+    ]
     what = f"{facts_of.get('backbone.name', 'the network')} on {facts_of.get('data.name', 'the data')}"
     images = facts_of.get("data_fingerprint")
     told = f" (content {images})" if images else ""
@@ -47,7 +56,11 @@ def _training(table: Table) -> str:
 
 def _statistics(analysis: Analysis) -> str:
     compared = analysis.tables[0].compared
-    margin = f" Two arms are called equivalent if two one-sided t tests place the difference within {analysis.metric.size(analysis.margin)}." if analysis.margin else ""
+    margin = (
+        f" Two arms are called equivalent if two one-sided t tests place the difference within {analysis.metric.size(analysis.margin)}."
+        if analysis.margin
+        else ""
+    )
     how = {
         "max_t": "simultaneous intervals (maximum of the |t| over the arms of a setting)",
         "look": "simultaneous intervals at the level that the declared looks leave",
@@ -63,11 +76,12 @@ def _statistics(analysis: Analysis) -> str:
 
 def _software(analysis: Analysis) -> str:
     by_name = {fact.name: fact for fact in facts(analysis.evidence)}
-    versions = [f"{name} {by_name[name]}" for name in ("poolab", "torch", "torchvision", "pytorch-lightning") if name in by_name]
+    versions = [
+        f"{name} {by_name[name]}" for name in ("poolab", "torch", "torchvision", "pytorch-lightning") if name in by_name
+    ]
     machine = [str(by_name[name]) for name in ("processor", "device") if name in by_name]
     commit = f" Commit: {by_name['commit']}." if "commit" in by_name else ""
     return (
         f"Software: {', '.join(versions) or 'unknown'}.{commit} Hardware: {', '.join(machine) or 'unknown'}. "
         f"The compared runs took {hours(analysis.evidence.runs):.1f} hours in all."
     )
-

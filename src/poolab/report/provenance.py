@@ -104,7 +104,13 @@ def remarks(evidence: Evidence, metric: str, selected_by: str | None = None) -> 
 def _mixed(evidence: Evidence) -> list[str]:
     by_name = {fact.name: fact for fact in facts(evidence)}
     sentences = []
-    for name in ("commit", *(n for n in by_name if n in ("poolab", "torch", "torchvision")), "processor", "device", "threads"):
+    for name in (
+        "commit",
+        *(n for n in by_name if n in ("poolab", "torch", "torchvision")),
+        "processor",
+        "device",
+        "threads",
+    ):
         fact = by_name.get(name)
         if fact is not None and len(fact.values) > 1:
             sentences.append(f"The runs differ in {name}: {fact}. Arms may differ for this reason too.")
@@ -126,12 +132,16 @@ def _pairs_remark(setting: Setting) -> str | None:
     if not few:
         return None
     most = max(len(arm.runs) for arm in few)
-    who = "All arms have" if len(few) == len(setting.arms) else f"{_names(few)} {'has' if len(few) == 1 else 'have'}"
+    who = "all arms have" if len(few) == len(setting.arms) else f"{_names(few)} {'has' if len(few) == 1 else 'have'}"
     return f"{setting.label}: {who} {most} seeds or fewer; a test over signs needs {FEWEST_PAIRS} pairs to reach 0.05."
 
 
 def _size_remark(setting: Setting) -> str | None:
-    sizes = {arm.label: statistics.median(arm.values("cost/parameters")) for arm in setting.arms if arm.values("cost/parameters")}
+    sizes = {
+        arm.label: statistics.median(arm.values("cost/parameters"))
+        for arm in setting.arms
+        if arm.values("cost/parameters")
+    }
     if len(set(sizes.values())) < 2:
         return None
     common = Counter(sizes.values()).most_common(1)[0][0]

@@ -54,7 +54,13 @@ def results(analysis: Analysis) -> dict[str, Any]:
         "provenance": {fact.name: dict(fact.values) for fact in facts(analysis.evidence)},
         "hours": round(hours(analysis.evidence.runs), 4),
         "left_out": [
-            {"signature": one.run.signature, "arm": one.arm, "setting": one.setting, "seed": one.run.seed, "reason": one.reason}
+            {
+                "signature": one.run.signature,
+                "arm": one.arm,
+                "setting": one.setting,
+                "seed": one.run.seed,
+                "reason": one.reason,
+            }
             for one in analysis.evidence.left_out
         ],
         "faults": [*analysis.evidence.faults, *map(str, analysis.evidence.doubled)],

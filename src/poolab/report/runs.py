@@ -132,6 +132,8 @@ def read_runs(sources: Sequence[tuple[str, Sequence[Record]]]) -> tuple[list[Run
             try:
                 runs.append(run_of(record, where))
             except ValueError as fault:
-                name = record.get("signature", f"number {number}") if isinstance(record, Mapping) else f"number {number}"
+                name = (
+                    record.get("signature", f"number {number}") if isinstance(record, Mapping) else f"number {number}"
+                )
                 faults.append(f"{where}: record {name} is left out: {fault}")
     return runs, faults

@@ -29,7 +29,11 @@ def verdict(analysis: Analysis) -> list[Sentence]:
     """Return the verdict over all settings: one headline, and what holds over the settings together."""
     tables = [table for table in analysis.tables if table.baseline is not None]
     if not tables:
-        return [Sentence("headline", f"No setting has a completed run of the baseline, {analysis.baseline}: nothing is compared.")]
+        return [
+            Sentence(
+                "headline", f"No setting has a completed run of the baseline, {analysis.baseline}: nothing is compared."
+            )
+        ]
     if len(tables) == 1:
         return [headline(analysis, tables[0])]
     return [_headline_of_several(analysis, tables), *_overall(analysis)]
@@ -67,15 +71,26 @@ def _counts(rows: Sequence[Row]) -> Counter[str]:
 
 
 def _headline_of_several(analysis: Analysis, tables: Sequence[Table]) -> Sentence:
-    labels = list(dict.fromkeys(row.label for table in tables for row in table.others))
-    counts = {label: Counter(str(row.compared.verdict) for t in tables for row in t.others if row.label == label) for label in labels}
-    better = [f"{label} in {count['better']} of {count.total()}" for label, count in counts.items() if count["better"]]
-    worse = [f"{label} in {count['worse']} of {count.total()}" for label, count in counts.items() if count["worse"]]
+    better, worse = (_grouped(tables, kind) for kind in ("better", "worse"))
     parts = [
-        f"Better than {analysis.baseline}: {listed(better)}." if better else f"No arm is shown to be better than {analysis.baseline} in any setting.",
-        f"Worse: {listed(worse)}." if worse else "",
+        f"Better than {analysis.baseline}: {better}."
+        if better
+        else f"No arm is shown to be better than {analysis.baseline} in any setting.",
+        f"Worse: {worse}." if worse else "No arm is shown to be worse.",
     ]
-    return Sentence("headline", f"Over {len(tables)} settings. {' '.join(part for part in parts if part)}")
+    return Sentence("headline", f"Over {len(tables)} settings: {' '.join(parts)}")
+
+
+def _grouped(tables: Sequence[Table], kind: str) -> str:
+    """The arms with a verdict, grouped by the number of settings in which they have it."""
+    counts: Counter[str] = Counter()
+    for table in tables:
+        counts.update(row.label for row in table.others if row.compared.verdict == kind)
+    groups = [
+        (number, [label for label in counts if counts[label] == number])
+        for number in sorted(set(counts.values()), reverse=True)
+    ]
+    return "; ".join(f"{listed(labels)} in {number} of {len(tables)} settings" for number, labels in groups)
 
 
 def _overall(analysis: Analysis) -> list[Sentence]:
@@ -95,14 +110,18 @@ def _overall(analysis: Analysis) -> list[Sentence]:
         )
     if not sentences:
         reasons = {arm.refused for arm in analysis.overall.arms if arm.refused}
-        sentences = [Sentence("note", f"There is no average over the settings: {reason}.") for reason in sorted(reasons)]
+        sentences = [
+            Sentence("note", f"There is no average over the settings: {reason}.") for reason in sorted(reasons)
+        ]
     return sentences
 
 
 def sentences_of(analysis: Analysis, table: Table) -> list[Sentence]:
     """Return one sentence for each arm of a setting, then those on costs."""
     if table.baseline is None:
-        return [Sentence("note", f"{table.label} has no completed run of {analysis.baseline}: its arms are not compared.")]
+        return [
+            Sentence("note", f"{table.label} has no completed run of {analysis.baseline}: its arms are not compared.")
+        ]
     return [*(_sentence(row, analysis) for row in table.others), *cost_sentences(analysis, table)]
 
 
@@ -113,7 +132,9 @@ def _sentence(row: Row, analysis: Analysis) -> Sentence:
     pairs = f"{compared.pairs} paired seeds"
     if kind in ("better", "worse"):
         p = f", adjusted p {_p(compared.p_adjusted)}" if compared.p_adjusted is not None else ""
-        text = f"{row.label} is {kind} than {analysis.baseline} by {_size(row, metric)} (interval {interval}{p}; {pairs})."
+        text = (
+            f"{row.label} is {kind} than {analysis.baseline} by {_size(row, metric)} (interval {interval}{p}; {pairs})."
+        )
     elif kind == "equivalent":
         text = (
             f"{row.label} is equivalent to {analysis.baseline} within {metric.size(analysis.margin)}: the difference is "
@@ -181,7 +202,7 @@ def cost_sentences(analysis: Analysis, table: Table) -> list[Sentence]:
             Sentence(
                 "cost",
                 "Times and memory are shown but rank nothing: the records do not say that they were measured one at a time "
-                "on one idle machine. `python scripts/bench.py net` compares them fairly.",
+                "on one idle machine.",
             )
         )
     return [one for one in found if one is not None]

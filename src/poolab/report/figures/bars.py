@@ -46,7 +46,9 @@ def _bars(table: Table, panels: Sequence[tuple[str, str]]) -> Figure | None:
         for place, row in enumerate(reversed(rows)):
             values = row.arm.values(name)
             if values:
-                axes.barh(place, statistics.mean(values), color=PALETTE[1] if row.is_baseline else PALETTE[0], height=0.6)
+                axes.barh(
+                    place, statistics.mean(values), color=PALETTE[1] if row.is_baseline else PALETTE[0], height=0.6
+                )
                 axes.plot(values, [place] * len(values), "|", color="#333435", ms=5, mew=0.8)
         axes.set_xlabel(title)
         axes.set_yticks(range(len(rows)), [shortened(row.label) for row in reversed(rows)])

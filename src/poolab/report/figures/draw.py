@@ -24,9 +24,19 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "pdf", "png")
 # A figure for each setting: its name, its title, what it shows, and how it is drawn.
 OF_SETTING: tuple[tuple[str, str, str, Callable[[Analysis, Table], Figure | str]], ...] = (
-    ("forest", "Differences from the baseline", "the difference of each arm from the baseline, with its intervals", forest),
+    (
+        "forest",
+        "Differences from the baseline",
+        "the difference of each arm from the baseline, with its intervals",
+        forest,
+    ),
     ("seeds", "Scores of every seed", "the score of every seed in every arm, and the means", seeds),
-    ("pareto", "Score and cost", "the mean score beside each cost; arms that another one beats in both are grey", pareto),
+    (
+        "pareto",
+        "Score and cost",
+        "the mean score beside each cost; arms that another one beats in both are grey",
+        pareto,
+    ),
     ("curves", "Learning curves", "the validation score after each epoch, mean over the seeds", curves),
     ("ranks", "Possible ranks", "the best and the worst rank that each arm can have", ranks),
     ("robustness", "Robustness", "the scores on shifted, corrupted and rescaled test images", robustness),
@@ -49,18 +59,27 @@ class Drawn:
     reason: str = ""
 
 
-def draw_all(analysis: Analysis, folder: Path | None = None) -> list[Drawn]:
-    """Draw every figure; with a folder, write each as SVG, PDF and PNG into it."""
+def draw_all(
+    analysis: Analysis, folder: Path | None = None, say: Callable[[str], None] = lambda _: None
+) -> list[Drawn]:
+    """Draw every figure; with a folder, write each as SVG, PDF and PNG into it.
+
+    A figure that Matplotlib cannot draw is absent with its reason, which `say` is told.
+    """
     drawn = []
     with styled():
         for name, title, what, setting, make in _wanted(analysis):
-            figure = make()
-            if isinstance(figure, str):
-                drawn.append(Drawn(name, title, what, setting, reason=figure))
-                continue
-            drawn.append(Drawn(name, title, what, setting, svg=_svg(figure)))
-            for form in FORMATS if folder is not None else ():
-                _save(figure, Path(folder or ".") / f"{name}.{form}", form)
+            try:
+                found = make()
+                svg = "" if isinstance(found, str) else _svg(found)
+                for form in FORMATS if svg and folder is not None else ():
+                    _save(found, Path(folder or ".") / f"{name}.{form}", form)  # type: ignore[arg-type]
+            except OSError:  # the disk: nothing else could be written either
+                raise
+            except Exception as fault:  # fonts and texts that Matplotlib cannot set
+                found, svg = f"it could not be drawn: {fault}", ""
+                say(f"figure {name}: {found}")
+            drawn.append(Drawn(name, title, what, setting, svg=svg, reason=found if isinstance(found, str) else ""))
     return drawn
 
 
@@ -68,7 +87,13 @@ Wanted = tuple[str, str, str, str, "Callable[[], Figure | str]"]
 
 
 def _wanted(analysis: Analysis) -> Iterator[Wanted]:
-    yield "heat", "All settings", "the difference from the baseline of each arm in each setting", "", lambda: heat(analysis)
+    yield (
+        "heat",
+        "All settings",
+        "the difference from the baseline of each arm in each setting",
+        "",
+        lambda: heat(analysis),
+    )
     several = len(analysis.tables) > 1
     names: set[str] = set()
     for number, table in enumerate(analysis.tables, 1):
@@ -92,10 +117,15 @@ def _svg(figure: Figure) -> str:
 
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.set_layout_engine("none")  # it stands; laying it out again for each format took half of the time
     return buffer.getvalue()
 
 
 def _save(figure: Figure, path: Path, form: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"svg": {"metadata": {"Date": None, "Creator": None}}, "pdf": {"metadata": {"CreationDate": None}}, "png": {"dpi": 200, "facecolor": "white"}}
+    options = {
+        "svg": {"metadata": {"Date": None, "Creator": None}},
+        "pdf": {"metadata": {"CreationDate": None}},
+        "png": {"dpi": 200, "facecolor": "white"},
+    }
     figure.savefig(path, format=form, **options[form])  # type: ignore[arg-type]

@@ -61,4 +61,10 @@ def _legend(axes: Axes, verdicts: set[str], analysis: Analysis) -> None:
     handles.append(Line2D([], [], color=GREY, marker="|", ls="", label="one seed"))
     if analysis.margin:
         handles.append(Patch(color=GREY, alpha=0.15, label=f"within {analysis.metric.size(analysis.margin)}"))
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.42 / axes.figure.get_figheight() - 0.06), ncols=4, fontsize=7.5)  # type: ignore[union-attr]
+    axes.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0, -0.42 / axes.figure.get_figheight() - 0.06),
+        ncols=4,
+        fontsize=7.5,
+    )  # type: ignore[union-attr]

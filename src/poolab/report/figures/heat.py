@@ -22,7 +22,10 @@ def heat(analysis: Analysis) -> Figure | str:
     scale = analysis.metric.scale
     cells = {(row.label, column): row.compared for column, table in enumerate(tables) for row in table.others}
     values = [
-        [scale * d if (one := cells.get((label, c))) and (d := one.difference) is not None else float("nan") for c in range(len(tables))]
+        [
+            scale * d if (one := cells.get((label, c))) and (d := one.difference) is not None else float("nan")
+            for c in range(len(tables))
+        ]
         for label in labels
     ]
     figure, (axes,) = canvas(row_height(len(labels), each=0.3) + 0.4)
@@ -32,11 +35,23 @@ def heat(analysis: Analysis) -> Figure | str:
         if one.difference is not None:
             text = f"{analysis.metric.signed(one.difference)} {SIGNS[str(one.verdict)]}"
             dark = abs(scale * one.difference) > 0.6 * largest
-            axes.text(column, labels.index(label), text, ha="center", va="center", fontsize=7.5, color="white" if dark else "#222324")
+            axes.text(
+                column,
+                labels.index(label),
+                text,
+                ha="center",
+                va="center",
+                fontsize=7.5,
+                color="white" if dark else "#222324",
+            )
     axes.set_xticks(range(len(tables)), [shortened(table.label, 28) for table in tables], rotation=20, ha="right")
     axes.set_yticks(range(len(labels)), [shortened(label) for label in labels])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     unit = f" ({analysis.metric.unit})" if analysis.metric.unit else ""
-    axes.set_title(f"difference from {analysis.baseline} in {analysis.metric.title}{unit}; ▲ better ▼ worse = equivalent ? undecided", color=INK, fontsize=8.5)
+    axes.set_title(
+        f"difference from {analysis.baseline} in {analysis.metric.title}{unit}; ▲ better ▼ worse = equivalent ? undecided",
+        color=INK,
+        fontsize=8.5,
+    )
     return figure

@@ -60,7 +60,9 @@ def _panel(axes: Axes, rows: Sequence[Row], name: str, analysis: Analysis) -> No
         axes.errorbar(
             x, y, yerr=error, xerr=[[x - spread.least], [spread.most - x]], fmt="o", ms=4, color=colour, elinewidth=0.6
         )
-        axes.annotate(shortened(row.label, 16), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6.5, color=colour)
+        axes.annotate(
+            shortened(row.label, 16), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6.5, color=colour
+        )
     axes.plot([points[i][0] for i in best], [points[i][1] for i in best], "-", color=PALETTE[0], lw=0.8, zorder=0)
     axes.set_xlabel(COSTS[name].title)
     axes.margins(x=0.18)

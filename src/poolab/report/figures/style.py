@@ -14,7 +14,12 @@ INK = "#1b1c1d"  # text and axes; the page replaces it by the colour of its text
 GREY = "#8a8d91"
 # Okabe and Ito's palette without its yellow, which is too light on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7f5539", "#5a5a5a")
-VERDICTS = {"better": ("#0072B2", "^"), "worse": ("#D55E00", "v"), "equivalent": ("#009E73", "s"), "undecided": (GREY, "o")}
+VERDICTS = {
+    "better": ("#0072B2", "^"),
+    "worse": ("#D55E00", "v"),
+    "equivalent": ("#009E73", "s"),
+    "undecided": (GREY, "o"),
+}
 WIDTH = 7.0  # inches; 3.5 is a column of a two-column paper
 
 SETTINGS: dict[str, Any] = {
@@ -75,4 +80,4 @@ def shortened(label: str, most: int = 34) -> str:
     'avg_topk k=2 slot…arameters as lip'
     """
     half = (most - 1) // 2
-    return label if len(label) <= most else f"{label[:half + 1]}…{label[-half:]}"
+    return label if len(label) <= most else f"{label[: half + 1]}…{label[-half:]}"

@@ -88,5 +88,9 @@ def inlined(drawn: Drawn) -> str:
     svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     svg = re.sub(r'<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"', r"<svg \1\2", svg, count=1)
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"', r"<svg \1\2", svg, count=1)
-    label = f"{drawn.title}, {drawn.setting}: {drawn.description}" if drawn.setting else f"{drawn.title}: {drawn.description}"
+    label = (
+        f"{drawn.title}, {drawn.setting}: {drawn.description}"
+        if drawn.setting
+        else f"{drawn.title}: {drawn.description}"
+    )
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
