@@ -187,13 +187,9 @@ def _study(given: Sequence[str]) -> int:
 
 
 def _table(chosen: argparse.Namespace) -> None:
-    from poolab.records.table import arms, markdown, mixed_code, print_arms
+    from poolab.records.table_page import print_table
 
-    rows = arms(chosen.runs)
-    print(markdown(rows)) if chosen.markdown else print_arms(rows)
-    note = mixed_code(chosen.runs)
-    if note:
-        print(f"\n{note}")
+    print_table(chosen.runs, chosen.markdown)
 
 
 def _guarded(action: Any) -> int:

@@ -6,7 +6,8 @@ import pytest
 from poolab.configuration import compose
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
-from poolab.records.table import COLUMNS, arms, markdown, mixed_code, print_arms
+from poolab.records.table import arms, mixed_code
+from poolab.records.table_page import COLUMNS, markdown, print_arms
 
 ACCURACIES = {"max": (0.5, 0.625, 0.75), "min": (0.875, 0.5, 0.9375)}
 
@@ -115,7 +116,8 @@ def test_no_records(tmp_path):
 def test_a_table_over_different_code_says_so(tmp_path, configs):
     for name, commit in (("a", "1"), ("b", "2")):
         environment = {"commit": commit, "dirty": False, "packages": {"torch": "2.15.0"}}
-        record = {"status": "completed", "started": name, "config": configs["max"], "environment": environment}
+        record = {"status": "completed", "started": name, "config": configs["max"], "metrics": {}}
+        record |= {"environment": environment}
         RunFolder(tmp_path, name).make().write_json("result.json", record)
         assert mixed_code(tmp_path) == (
             None if name == "a" else "The records differ in the code that made them: commit."

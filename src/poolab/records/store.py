@@ -5,12 +5,14 @@ import math
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.records.reading import read_record, scan_results
 from poolab.records.schema import FINISHED
 
 
@@ -49,7 +51,7 @@ class RunFolder:
     @property
     def result(self) -> dict[str, Any] | None:
         """The record, or None where there is none yet."""
-        return _read(self / "result.json")
+        return read_record(self / "result.json")
 
     @property
     def finished(self) -> bool:
@@ -125,7 +127,7 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text so that a reader sees the old file or the new one, never a part: a temporary name, then a rename."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -144,20 +146,8 @@ def replace_synced(new: Path, path: Path) -> None:
 
 
 def read_results(runs_dir: str | Path) -> list[dict[str, Any]]:
-    """The records of all runs of a folder, oldest first; a folder without one is left out."""
-    found = [_read(path) for path in Path(runs_dir).glob("*/result.json")]
-    return sorted((result for result in found if result is not None), key=lambda result: result["started"])
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text())
-        if not isinstance(content, dict) or "status" not in content:
-            raise ValueError("it is no record of a run")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as fault:
-        raise PoolabError(
-            f"the record {path} cannot be read: {fault}; delete the file to make the run again"
-        ) from fault
-    return content
+    """Return the records of all runs of a folder, oldest first; warn of each file that is no record."""
+    records, faults = scan_results(runs_dir)
+    for fault in faults:
+        warnings.warn(f"left out: {fault}", stacklevel=2)
+    return records

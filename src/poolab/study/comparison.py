@@ -8,11 +8,13 @@ from typing import Any
 
 from poolab.errors import ConfigError, nearest
 from poolab.records import HEADLINES, signature
+from poolab.records.contents import content_of
 from poolab.records.identity import flatten
 from poolab.study.arms import label_arms
-from poolab.study.cells import Cell, grid_cells
+from poolab.study.cells import Cell, assignments, grid_cells
 from poolab.study.composition import Composer
 from poolab.study.draws import drawn_cells
+from poolab.study.found import Found
 from poolab.study.known import Known
 from poolab.study.sweep_file import Study
 
@@ -39,6 +41,7 @@ class Arm:
     difference: float | None = None
     interval: tuple[float, float] | None = None
     setting: dict[str, Any] = field(default_factory=dict, repr=False)
+    sources: dict[int, str | None] = field(default_factory=dict, repr=False)  # what each seed's run went on from
 
     @property
     def mean(self) -> float | None:
@@ -66,7 +69,8 @@ def compare(
 ) -> list[Arm]:
     """The arms of a study, each with its paired difference to the baseline of its place.
 
-    A cell's record is the one whose configuration is the cell's: neither the data nor torch is needed.
+    A cell's record is the one whose configuration is the cell's: neither the data nor torch is needed. Where records
+    were made from data or weights of different content, each content is a place of its own.
 
     Args:
         baseline: an arm's name, or a pooling: then each arm is compared with the one of that pooling that is like it in
@@ -74,7 +78,7 @@ def compare(
         search: what a search knows of its runs; without it, every record that it may have drawn is one of them.
 
     Raises:
-        ConfigError: a cell that cannot be composed, no such baseline, or two records of a cell on different data.
+        ConfigError: a cell that cannot be composed, no such baseline, or records of a cell that nothing tells apart.
     """
     arms = _arms(study, records, extra, search)
     for arm in arms:
@@ -89,23 +93,33 @@ def _arms(study: Study, records: Sequence[Mapping[str, Any]], extra: Sequence[st
     if not study.trains:
         raise ConfigError(f"{study.path}: {study.program} leaves no records of poolab's, only train.py does")
     composer = Composer()
-    cells = _cells(study, records, extra, search)
-    configs = [composer(cell) for cell in cells]
-    by_config = _by_config(records)
+    configs = [composer(cell) for cell in _cells(study, records, extra, search)]
+    labels = label_arms(study, configs, extra)
+    found = Found(records, weights_vary=_varies_weights(study, extra))
     arms: dict[tuple[str, str], Arm] = {}
-    for config, label in zip(configs, label_arms(study, configs, extra), strict=True):
-        place = f"{config['data']['name']}, {config['backbone']['name']}"
-        score = f"test/{HEADLINES[config['task']]}"
-        arm = arms.setdefault((place, label), Arm(place, label, score, setting=config))
-        record = by_config.get(signature(config, ""))
-        if study.method != "grid" and record is not None and record["status"] == "interrupted":
-            # Of a file of records nobody knows why; a search stops its runs early.
-            if search is None or record["signature"] in search.stopped:
-                arm.stopped += 1
+    seen = set()
+    for config, label in zip(configs, labels, strict=True):
+        for place, record in found.of(config, configs):
+            if (place, label, config["seed"]) in seen:  # the same cell on data in another folder
                 continue
-            record = None  # it goes on
-        _take(arm, int(config["seed"]), record)
+            seen.add((place, label, config["seed"]))
+            score = f"test/{HEADLINES[config['task']]}"
+            arm = arms.setdefault((place, label), Arm(place, label, score, setting=config))
+            if study.method != "grid" and record is not None and record["status"] == "interrupted":
+                # Of a file of records nobody knows why; a search stops its runs early.
+                if search is None or record["signature"] in search.stopped:
+                    arm.stopped += 1
+                    continue
+                record = None  # it goes on
+            _take(arm, int(config["seed"]), record)
     return list(arms.values())
+
+
+def _varies_weights(study: Study, extra: Sequence[str]) -> bool:
+    """Return whether the study's arms differ in their weights, so that these do not keep runs from being compared."""
+    replaced = {key for key, _ in assignments(extra)}
+    swept = {p.name for p in study.parameters if p.name not in replaced and len(p.values) != 1}
+    return bool(swept & {"backbone.weights", "backbone.pretrained"})
 
 
 def _cells(
@@ -116,26 +130,14 @@ def _cells(
     return drawn_cells(study, extra, records) if search is None else search.cells
 
 
-def _by_config(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    for record in records:
-        key = signature(record["config"], "")
-        other = found.setdefault(key, record)
-        if other["signature"] != record["signature"]:
-            raise ConfigError(
-                f"the records {other['signature']} and {record['signature']} have the same settings and other data "
-                "(the content of a folder of images changed, or of a checkpoint): keep them in two folders, --runs"
-            )
-    return found
-
-
 def _take(arm: Arm, seed: int, record: Mapping[str, Any] | None) -> None:
     if record is None:
         arm.missing += 1
-    elif record["status"] != "completed":
+    elif record["status"] != "completed" or record["metrics"].get(arm.score) is None:  # null: it was no finite number
         arm.failed += 1
     else:
         arm.scores[seed] = record["metrics"][arm.score]
+        arm.sources[seed] = content_of(record).source
         arm.metrics.append(record["metrics"])
 
 
@@ -169,7 +171,8 @@ def _shared(one: Arm, other: Arm) -> int:
 
 
 def _compare(arm: Arm, against: Arm) -> None:
-    shared = sorted(arm.scores.keys() & against.scores.keys())
+    both = sorted(arm.scores.keys() & against.scores.keys())
+    shared = [seed for seed in both if arm.sources[seed] == against.sources[seed]]
     differences = [arm.scores[seed] - against.scores[seed] for seed in shared]
     arm.baseline, arm.pairs = against.arm, len(differences)
     if differences:

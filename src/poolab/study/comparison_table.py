@@ -8,29 +8,37 @@ from typing import TYPE_CHECKING
 from poolab.study.comparison import Arm
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
     from rich.table import Table
 
 NARROW = ("arm", "n", "mean", "difference", "95 % interval", "step ms", "MB", "miss", "fail")
 WIDE = ("arm", "n", "mean", "difference", "95 % interval", "step ms", "peak MB", "latency ms", "parameters")
 STATES = ("missing", "failed", "stopped")
+WIDTH = 80
+NARROWEST = 12  # columns of an arm's name, which is folded
+MEASURED = 1000  # columns, more than any table needs
 FIGURES = ("speed/train_images_per_s", "cost/peak_memory_bytes", "speed/infer_latency_ms_median", "cost/parameters")
 CSV_FIGURES = ("step_seconds", *FIGURES)
 
 
 def terminal(arms: Sequence[Arm]) -> list[tuple[str, "Table"]]:
-    """A title and a table of at most 80 columns for each data set and backbone."""
+    """Return a title and a table for each data set and backbone: of 80 columns, or as many as its figures need."""
+    from rich.console import Console
     from rich.table import Table
 
     tables = []
     for place, part in _places(arms):
-        table = Table(box=None, padding=(0, 1, 0, 0), width=80)
+        table = Table(box=None, padding=(0, 1, 0, 0))
         stopped = any(arm.stopped for arm in part)  # early, by a search
         for column in (*NARROW, *["stop"] * stopped):
             is_arm = column == "arm"
-            table.add_column(column, justify="left" if is_arm else "right", overflow="fold", no_wrap=not is_arm)
+            least = NARROWEST if is_arm else None
+            justify: JustifyMethod = "left" if is_arm else "right"
+            table.add_column(column, justify=justify, overflow="fold", no_wrap=not is_arm, min_width=least)
         for arm in part:
             step, memory, _, _ = _figures(arm)
             table.add_row(*_outcome(arm), step, memory, *_states(arm)[: 2 + stopped])
+        table.width = max(WIDTH, Console(width=MEASURED).measure(table).minimum)
         tables.append((_title(place, part), table))
     return tables
 
@@ -101,7 +109,7 @@ def print_terminal(arms: Sequence[Arm]) -> None:
     """Print the tables, each with its title."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, width=80)
     for title, table in terminal(arms):
+        console = Console(highlight=False, markup=False, width=table.width)
         console.print(title, style="bold")
         console.print(table)

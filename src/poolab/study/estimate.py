@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.per_slot import pooling_words
+from poolab.records.contents import content_of
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.study.plan import Plan, Planned
 
@@ -35,7 +37,8 @@ class Estimate:
 
 def likeness(config: Mapping[str, Any]) -> str:
     """What like runs share: backbone, data and number of epochs, whatever else they have."""
-    flat = flatten({key: config[key] for key in ("backbone", "data")} | {"epochs": config["trainer"]["epochs"]})
+    trainer = config.get("trainer") or {}
+    flat = flatten({key: config.get(key) for key in ("backbone", "data")} | {"epochs": trainer.get("epochs")})
     return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
 
 
@@ -51,13 +54,37 @@ def devices(config: Mapping[str, Any]) -> float:
 
 
 def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The completed records that are like cells of a plan, by their likeness."""
-    found: dict[str, list[Mapping[str, Any]]] = {likeness(planned.config): [] for planned in plan.cells}
+    """Return the completed records that are like cells of a plan, by their likeness.
+
+    Records of data whose content is known not to be the plan's are left out.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    contents: dict[str, set[str | None]] = {}
+    for data, key in {(_data(planned.config), likeness(planned.config)): None for planned in plan.cells}:
+        found[key] = []
+        contents.setdefault(key, set()).add(_content(*data))
     for record in records:
         key = likeness(record["config"])
-        if key in found and record["status"] == "completed":
+        known = {*contents.get(key, set()), None}  # a record that does not say its content may be like
+        own = content_of(record).data
+        if key in found and record["status"] == "completed" and (own in known or None in contents[key]):
             found[key].append(record)
     return found
+
+
+def _data(config: Mapping[str, Any]) -> tuple[str, str | None]:
+    return config["data"]["name"], config["data"].get("root")
+
+
+@cache
+def _content(name: str, root: str | None) -> str | None:
+    """Return the fingerprint of the data that lies there now; None where there is none to compare with."""
+    from poolab.data import data_fingerprint
+
+    try:
+        return data_fingerprint(name, root=root)
+    except PoolabError:
+        return None
 
 
 def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
@@ -69,9 +96,10 @@ def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[st
     seconds, on_devices, known, used = 0.0, 0.0, 0, set()
     for (key, words, width), count in cells.items():
         same = [record for record in like[key] if pooling_words(record["config"]["pooling"]) == words] or like[key]
-        if same:
+        times = [time for time in map(_seconds, same) if time is not None]
+        if times:
             used |= {record["signature"] for record in same}
-            each = statistics.median(_seconds(record) for record in same)
+            each = statistics.median(times)
             seconds += count * each
             on_devices += count * each * width
             known += count
@@ -119,6 +147,11 @@ def _one_epoch(planned: Planned) -> tuple[float, float]:
         return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])
 
 
-def _seconds(record: Mapping[str, Any]) -> float:
-    started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
-    return (ended - started).total_seconds()
+def _seconds(record: Mapping[str, Any]) -> float | None:
+    """Return how long a run took; None where its record does not say it, or its clock went backwards."""
+    try:
+        started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
+        seconds = (ended - started).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None
+    return seconds if seconds >= 0 else None

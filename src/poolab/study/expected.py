@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import poolab.study.plan as plans
 from poolab.configuration import config_dir
-from poolab.records import read_results
+from poolab.records.gather import gather, tell
 from poolab.records.store import write_atomically
 from poolab.study.draws import drawn_cells
 from poolab.study.sweep_file import Study
@@ -35,7 +35,8 @@ def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Ex
         ConfigError: a cell that cannot be run.
     """
     if study.method != "grid":
-        records = read_results(runs_dir)
+        records, faults = gather(runs_dir)
+        tell(faults)
         cells = drawn_cells(study, extra, records)
         made = {record["signature"] for record in records}
         return [run for run in rows(plans.plan(study, extra, cells=cells)) if run.signature in made] if cells else []

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poolab.records import HEADLINES
+from poolab.records.contents import content_of
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 
 ALPHA = 0.05
@@ -47,15 +48,17 @@ def detectable(seeds: int, deviation: float, comparisons: int = 1) -> float:
 def paired_deviation(records: Sequence[Mapping[str, Any]]) -> tuple[float, int] | None:
     """The deviation of the paired differences between arms, pooled over all pairs of arms, and the number of arms.
 
-    Arms are compared that differ in nothing but pooling and head. None where no two arms share two seeds.
+    Arms are compared that differ in nothing but pooling and head, on data and weights of the same content, and seeds
+    that go on from the same run. None where no two arms share two seeds.
     """
-    places: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    places: dict[str, dict[str, dict[tuple[int, str | None], float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         config = flatten(record["config"])
         score = record["metrics"].get(f"test/{HEADLINES[config.get('task', 'classification')]}")
         if record["status"] == "completed" and score is not None:
             place, arm = _split(config)
-            places[place][arm][record["seed"]] = score
+            content = content_of(record)
+            places[f"{place} {content.shared}"][arm][config["seed"], content.source] = score
     squares, freedom, arms = 0.0, 0, set()
     for place, found in places.items():
         for (one, first), (other, second) in itertools.combinations(found.items(), 2):

@@ -4,31 +4,28 @@ import copy
 import gzip
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from poolab.errors import ConfigError
-from poolab.records import read_results
+from poolab.records.gather import gather, tell
+from poolab.records.identity import NOT_IDENTITY, below
 from poolab.records.store import strict
+from poolab.study.arms import FILES
 
-PLACES = ("runs_dir", "data.root", "data.cache_dir", "recipe.checkpoint")
+PLACES = ("runs_dir", "data.root", "data.cache_dir", *FILES)
 
 
 def read_records(runs: str | Path) -> list[dict[str, Any]]:
-    """The records of a folder of runs, or of a file that `poolab study table --save` wrote.
+    """Return the records of a folder of runs, or of a file that `poolab study table --save` wrote.
+
+    What is no record is named on standard error and left out.
 
     Raises:
-        PoolabError: a record cannot be read.
+        PoolabError: the file is no file of records, or the folder cannot be read.
     """
-    path = Path(runs)
-    if not path.is_file():
-        return read_results(path)
-    try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-        return [json.loads(line) for line in text.splitlines()]
-    except (OSError, EOFError, ValueError) as fault:
-        raise ConfigError(f"{path} is no file of records, one on each line: {fault}") from fault
+    records, faults = gather(runs)
+    tell(faults)
+    return records
 
 
 def save_records(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
@@ -43,13 +40,15 @@ def save_records(records: Sequence[Mapping[str, Any]], path: str | Path) -> None
 
 
 def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration whose paths are null; none of them is part of a run's identity."""
+    """Return a configuration without the folders of its machine; what is part of a run's identity stays as it is."""
     kept = copy.deepcopy(dict(config))
     for place in PLACES:
+        if not below(place, NOT_IDENTITY):
+            continue
         *path, last = place.split(".")
         node = kept
         for part in path:
             node = node.get(part) or {}
-        if last in node:
-            node[last] = None
+        if node.get(last) is not None:  # of a file its name stays, without the folder
+            node[last] = PurePath(str(node[last])).name if place in FILES else None
     return kept

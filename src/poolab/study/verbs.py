@@ -62,12 +62,12 @@ def _plan(chosen: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from poolab.records import read_results
     from poolab.study.cells import in_words
     from poolab.study.estimate import from_records, like_records, measured
     from poolab.study.expected import remember
     from poolab.study.plan import plan
     from poolab.study.plan_page import page
+    from poolab.study.record_file import read_records
     from poolab.study.sweep_file import read_study
 
     if chosen.per_hour is not None and not 0 <= chosen.per_hour < float("inf"):
@@ -80,7 +80,7 @@ def _plan(chosen: argparse.Namespace) -> None:
     planned = plan(read, extra)
     remember(planned)
     left = [one for one in planned.cells if one.signature not in planned.finished]
-    like = like_records(planned, read_results(runs))
+    like = like_records(planned, read_records(runs))
     estimate = measured(left) if chosen.measure and left else from_records(left, like)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), width=80)
     table.add_column(no_wrap=True)
@@ -142,6 +142,7 @@ def _table_words(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(chosen: argparse.Namespace) -> None:
+    from poolab.records.contents import differing_content
     from poolab.records.table import differing_code
     from poolab.study.comparison import compare, records_of
     from poolab.study.comparison_table import comma_separated, markdown, print_terminal
@@ -167,6 +168,8 @@ def _table(chosen: argparse.Namespace) -> None:
     note = differing_code(own)
     if note and not chosen.csv:
         print(f"\n{note}")
+    if differing_content(own) and not chosen.csv:
+        print("\nThe records differ in the content of their data or weights: each content has a table of its own.")
     if chosen.save:
         save_records(own, chosen.save)
 

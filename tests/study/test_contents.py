@@ -1,0 +1,202 @@
+"""A study pairs runs on the same data and weights alone: in its table, its plan, its estimates, its saved records."""
+
+import copy
+import itertools
+from zlib import crc32
+
+import pytest
+
+from poolab.configuration import compose
+from poolab.errors import ConfigError
+from poolab.records import RunFolder
+from poolab.records.table import arms
+from poolab.study.arms import label_arms
+from poolab.study.comparison import compare
+from poolab.study.comparison_table import print_terminal
+from poolab.study.estimate import from_records, like_records
+from poolab.study.plan import plan
+from poolab.study.power import paired_deviation
+from poolab.study.record_file import read_records, save_records
+from poolab.study.verbs import study as study_verb
+
+A, B = "image_folder-3f2a00000000", "image_folder-77ab00000000"
+
+
+def made_of(records, **content):
+    """Copies of records that were made from these files; each content gives signatures of its own."""
+    told = "".join(content.values())
+    copies = copy.deepcopy(list(records))
+    for record in copies:
+        record["signature"] = f"{record['signature'][:6]}{crc32(told.encode()) % 10**6:06d}"
+        record["environment"] |= content
+    return copies
+
+
+@pytest.fixture
+def folder_study(written, tmp_path):
+    return written(f"{{data: {{value: image_folder}}, data.root: {{value: {tmp_path}}}, "
+                   "pooling: {values: [max, avg]}, seed: {values: [0, 1, 2]}}")  # fmt: skip
+
+
+@pytest.fixture
+def mixed(folder_study, recorded):
+    """Max was run on one folder, avg on another, and both were copied together."""
+    records = recorded(folder_study, lambda config: 0.5 if config["pooling"]["name"] == "max" else 0.75)
+    return [*made_of(records[:3], data_fingerprint=A), *made_of(records[3:], data_fingerprint=B)]
+
+
+def test_two_folders_are_two_places(folder_study, mixed):
+    found = compare(folder_study, mixed)
+    seen = {(arm.place, arm.arm): (len(arm.scores), arm.missing, arm.difference) for arm in found}
+    assert seen == {
+        ("image_folder (3f2a...), keras_cnn", "max"): (3, 0, None),
+        ("image_folder (77ab...), keras_cnn", "max"): (0, 3, None),
+        ("image_folder (3f2a...), keras_cnn", "avg"): (0, 3, None),
+        ("image_folder (77ab...), keras_cnn", "avg"): (3, 0, None),
+    }
+
+
+def test_all_arms_on_both_folders_are_paired_within_each(folder_study, recorded):
+    first = made_of(recorded(folder_study, lambda config: 0.5), data_fingerprint=A)
+    second = recorded(folder_study, lambda config: 0.7 if config["pooling"]["name"] == "max" else 0.6)
+    found = compare(folder_study, [*first, *made_of(second, data_fingerprint=B)])
+    differences = {arm.place: arm.difference for arm in found if arm.arm == "avg"}
+    assert differences == {
+        "image_folder (3f2a...), keras_cnn": 0.0,
+        "image_folder (77ab...), keras_cnn": pytest.approx(-0.1),
+    }
+
+
+def test_a_run_that_failed_before_it_noted_its_data_counts_as_failed(folder_study, recorded):
+    records = recorded(folder_study, lambda config: None if config["seed"] == 2 else 0.5)
+    said = [made_of([one], data_fingerprint=A)[0] if one["status"] == "completed" else one for one in records]
+    found = compare(folder_study, said)
+    assert [(arm.place, len(arm.scores), arm.failed) for arm in found] == [("image_folder, keras_cnn", 2, 1)] * 2
+
+
+def test_weights_of_other_content_are_not_paired(two_arms, recorded):
+    records = recorded(two_arms, lambda config: 0.5)
+    old = made_of(records[:3], data_fingerprint="digits-1", weights_sha256="aaaaaa")
+    new = made_of(records[3:], data_fingerprint="digits-1", weights_sha256="bbbbbb")
+    places = {arm.place for arm in compare(two_arms, [*old, *new])}
+    assert places == {"digits (weights aaaa...), keras_cnn", "digits (weights bbbb...), keras_cnn"}
+
+
+def test_only_seeds_that_go_on_from_the_same_run_are_paired(two_arms, recorded):
+    records = recorded(two_arms, lambda config: 0.5 + config["seed"] / 10)
+    own = [made_of([one], source_sha256=f"of seed {one['seed']}")[0] for one in records]
+    assert [arm.pairs for arm in compare(two_arms, own)] == [0, 3]
+    own[1] = made_of([records[1]], source_sha256="another")[0]
+    found = compare(two_arms, own)
+    assert [(arm.pairs, arm.difference) for arm in found] == [(0, None), (2, 0.0)]
+
+
+def test_two_runs_of_a_cell_that_nothing_tells_apart_are_refused(two_arms, recorded):
+    records = made_of(recorded(two_arms, lambda config: 0.5), source_sha256="a")
+    other = made_of(records[:1], source_sha256="b")
+    with pytest.raises(ConfigError, match=r"the run that they go on from.*keep them in two folders"):
+        compare(two_arms, [*records, *other])
+
+
+def test_the_deviation_is_of_pairs_on_the_same_data(folder_study, mixed, recorded):
+    assert paired_deviation(mixed) is None
+    records = made_of(recorded(folder_study, lambda config: config["seed"] / 10), data_fingerprint=A)
+    assert paired_deviation(records) == (0.0, 2)
+
+
+def test_the_deviation_is_of_seeds_from_the_same_run(two_arms, recorded):
+    records = recorded(two_arms, lambda config: 0.5)
+    own = [made_of([one], source_sha256=str(number))[0] for number, one in enumerate(records)]
+    assert paired_deviation(own) is None
+
+
+def test_the_time_is_of_runs_on_the_same_data(two_arms, recorded):
+    records = recorded(two_arms, lambda config: 0.5)
+    planned = plan(two_arms)
+    assert from_records(planned.cells, like_records(planned, made_of(records, data_fingerprint="digits-0"))) is None
+    estimate = from_records(planned.cells, like_records(planned, made_of(records, data_fingerprint="digits-1")))
+    assert estimate is not None
+    assert estimate.seconds == 6 * 30
+
+
+@pytest.mark.parametrize("ended", ["2026-01-01T09:00:00+00:00", "soon", None, 3, "2026-01-01T10:00:30"])
+def test_a_run_whose_clock_says_nothing_is_no_estimate(two_arms, recorded, ended):
+    planned, records = plan(two_arms), recorded(two_arms, lambda config: 0.5)
+    for record in records:
+        record["ended"] = ended
+    assert from_records(planned.cells, like_records(planned, records)) is None
+
+
+def test_saved_records_keep_their_content(folder_study, mixed, tmp_path, capsys):
+    save_records(mixed, tmp_path / "saved.jsonl.gz")
+    told = read_records(tmp_path / "saved.jsonl.gz")
+    assert {record["environment"]["data_fingerprint"] for record in told} == {A, B}
+    study_verb(["table", str(folder_study.path), "--runs", str(tmp_path / "saved.jsonl.gz")], "")
+    shown = capsys.readouterr().out
+    assert "image_folder (3f2a...), keras_cnn" in shown
+    assert "each content has a table of its own" in shown
+
+
+def test_a_limit_of_the_test_set_makes_other_cells(two_arms, recorded):
+    """What the test set is made of stands in the settings, and records of other ones are no cell's."""
+    for word in ("data.limit_test=100", "data.limit_train=100", "data.val_fraction=0.2", "data.image_size=16"):
+        found = compare(two_arms, recorded(two_arms, lambda config: 0.5, [word]))
+        assert [arm.missing for arm in found] == [3, 3], word
+
+
+def test_null_is_no_score(two_arms, recorded):
+    records = recorded(two_arms, lambda config: 0.5)
+    records[0]["metrics"]["test/accuracy"] = None
+    del records[1]["metrics"]["test/accuracy"]
+    found = compare(two_arms, records)
+    assert [(len(arm.scores), arm.failed) for arm in found] == [(1, 2), (3, 0)]
+
+
+def test_the_table_goes_on_without_what_is_damaged(two_arms, recorded, tmp_path, capsys):
+    for record in recorded(two_arms, lambda config: 0.5):
+        RunFolder(tmp_path / "runs", record["signature"]).make().write_json("result.json", record)
+    RunFolder(tmp_path / "runs", "damaged").make()
+    (tmp_path / "runs" / "damaged" / "result.json").write_text('{"status": ["completed"]}')
+    for words in (["table"], ["plan"]):
+        study_verb([*words, str(two_arms.path), "--runs", str(tmp_path / "runs")], "")
+        told = capsys.readouterr()
+        assert "damaged/result.json" in told.err
+        assert told.err.count("left out: ") == 1
+        assert "keras_cnn" in told.out
+
+
+def test_figures_are_never_cut(two_arms, recorded, capsys):
+    records = recorded(two_arms, lambda config: 0.5)
+    records.pop()
+    for record in records:
+        record["metrics"] |= {"speed/train_images_per_s": 0.123456, "cost/peak_memory_bytes": 123_456_789_012.0}
+    print_terminal(compare(two_arms, records))
+    told = capsys.readouterr().out
+    assert "123,456.8" in told
+    assert "259,201.7" in told or "1,036,806.6" in told
+
+
+def test_both_tables_name_an_arm_alike(written, tmp_path, capsys):
+    study = written("{pooling: {values: [max, lp]}, pooling.slots: {values: [all, [pool1]]}}")
+    cells = itertools.product(("max", "lp"), ("all", "[pool1]"))
+    configs = [compose([f"pooling={name}", f"pooling.slots={slots}"]) for name, slots in cells]
+    for number, config in enumerate(configs):
+        record = {"status": "completed", "started": "a", "config": config, "metrics": {"test/accuracy": number / 10}}
+        RunFolder(tmp_path, f"run{number}").make().write_json("result.json", record)
+    labels = label_arms(study, configs)
+    assert "max slots=[pool1]" in labels
+    assert {row["arm"] for row in arms(tmp_path)} == set(labels)
+
+
+def test_a_study_of_runs_to_go_on_from_has_an_arm_for_each(written, recorded, tmp_path):
+    """The name that the cell gives tells which record is meant, also in a saved file, where no folder stands."""
+    words = "{recipe: {value: finetune}, recipe.checkpoint: {values: [runs/aaaa, runs/bbbb]}, seed: {values: [0, 1]}}"
+    study = written(words)
+    records = recorded(study, lambda config: 0.5 if config["recipe"]["checkpoint"] == "runs/aaaa" else 0.75)
+    own = [made_of([one], source_sha256=one["config"]["recipe"]["checkpoint"])[0] for one in records]
+    save_records(own, tmp_path / "saved.jsonl")
+    for told in (own, read_records(tmp_path / "saved.jsonl")):
+        assert {arm.arm: arm.mean for arm in compare(study, told)} == {
+            "recipe.checkpoint=runs/aaaa": 0.5,
+            "recipe.checkpoint=runs/bbbb": 0.75,
+        }
