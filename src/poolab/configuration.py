@@ -6,7 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
+from poolab.paths import expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
+
+__all__ = [
+    "check_launcher",
+    "compose",
+    "config_dir",
+    "expanded_path",
+    "explain",
+    "plain",
+    "prepared",
+    "with_expanded_paths",
+]
 
 # The plugin and the extra of hydra/launcher=...
 LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray"), "slurm": ("hydra_submitit_launcher", "slurm")}
@@ -76,14 +88,21 @@ def check_launcher(overrides: Sequence[str]) -> None:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A Hydra configuration as plain dictionaries: its interpolations, and the poolings of single slots, resolved."""
+    """Return a Hydra configuration as plain dictionaries.
+
+    Its interpolations, the poolings of single slots and the `~` of its paths are resolved.
+
+    Raises:
+        ConfigError: a path below a home folder that does not exist.
+    """
     from omegaconf import OmegaConf
 
     content = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(content, dict)
     config = {str(key): value for key, value in content.items() if key != "hydra"}
-    config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
-    return config
+    if isinstance(config.get("pooling"), dict):  # what is no group is for the check of the settings
+        config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
+    return with_expanded_paths(config)
 
 
 def explain(fault: BaseException) -> str:

@@ -190,7 +190,9 @@ def test_a_program_that_there_is_not_is_not_tried_again(place):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    ({"workers": 0}, "workers must be at least 1"),
+    ({"workers": 0}, "workers must be between 1 and 256"),
+    ({"workers": 1000}, "workers must be between 1 and 256"),
+    ({"retries": -1}, "retries at least 0"),
     ({"isolate": "thread"}, "isolate must be one of auto, fork, spawn"),
 ])  # fmt: skip
 def test_options_that_are_wrong(place, options, words):

@@ -72,7 +72,7 @@ def test_a_parameter_that_w_and_b_or_poolab_would_refuse(tmp_path, parameter, fa
     ("run_cap: 0\n", "run_cap must be"),
     ("metric: accuracy\n", "metric must have a name"),
     ("metric: {name: val/loss, goal: least}\n", "goal must be"),
-    ("metric: {name: val/loss, target: low}\n", "target must be a number"),
+    ("metric: {name: val/loss, target: low}\n", "target must be a finite number"),
     ("metric: {name: test/accuracy}\n", "the test split is for the end"),
     ("early_terminate: {type: median}\n", "type: hyperband"),
     ("early_terminate: {type: hyperband}\n", "either min_iter, or max_iter"),

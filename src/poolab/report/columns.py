@@ -30,20 +30,42 @@ def columns(analysis: Analysis) -> list[Column]:
     rows = [row for table in analysis.tables for row in table.rows]
     unit = f" ({analysis.metric.unit})" if analysis.metric.unit else ""
     percent = " (%)" if analysis.metric.is_share else ""
-    found = [
+    paired, together = "mean over the paired seeds, arm minus baseline", "holds for all arms of the setting together"
+    holm, chance = "paired t, Holm's correction over the arms", "chance that its run beats a run of the baseline"
+    spread = "standard deviation over the seeds"
+    return [
         Column("arm", "arm", lambda row, _: row.label, lambda row, _: row.label),
         Column("n", "n", _count, lambda row, _: row.compared.n, "completed runs"),
-        Column("mean", f"{analysis.metric.title}{percent}", lambda r, a: a.metric.bare(r.compared.mean), lambda r, _: r.compared.mean),
-        Column("sd", "sd", lambda r, a: _sd(r, a), lambda r, _: r.compared.sd, "standard deviation over the seeds"),
-        Column("difference", f"difference{unit}", lambda r, a: a.metric.signed(r.compared.difference), lambda r, _: r.compared.difference, "mean over the paired seeds, arm minus baseline"),
-        Column("interval", f"{100 * analysis.confidence:g} % interval", lambda r, a: a.metric.interval(r.compared.interval), _low, "holds for all arms of the setting together"),
-        Column("p", "adjusted p", lambda r, _: p_text(r.compared.p_adjusted), lambda r, _: r.compared.p_adjusted, "paired t, Holm's correction over the arms"),
-        Column("improvement", "P(better)", _improvement, lambda r, _: r.compared.probability_of_improvement, "chance that a run of this arm beats a run of the baseline"),
-        Column("verdict", "verdict", lambda r, _: str(r.compared.verdict), lambda r, _: str(r.compared.verdict)),
+        Column("mean", f"{analysis.metric.title}{percent}", _mean, lambda row, _: row.compared.mean),
+        Column("sd", "sd", _sd, lambda row, _: row.compared.sd, spread),
+        Column("difference", f"difference{unit}", _difference, lambda row, _: row.compared.difference, paired),
+        Column("interval", f"{100 * analysis.confidence:g} % interval", _interval, _low, together),
+        Column("p", "adjusted p", _p, lambda row, _: row.compared.p_adjusted, holm),
+        Column("improvement", "P(better)", _improvement, _chance, chance),
+        Column("verdict", "verdict", lambda row, _: str(row.compared.verdict), lambda row, _: str(row.compared.verdict)),
         *(_cost(name) for name in COSTS if any(name in row.costs for row in rows)),
         *(_counted(name) for name in ("missing", "failed", "diverged") if any(_number(row, name) for row in rows)),
-    ]  # fmt: skip
-    return found
+    ]
+
+
+def _mean(row: Row, analysis: Analysis) -> str:
+    return analysis.metric.bare(row.compared.mean)
+
+
+def _difference(row: Row, analysis: Analysis) -> str:
+    return analysis.metric.signed(row.compared.difference)
+
+
+def _interval(row: Row, analysis: Analysis) -> str:
+    return analysis.metric.interval(row.compared.interval)
+
+
+def _p(row: Row, _: Analysis) -> str:
+    return p_text(row.compared.p_adjusted)
+
+
+def _chance(row: Row, _: Analysis) -> float | None:
+    return None if row.is_baseline else row.compared.probability_of_improvement
 
 
 def _count(row: Row, _: Analysis) -> str:

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from poolab.report.figures import Drawn
 
 READING = (
-    "The difference is the mean, over the seeds that both arms have, of the arm's score minus the baseline's. With the same seed "
-    "two arms have the same initial weights where both have them, the same batches and the same augmentation, so that much of the "
-    "chance is common to both and drops out.",
-    "An interval says which true differences the runs are compatible with. The intervals of this page hold for all arms of a setting "
-    "together: in 95 of 100 such studies every one of them contains its true difference. The thick bars of the figure hold for one arm "
-    "alone and are shorter; among many arms some of them miss the truth.",
-    "Better and worse: the interval lies on one side of zero. Equivalent: the difference is shown to be smaller than the margin. "
-    "Undecided: neither is shown, which is not the same as no difference. Two arms that are not the baseline are not compared.",
-)  # fmt: skip
+    "The difference is the mean, over the seeds that both arms have, of the arm's score minus the baseline's. With the "
+    "same seed two arms have the same initial weights where both have them, the same batches and the same "
+    "augmentation, so that much of the chance is common to both and drops out.",
+    "An interval says which true differences the runs are compatible with. The intervals of this page hold for all "
+    "arms of a setting together: in 95 of 100 such studies every one of them contains its true difference. The thick "
+    "bars of the figure hold for one arm alone and are shorter; among many arms some of them miss the truth.",
+    "Better and worse: the interval lies on one side of zero. Equivalent: the difference is shown to be smaller than "
+    "the margin. Undecided: neither is shown, which is not the same as no difference. Two arms that are not the "
+    "baseline are not compared.",
+)
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ class Document:
         """What is estimated, in words."""
         margin = self.analysis.metric.size(self.analysis.margin) if self.analysis.margin else "none"
         return (
-            f"What is estimated: the expected difference in {self.analysis.metric.title}, arm minus {self.analysis.baseline}, over "
-            f"seeds (initialisation, order of the batches, augmentation, held-out split), on this test set. Intervals: "
-            f"{100 * self.analysis.confidence:g} %, for all arms of a setting together. Margin of equivalence: {margin}."
+            f"What is estimated: the expected difference in {self.analysis.metric.title}, arm minus "
+            f"{self.analysis.baseline}, over seeds (initialisation, order of the batches, augmentation, held-out split), "
+            f"on this test set. Intervals: {100 * self.analysis.confidence:g} %, for all arms of a setting together. "
+            f"Margin of equivalence: {margin}."
         )
 
     @property

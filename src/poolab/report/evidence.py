@@ -1,4 +1,4 @@
-"""Sorts runs into settings (data set, network, training) and arms (what is compared), with everything left out named."""
+"""Sorts runs into settings (data set, network, training) and arms (what is compared); what is left out is named."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _wanted(
     A plan does not know the content of files. It stands for the one setting that is like it in all else, or for the
     first of several.
     """
-    without = {}
+    without: dict[Key, Key] = {}
     for place in sorted(tables, key=lambda place: _first_started(tables[place])):
         without.setdefault(tuple(pair for pair in place if pair[0] not in _CONTENT), place)
     wanted: dict[Key, dict[Key, set[int]]] = defaultdict(lambda: defaultdict(set))

@@ -33,8 +33,8 @@ def _arms(analysis: Analysis) -> str:
     others = [label for label in labels if label != analysis.baseline]
     return (
         f"We compared {len(labels)} arms: {listed(labels)}. The baseline is {analysis.baseline}. Arms differ in their "
-        f"pooling alone: with the same seed, {listed([analysis.baseline, *others[:1]])} have the same initial weights where "
-        "both have them, the same batches in the same order and the same augmentation."
+        f"pooling alone: with the same seed, {listed([analysis.baseline, *others[:1]])} have the same initial weights "
+        "where both have them, the same batches in the same order and the same augmentation."
     )
 
 
@@ -57,7 +57,8 @@ def _training(table: Table) -> str:
 def _statistics(analysis: Analysis) -> str:
     compared = analysis.tables[0].compared
     margin = (
-        f" Two arms are called equivalent if two one-sided t tests place the difference within {analysis.metric.size(analysis.margin)}."
+        f" Two arms are called equivalent if two one-sided t tests place the difference within "
+        f"{analysis.metric.size(analysis.margin)}."
         if analysis.margin
         else ""
     )
@@ -67,9 +68,10 @@ def _statistics(analysis: Analysis) -> str:
         "e_process": "intervals from a t e-process, since seeds were added after looks that had not been declared",
     }[str(compared.method)]
     return (
-        f"The estimand is the expected difference in {analysis.metric.title}, arm minus baseline, over seeds, on this test set. "
-        f"Differences are paired by seed. We report {100 * analysis.confidence:g} % {how}, p values of paired t tests adjusted by Holm's "
-        f"method, and a joint step-down sign-flip test. An arm is called better or worse if its simultaneous interval "
+        f"The estimand is the expected difference in {analysis.metric.title}, arm minus baseline, over seeds, on this "
+        f"test set. Differences are paired by seed. We report {100 * analysis.confidence:g} % {how}, p values of paired "
+        f"t tests adjusted by Holm's method, and a joint step-down sign-flip test. An arm is called better or worse if "
+        f"its simultaneous interval "
         f"excludes zero.{margin} The test set was used once a run, after training."
     )
 

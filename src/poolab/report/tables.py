@@ -65,8 +65,9 @@ def latex_table(table: Table, analysis: Analysis) -> str:
         f"{100 * analysis.confidence:g} % intervals, p values adjusted by Holm's method."
     )
     return "\n".join(
-        [r"\begin{table}", r"\centering", rf"\caption{{{caption.translate(LATEX)}}}", rf"\begin{{tabular}}{{{align}}}", r"\toprule",
-         body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
+        [r"\begin{table}", r"\centering", rf"\caption{{{caption.translate(LATEX)}}}",
+         rf"\begin{{tabular}}{{{align}}}", r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule",
+         r"\end{tabular}", r"\end{table}", ""]
     )  # fmt: skip
 
 

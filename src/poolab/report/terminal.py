@@ -35,10 +35,10 @@ def _wrapped(text: str, columns: int, indent: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text whose control characters cannot move the cursor of a terminal.
+    r"""Return a text whose control characters cannot move the cursor of a terminal.
 
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
     """
     return "".join(
         c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode() for c in text

@@ -137,8 +137,8 @@ def _sentence(row: Row, analysis: Analysis) -> Sentence:
         )
     elif kind == "equivalent":
         text = (
-            f"{row.label} is equivalent to {analysis.baseline} within {metric.size(analysis.margin)}: the difference is "
-            f"{metric.difference(compared.difference)} (interval {interval}; {pairs})."
+            f"{row.label} is equivalent to {analysis.baseline} within {metric.size(analysis.margin)}: "
+            f"the difference is {metric.difference(compared.difference)} (interval {interval}; {pairs})."
         )
     else:
         text = f"{row.label} is undecided: {_why(row, analysis)}."
@@ -151,14 +151,16 @@ def _why(row: Row, analysis: Analysis) -> str:
         "no_baseline": f"{analysis.baseline} has no completed run here",
         "no_runs": "it has no completed run",
         "all_diverged": f"all its {compared.diverged.count} runs diverged",
-        "too_few_pairs": f"it shares {compared.pairs} seed{'s' * (compared.pairs != 1)} with {analysis.baseline}, and two are the least",
+        "too_few_pairs": (
+            f"it shares {compared.pairs} seed{'s' * (compared.pairs != 1)} with {analysis.baseline}, and two are the least"
+        ),
         "zero_variance": (
             f"the difference of {metric.difference(compared.difference)} does not vary over the seeds, "
             "and without the outcome of each test image nothing says how sure it is"
         ),
         "divergence": (
-            f"{compared.diverged.count} of its {compared.diverged.total} runs diverged, and among the others the difference "
-            f"is {metric.difference(compared.difference)}"
+            f"{compared.diverged.count} of its {compared.diverged.total} runs diverged, and among the others the "
+            f"difference is {metric.difference(compared.difference)}"
         ),
     }
     reason = str(compared.reason)
@@ -201,8 +203,8 @@ def cost_sentences(analysis: Analysis, table: Table) -> list[Sentence]:
         found.append(
             Sentence(
                 "cost",
-                "Times and memory are shown but rank nothing: the records do not say that they were measured one at a time "
-                "on one idle machine.",
+                "Times and memory are shown but rank nothing: the records do not say that they were measured one at a "
+                "time on one idle machine.",
             )
         )
     return [one for one in found if one is not None]

@@ -7,6 +7,7 @@ from poolab.per_slot import by_slot
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.records.labels import AT, BARE, setting_words, value_words
 from poolab.study.cells import assignments
+from poolab.study.printable import one_line
 from poolab.study.sweep_file import Study
 
 # What the cells of one arm may differ by; the last two have tables of their own.
@@ -53,7 +54,7 @@ def _told_apart(labels: Sequence[str], settings: Sequence[Mapping[str, Any]]) ->
         [label, *(setting_words(key, _value(own, key)) for key in differing.get(label, []))]
         for label, own in zip(labels, settings, strict=True)
     ]
-    return [" ".join(dict.fromkeys(words)) for words in said]
+    return [one_line(" ".join(dict.fromkeys(words))) for words in said]
 
 
 def _value(settings: Mapping[str, Any], name: str) -> Any:

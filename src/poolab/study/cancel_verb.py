@@ -2,15 +2,21 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError
+from poolab.study.folders import without_folder
+from poolab.study.printable import printable
+
+if TYPE_CHECKING:
+    from poolab.study.sweep_file import Study
 
 
 def words(parser: argparse.ArgumentParser) -> None:
     """It has none of its own."""
 
 
-def cancel(chosen: argparse.Namespace, runs: Path) -> int:
+def cancel(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Stop whatever makes runs of this study; they keep their checkpoints, and the next `run` or `submit` goes on.
 
     Raises:
@@ -18,11 +24,10 @@ def cancel(chosen: argparse.Namespace, runs: Path) -> int:
     """
     from poolab.study.runners import stop_runners
     from poolab.study.slurm.cancel import cancel
-    from poolab.study.sweep_file import read_study
 
-    if any(not word.startswith("runs_dir=") for word in chosen.extra):
+    if without_folder(chosen.extra):
         raise ConfigError(f"cancel ends all of a study and takes no key=value, found {' '.join(chosen.extra)}")
-    name = read_study(chosen.file).name
+    name = study.name
     told = [*stop_runners(runs, name), *cancel(name, runs)]
-    print("\n".join(told) if told else f"nothing of {name} runs or waits: there is nothing to cancel")
+    print(printable("\n".join(told) if told else f"nothing of {name} runs or waits: there is nothing to cancel"))
     return 0

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolab.errors import ConfigError
-from poolab.study.sweep_file import Study
+
+if TYPE_CHECKING:
+    from poolab.study.sweep_file import Study
 
 ASSIGNMENT = re.compile(r"([A-Za-z_][\w./-]*)=(.*)", re.DOTALL)
 # A text that Hydra takes as it stands and as a text. What it would take for a number or a constant is quoted.
 PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
+MOST = 100_000  # cells of a grid: a plan of so many takes minutes
 CONSTANTS = ("null", "true", "false", "inf", "nan")
 
 
@@ -52,18 +55,25 @@ class Cell:
         return [word for word in self.overrides if not word.startswith("runs_dir=")]
 
 
-def grid_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
+def grid_cells(study: "Study", extra: Sequence[str] = ()) -> list[Cell]:
     """Every cell of a grid, in the order of the file: its last parameter varies fastest.
 
     Args:
         extra: key=value pairs of the command line, which replace a parameter of the file or are added to every cell.
 
     Raises:
-        ConfigError: the study is no grid, or an extra is no key=value.
+        ConfigError: the study is no grid, it has too many cells, or an extra is no key=value.
     """
     if study.method != "grid":
         raise ConfigError(f"{study.path} is a {study.method} study: its cells are drawn, one after the other")
-    return [with_extra(drawn, extra) for drawn in _combinations(study, {key for key, _ in assignments(extra)})]
+    replaced = {key for key, _ in assignments(extra)}
+    count = math.prod(parameter.count for parameter in study.parameters if parameter.name not in replaced)
+    if count > MOST:
+        raise ConfigError(
+            f"{study.path} has {count:,} cells, and a grid has at most {MOST:,}: list fewer values, split the file, or "
+            "draw some of the cells with method: random and run_cap"
+        )
+    return [with_extra(drawn, extra) for drawn in _combinations(study, replaced)]
 
 
 def with_extra(values: Mapping[str, Any], extra: Sequence[str]) -> Cell:
@@ -85,11 +95,13 @@ def assignments(extra: Sequence[str]) -> list[tuple[str, str]]:
         match = ASSIGNMENT.fullmatch(text)
         if match is None or match[1].split(".")[0] == "hydra":
             raise ConfigError(f"{text!r}: a study takes key=value, e.g. trainer.epochs=3")
+        if "${" in match[2]:
+            raise ConfigError(f"{text!r}: a study's values are what they say; ${{...}} is not looked up")
         found.append((match[1], match[2]))
     return found
 
 
-def _combinations(study: Study, replaced: set[str]) -> Iterator[dict[str, Any]]:
+def _combinations(study: "Study", replaced: set[str]) -> Iterator[dict[str, Any]]:
     """A parameter that the command line replaces has one value only, else its cells would come again."""
     names = [parameter.name for parameter in study.parameters]
     choices = [p.choices[:1] if p.name in replaced else p.choices for p in study.parameters]

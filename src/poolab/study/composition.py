@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
-from poolab.configuration import compose, config_dir
+from poolab.configuration import compose, config_dir, with_expanded_paths
 from poolab.errors import ConfigError
 from poolab.per_slot import for_hydra, resolved
 from poolab.study.cells import Cell, assignments
@@ -32,7 +32,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._groups = frozenset(path.name for path in config_dir().iterdir() if path.is_dir())
-        self._value: Callable[[str], Any] = cache(_value)
+        self._value: Callable[[str], Any] = cache(value_of)
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
         """The configuration of a cell.
@@ -56,7 +56,7 @@ class Composer:
             node[0][node[1]] = copy.deepcopy(self._value(f"{key}={words}"))
         if at:
             config["pooling"]["at"] = resolved(at, config_dir() / "pooling")
-        return config
+        return with_expanded_paths(config)
 
     def _at(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
         """What is set below `pooling.at`, or None where one setting would replace another: Hydra knows how."""
@@ -111,7 +111,7 @@ def _node(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None
     return (config, last) if last in config else None
 
 
-def _value(override: str) -> Any:
+def value_of(override: str) -> Any:
     """What Hydra reads in a `key=value`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import OverrideParseException

@@ -7,7 +7,7 @@ distribution is, so that a sampler needs to know three kinds of dimensions only.
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -23,7 +23,7 @@ def searched(parameter: Parameter) -> bool:
     return len(possible(parameter)) != 1
 
 
-def possible(parameter: Parameter) -> tuple[Any, ...]:
+def possible(parameter: Parameter) -> Sequence[Any]:
     """The values that can be drawn, where they can be listed: choices (those of probability 0 left out), integers.
 
     >>> possible(Parameter("pooling", "categorical", ("max", "avg"), (1.0, 0.0)))
@@ -32,7 +32,9 @@ def possible(parameter: Parameter) -> tuple[Any, ...]:
     if parameter.probabilities:
         pairs = zip(parameter.values, parameter.probabilities, strict=True)
         return tuple(value for value, probability in pairs if probability > 0)
-    return parameter.choices if parameter.values or parameter.distribution == "int_uniform" else ()
+    if parameter.distribution == "int_uniform" and parameter.min is not None and parameter.max is not None:
+        return range(int(parameter.min), int(parameter.max) + 1)
+    return parameter.values
 
 
 def value_at(parameter: Parameter, coordinate: float) -> Any:

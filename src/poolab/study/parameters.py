@@ -32,6 +32,7 @@ DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "q_beta": (("a", "b"), {"q": 1.0}),
 }
 KEYS = ("value", "values", "probabilities", "distribution", "min", "max", "mu", "sigma", "q", "a", "b", "parameters")
+LONGEST = 2**63
 POSITIVE = ("sigma", "q", "a", "b")
 # Those that a grid can step through.
 COUNTABLE = ("constant", "categorical", "categorical_w_probabilities", "int_uniform", "q_uniform")
@@ -68,8 +69,23 @@ class Parameter:
         if self.distribution not in COUNTABLE or self.min is None or self.max is None:
             return ()
         step = 1 if self.q is None else self.q
-        count = int((self.max - self.min) / step + 1e-9) + 1
-        return tuple(self.min + step * index for index in range(count))
+        return tuple(self.min + step * index for index in range(self.count))
+
+    @property
+    def count(self) -> int:
+        """How many values it can take; 0 where they cannot be counted.
+
+        >>> Parameter("seed", "int_uniform", min=0, max=10**12).count
+        1000000000001
+        """
+        if self.values:
+            return len(self.values)
+        if self.distribution not in COUNTABLE or self.min is None or self.max is None:
+            return 0
+        if self.q is None:
+            return int(self.max) - int(self.min) + 1
+        steps = (self.max - self.min) / self.q
+        return int(min(steps + 1e-9, LONGEST)) + 1
 
     def __str__(self) -> str:
         """What a study draws from, in one line."""
@@ -88,7 +104,7 @@ def read_parameters(tree: Any, faults: list[str], prefix: str = "") -> Iterator[
     ['optim.lr']
     """
     if not isinstance(tree, Mapping) or not tree:
-        faults.append(f"{prefix or 'the file: '}parameters must be a mapping from names to values, found {tree!r}")
+        faults.append(f"{prefix or 'the file: '}parameters must be a mapping from names to values, found {cut(tree)}")
         return
     for key, given in tree.items():
         name = f"{prefix}{key}"
@@ -97,7 +113,7 @@ def read_parameters(tree: Any, faults: list[str], prefix: str = "") -> Iterator[
         elif name == "hydra" or name.startswith("hydra."):
             faults.append(f"{name}: a study sets the settings of a run, not Hydra's own")
         elif not isinstance(given, Mapping):
-            faults.append(f"{name}: write `value: {given}` or `values: [...]` below it, found {given!r}")
+            faults.append(f"{name}: write `value: {cut(given)}` or `values: [...]` below it, found {cut(given)}")
         elif "parameters" in given:
             others = [other for other in given if other != "parameters"]
             faults += [f"{name}: {', '.join(map(str, others))} cannot stand beside parameters"] if others else []
@@ -161,15 +177,17 @@ def _value_faults(given: Mapping[str, Any], kind: str) -> Iterator[str]:
             yield f"min must be below max, found {lowest} and {highest}"
         elif kind.endswith("log_uniform_values") and lowest <= 0:
             yield f"{kind} needs min above 0, found {lowest}"
+        elif kind == "int_uniform" and highest - lowest >= LONGEST:
+            yield f"max - min must be below 2^63, found {lowest} and {highest}"
     values = [given["value"]] if "value" in given else given.get("values", [])
     if "values" in given and (not isinstance(values, list) or not values):
-        yield f"values must be a list of at least one, found {values!r}"
+        yield f"values must be a list of at least one, found {cut(values)}"
         return
     for value in values:
         yield from _text_faults(value)
-    twice = [value for index, value in enumerate(values) if _among(value, values[:index])]
+    twice = _twice(values)
     if twice:
-        yield f"{twice[0]!r} stands twice among its values"
+        yield f"{cut(twice[0])} stands twice among its values"
     if given.get("probabilities") is not None:
         yield from _probability_faults(given["probabilities"], len(values))
 
@@ -177,8 +195,8 @@ def _value_faults(given: Mapping[str, Any], kind: str) -> Iterator[str]:
 def _number_faults(key: str, value: Any, kind: str) -> Iterator[str]:
     if isinstance(value, str) and EXPONENT.fullmatch(value):
         yield f"{key}: YAML reads {value} as a text; write {_with_point(value)}"
-    elif not _number(value):
-        yield f"{key} must be a number, found {value!r}"
+    elif not _number(value) or not math.isfinite(value):
+        yield f"{key} must be a finite number, found {cut(value)}"
     elif key in POSITIVE and value <= 0:
         yield f"{key} must be above 0, found {value}"
     elif kind == "int_uniform" and not isinstance(value, int):
@@ -196,14 +214,14 @@ def _text_faults(value: Any) -> Iterator[str]:
     elif isinstance(value, str) and EXPONENT.fullmatch(value):
         yield f"YAML reads {value} as a text; write {_with_point(value)}"
     elif isinstance(value, str) and "${" in value:
-        yield f"{value!r}: a study's values are what they say; ${{...}} is not looked up"
+        yield f"{cut(value)}: a study's values are what they say; ${{...}} is not looked up"
     elif not isinstance(value, str | int | float | None):
-        yield f"{value!r} is a {type(value).__name__}; write a text, a number, true, false, null, a list or a mapping"
+        yield f"{cut(value)} is a {type(value).__name__}; write a text, number, true, false, null, list or mapping"
 
 
 def _probability_faults(given: Any, count: int) -> Iterator[str]:
     if not isinstance(given, Sequence) or not all(_number(one) and one >= 0 for one in given) or len(given) != count:
-        yield f"probabilities must be {count} numbers, one for each value, found {given!r}"
+        yield f"probabilities must be {count} numbers, one for each value, found {cut(given)}"
     elif not math.isclose(sum(given), 1.0, abs_tol=1e-6):
         yield f"probabilities must add up to 1, found {sum(given):g}"
 
@@ -212,9 +230,21 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _among(value: Any, others: Sequence[Any]) -> bool:
-    """Whether it stands there already; 1, 1.0 and true are three values."""
-    return any(type(value) is type(other) and value == other for other in others)
+def _twice(values: Sequence[Any]) -> list[Any]:
+    """Return the values that stand there already; 1, 1.0 and true are three values."""
+    seen: set[str] = set()
+    found = []
+    for value in values:
+        said = repr(value)
+        found += [value] if said in seen else []
+        seen.add(said)
+    return found
+
+
+def cut(value: Any) -> str:
+    """Return a value for a message, without the rest of a long one."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _with_point(text: str) -> str:

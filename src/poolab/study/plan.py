@@ -13,6 +13,7 @@ from poolab.study.cells import Cell, grid_cells
 from poolab.study.checks import Checks
 from poolab.study.composition import Composer
 from poolab.study.draws import sample_cells
+from poolab.study.folders import expanded
 from poolab.study.sweep_file import Study
 
 
@@ -38,7 +39,7 @@ class Planned:
     @property
     def folder(self) -> RunFolder:
         """Where its run is kept."""
-        return RunFolder(self.config["runs_dir"], self.signature)
+        return RunFolder(expanded(self.config["runs_dir"]), self.signature)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Plan:
     @property
     def runs_dir(self) -> Path:
         """The folder of its records."""
-        return Path(self.cells[0].config["runs_dir"])
+        return expanded(self.cells[0].config["runs_dir"])
 
     @cached_property
     def finished(self) -> frozenset[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from poolab.study.endings import Ending
 from poolab.study.jobs import Held, Job, State
+from poolab.study.printable import Output, one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,7 +22,8 @@ class Progress:
     def __init__(self, workers: int, console: Console | None = None):
         from rich.console import Console
 
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        output: Any = Output()
+        self.console = console or Console(file=output, highlight=False, soft_wrap=True)
         self.workers = workers
         self.begun = time.monotonic()
         self.said = self.begun
@@ -51,7 +53,8 @@ class Progress:
             self.latest = time.monotonic()
         if became.outcome not in ("completed", "busy"):
             more = ", is tried again" if again else ""
-            self.console.print(f"{became.outcome}{more}: {job.text}\n  {became.reason}", markup=False)
+            text = f"{became.outcome}{more}: {one_line(job.text)}\n  {printable(became.reason)}"
+            self.console.print(text, markup=False)
 
     def look(self, state: State) -> None:
         """Show how far it is."""
@@ -59,7 +62,7 @@ class Progress:
             self.live.update(self._table(state), refresh=True)
         elif time.monotonic() - self.said >= EVERY or not state.left:
             self.said = time.monotonic()
-            self.console.print(self.line(state), markup=False)
+            self.console.print(printable(self.line(state)), markup=False)
 
     def line(self, state: State) -> str:
         """The counts, and the time left."""
@@ -90,11 +93,13 @@ class Progress:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, title=self.line(state), title_justify="left", show_header=False, padding=(0, 2, 0, 0))
+        title = Text(printable(self.line(state)))
+        table = Table(box=None, title=title, title_justify="left", show_header=False, padding=(0, 2, 0, 0))
         for held in sorted(state.running.values(), key=lambda held: held.started):
             attempt = f"attempt {held.attempt}" if held.attempt > 1 else ""
             passed = duration(time.monotonic() - held.started)
-            table.add_row(Text(held.job.text, overflow="ellipsis", no_wrap=True), epochs(held), attempt, passed)
+            text = Text(one_line(held.job.text), overflow="ellipsis", no_wrap=True)
+            table.add_row(text, epochs(held), attempt, passed)
         return table
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from poolab.errors import ConfigError
 from poolab.study.endings import INTERRUPTED, Ending
+from poolab.study.folders import expanded, runs_folder
 from poolab.study.jobs import Files, State
 from poolab.study.making import Programs, Trained
 from poolab.study.progress import Progress
@@ -18,6 +19,7 @@ from poolab.study.sources import Listed, Source
 from poolab.study.sweep_file import Study
 
 RETRIES = 2
+WORKERS = 256  # a runner holds a file for each, and may often have 1,024 in all
 ISOLATIONS = ("auto", "fork", "spawn")
 
 
@@ -60,7 +62,7 @@ def run_study(
     extra: Sequence[str] = (),
     *,
     workers: int = 1,
-    runs_dir: str | Path = "runs",
+    runs_dir: str | Path | None = None,
     retries: int = RETRIES,
     isolate: str = "auto",
     count: int | None = None,
@@ -71,6 +73,7 @@ def run_study(
 
     Args:
         extra: key=value pairs for every cell.
+        runs_dir: the folder of the runs; the file's own where it names one, else `runs`.
         retries: how often a cell that crashed or was killed is tried again. One that diverges is a result.
         isolate: "fork" copies a process that has the imports for each cell of train.py, "spawn" starts each afresh;
             "auto" forks where there is no accelerator.
@@ -82,12 +85,15 @@ def run_study(
         ConfigError: a cell cannot be run; all faults at once, and nothing has begun.
         PoolabError: the process that starts the cells cannot live.
     """
-    if workers < 1 or retries < 0:
-        raise ConfigError(f"workers must be at least 1 and retries at least 0, found {workers} and {retries}")
+    if not 1 <= workers <= WORKERS or retries < 0:
+        raise ConfigError(
+            f"workers must be between 1 and {WORKERS} and retries at least 0, found {workers} and {retries}"
+        )
     if isolate not in ISOLATIONS:
         raise ConfigError(f"isolate must be one of {', '.join(ISOLATIONS)}, found {isolate!r}")
-    files = Files(Path(runs_dir).resolve(), study.name)
-    make = Trained(study, extra, Path(runs_dir), workers) if study.trains else Programs(study, extra, files.runs)
+    folder = runs_folder(study) if runs_dir is None else expanded(runs_dir)
+    files = Files(folder.resolve(), study.name)
+    make = Trained(study, extra, folder, workers) if study.trains else Programs(study, extra, files.runs)
     source: Source
     if study.method == "grid":
         if count is not None or sampler is not None:

@@ -2,6 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poolab.study.folders import without_folder
+from poolab.study.printable import Output
+
+if TYPE_CHECKING:
+    from poolab.study.sweep_file import Study
 
 
 def words(parser: argparse.ArgumentParser) -> None:
@@ -36,18 +43,17 @@ def words(parser: argparse.ArgumentParser) -> None:
     drawn.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
 
 
-def run(chosen: argparse.Namespace, runs: Path) -> int:
+def run(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Run the study; the exit code is 0 when every cell has a result, 130 when it was stopped, else 1.
 
     Raises:
         PoolabError: what cannot be run, with all faults.
     """
     from poolab.study.run import run_study
-    from poolab.study.sweep_file import read_study
 
     outcome = run_study(
-        read_study(chosen.file),
-        [text for text in chosen.extra if not text.startswith("runs_dir=")],
+        study,
+        without_folder(chosen.extra),
         workers=chosen.workers,
         runs_dir=runs,
         retries=chosen.retries,
@@ -56,5 +62,5 @@ def run(chosen: argparse.Namespace, runs: Path) -> int:
         sampler=chosen.sampler,
         seed=chosen.seed,
     )
-    print(outcome)
+    Output().say(str(outcome))
     return outcome.code

@@ -90,7 +90,8 @@ def _command(source: Search, words: list[str], multirun: bool = False) -> str:
 def fresh_seeds(source: Search) -> str:
     """Seeds behind all that the search can have drawn."""
     said = [word.removeprefix("seed=") for word in source.space.extra if word.startswith("seed=")]
-    listed = [value for one in source.study.parameters if one.name == "seed" for value in possible(one)]
+    drawn = [possible(one) for one in source.study.parameters if one.name == "seed"]
+    listed = [value for values in drawn for value in (values[-1:] if isinstance(values, range) else values)]
     used = [int(one) for one in (said or listed or [0]) if str(one).isdigit()]
     first = max(used, default=999) + 1
     return ",".join(str(first + index) for index in range(FRESH))

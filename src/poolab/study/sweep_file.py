@@ -1,14 +1,16 @@
 """A study file: a plain W&B sweep file, read and checked; all faults at once."""
 
+import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from poolab.errors import ConfigError, nearest
-from poolab.study.parameters import COUNTABLE, Parameter, read_parameters
+from poolab.study.own_command import FORM, Started, read_command, with_words
+from poolab.study.parameters import COUNTABLE, Parameter, cut, read_parameters
+from poolab.study.yaml_file import read_yaml
 
 METHODS = ("grid", "random", "bayes")
 GOALS = ("minimize", "maximize")
@@ -17,7 +19,8 @@ KEYS = (
     *("name", "description", "project", "entity"),  # of the sweep's page on W&B
 )
 HYPERBAND = ("type", "min_iter", "max_iter", "s", "eta", "strict")
-MACROS = ("${program}", "${args_no_hyphens}")
+NEAR = 20  # files that a message names
+LONGEST_NAME = 200  # bytes of a file's name without .yaml: a file system takes 255 with what a study appends
 
 
 class Metric(NamedTuple):
@@ -44,11 +47,12 @@ class Study:
     early_terminate: Mapping[str, Any] | None = None
     run_cap: int | None = None
     description: str = ""
+    trains: bool = True  # whether its program is poolab's: then a cell is a configuration, and its run has a signature
 
     @property
-    def trains(self) -> bool:
-        """Whether its program is poolab's: then a cell is a configuration, and its run has a signature."""
-        return Path(self.program).name == "train.py"
+    def runs_dir(self) -> str | None:
+        """The folder of the runs, where the file names one."""
+        return next((str(one.values[0]) for one in self.parameters if self.trains and one.name == "runs_dir"), None)
 
 
 def read_study(path: str | Path) -> Study:
@@ -66,8 +70,13 @@ def read_study(path: str | Path) -> Study:
     faults: list[str] = []
     parameters = tuple(read_parameters(content.get("parameters"), faults))
     faults = [*_faults(content), *faults, *_method_faults(content, parameters)]
+    start = Started(trains=True)
+    if _said(content):
+        start = read_command(content["program"], list(map(str, content.get("command") or ())), faults)
+        parameters = with_words(parameters, start, faults)
+    faults += _folder_faults(parameters) if start.trains else []
     if faults:
-        raise ConfigError("\n".join([f"{path} is no study:", *(f"  {fault}" for fault in faults)]))
+        raise ConfigError("\n".join([f"{path} is not a valid study:", *(f"  {fault}" for fault in faults)]))
     metric = content.get("metric")
     return Study(
         path=path,
@@ -76,39 +85,33 @@ def read_study(path: str | Path) -> Study:
         method=content["method"],
         metric=metric and Metric(metric["name"], metric.get("goal", "minimize"), metric.get("target")),
         parameters=parameters,
-        command=tuple(content.get("command", ())),
+        command=tuple(map(str, content.get("command") or ())),
         early_terminate=content.get("early_terminate"),
         run_cap=content.get("run_cap"),
         description=str(content.get("description") or ""),
+        trains=start.trains,
     )
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as W&B reads it, but a key that stands twice is a fault: YAML would take the last one without a word."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    twice = [key for index, key in enumerate(keys) if key in keys[:index]]
-    if twice:
-        raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands there twice", node.start_mark)
-    return dict(loader.construct_pairs(node, deep=True))
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def _load(path: Path) -> Mapping[Any, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
-    except (OSError, UnicodeDecodeError) as fault:
+        content = read_yaml(path)
+    except (OSError, ValueError) as fault:
+        if isinstance(fault, ConfigError):
+            raise ConfigError(f"{path} is not a valid study: {fault}") from fault
         near = sorted(str(one) for one in path.parent.glob("*.yaml")) or sorted(map(str, Path("sweeps").glob("*.yaml")))
-        also = f"; there are {', '.join(near)}" if near else ""
+        also = f"; there are {', '.join(near[:NEAR])}{', ...' if len(near) > NEAR else ''}" if near else ""
         raise ConfigError(f"the study file {path} cannot be read: {fault}{also}") from fault
-    except yaml.YAMLError as fault:
-        raise ConfigError(f"{path} is no YAML: {fault}") from fault
     if not isinstance(content, Mapping):
-        raise ConfigError(f"{path} is no study: it must be a mapping with program, method and parameters")
+        found = "it is empty" if content is None else f"it has a {type(content).__name__}"
+        raise ConfigError(
+            f"{path} is not a valid study: it must be a mapping with program, method and parameters; {found}"
+        )
+    if len(os.fsencode(path.stem)) > LONGEST_NAME:
+        raise ConfigError(
+            f"{path} is not a valid study: its name is longer than {LONGEST_NAME} bytes, and its journal has a longer "
+            "one; rename the file"
+        )
     return content
 
 
@@ -118,45 +121,54 @@ def _faults(content: Mapping[Any, Any]) -> Iterator[str]:
             yield f"there is no key {key}; {nearest(str(key), list(KEYS))}a study takes {', '.join(KEYS)}"
     program = content.get("program")
     if not isinstance(program, str) or not program:
-        yield f"program must be the script of a run, train.py, found {program!r}"
-    elif Path(program).name == "train.py":
-        yield from _command_faults(content.get("command"))
-    elif not isinstance(content.get("command", []), list):
-        yield f"command must be a list of words, found {content['command']!r}"
+        yield f"program must be the script of a run, train.py, found {cut(program)}"
+    yield from _text_faults(content)
     method = content.get("method")
     if method not in METHODS:
-        yield f"method must be one of {', '.join(METHODS)}, found {method!r}"
+        yield f"method must be one of {', '.join(METHODS)}, found {cut(method)}"
     cap = content.get("run_cap")
     if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 1):
-        yield f"run_cap must be a whole number above 0, found {cap!r}"
+        yield f"run_cap must be a whole number above 0, found {cut(cap)}"
     if content.get("metric") is not None:
         yield from _metric_faults(content["metric"])
     if content.get("early_terminate") is not None:
         yield from _termination_faults(content["early_terminate"], content.get("metric"))
 
 
-def _command_faults(command: Any) -> Iterator[str]:
-    """W&B's own command gives --key=value, which is not Hydra's form."""
-    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
-        yield (
-            "command must be the list ${env}, ${interpreter}, ${program}, ${args_no_hyphens}: "
-            f"W&B's own gives --key=value, which train.py does not take; found {command!r}"
-        )
-        return
-    for macro in MACROS:
-        if macro not in command:
-            yield f"command lacks {macro}, found {', '.join(command)}"
+def _text_faults(content: Mapping[Any, Any]) -> Iterator[str]:
+    command = content.get("command")
+    if command is not None and (not isinstance(command, list) or not all(map(_word, command))):
+        yield f"command must be the list {FORM} or one of other texts, found {cut(command)}"
+    for key in ("name", "description", "project", "entity"):
+        if content.get(key) is not None and not isinstance(content[key], str):
+            yield f"{key} must be a text, found {cut(content[key])}"
+
+
+def _said(content: Mapping[Any, Any]) -> bool:
+    """Whether program and command have the right types."""
+    program, command = content.get("program"), content.get("command") or []
+    return isinstance(program, str) and bool(program) and isinstance(command, list) and all(map(_word, command))
+
+
+def _word(word: Any) -> bool:
+    return isinstance(word, str | int | float) and not isinstance(word, bool)
+
+
+def _folder_faults(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    for one in parameters:
+        if one.name == "runs_dir" and not (len(one.values) == 1 and isinstance(one.values[0], str) and one.values[0]):
+            yield "runs_dir: all runs of a study lie in one folder: give one value, a path as text"
 
 
 def _metric_faults(metric: Any) -> Iterator[str]:
     if not isinstance(metric, Mapping) or not isinstance(metric.get("name"), str):
-        yield f"metric must have a name, e.g. val/accuracy, found {metric!r}"
+        yield f"metric must have a name, e.g. val/accuracy, found {cut(metric)}"
         return
     if metric.get("goal", "minimize") not in GOALS:
-        yield f"metric.goal must be {' or '.join(GOALS)}, found {metric['goal']!r}"
+        yield f"metric.goal must be {' or '.join(GOALS)}, found {cut(metric['goal'])}"
     target = metric.get("target", 0)
-    if not isinstance(target, int | float) or isinstance(target, bool):
-        yield f"metric.target must be a number, found {target!r}"
+    if not isinstance(target, int | float) or isinstance(target, bool) or not math.isfinite(target):
+        yield f"metric.target must be a finite number, found {cut(target)}"
     yield from (
         f"metric takes name, goal and target, found {key}" for key in metric.keys() - {"name", "goal", "target"}
     )
@@ -166,7 +178,7 @@ def _metric_faults(metric: Any) -> Iterator[str]:
 
 def _termination_faults(given: Any, metric: Any) -> Iterator[str]:
     if not isinstance(given, Mapping) or given.get("type") != "hyperband":
-        yield f"early_terminate must have type: hyperband, found {given!r}"
+        yield f"early_terminate must have type: hyperband, found {cut(given)}"
         return
     yield from (f"early_terminate takes {', '.join(HYPERBAND)}, found {key}" for key in given if key not in HYPERBAND)
     if ("min_iter" in given) == ("max_iter" in given):
@@ -176,7 +188,7 @@ def _termination_faults(given: Any, metric: Any) -> Iterator[str]:
     for key in ("min_iter", "max_iter", "s", "eta"):
         value, least = given.get(key, 2), 2 if key == "eta" else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            yield f"early_terminate.{key} must be a whole number of at least {least}, found {value!r}"
+            yield f"early_terminate.{key} must be a whole number of at least {least}, found {cut(value)}"
             return
     if "max_iter" in given and given["max_iter"] < given.get("eta", 3):
         yield f"early_terminate has no bracket: max_iter must be eta at least, found {given['max_iter']}"

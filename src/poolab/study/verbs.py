@@ -4,11 +4,16 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from poolab.errors import ConfigError, nearest
+from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.study import cancel_verb
+from poolab.study.folders import runs_folder, without_folder
+from poolab.study.printable import one_line, printable
 from poolab.study.slurm import submit_verb
+
+if TYPE_CHECKING:
+    from poolab.study.sweep_file import Study
 
 REASONS = 20  # runs of one state that are shown with their reasons
 
@@ -39,18 +44,24 @@ def study(given: Sequence[str], description: str) -> int:
     optional = "?" if VERBS[name].file.startswith("[") else None
     parser.add_argument("file", metavar="FILE", nargs=optional, help="a study file, e.g. sweeps/pooling_small.yaml")
     parser.add_argument("extra", nargs="*", metavar="key=value", help="a setting for every cell, e.g. trainer.epochs=3")
-    parser.add_argument("--runs", metavar="DIR", help="the folder of the records (default: runs)")
+    parser.add_argument("--runs", metavar="DIR", help="the folder of the runs (default: the file's runs_dir, or runs)")
     VERBS[name].words(parser)
     # Settings may stand behind an option: FILE --runs DIR trainer.epochs=3.
-    return VERBS[name].action(parser.parse_intermixed_args(rest)) or 0
+    try:
+        return VERBS[name].action(parser.parse_intermixed_args(rest)) or 0
+    except PoolabError as fault:
+        text = printable(str(fault))
+        if text == str(fault):
+            raise
+        raise type(fault)(text) from fault
 
 
-def runs_of(chosen: argparse.Namespace) -> Path:
-    """The folder of the records: --runs, else runs_dir=..., else runs."""
-    named = [text.partition("=")[2] for text in chosen.extra if text.startswith("runs_dir=")]
-    if chosen.runs and named:
-        raise ConfigError(f"--runs {chosen.runs} and runs_dir={named[-1]} name two folders: leave one out")
-    return Path(chosen.runs or (named[-1] if named else "runs"))
+def named(chosen: argparse.Namespace) -> tuple["Study", Path]:
+    """The study that the command line names, and the folder of its runs."""
+    from poolab.study.sweep_file import read_study
+
+    read = read_study(chosen.file)
+    return read, runs_folder(read, chosen.runs, chosen.extra)
 
 
 def _plan_words(parser: argparse.ArgumentParser) -> None:
@@ -68,16 +79,11 @@ def _plan(chosen: argparse.Namespace) -> None:
     from poolab.study.plan import plan
     from poolab.study.plan_page import page
     from poolab.study.record_file import read_records
-    from poolab.study.sweep_file import read_study
 
     if chosen.per_hour is not None and not 0 <= chosen.per_hour < float("inf"):
         raise ConfigError(f"--per-hour must be a price of at least 0, found {chosen.per_hour}")
-    read = read_study(chosen.file)
-    runs = runs_of(chosen)
-    extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
-    if chosen.runs or len(extra) < len(chosen.extra):
-        extra.append(f"runs_dir={in_words(str(runs))}")
-    planned = plan(read, extra)
+    read, runs = named(chosen)
+    planned = plan(read, [*without_folder(chosen.extra), f"runs_dir={in_words(str(runs))}"])
     remember(planned)
     left = [one for one in planned.cells if one.signature not in planned.finished]
     like = like_records(planned, read_records(runs))
@@ -87,7 +93,7 @@ def _plan(chosen: argparse.Namespace) -> None:
     table.add_column(overflow="fold")
     records = [record for some in like.values() for record in some]
     for title, text in page(planned, estimate, records, chosen.per_hour):
-        table.add_row(title, text)
+        table.add_row(title, printable(text))
     Console(highlight=False, markup=False, width=80).print(table)
 
 
@@ -100,7 +106,7 @@ def _run_words(parser: argparse.ArgumentParser) -> None:
 def _run(chosen: argparse.Namespace) -> int:
     from poolab.study.run_verb import run
 
-    return run(chosen, runs_of(chosen))
+    return run(chosen, *named(chosen))
 
 
 def _status_words(parser: argparse.ArgumentParser) -> None:
@@ -111,12 +117,10 @@ def _status(chosen: argparse.Namespace) -> None:
     from poolab.study.slurm.queue import look
     from poolab.study.slurm.submission import with_added
     from poolab.study.status import STATES, counted, status
-    from poolab.study.sweep_file import read_study
 
-    extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
-    study, runs = read_study(chosen.file), runs_of(chosen)
+    study, runs = named(chosen)
     queue = look(runs)
-    states = status(study, runs, with_added(runs, study.name, extra), queue)
+    states = status(study, runs, with_added(runs, study.name, without_folder(chosen.extra)), queue)
     counts = counted(states)
     print(f"{len(states)} runs: " + (", ".join(f"{number} {state}" for state, number in counts.items()) or "none yet"))
     for state in (*STATES, *(other for other in counts if other not in STATES)):
@@ -126,11 +130,12 @@ def _status(chosen: argparse.Namespace) -> None:
             continue
         shown = some if chosen.all else some[:REASONS]
         for one in shown:
-            print(f"{state}: {one.run}" + (f"\n    {' '.join(one.reason.split())}" if one.reason else ""))
+            reason = printable(" ".join(one.reason.split()))
+            print(f"{state}: {one_line(one.run)}" + (f"\n    {reason}" if reason else ""))
         if len(some) > len(shown):
             print(f"{state}: and {len(some) - len(shown)} more (--all)")
     if queue.fault:
-        print(f"the queue could not be asked, and is left out: {queue.fault}")
+        print(f"the queue could not be asked, and is left out: {printable(queue.fault)}")
 
 
 def _table_words(parser: argparse.ArgumentParser) -> None:
@@ -149,15 +154,14 @@ def _table(chosen: argparse.Namespace) -> None:
     from poolab.study.known import known
     from poolab.study.record_file import read_records, save_records
     from poolab.study.slurm.submission import with_added
-    from poolab.study.sweep_file import read_study
 
-    read = read_study(chosen.file)
-    records = read_records(runs_of(chosen))
-    extra = with_added(runs_of(chosen), read.name, chosen.extra)
-    search = known(read, runs_of(chosen), extra)
+    read, runs = named(chosen)
+    records = read_records(runs)
+    extra = with_added(runs, read.name, without_folder(chosen.extra))
+    search = known(read, runs, extra)
     arms = compare(read, records, extra, chosen.baseline, search)
     if not any(arm.scores or arm.failed or arm.stopped for arm in arms):
-        raise ConfigError(f"{runs_of(chosen)} has no record of {chosen.file}: run it, or name the folder with --runs")
+        raise ConfigError(f"{runs} has no record of {chosen.file}: run it, or name the folder with --runs")
     if chosen.csv:
         sys.stdout.write(comma_separated(arms))
     elif chosen.markdown:
@@ -183,7 +187,9 @@ def _sync_words(parser: argparse.ArgumentParser) -> None:
 def _sync(chosen: argparse.Namespace) -> int:
     from poolab.study.sync_verb import sync
 
-    return sync(chosen, runs_of(chosen))
+    if chosen.file is None or Path(chosen.file).is_dir():
+        return sync(chosen, runs_folder(None, chosen.runs, chosen.extra))
+    return sync(chosen, named(chosen)[1])
 
 
 VERBS = {
@@ -192,12 +198,12 @@ VERBS = {
     "submit": Verb(
         "submit the cells that have no result yet to SLURM",
         submit_verb.words,
-        lambda chosen: submit_verb.submit(chosen, runs_of(chosen)),
+        lambda chosen: submit_verb.submit(chosen, *named(chosen)),
     ),
     "cancel": Verb(
         "stop its jobs and its runners, with their checkpoints",
         cancel_verb.words,
-        lambda chosen: cancel_verb.cancel(chosen, runs_of(chosen)),
+        lambda chosen: cancel_verb.cancel(chosen, *named(chosen)),
     ),
     "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
     "table": Verb("arms beside a baseline: paired differences with their intervals", _table_words, _table),

@@ -12,6 +12,7 @@ from typing import Any
 
 from poolab.data import data_fingerprint
 from poolab.errors import PoolabError
+from poolab.paths import with_expanded_paths
 from poolab.records import RunFolder, signature
 from poolab.training.cluster import is_task, prepare
 from poolab.training.imports import import_wandb_first, without_collector
@@ -32,6 +33,7 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         DataError: the data set is missing, incomplete or damaged.
         PoolabError: another process is making this run, or its processes ended without a record.
     """
+    config = with_expanded_paths(config)
     check_settings(config)
     config = _tracked_online(config) if in_sweep() else config
     content = data_fingerprint(config["data"]["name"], root=config["data"]["root"])

@@ -31,7 +31,7 @@ def forest(analysis: Analysis, table: Table) -> Figure | str:
     unit = f", {analysis.metric.unit}" if analysis.metric.unit else ""
     axes.set_xlabel(f"difference from {analysis.baseline} in {analysis.metric.title}{unit}")
     axes.set_title(table.label)
-    _legend(axes, {str(row.compared.verdict) for row in rows}, analysis)
+    _legend(figure, {str(row.compared.verdict) for row in rows}, analysis)
     return figure
 
 
@@ -47,7 +47,7 @@ def _line(axes: Axes, place: int, row: Row, base: Row, analysis: Analysis) -> No
     axes.plot([scale * (row.compared.difference or 0.0)], [place], marker, color=colour, ms=6, mec="white", mew=0.7)
 
 
-def _legend(axes: Axes, verdicts: set[str], analysis: Analysis) -> None:
+def _legend(figure: Figure, verdicts: set[str], analysis: Analysis) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -61,10 +61,4 @@ def _legend(axes: Axes, verdicts: set[str], analysis: Analysis) -> None:
     handles.append(Line2D([], [], color=GREY, marker="|", ls="", label="one seed"))
     if analysis.margin:
         handles.append(Patch(color=GREY, alpha=0.15, label=f"within {analysis.metric.size(analysis.margin)}"))
-    axes.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(0, -0.42 / axes.figure.get_figheight() - 0.06),
-        ncols=4,
-        fontsize=7.5,
-    )  # type: ignore[union-attr]
+    figure.legend(handles=handles, loc="outside lower left", ncols=4, fontsize=7.5)

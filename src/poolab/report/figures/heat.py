@@ -49,8 +49,9 @@ def heat(analysis: Analysis) -> Figure | str:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     unit = f" ({analysis.metric.unit})" if analysis.metric.unit else ""
+    signs = " ".join(f"{sign} {name}" for name, sign in SIGNS.items())
     axes.set_title(
-        f"difference from {analysis.baseline} in {analysis.metric.title}{unit}; ▲ better ▼ worse = equivalent ? undecided",
+        f"difference from {analysis.baseline} in {analysis.metric.title}{unit}; {signs}",
         color=INK,
         fontsize=8.5,
     )

@@ -2,6 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poolab.study.folders import without_folder
+from poolab.study.printable import printable
+
+if TYPE_CHECKING:
+    from poolab.study.sweep_file import Study
 
 
 def words(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +47,7 @@ def words(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="print the batch script and what would be submitted; needs no SLURM")
 
 
-def submit(chosen: argparse.Namespace, runs: Path) -> int:
+def submit(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Submit the study.
 
     Raises:
@@ -48,7 +55,6 @@ def submit(chosen: argparse.Namespace, runs: Path) -> int:
     """
     from poolab.study.slurm.resources import Resources
     from poolab.study.slurm.submit import submit
-    from poolab.study.sweep_file import read_study
 
     plain = ("time", "partition", "nodes", "tasks_per_node", "gpus_per_node", "cpus_per_task", "mem", "account", "qos")
     named = (*plain, "constraint", "max_parallel", "restarts")
@@ -57,9 +63,9 @@ def submit(chosen: argparse.Namespace, runs: Path) -> int:
         setup=tuple(Path(text).read_text() if Path(text).is_file() else text for text in chosen.setup),
         sbatch=tuple(chosen.sbatch),
     )
-    sent = submit(read_study(chosen.file), chosen.extra, resources, runs, chosen.dry_run)
+    sent = submit(study, without_folder(chosen.extra), resources, runs, chosen.dry_run)
     if chosen.dry_run:
         for _, script in sent.arrays:
             print(script)
-    print(sent)
+    print(printable(str(sent)))
     return 0

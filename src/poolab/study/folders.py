@@ -1,0 +1,55 @@
+"""Where the runs of a study lie: the same folder for every verb."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from poolab.errors import ConfigError
+from poolab.study.sweep_file import Study
+
+DEFAULT = "runs"
+KEY = "runs_dir="
+
+
+def runs_folder(study: Study | None, option: str | None = None, extra: Sequence[str] = ()) -> Path:
+    """Return the folder of the runs: that of --runs, else of runs_dir=..., else of the study file, else `runs`.
+
+    Args:
+        option: what --runs says.
+        extra: key=value words of the command line.
+
+    Raises:
+        ConfigError: two folders are named, an empty name, or a home folder (~) that there is not.
+
+    >>> runs_folder(None, "elsewhere")
+    PosixPath('elsewhere')
+    """
+    named = [text.removeprefix(KEY) for text in extra if text.startswith(KEY)]
+    if option is not None and named:
+        raise ConfigError(f"--runs {option} and runs_dir={named[-1]} name two folders: leave one out")
+    given = option if option is not None else named[-1] if named else study.runs_dir if study else None
+    return expanded(DEFAULT if given is None else given)
+
+
+def expanded(folder: str | Path) -> Path:
+    """Return a folder with `~` and `~user` as the home folder that they stand for.
+
+    Raises:
+        ConfigError: the name is empty, or there is no such home folder.
+    """
+    text = _unquoted(str(folder))
+    if not text or "\0" in text:
+        raise ConfigError(f"the folder of the runs must have a name, found {text!r}")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as fault:
+        raise ConfigError(f"runs_dir={text}: there is no such home folder; write the whole path") from fault
+
+
+def without_folder(extra: Sequence[str]) -> list[str]:
+    """Return the words of the command line but those that name the folder of the runs."""
+    return [text for text in extra if not text.startswith(KEY)]
+
+
+def _unquoted(text: str) -> str:
+    """A path without the quotes that Hydra's words have around a blank or a `~`."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
