@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError, nearest
 from poolab.report.costs import Spread, is_comparable, spreads
 from poolab.report.details import correct_of
 from poolab.report.evidence import Arm, Evidence, Setting
 from poolab.report.metric import Metric
+from poolab.report.runs import Run
 from poolab.report.statistics import (
     ArmComparison,
     ArmScores,
@@ -19,6 +21,10 @@ from poolab.report.statistics import (
     compare_overall,
     compare_setting,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BASELINE = "max"
 NO_MARGIN = 1e-12  # nothing is equivalent within it
@@ -163,7 +169,7 @@ def _table(
     looks: Looks | None,
 ) -> Table:
     compared = compare_setting(
-        [_scores(arm, metric) for arm in setting.arms],
+        _scores(setting, metric, pairs_of(setting)),
         baseline,
         setting=setting.label,
         margin=margin or NO_MARGIN,
@@ -178,18 +184,62 @@ def _table(
     return Table(setting, compared, tuple(rows), is_comparable(setting.runs))
 
 
-def _scores(arm: Arm, metric: Metric) -> ArmScores:
-    correct = {}
-    if metric.name == "test/accuracy":
-        found = {run.seed: correct_of(run) for run in arm.runs}
-        correct = {seed: array for seed, array in found.items() if array is not None}
-    examples = {int(value) for value in arm.values("test/samples")}
-    return ArmScores(
-        name=arm.label,
-        scores={run.seed: run.value(metric.name) for run in arm.runs},
-        diverged=tuple(run.seed for run in arm.diverged),
-        failed=len(arm.failed),
-        missing=len(arm.missing),
-        correct=correct or None,
-        examples=examples.pop() if len(examples) == 1 and metric.name == "test/accuracy" else None,
-    )
+Pair = Callable[[Run], int]
+
+
+def pairs_of(setting: Setting) -> Pair:
+    """Return what gives the number of a run's pair: its seed, told apart by the run that it goes on from.
+
+    Fine-tuned runs of one seed are a pair only if they go on from the same run.
+    """
+    runs = [run for arm in setting.arms for run in (*arm.runs, *arm.diverged)]
+    sources: dict[int, list[str]] = {}
+    for run in sorted(runs, key=lambda one: one.source):
+        known = sources.setdefault(run.seed, [])
+        if run.source not in known:
+            known.append(run.source)
+    beyond = max((abs(seed) for seed in sources), default=0) + 1
+
+    def pair(run: Run) -> int:
+        return run.seed + 2 * beyond * sources[run.seed].index(run.source)
+
+    return pair
+
+
+def _scores(setting: Setting, metric: Metric, pair: Pair) -> list[ArmScores]:
+    """What the statistics read: the scores of every arm, with the outcome of each test image where all runs fit."""
+    outcomes = _outcomes(setting) if metric.name == "test/accuracy" else {}
+    sizes = {run.value("test/samples") for run in setting.runs if run.completed}
+    examples = sizes.pop() if len(sizes) == 1 and metric.name == "test/accuracy" else None
+    return [
+        ArmScores(
+            name=arm.label,
+            scores={pair(run): run.value(metric.name) for run in arm.runs},
+            diverged=tuple(pair(run) for run in arm.diverged),
+            failed=len(arm.failed),
+            missing=len(arm.missing) + len(arm.stopped),
+            correct={pair(run): outcomes[run.signature] for run in arm.runs if run.signature in outcomes} or None,
+            examples=None if examples is None else int(examples),
+        )
+        for arm in setting.arms
+    ]
+
+
+ROUNDING = 5e-5  # a share of correct images and the accuracy in a record differ by less
+
+
+def _outcomes(setting: Setting) -> dict[str, NDArray[np.bool_]]:
+    """Which test images each run classified correctly, by signature.
+
+    A run whose outcomes are not those that its record tells of has none here. Where the runs have test sets of several
+    sizes there are none at all.
+    """
+    found = {}
+    for run in setting.runs:
+        correct, accuracy = correct_of(run), run.value("test/accuracy")
+        size = run.value("test/samples")
+        if correct is None or accuracy is None or len(correct) == 0 or size not in (None, len(correct)):
+            continue
+        if abs(float(correct.mean()) - accuracy) < ROUNDING:
+            found[run.signature] = correct
+    return found if len({len(one) for one in found.values()}) == 1 else {}

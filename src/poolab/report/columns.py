@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from poolab.report.analysis import Analysis, Row
 from poolab.report.costs import COSTS
 
+COUNTED = ("missing", "stopped", "failed", "diverged")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -42,10 +44,14 @@ def columns(analysis: Analysis) -> list[Column]:
         Column("interval", f"{100 * analysis.confidence:g} % interval", _interval, _low, together),
         Column("p", "adjusted p", _p, lambda row, _: row.compared.p_adjusted, holm),
         Column("improvement", "P(better)", _improvement, _chance, chance),
-        Column("verdict", "verdict", lambda row, _: str(row.compared.verdict), lambda row, _: str(row.compared.verdict)),
+        Column("verdict", "verdict", _verdict, _verdict),
         *(_cost(name) for name in COSTS if any(name in row.costs for row in rows)),
-        *(_counted(name) for name in ("missing", "failed", "diverged") if any(_number(row, name) for row in rows)),
+        *(_counted(name) for name in COUNTED if any(_number(row, name) for row in rows)),
     ]
+
+
+def _verdict(row: Row, _: Analysis) -> str:
+    return str(row.compared.verdict)
 
 
 def _mean(row: Row, analysis: Analysis) -> str:
@@ -105,7 +111,12 @@ def _counted(name: str) -> Column:
 
 
 def _number(row: Row, name: str) -> int:
-    counts = {"missing": row.compared.missing, "failed": row.compared.failed, "diverged": row.compared.diverged.count}
+    counts = {
+        "missing": len(row.arm.missing),
+        "stopped": len(row.arm.stopped),
+        "failed": row.compared.failed,
+        "diverged": row.compared.diverged.count,
+    }
     return counts[name]
 
 

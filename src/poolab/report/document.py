@@ -60,9 +60,9 @@ class Document:
         margin = self.analysis.metric.size(self.analysis.margin) if self.analysis.margin else "none"
         return (
             f"What is estimated: the expected difference in {self.analysis.metric.title}, arm minus "
-            f"{self.analysis.baseline}, over seeds (initialisation, order of the batches, augmentation, held-out split), "
-            f"on this test set. Intervals: {100 * self.analysis.confidence:g} %, for all arms of a setting together. "
-            f"Margin of equivalence: {margin}."
+            f"{self.analysis.baseline}, over seeds (initialisation, order of the batches, augmentation, held-out "
+            f"split), on this test set. Intervals: {100 * self.analysis.confidence:g} %, for all arms of a setting "
+            f"together. Margin of equivalence: {margin}."
         )
 
     @property

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.records.labels import value_words
 from poolab.report.labels import arm_labels, setting_labels
 from poolab.report.runs import Doubled, Run, without_doubles
 
@@ -16,7 +18,9 @@ ARM = ("pooling", "head", "backbone.match", "backbone.match_to")
 # The seed pairs the arms, and what is measured beside the test changes no result.
 NEITHER = (*NOT_IDENTITY, "seed", "measure", "backbone.weights")
 # Data set and network stand for a setting's name; where arms differ by nothing else these are still no arms.
-PLACE = ("data.name", "backbone.name", "task")
+PLACE = ("data.name", "backbone.name", "task", "data_fingerprint")
+# Facts that a plan does not know: they stand for the content of files. Runs on other content are another setting.
+CONTENT = ("data_fingerprint", "weights_sha256")
 
 Key = tuple[tuple[str, str], ...]
 
@@ -33,12 +37,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Arm:
-    """The runs of one arm in one setting. `runs` are completed, one for each seed, sorted by seed."""
+    """The runs of one arm in one setting, one for each seed, sorted by seed.
+
+    `runs` are completed, `stopped` were interrupted or stopped by a search, `missing` are seeds without a run.
+    """
 
     label: str
     runs: tuple[Run, ...] = ()
     diverged: tuple[Run, ...] = ()
     failed: tuple[Run, ...] = ()
+    stopped: tuple[Run, ...] = ()
     missing: tuple[int, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -74,6 +82,7 @@ class Evidence:
     left_out: tuple[LeftOut, ...] = ()
     doubled: tuple[Doubled, ...] = ()
     faults: tuple[str, ...] = ()
+    searched: bool = False
 
     @property
     def runs(self) -> list[Run]:
@@ -86,7 +95,13 @@ class Evidence:
         return list(dict.fromkeys(arm.label for setting in self.settings for arm in setting.arms))
 
 
-def gather(runs: Iterable[Run], *, expected: Sequence[Mapping[str, Any]] = (), faults: Sequence[str] = ()) -> Evidence:
+def gather(
+    runs: Iterable[Run],
+    *,
+    expected: Sequence[Mapping[str, Any]] = (),
+    faults: Sequence[str] = (),
+    searched: bool = False,
+) -> Evidence:
     """Sort runs into settings and arms.
 
     Args:
@@ -94,13 +109,18 @@ def gather(runs: Iterable[Run], *, expected: Sequence[Mapping[str, Any]] = (), f
         expected: the configurations of a study's cells; those without a record are missing. Without them a seed is
             missing in an arm if another arm of its setting has it.
         faults: sentences on records that could not be read.
+        searched: the runs were drawn by a search. Each has settings of its own, so that whatever differs makes an arm.
     """
     kept, doubled = without_doubles(runs)
     planned = [flatten(config) for config in expected]
-    keys = _arm_keys([run.settings for run in kept] + planned)
-    tables = _tables(kept, keys)
+    known = [{**run.settings, **dict(run.content)} for run in kept]
+    keys = _arm_keys([*known, *planned], searched)
+    tables = _tables(kept, known, keys)
     wanted = _wanted(planned, keys, tables)
-    arm_of = dict(zip(*_labels({arm for arms in (*tables.values(), *wanted.values()) for arm in arms}), strict=True))
+    arms = sorted(
+        {arm for found in tables.values() for arm in found} | {arm for found in wanted.values() for arm in found}
+    )
+    arm_of = dict(zip(arms, arm_labels([dict(arm) for arm in arms]), strict=True))
     places = sorted({*tables, *wanted}, key=lambda place: _first_started(tables.get(place, {})))
     setting_of = dict(zip(places, setting_labels([dict(place) for place in places]), strict=True))
     settings, left_out = [], []
@@ -108,65 +128,91 @@ def gather(runs: Iterable[Run], *, expected: Sequence[Mapping[str, Any]] = (), f
         setting, out = _setting(setting_of[place], place, tables.get(place, {}), wanted.get(place), arm_of)
         settings.append(setting)
         left_out += out
-    return Evidence(tuple(settings), tuple(left_out), tuple(doubled), tuple(faults))
+    return Evidence(tuple(settings), tuple(left_out), tuple(doubled), tuple(faults), searched)
 
 
-def _arm_keys(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> tuple[str, ...]:
     """The keys that arms differ by: those of poolings and heads, or, where no two differ there, all that vary."""
-    if len({_part(one, ARM) for one in everyone}) > 1:
+    if not searched and len({_split(one, ARM)[1] for one in everyone}) > 1:
         return ARM
     names = {key for one in everyone for key in one}
-    varying = {key for key in names if len({str(one.get(key)) for one in everyone}) > 1}
+    varying = {key for key in names if len({_words(one[key]) if key in one else None for one in everyone}) > 1}
     own = tuple(sorted(key for key in varying if not below(key, (*NEITHER, *PLACE))))
     return (*ARM, *own)
 
 
-def _part(settings: Mapping[str, Any], keys: Sequence[str]) -> Key:
-    return tuple(
-        sorted((key, str(value)) for key, value in settings.items() if below(key, keys) and key not in NEITHER)
-    )
+def _split(settings: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[Key, Key]:
+    """The setting and the arm of a run, as sorted pairs of keys and words."""
+    parts: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
+    for key, value in settings.items():
+        side = _side(key, keys)
+        if side is not None:
+            parts[side].append((key, _words(value)))
+    return tuple(sorted(parts[0])), tuple(sorted(parts[1]))
 
 
-def _place(settings: Mapping[str, Any], keys: Sequence[str], content: Iterable[tuple[str, str]]) -> Key:
-    rest = [(k, str(v)) for k, v in settings.items() if not below(k, (*keys, *NEITHER))]
-    return tuple(sorted([*rest, *content]))
+@lru_cache(maxsize=4096)
+def _side(key: str, keys: tuple[str, ...]) -> int | None:
+    """0 for a key of the setting, 1 for one of the arm, None for one that changes no result."""
+    if below(key, NEITHER):
+        return None
+    return int(below(key, keys))
+
+
+def _words(value: Any) -> str:
+    return _cached_words(value) if isinstance(value, str | int | float | bool | None) else value_words(value)
+
+
+@lru_cache(maxsize=65536, typed=True)
+def _cached_words(value: str | float | bool | None) -> str:
+    return value_words(value)
 
 
 Tables = dict[Key, dict[Key, list[Run]]]
+Wanted = dict[Key, set[int]]
 
 
-def _tables(runs: Iterable[Run], keys: Sequence[str]) -> Tables:
-    """The runs of each arm of each setting."""
+def _tables(runs: Sequence[Run], known: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> Tables:
+    """The runs of each arm of each setting.
+
+    A run that ended before it noted its data stands in the first setting that is like it in all else.
+    """
     tables: Tables = defaultdict(lambda: defaultdict(list))
-    for run in runs:
-        tables[_place(run.settings, keys, run.content)][_part(run.settings, keys)].append(run)
+    early = []
+    for run, settings in zip(runs, known, strict=True):
+        place, arm = _split(settings, keys)
+        if run.status in ("completed", "diverged") or run.content:
+            tables[place][arm].append(run)
+        else:
+            early.append((place, arm, run))
+    like = _without_content(tables)
+    for place, arm, run in early:
+        tables[like.get(place, place)][arm].append(run)
     return tables
 
 
-def _wanted(
-    planned: Sequence[Mapping[str, Any]], keys: Sequence[str], tables: Tables
-) -> dict[Key, dict[Key, set[int]]]:
+def _without_content(tables: Tables) -> dict[Key, Key]:
+    """The first setting for each one without the content of files."""
+    found: dict[Key, Key] = {}
+    for place in sorted(tables, key=lambda place: _first_started(tables[place])):
+        found.setdefault(tuple(pair for pair in place if pair[0] not in CONTENT), place)
+    return found
+
+
+def _wanted(planned: Sequence[Mapping[str, Any]], keys: tuple[str, ...], tables: Tables) -> dict[Key, Wanted]:
     """The seeds that a study plans for each arm of each setting.
 
     A plan does not know the content of files. It stands for the one setting that is like it in all else, or for the
-    first of several.
+    first of several. Arms that differ in the content of their weights are not expected, since no plan names them.
     """
-    without: dict[Key, Key] = {}
-    for place in sorted(tables, key=lambda place: _first_started(tables[place])):
-        without.setdefault(tuple(pair for pair in place if pair[0] not in _CONTENT), place)
-    wanted: dict[Key, dict[Key, set[int]]] = defaultdict(lambda: defaultdict(set))
+    if set(keys) & set(CONTENT):
+        return {}
+    like = _without_content(tables)
+    wanted: dict[Key, Wanted] = defaultdict(lambda: defaultdict(set))
     for settings in planned:
-        bare = _place(settings, keys, ())
-        wanted[without.get(bare, bare)][_part(settings, keys)].add(int(settings["seed"]))
+        bare, arm = _split(settings, keys)
+        wanted[like.get(bare, bare)][arm].add(int(settings["seed"]))
     return wanted
-
-
-_CONTENT = ("data_fingerprint", "weights_sha256", "source_sha256")
-
-
-def _labels(arms: set[Key]) -> tuple[list[Key], list[str]]:
-    ordered = sorted(arms)
-    return ordered, arm_labels([dict(arm) for arm in ordered])
 
 
 def _first_started(arms: Mapping[Key, Sequence[Run]]) -> str:
@@ -201,6 +247,7 @@ def _arm(label: str, key: Key, runs: Sequence[Run], seeds: set[int]) -> tuple[Ar
         for run in found[1:]
     ]
     unfinished = [run for run in chosen.values() if run.status not in ("completed", "diverged")]
+    failed = tuple(run for run in unfinished if run.status == "failed")
     left_out += [
         LeftOut(run, label, "", f"{run.status}: {run.reason}" if run.reason else run.status) for run in unfinished
     ]
@@ -210,7 +257,8 @@ def _arm(label: str, key: Key, runs: Sequence[Run], seeds: set[int]) -> tuple[Ar
         label=label,
         runs=tuple(run for run in chosen.values() if run.completed),
         diverged=diverged,
-        failed=tuple(unfinished),
+        failed=failed,
+        stopped=tuple(run for run in unfinished if run not in failed),
         missing=tuple(sorted(seeds - chosen.keys())),
         settings=dict(key),
     )

@@ -1,26 +1,37 @@
-"""Short names of arms and settings: what tells them apart, and no more."""
+"""Short names of arms and settings: what tells them apart, and no more. Values are words already (`value_words`)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from poolab.records.identity import below
+from poolab.records.labels import short_key
 
-AT = "pooling.at."
 MATCH = ("backbone.match", "backbone.match_to")
+NONE = "null"
+SHOWN = 8  # characters of a hash
 
 Settings = Mapping[str, str]
 
 
 def arm_labels(arms: Sequence[Settings]) -> list[str]:
-    """Name arms by their pooling, and by the options in which arms of one pooling differ.
+    """Name arms by their pooling, and by the options in which arms of one pooling differ. No two names are alike.
 
-    >>> arm_labels([{"pooling.name": "max"}, {"pooling.name": "lp", "pooling.p": "2"}, {"pooling.name": "lp", "pooling.p": "3"}])
+    >>> lp = {"pooling.name": "lp", "pooling.p": "2"}
+    >>> arm_labels([{"pooling.name": "max"}, lp, {**lp, "pooling.p": "3"}])
     ['max', 'lp p=2', 'lp p=3']
     """
     names = [_choice(own, arms) for own in arms]
-    return [" ".join([*name, *_options(own, [o for o, n in zip(arms, names, strict=True) if n == name]), *_matched(own)])
-            for own, name in zip(arms, names, strict=True)]  # fmt: skip
+    peers: dict[tuple[str, ...], list[Settings]] = {}
+    for own, name in zip(arms, names, strict=True):
+        peers.setdefault(tuple(name), []).append(own)
+    differing = {name: _differing(alike) for name, alike in peers.items()}
+    labels = [
+        " ".join([*name, *_options(own, differing[tuple(name)]), *_matched(own)])
+        for own, name in zip(arms, names, strict=True)
+    ]
+    return _numbered(labels)
 
 
 def _choice(own: Settings, everyone: Sequence[Settings]) -> list[str]:
@@ -32,34 +43,39 @@ def _choice(own: Settings, everyone: Sequence[Settings]) -> list[str]:
     return [*([pooling] if len(poolings) > 1 or not head else []), *head]
 
 
-def _options(own: Settings, alike: Sequence[Settings]) -> list[str]:
+def _differing(alike: Sequence[Settings]) -> list[str]:
     """The options that differ among arms of the same pooling and head."""
-    keys = sorted({key for one in alike for key in one if not below(key, MATCH) and not key.endswith("ing.name")})
-    differing = [key for key in keys if len({one.get(key) for one in alike}) > 1]
-    return [f"{_short(key)}={_value(own[key])}" for key in differing if key in own]
+    keys = sorted({key for one in alike for key in one if not below(key, (*MATCH, "pooling.name", "head.name"))})
+    return [key for key in keys if len({one.get(key) for one in alike}) > 1]
 
 
-def _short(key: str) -> str:
-    if key.startswith(AT):
-        return key.removeprefix(AT).removesuffix(".name")
-    return key.removeprefix("pooling.").removeprefix("backbone.") if not key.startswith("head.") else key
+def _options(own: Settings, keys: Sequence[str]) -> list[str]:
+    return [f"{short_key(key).removeprefix('backbone.')}={_short(key, own[key])}" for key in keys if key in own]
 
 
-def _value(text: str) -> str:
-    """A value as it is typed: [stage2] for "['stage2']", null for "None"."""
-    return {"None": "null", "True": "true", "False": "false"}.get(text, text.replace("'", "").replace(", ", ","))
+def _short(key: str, value: str) -> str:
+    return value[:SHOWN] if key.endswith("_sha256") else value
 
 
 def _matched(own: Settings) -> list[str]:
     """The matched control in words, e.g. "with as many parameters as lip"."""
     by, to = MATCH
-    if own.get(by, "None") == "None":
+    if own.get(by, NONE) == NONE:
         return []
     name = own.get(to) or own.get(f"{to}.name", "")
     options = [
         f"{k.removeprefix(f'{to}.')}={v}" for k, v in own.items() if k.startswith(f"{to}.") and k != f"{to}.name"
     ]
     return [f"with as many {own[by].replace('_', ' ')} as {' '.join([name, *options])}"]
+
+
+def _numbered(labels: Sequence[str]) -> list[str]:
+    """Labels of which no two are alike: where nothing else tells them apart, a number does."""
+    often, seen, found = Counter(labels), Counter[str](), []
+    for label in labels:
+        seen[label] += 1
+        found.append(f"{label} ({seen[label]})" if often[label] > 1 else label)
+    return found
 
 
 def setting_labels(settings: Sequence[Settings]) -> list[str]:
@@ -70,21 +86,27 @@ def setting_labels(settings: Sequence[Settings]) -> list[str]:
     ['digits, keras_cnn, epochs=3', 'digits, keras_cnn, epochs=9']
     """
     named = ("data.name", "backbone.name")
+    peers: dict[tuple[str | None, ...], list[Settings]] = {}
+    for own in settings:
+        peers.setdefault(tuple(own.get(name) for name in named), []).append(own)
+    differing = {place: _varying(alike, named) for place, alike in peers.items()}
     labels = []
     for own in settings:
         parts = [own[name] for name in named if name in own]
-        peers = [one for one in settings if all(one.get(name) == own.get(name) for name in named)]
-        keys = sorted({key for one in peers for key in one if key not in named})
-        for key in keys:
-            if len({one.get(key) for one in peers}) > 1:
-                parts.append(_fact(key, own.get(key)))
+        parts += [_fact(key, own.get(key)) for key in differing[tuple(own.get(name) for name in named)]]
         labels.append(", ".join(parts))
-    return labels
+    return _numbered(labels)
+
+
+def _varying(alike: Sequence[Settings], named: Sequence[str]) -> list[str]:
+    """The keys in which settings of one data set and network differ."""
+    keys = sorted({key for one in alike for key in one if key not in named})
+    return [key for key in keys if len({one.get(key) for one in alike}) > 1]
 
 
 def _fact(key: str, value: str | None) -> str:
     if key == "data_fingerprint":
-        return f"images {(value or 'unknown').rpartition('-')[2][:8]}"
+        return f"images {(value or 'unknown').rpartition('-')[2][:SHOWN]}"
     if key.endswith("_sha256"):
-        return f"{key.removesuffix('_sha256')} {(value or 'none')[:8]}"
-    return f"{key.rpartition('.')[2]}={_value(str(value))}"
+        return f"{key.removesuffix('_sha256')} {(value or 'none')[:SHOWN]}"
+    return f"{key.rpartition('.')[2]}={value or NONE}"

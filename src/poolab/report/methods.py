@@ -40,13 +40,13 @@ def _arms(analysis: Analysis) -> str:
 
 def _training(table: Table) -> str:
     facts_of = table.setting.facts
-    recipe = [words.format(facts_of[key]) for key, words in RECIPE if facts_of.get(key) not in (None, "None")]
+    recipe = [words.format(facts_of[key]) for key, words in RECIPE if facts_of.get(key) not in (None, "null")]
     counts = sorted({len(row.arm.runs) for row in table.rows if row.arm.runs})
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}" if counts else "no"
     limits = [
         f"{key.removeprefix('data.limit_')} images limited to {facts_of[key]}"
         for key in ("data.limit_train", "data.limit_test")
-        if facts_of.get(key, "None") != "None"
+        if facts_of.get(key, "null") != "null"
     ]
     what = f"{facts_of.get('backbone.name', 'the network')} on {facts_of.get('data.name', 'the data')}"
     images = facts_of.get("data_fingerprint")
@@ -69,10 +69,9 @@ def _statistics(analysis: Analysis) -> str:
     }[str(compared.method)]
     return (
         f"The estimand is the expected difference in {analysis.metric.title}, arm minus baseline, over seeds, on this "
-        f"test set. Differences are paired by seed. We report {100 * analysis.confidence:g} % {how}, p values of paired "
-        f"t tests adjusted by Holm's method, and a joint step-down sign-flip test. An arm is called better or worse if "
-        f"its simultaneous interval "
-        f"excludes zero.{margin} The test set was used once a run, after training."
+        f"test set. Differences are paired by seed. We report {100 * analysis.confidence:g} % {how}, p values of "
+        f"paired t tests adjusted by Holm's method, and a joint step-down sign-flip test. An arm is called better or "
+        f"worse if its simultaneous interval excludes zero.{margin} The test set was used once a run, after training."
     )
 
 

@@ -17,8 +17,9 @@ Record = Mapping[str, Any]
 class Run:
     """One run as its record tells it.
 
-    `settings` is the resolved configuration with dotted keys, `content` what stands for the bytes of data, weights
-    and checkpoints that the run read, `where` the folder or file that the record came from.
+    `settings` is the resolved configuration with dotted keys, `content` what stands for the bytes of the data and
+    weights that the run read, `source` for those of the run that it goes on from (each seed may have its own), `where`
+    the folder or file that the record came from.
     """
 
     signature: str
@@ -33,6 +34,7 @@ class Run:
     ended: str
     where: str
     content: tuple[tuple[str, str], ...] = ()
+    source: str = ""
     record: Record = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -58,7 +60,7 @@ class Run:
 
 
 # Facts of a record's environment that stand for the content of files; a run that read none lacks them.
-CONTENT = ("data_fingerprint", "weights_sha256", "source_sha256")
+CONTENT = ("data_fingerprint", "weights_sha256")
 
 
 def run_of(record: Record, where: str) -> Run:
@@ -73,7 +75,7 @@ def run_of(record: Record, where: str) -> Run:
     status = record.get("status")
     if not isinstance(status, str) or status not in STATUSES:
         raise ValueError(f"its status is {status!r}, which is none of {', '.join(STATUSES)}")
-    seed = record.get("seed")
+    seed = record.get("seed", record["config"].get("seed"))
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ValueError(f"its seed is {seed!r}")
     environment = record["environment"]
@@ -90,6 +92,7 @@ def run_of(record: Record, where: str) -> Run:
         ended=str(record.get("ended") or ""),
         where=where,
         content=tuple((name, str(environment[name])) for name in CONTENT if environment.get(name)),
+        source=str(environment.get("source_sha256") or ""),
         record=record,
     )
 

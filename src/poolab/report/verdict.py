@@ -152,7 +152,8 @@ def _why(row: Row, analysis: Analysis) -> str:
         "no_runs": "it has no completed run",
         "all_diverged": f"all its {compared.diverged.count} runs diverged",
         "too_few_pairs": (
-            f"it shares {compared.pairs} seed{'s' * (compared.pairs != 1)} with {analysis.baseline}, and two are the least"
+            f"it shares {compared.pairs} seed{'s' * (compared.pairs != 1)} with {analysis.baseline}, "
+            "and two are the least"
         ),
         "zero_variance": (
             f"the difference of {metric.difference(compared.difference)} does not vary over the seeds, "
