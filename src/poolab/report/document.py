@@ -46,6 +46,7 @@ class Document:
     command: str
     version: str
     figures: Sequence[Drawn] = ()
+    formats: Sequence[str] = ("svg", "pdf", "png")
     command_of: Callable[[Run], str] | None = field(default=None, repr=False)
     selected_by: str | None = None
 

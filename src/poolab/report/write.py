@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from poolab.errors import PoolabError
 from poolab.report.document import Document
-from poolab.report.figures import draw_all
+from poolab.report.figures import FORMATS, draw_all
 from poolab.report.figures.draw import slug
 from poolab.report.markdown import markdown
 from poolab.report.page import render
@@ -19,18 +19,27 @@ from poolab.report.results import results
 from poolab.report.tables import csv_table, latex_table
 
 
-def write_report(document: Document, folder: Path, say: Callable[[str], None] = lambda _: None) -> Path:
+def write_report(
+    document: Document,
+    folder: Path,
+    say: Callable[[str], None] = lambda _: None,
+    formats: Sequence[str] = FORMATS,
+) -> Path:
     """Write all files of a report and return the path of its page.
 
     A figure that cannot be drawn costs a sentence, not the report. The page is written last: where it is, all is.
+
+    Args:
+        say: is told of each figure that could not be drawn.
+        formats: of the figures' files, some of svg, pdf and png; the page has its own.
 
     Raises:
         PoolabError: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        figures = draw_all(document.analysis, folder / "figures", say)
-        whole = replace(document, figures=tuple(figures))
+        figures = draw_all(document.analysis, folder / "figures", say, formats)
+        whole = replace(document, figures=tuple(figures), formats=tuple(formats))
         _tables(whole, folder / "tables")
         _text(folder / "results.json", json.dumps(results(document.analysis), indent=1, allow_nan=False) + "\n")
         _text(folder / "methods.txt", "\n\n".join(document.methods) + "\n")

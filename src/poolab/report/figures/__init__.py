@@ -4,6 +4,6 @@ Colours are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), whi
 a colour says, a marker or a word says too.
 """
 
-from poolab.report.figures.draw import Drawn, draw_all
+from poolab.report.figures.draw import FORMATS, Drawn, draw_all
 
-__all__ = ["Drawn", "draw_all"]
+__all__ = ["FORMATS", "Drawn", "draw_all"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,9 +60,12 @@ class Drawn:
 
 
 def draw_all(
-    analysis: Analysis, folder: Path | None = None, say: Callable[[str], None] = lambda _: None
+    analysis: Analysis,
+    folder: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Drawn]:
-    """Draw every figure; with a folder, write each as SVG, PDF and PNG into it.
+    """Draw every figure; with a folder, write each into it in the given formats.
 
     A figure that Matplotlib cannot draw is absent with its reason, which `say` is told.
     """
@@ -72,8 +75,8 @@ def draw_all(
             try:
                 found = make()
                 svg = "" if isinstance(found, str) else _svg(found)
-                for form in FORMATS if svg and folder is not None else ():
-                    _save(found, Path(folder or ".") / f"{name}.{form}", form)  # type: ignore[arg-type]
+                for form in formats if svg and folder is not None else ():
+                    _save(found, svg, Path(folder or ".") / f"{name}.{form}", form)  # type: ignore[arg-type]
             except OSError:  # the disk: nothing else could be written either
                 raise
             except Exception as fault:  # fonts and texts that Matplotlib cannot set
@@ -121,10 +124,12 @@ def _svg(figure: Figure) -> str:
     return buffer.getvalue()
 
 
-def _save(figure: Figure, path: Path, form: str) -> None:
+def _save(figure: Figure, svg: str, path: Path, form: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if form == "svg":
+        path.write_text(svg, encoding="utf-8", newline="\n")
+        return
     options = {
-        "svg": {"metadata": {"Date": None, "Creator": None}},
         "pdf": {"metadata": {"CreationDate": None}},
         "png": {"dpi": 200, "facecolor": "white"},
     }
