@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -124,7 +125,9 @@ def analyse(
 def _metric(evidence: Evidence, asked: str | None) -> str:
     runs = [run for run in evidence.runs if run.completed]
     if not runs:
-        raise ConfigError("no run is completed: there is nothing to compare yet")
+        counts = Counter(one.run.status for one in evidence.left_out)
+        found = ", ".join(f"{number} {status}" for status, number in counts.items()) or "there are none"
+        raise ConfigError(f"no run is completed ({found}): there is nothing to compare yet")
     if asked is None:
         tasks = sorted({run.headline for run in runs})
         if len(tasks) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 from poolab.records.identity import NOT_IDENTITY, below, flatten
 from poolab.records.labels import value_words
-from poolab.report.labels import arm_labels, setting_labels
+from poolab.report.labels import CONTENT, arm_labels, setting_labels
 from poolab.report.runs import Doubled, Run, without_doubles
 
 # Arms differ by these; whatever else differs makes another setting, in which arms are compared among themselves.
@@ -19,8 +19,6 @@ ARM = ("pooling", "head", "backbone.match", "backbone.match_to")
 NEITHER = (*NOT_IDENTITY, "seed", "measure", "backbone.weights")
 # Data set and network stand for a setting's name; where arms differ by nothing else these are still no arms.
 PLACE = ("data.name", "backbone.name", "task", "data_fingerprint")
-# Facts that a plan does not know: they stand for the content of files. Runs on other content are another setting.
-CONTENT = ("data_fingerprint", "weights_sha256")
 
 Key = tuple[tuple[str, str], ...]
 

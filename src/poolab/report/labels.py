@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from poolab.records.contents import Content, told_apart
 from poolab.records.identity import below
 from poolab.records.labels import short_key
 
 MATCH = ("backbone.match", "backbone.match_to")
+# Facts of a record that stand for the content of files, which no plan knows; runs on other content are other settings.
+CONTENT = ("data_fingerprint", "weights_sha256")
 NONE = "null"
 SHOWN = 8  # characters of a hash
 
@@ -90,23 +93,23 @@ def setting_labels(settings: Sequence[Settings]) -> list[str]:
     for own in settings:
         peers.setdefault(tuple(own.get(name) for name in named), []).append(own)
     differing = {place: _varying(alike, named) for place, alike in peers.items()}
+    contents = {place: told_apart(map(_content, alike)) for place, alike in peers.items()}
     labels = []
     for own in settings:
+        place = tuple(own.get(name) for name in named)
         parts = [own[name] for name in named if name in own]
-        parts += [_fact(key, own.get(key)) for key in differing[tuple(own.get(name) for name in named)]]
-        labels.append(", ".join(parts))
+        parts += [f"{key.rpartition('.')[2]}={own.get(key) or NONE}" for key in differing[place]]
+        labels.append(", ".join([*parts, *filter(None, [contents[place][_content(own)]])]))
     return _numbered(labels)
 
 
 def _varying(alike: Sequence[Settings], named: Sequence[str]) -> list[str]:
     """The keys in which settings of one data set and network differ."""
-    keys = sorted({key for one in alike for key in one if key not in named})
+    keys = sorted({key for one in alike for key in one if key not in (*named, *CONTENT)})
     return [key for key in keys if len({one.get(key) for one in alike}) > 1]
 
 
-def _fact(key: str, value: str | None) -> str:
-    if key == "data_fingerprint":
-        return f"images {(value or 'unknown').rpartition('-')[2][:SHOWN]}"
-    if key.endswith("_sha256"):
-        return f"{key.removesuffix('_sha256')} {(value or 'none')[:SHOWN]}"
-    return f"{key.rpartition('.')[2]}={value or NONE}"
+def _content(own: Settings) -> Content:
+    """What stands for the content of the data and the weights of a setting."""
+    data, weights = (own.get(key) for key in CONTENT)
+    return Content(data, weights, None)

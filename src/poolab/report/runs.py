@@ -9,6 +9,7 @@ from typing import Any
 
 from poolab.records.identity import flatten
 from poolab.records.schema import HEADLINES, STATUSES
+from poolab.report.labels import CONTENT
 
 Record = Mapping[str, Any]
 
@@ -57,10 +58,6 @@ class Run:
         value = self.metrics.get(metric)
         fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         return float(value) if fits and value is not None else None
-
-
-# Facts of a record's environment that stand for the content of files; a run that read none lacks them.
-CONTENT = ("data_fingerprint", "weights_sha256")
 
 
 def run_of(record: Record, where: str) -> Run:

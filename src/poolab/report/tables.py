@@ -13,7 +13,7 @@ from poolab.report.columns import Column, columns
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-TERMINAL = ("arm", "n", "mean", "difference", "interval", "p", "verdict", "missing", "failed", "diverged")
+TERMINAL = ("arm", "n", "mean", "difference", "interval", "p", "verdict", "missing", "stopped", "failed", "diverged")
 SHORT = {"difference": "diff", "p": "adj. p", "mean": "mean", "verdict": "verdict"}
 PAPER = ("arm", "n", "mean", "difference", "interval", "p", "verdict", "parameters")
 LATEX = str.maketrans(
@@ -37,6 +37,23 @@ def markdown_table(table: Table, analysis: Analysis) -> str:
 
 def _pipe(text: str) -> str:
     return text.replace("|", r"\|").replace("\n", " ")
+
+
+def markdown_tables(analysis: Analysis) -> str:
+    """Write the tables of all settings as Markdown, each below its title."""
+    parts = [f"{_title(table, analysis)}:\n\n{markdown_table(table, analysis)}" for table in analysis.tables]
+    return "\n\n".join(parts)
+
+
+def _title(table: Table, analysis: Analysis) -> str:
+    unit = f", differences in {analysis.metric.unit}" if analysis.metric.unit else ""
+    return f"{table.label}: {analysis.metric.title}, baseline {analysis.baseline}{unit}"
+
+
+def csv_tables(analysis: Analysis) -> str:
+    """Write the tables of all settings as one CSV table."""
+    texts = [csv_table(table, analysis) for table in analysis.tables]
+    return texts[0] + "".join(text.split("\n", 1)[1] for text in texts[1:]) if texts else ""
 
 
 def csv_table(table: Table, analysis: Analysis) -> str:
