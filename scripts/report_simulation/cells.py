@@ -85,7 +85,9 @@ def study(values: Floats, present: NDArray[np.bool_]) -> list[Pairs]:
         ArmScores(str(arm), {int(seed): float(values[seed, arm]) for seed in np.flatnonzero(present[:, arm])})
         for arm in range(values.shape[1])
     ]
-    return [Pairs(arm, arms[0]) for arm in arms[1:]]
+    pairs = [Pairs(arm, arms[0]) for arm in arms[1:]]
+    # Two differences may be equal to the last digit that counts; such an arm is undecided and cannot be wrong.
+    return [pair for pair in pairs if pair.estimate is not None]
 
 
 def run_cell(cell: Cell, studies: int, seed: int = 0) -> Outcome:
@@ -129,8 +131,9 @@ def _power(cell: Cell, pairs: list[Pairs], found: list[Inference]) -> tuple[floa
     """The share of the arms whose difference is found, and the power that is stated for it."""
     level = 1 - ALPHA / (cell.arms - 1) / 2
     seen, stated = [], []
-    for pair, line, deviation in zip(pairs, found, difference_deviations(cell), strict=True):
-        count = len(pair.seeds)
+    deviations = difference_deviations(cell)
+    for pair, line in zip(pairs, found, strict=True):
+        count, deviation = len(pair.seeds), deviations[int(pair.arm.name) - 1]
         gain = float(deviation) * _detectable(count, level)
         seen.append(line.interval is not None and line.interval[0] + gain > 0)
         stated.append(difference_power(gain, float(deviation), count, line.rule.critical(count)))
