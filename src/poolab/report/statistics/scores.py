@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class ArmScores:
                 "numpy.packbits)"
             )
 
-    @property
+    @cached_property
     def valid(self) -> dict[int, float]:
         """The finite scores, by seed in ascending order."""
         return {

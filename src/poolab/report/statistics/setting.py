@@ -99,7 +99,7 @@ def compare_setting(
         else _arm_line(Pairs(arm, reference), lines.get(arm.name), chosen)
         for arm in arms
     ]
-    alphas = family.arm_alphas(tested, family_alpha, method)
+    alphas = [line.inference.alpha for line in lines.values()]
     return SettingComparison(
         setting=setting,
         baseline=baseline,
