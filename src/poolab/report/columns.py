@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from poolab.report.analysis import Analysis, Row
@@ -35,6 +35,8 @@ def columns(analysis: Analysis) -> list[Column]:
     paired, together = "mean over the paired seeds, arm minus baseline", "holds for all arms of the setting together"
     holm, chance = "paired t, Holm's correction over the arms", "chance that its run beats a run of the baseline"
     spread = "standard deviation over the seeds"
+    flips = "joint step-down test over the signs; with few seeds it cannot fall below its floor"
+    images = "interval for other test images of the same kind, for this arm alone"
     return [
         Column("arm", "arm", lambda row, _: row.label, lambda row, _: row.label),
         Column("n", "n", _count, lambda row, _: row.compared.n, "completed runs"),
@@ -43,6 +45,8 @@ def columns(analysis: Analysis) -> list[Column]:
         Column("difference", f"difference{unit}", _difference, lambda row, _: row.compared.difference, paired),
         Column("interval", f"{100 * analysis.confidence:g} % interval", _interval, _low, together),
         Column("p", "adjusted p", _p, lambda row, _: row.compared.p_adjusted, holm),
+        *_where(_has(rows, "p_permutation"), Column("flips", "sign-flip p", _flips, _flips_value, flips)),
+        *_where(_has(rows, "interval_new_images"), Column("images", "for new images", _images, _images_low, images)),
         Column("improvement", "P(better)", _improvement, _chance, chance),
         Column("verdict", "verdict", _verdict, _verdict),
         *(_cost(name) for name in COSTS if any(name in row.costs for row in rows)),
@@ -68,6 +72,34 @@ def _interval(row: Row, analysis: Analysis) -> str:
 
 def _p(row: Row, _: Analysis) -> str:
     return p_text(row.compared.p_adjusted)
+
+
+def _where(known: bool, column: Column) -> list[Column]:
+    return [column] if known else []
+
+
+def _has(rows: Sequence[Row], name: str) -> bool:
+    return any(getattr(row.compared, name) is not None for row in rows)
+
+
+def _flips(row: Row, _: Analysis) -> str:
+    compared = row.compared
+    if compared.p_permutation is None or compared.permutation_floor is None:
+        return "-"
+    floor = "" if compared.permutation_can_reject else f" (floor {p_text(compared.permutation_floor)})"
+    return f"{p_text(compared.p_permutation)}{floor}"
+
+
+def _flips_value(row: Row, _: Analysis) -> float | None:
+    return row.compared.p_permutation
+
+
+def _images(row: Row, analysis: Analysis) -> str:
+    return analysis.metric.interval(row.compared.interval_new_images)
+
+
+def _images_low(row: Row, _: Analysis) -> float | None:
+    return None if row.compared.interval_new_images is None else row.compared.interval_new_images[0]
 
 
 def _chance(row: Row, _: Analysis) -> float | None:

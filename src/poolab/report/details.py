@@ -65,7 +65,7 @@ def read_correct(path: Path) -> np.ndarray | None:
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             if not {"index", "label", "predicted"} <= set(file.files):
                 return None
             return np.asarray((file["label"] == file["predicted"])[np.argsort(file["index"], kind="stable")])

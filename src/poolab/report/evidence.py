@@ -119,7 +119,7 @@ def gather(
         {arm for found in tables.values() for arm in found} | {arm for found in wanted.values() for arm in found}
     )
     arm_of = dict(zip(arms, arm_labels([dict(arm) for arm in arms]), strict=True))
-    places = sorted({*tables, *wanted}, key=lambda place: _first_started(tables.get(place, {})))
+    places = sorted({*tables, *wanted}, key=lambda place: (_first_started(tables.get(place, {})), place))
     setting_of = dict(zip(places, setting_labels([dict(place) for place in places]), strict=True))
     settings, left_out = [], []
     for place in places:
@@ -192,7 +192,7 @@ def _tables(runs: Sequence[Run], known: Sequence[Mapping[str, Any]], keys: tuple
 def _without_content(tables: Tables) -> dict[Key, Key]:
     """The first setting for each one without the content of files."""
     found: dict[Key, Key] = {}
-    for place in sorted(tables, key=lambda place: _first_started(tables[place])):
+    for place in sorted(tables, key=lambda place: (_first_started(tables[place]), place)):
         found.setdefault(tuple(pair for pair in place if pair[0] not in CONTENT), place)
     return found
 

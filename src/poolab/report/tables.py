@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,16 +34,24 @@ def markdown_table(table: Table, analysis: Analysis) -> str:
     wanted = columns(analysis)
     marks = ["---" if column.is_text else "---:" for column in wanted]
     lines = [[column.title for column in wanted], marks, *cells(table, analysis, wanted)]
-    return "\n".join(f"| {' | '.join(_pipe(text) for text in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(as_markdown(text) for text in line)} |" for line in lines)
 
 
-def _pipe(text: str) -> str:
-    return text.replace("|", r"\|").replace("\n", " ")
+def as_markdown(text: str) -> str:
+    r"""Return a text so that Markdown, and the HTML made of it, shows it as it is.
+
+    >>> as_markdown("<b> a|b $x$")
+    '&lt;b&gt; a\\|b \\$x\\$'
+    """
+    escaped = html.escape(" ".join(text.split("\n")), quote=False)
+    return re.sub(r"([|*`$]|\](?=\())", r"\\\1", escaped)
 
 
 def markdown_tables(analysis: Analysis) -> str:
     """Write the tables of all settings as Markdown, each below its title."""
-    parts = [f"{_title(table, analysis)}:\n\n{markdown_table(table, analysis)}" for table in analysis.tables]
+    parts = [
+        f"{as_markdown(_title(table, analysis))}:\n\n{markdown_table(table, analysis)}" for table in analysis.tables
+    ]
     return "\n\n".join(parts)
 
 
@@ -88,20 +98,43 @@ def latex_table(table: Table, analysis: Analysis) -> str:
     )  # fmt: skip
 
 
-def terminal_table(table: Table, analysis: Analysis, width: int = 80) -> RichTable:
-    """Build a table for a terminal: long names fold, numbers are never cut."""
+# What a narrow terminal does without, in this order.
+DROPPED = ("mean", "p", "n", "missing", "stopped", "failed", "diverged")
+NARROWEST = 12  # columns of an arm's name, which is folded
+
+
+def terminal_table(table: Table, analysis: Analysis, width: int = 80) -> tuple[RichTable, list[str]]:
+    """Build a table for a terminal: long names fold, numbers are never cut.
+
+    Returns:
+        The table, and the titles of the columns that the terminal has no room for. Where even the least columns need
+        more room than there is, the table is wider than the terminal.
+    """
     from rich.table import Table as RichTable
     from rich.text import Text
 
     wanted = [column for column in columns(analysis) if column.key in TERMINAL]
-    made = RichTable(box=None, padding=(0, 1, 0, 0), width=width)
-    for column in wanted:
+    needed = {column.key: _width(column, table, analysis) + 1 for column in wanted}
+    needed["arm"] = min(needed["arm"], NARROWEST + 1)
+    out = []
+    for key in DROPPED:
+        if sum(needed.values()) > width and key in needed:
+            del needed[key]
+            out.append(key)
+    shown = [column for column in wanted if column.key in needed]
+    made = RichTable(box=None, padding=(0, 1, 0, 0), width=max(width, sum(needed.values())))
+    for column in shown:
         made.add_column(
             SHORT.get(column.key, column.title),
             justify="left" if column.is_text else "right",
             overflow="fold",
             no_wrap=column.key != "arm",
+            min_width=needed[column.key] - 1,
         )
-    for row in cells(table, analysis, wanted):
+    for row in cells(table, analysis, shown):
         made.add_row(*(Text(text) for text in row))
-    return made
+    return made, [SHORT.get(column.key, column.title) for column in wanted if column.key in out]
+
+
+def _width(column: Column, table: Table, analysis: Analysis) -> int:
+    return max(map(len, [SHORT.get(column.key, column.title), *(column.text(row, analysis) for row in table.rows)]))

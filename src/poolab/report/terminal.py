@@ -59,5 +59,8 @@ def print_tables(analysis: Analysis) -> None:
             f"{printable(table.label)}: {analysis.metric.title}, baseline {printable(analysis.baseline)}{unit}",
             style="bold",
         )
-        console.print(terminal_table(table, analysis, columns))
+        made, out = terminal_table(table, analysis, columns)
+        console.print(made, soft_wrap=(made.width or 0) > columns)
+        if out:
+            console.print(f"Left out here for want of room: {', '.join(out)}.")
     console.print("Intervals hold for all arms of a setting together; p by paired t, adjusted by Holm's method.")

@@ -35,8 +35,30 @@ def verdict(analysis: Analysis) -> list[Sentence]:
             )
         ]
     if len(tables) == 1:
-        return [headline(analysis, tables[0])]
-    return [_headline_of_several(analysis, tables), *_overall(analysis)]
+        return [headline(analysis, tables[0]), *_aside(analysis)]
+    return [_headline_of_several(analysis, tables), *_overall(analysis), *_aside(analysis)]
+
+
+def _aside(analysis: Analysis) -> list[Sentence]:
+    """What limits the answer as a whole."""
+    without = [table.label for table in analysis.tables if table.baseline is None]
+    found = []
+    if without:
+        found.append(
+            Sentence(
+                "note",
+                f"No completed run of {analysis.baseline}, so that nothing is compared there: {'; '.join(without)}.",
+            )
+        )
+    if analysis.evidence.searched:
+        found.append(
+            Sentence(
+                "note",
+                "The runs were drawn by a search, which tries settings where it expects a good score. The best of them "
+                "leads by luck too: run it and the baseline again with new seeds before you believe in a difference.",
+            )
+        )
+    return found
 
 
 def headline(analysis: Analysis, table: Table) -> Sentence:
@@ -47,7 +69,7 @@ def headline(analysis: Analysis, table: Table) -> Sentence:
         return Sentence("headline", f"{base} is the only arm: there is nothing to compare.")
     better = [row for row in table.others if row.compared.verdict == "better"]
     if better:
-        most = better[0]
+        most = max(better, key=lambda row: abs(row.compared.difference or 0.0))
         text = f"{listed([row.label for row in better])} {_is(better)} better than {base}"
         if len(better) == 1:
             text += f", by {_size_with_interval(most, analysis.metric)}"
@@ -122,7 +144,27 @@ def sentences_of(analysis: Analysis, table: Table) -> list[Sentence]:
         return [
             Sentence("note", f"{table.label} has no completed run of {analysis.baseline}: its arms are not compared.")
         ]
-    return [*(_sentence(row, analysis) for row in table.others), *cost_sentences(analysis, table)]
+    return [
+        *(_sentence(row, analysis) for row in table.others),
+        *_headroom(analysis, table),
+        *cost_sentences(analysis, table),
+    ]
+
+
+def _headroom(analysis: Analysis, table: Table) -> list[Sentence]:
+    """Say so where less can be gained over the baseline than the study can see."""
+    metric = analysis.metric
+    room = next((row.compared.headroom for row in table.others if row.compared.headroom is not None), None)
+    seen = [row.compared.detectable for row in table.others if row.compared.detectable is not None]
+    if room is None or not seen or room >= min(seen):
+        return []
+    return [
+        Sentence(
+            "note",
+            f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and these runs show a difference "
+            f"of {metric.size(min(seen))} or more (80 % power).",
+        )
+    ]
 
 
 def _sentence(row: Row, analysis: Analysis) -> Sentence:
@@ -142,7 +184,27 @@ def _sentence(row: Row, analysis: Analysis) -> Sentence:
         )
     else:
         text = f"{row.label} is undecided: {_why(row, analysis)}."
-    return Sentence(kind, text + _divergence(row))
+    return Sentence(kind, text + _holm(row, analysis) + _moderated(row, metric) + _divergence(row, metric))
+
+
+def _holm(row: Row, analysis: Analysis) -> str:
+    """Say so where the adjusted p alone would have claimed a difference."""
+    compared = row.compared
+    p, level = compared.p_adjusted, 1 - analysis.confidence
+    if compared.verdict != "undecided" or str(compared.reason) != "interval_too_wide" or p is None or p >= level:
+        return ""
+    return f" Its adjusted p is {_p(p)}, but the verdict goes by the interval that holds for all arms together."
+
+
+def _moderated(row: Row, metric: Metric) -> str:
+    """The second line of an arm with few pairs."""
+    line = row.compared.moderated
+    if line is None:
+        return ""
+    return (
+        f" A moderated t, which borrows the deviation of the other arms, gives {metric.interval(line.interval)} for "
+        f"this arm alone (adjusted p {_p(line.p_adjusted)})."
+    )
 
 
 def _why(row: Row, analysis: Analysis) -> str:
@@ -181,14 +243,23 @@ def _more_seeds(row: Row) -> str:
         return f"; if this is the true difference, {MANY} seeds would not decide it"
     if needed <= pairs:
         return ""
-    return f"; if this is the true difference, about {needed} seeds would decide it"
+    ends = row.compared.seeds_needed_range
+    most = None if ends is None else f"{MANY} or more" if ends[1] >= MANY else str(ends[1])
+    spread = "" if ends is None or ends[0] == ends[1] else f" ({ends[0]} to {most}, as far as the deviation is known)"
+    return f"; if this is the true difference, about {needed} seeds would decide it{spread}"
 
 
-def _divergence(row: Row) -> str:
+def _divergence(row: Row, metric: Metric) -> str:
     rate, reason = row.compared.diverged, str(row.compared.reason)
-    if not rate.count or reason in ("divergence", "all_diverged"):
+    if not rate.count or reason == "all_diverged":
         return ""
-    return f" {rate.count} of its {rate.total} runs diverged; the difference is among those that trained."
+    text = ""
+    if reason != "divergence":
+        text = f" {rate.count} of its {rate.total} runs diverged; the difference is among those that trained."
+    worst = row.compared.worst_case
+    if worst is not None:
+        text += f" With the worst score seen for each diverged run it is {metric.difference(worst.difference)}."
+    return text
 
 
 def cost_sentences(analysis: Analysis, table: Table) -> list[Sentence]:
@@ -207,6 +278,10 @@ def cost_sentences(analysis: Analysis, table: Table) -> list[Sentence]:
                 "Times and memory are shown but rank nothing: the records do not say that they were measured one at a "
                 "time on one idle machine.",
             )
+        )
+    if "peak_memory_mb" in base.costs and any(str(run.environment.get("device")) == "cpu" for run in base.arm.runs):
+        found.append(
+            Sentence("cost", "Peak memory on the CPU is that of a whole process: five equal runs gave 72 to 109 MB.")
         )
     return [one for one in found if one is not None]
 
