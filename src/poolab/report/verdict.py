@@ -10,6 +10,7 @@ from poolab.report.analysis import Analysis, Row, Table
 from poolab.report.costs import COSTS, Cost
 from poolab.report.metric import Metric
 
+NAMED = 9  # arms that a sentence names
 MANY = 1000  # seeds from which "more seeds" is no advice
 
 
@@ -294,6 +295,10 @@ def _parameters(base: Row, others: Sequence[Row], cost: Cost) -> Sentence | None
     differing = [f"{row.label} {cost.written(value)}" for row, value in more if value != own.median]
     if not differing:
         return Sentence("cost", f"All arms have {cost.written(own.median)} parameters.")
+    if len(differing) > NAMED:
+        least, most = (cost.written(pick(value for _, value in more)) for pick in (min, max))
+        text = f"{base.label} has {cost.written(own.median)} parameters, the others have {least} to {most}."
+        return Sentence("cost", text)
     return Sentence("cost", f"{base.label} has {cost.written(own.median)} parameters; {listed(differing)}.")
 
 
@@ -332,9 +337,12 @@ def _is(rows: Sequence[Row]) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Join words with commas and "and".
+    """Join words with commas and "and"; of many the first few are named.
 
     >>> listed(["max", "avg", "lp"])
     'max, avg and lp'
+    >>> listed([f"k={k}" for k in range(20)])
+    'k=0, k=1, k=2, k=3, k=4, k=5, k=6, k=7, k=8 and 11 more'
     """
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+    shown = words if len(words) <= NAMED + 1 else [*words[:NAMED], f"{len(words) - NAMED} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""

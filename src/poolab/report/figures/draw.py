@@ -34,7 +34,7 @@ OF_SETTING: tuple[tuple[str, str, str, Callable[[Analysis, Table], Figure | str]
     (
         "pareto",
         "Score and cost",
-        "the mean score beside each cost; arms that another one beats in both are grey",
+        "the mean score beside each cost; arms that another one beats in both are grey, and the table names them",
         pareto,
     ),
     ("curves", "Learning curves", "the validation score after each epoch, mean over the seeds", curves),

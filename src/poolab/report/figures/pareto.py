@@ -1,8 +1,8 @@
-"""Score beside cost: the arms that no other one beats in both are connected, the dominated ones are grey."""
+"""Score beside cost: the arms that no other one beats in both are connected and named, the dominated ones are grey."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Row, Table
@@ -60,9 +60,33 @@ def _panel(axes: Axes, rows: Sequence[Row], name: str, analysis: Analysis) -> No
         axes.errorbar(
             x, y, yerr=error, xerr=[[x - spread.least], [spread.most - x]], fmt="o", ms=4, color=colour, elinewidth=0.6
         )
-        axes.annotate(
-            shortened(row.label, 16), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6.5, color=colour
-        )
     axes.plot([points[i][0] for i in best], [points[i][1] for i in best], "-", color=PALETTE[0], lw=0.8, zorder=0)
     axes.set_xlabel(COSTS[name].title)
     axes.margins(x=0.18)
+    axes.locator_params(axis="x", nbins=3)
+    _label(axes, {i: points[i] for i in best}, rows)
+
+
+POINTS = 9.0  # between two labels
+TALL = 150.0  # points of a panel's height, nearly
+
+
+def _label(axes: Axes, points: Mapping[int, tuple[float, float]], rows: Sequence[Row]) -> None:
+    """Name the points of the front, from above to below, each clear of the one before."""
+    low, high = axes.get_ylim()
+    left, right = axes.get_xlim()
+    last = float("inf")
+    for index, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
+        place = (y - low) / (high - low) * TALL
+        shown = min(place + 3, last - POINTS)
+        last = shown
+        inside = (x - left) / (right - left) > 0.5
+        axes.annotate(
+            shortened(rows[index].label, 16),
+            (x, y),
+            xytext=(-5 if inside else 5, shown - place),
+            textcoords="offset points",
+            ha="right" if inside else "left",
+            fontsize=6.5,
+            color=PALETTE[0],
+        )
