@@ -26,8 +26,10 @@ CUT = """return [...document.querySelectorAll("figure svg")].flatMap(svg => {
 });"""
 # Names of arms that lie on each other in a figure.
 OVERLAP = """return [...document.querySelectorAll("figure svg")].flatMap(svg => {
-  const boxes = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()])
-    .filter(([text, box]) => box.width && !text.includes("\\u25b2"));
+  const boxes = [...svg.querySelectorAll("text")]
+    .filter(text => !/rotate\\(-?[1-9]/.test(text.getAttribute("transform") || ""))  // their boxes say nothing
+    .map(text => [text.textContent, text.getBoundingClientRect()])
+    .filter(([text, box]) => box.width);
   return boxes.flatMap(([text, a], i) => boxes.slice(i + 1).filter(([, b]) =>
       Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
       && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4)
@@ -129,7 +131,7 @@ def test_by_keyboard(browser, pages):
     assert names
     assert set(names) == {0}
     browser.run("document.querySelector('thead button').focus()")
-    outline = browser.run("return getComputedStyle(document.activeElement, ':focus-visible').outlineStyle")
+    outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline in ("solid", "auto")
 
 

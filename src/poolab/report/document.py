@@ -106,9 +106,15 @@ class Document:
 
     def commands_of(self, table: Table) -> list[tuple[str, str]]:
         """The command of the first run of each arm."""
-        if self.command_of is None:
-            return []
-        return [(row.label, self.command_of(row.arm.runs[0])) for row in table.rows if row.arm.runs]
+        return self._commands[table.label]
+
+    @cached_property
+    def _commands(self) -> dict[str, list[tuple[str, str]]]:
+        make = self.command_of
+        return {
+            table.label: [(row.label, make(row.arm.runs[0])) for row in table.rows if row.arm.runs and make is not None]
+            for table in self.analysis.tables
+        }
 
     @staticmethod
     def inline(drawn: Drawn) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -32,10 +32,7 @@ def command_of(config: Mapping[str, Any]) -> str:
         chosen.insert(0, f"task={config['task']}")
     start = _composed(())
     words = [word for word in chosen if not _is_default(word, start)]
-    try:
-        base = flatten(_composed(tuple(words)))
-    except PoolabError:  # a choice of another version
-        base = {}
+    base = _base(tuple(words))
     own = flatten(config)
     for key, value in own.items():
         if below(key, PLACES) or key.endswith(".name") or key == "task" or below(key, ["pooling.at"]):
@@ -58,6 +55,33 @@ def _is_default(word: str, start: Mapping[str, Any]) -> bool:
     group, _, name = word.partition("=")
     node = start.get(group)
     return isinstance(node, Mapping) and node.get("name") == name
+
+
+def _base(words: Sequence[str]) -> Mapping[str, Any]:
+    """What the words give without anything else, with dotted keys; nothing where a word is of another version.
+
+    A choice of one group changes nothing of another, so that each choice is composed once, whatever stands beside it.
+    Tasks and recipes are not of this kind.
+    """
+    if any(word.startswith(("task=", "recipe=")) for word in words):
+        return _flat(tuple(words)) or {}
+    base = dict(_flat(()) or {})
+    for word in words:
+        own = _flat((word,))
+        if own is None:
+            return {}
+        group = word.partition("=")[0]
+        base = {key: value for key, value in base.items() if not below(key, [group])}
+        base |= {key: value for key, value in own.items() if below(key, [group])}
+    return base
+
+
+@lru_cache(maxsize=1024)
+def _flat(words: tuple[str, ...]) -> Mapping[str, Any] | None:
+    try:
+        return flatten(_composed(words))
+    except PoolabError:
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -43,13 +43,15 @@ def _bars(table: Table, panels: Sequence[tuple[str, str]]) -> Figure | None:
         return None
     figure, axes_list = canvas(row_height(len(rows)), len(found), sharey=True)
     for axes, (title, name) in zip(axes_list, found.items(), strict=True):
-        for place, row in enumerate(reversed(rows)):
-            values = row.arm.values(name)
-            if values:
-                axes.barh(
-                    place, statistics.mean(values), color=PALETTE[1] if row.is_baseline else PALETTE[0], height=0.6
-                )
-                axes.plot(values, [place] * len(values), "|", color="#333435", ms=5, mew=0.8)
+        known = [(place, row, values) for place, row in enumerate(reversed(rows)) if (values := row.arm.values(name))]
+        axes.barh(
+            [place for place, _, _ in known],
+            [statistics.mean(values) for _, _, values in known],
+            color=[PALETTE[1] if row.is_baseline else PALETTE[0] for _, row, _ in known],
+            height=0.6,
+        )
+        seeds = [(value, place) for place, _, values in known for value in values]
+        axes.plot([x for x, _ in seeds], [y for _, y in seeds], "|", color="#333435", ms=5, mew=0.8)
         axes.set_xlabel(title)
         axes.set_yticks(range(len(rows)), [shortened(row.label) for row in reversed(rows)])
     axes_list[0].set_title(table.label)

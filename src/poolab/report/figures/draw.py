@@ -118,9 +118,13 @@ def slug(text: str) -> str:
 def _svg(figure: Figure) -> str:
     import io
 
+    # Laid out once: savefig would do so twice for each format, which took most of the time.
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    figure.set_layout_engine("none")  # it stands; laying it out again for each format took half of the time
     return buffer.getvalue()
 
 

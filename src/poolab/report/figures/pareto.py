@@ -53,12 +53,17 @@ def _panel(axes: Axes, rows: Sequence[Row], name: str, analysis: Analysis) -> No
     scale = analysis.metric.scale
     points = [(row.costs[name].median, scale * (row.compared.mean or 0.0)) for row in rows]
     best = front(points, analysis.metric.higher_is_better)
-    for index, (row, (x, y)) in enumerate(zip(rows, points, strict=True)):
-        colour = PALETTE[0] if index in best else GREY
-        spread = row.costs[name]
-        error = scale * (row.compared.sd or 0.0) / max(row.compared.n, 1) ** 0.5
+    for colour, chosen in ((GREY, [i for i in range(len(rows)) if i not in best]), (PALETTE[0], best)):
+        spreads = [rows[i].costs[name] for i in chosen]
         axes.errorbar(
-            x, y, yerr=error, xerr=[[x - spread.least], [spread.most - x]], fmt="o", ms=4, color=colour, elinewidth=0.6
+            [points[i][0] for i in chosen],
+            [points[i][1] for i in chosen],
+            yerr=[scale * (rows[i].compared.sd or 0.0) / max(rows[i].compared.n, 1) ** 0.5 for i in chosen],
+            xerr=[[one.median - one.least for one in spreads], [one.most - one.median for one in spreads]],
+            fmt="o",
+            ms=4,
+            color=colour,
+            elinewidth=0.6,
         )
     axes.plot([points[i][0] for i in best], [points[i][1] for i in best], "-", color=PALETTE[0], lw=0.8, zorder=0)
     axes.set_xlabel(COSTS[name].title)

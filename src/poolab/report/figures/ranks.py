@@ -17,12 +17,16 @@ def ranks(analysis: Analysis, table: Table) -> Figure | str:
     if len(sets) < 3:
         return "ranks say nothing more for two arms"
     labels = sorted(sets, key=lambda label: (sum(sets[label]), label), reverse=True)
+    from matplotlib.ticker import MaxNLocator
+
     figure, (axes,) = canvas(row_height(len(labels)))
-    for place, label in enumerate(labels):
-        best, worst = sets[label]
-        axes.plot([best - 0.25, worst + 0.25], [place, place], color=PALETTE[0], lw=5, solid_capstyle="butt")
+    ends = [sets[label] for label in labels]
+    axes.hlines(
+        range(len(labels)), [best - 0.25 for best, _ in ends], [worst + 0.25 for _, worst in ends], PALETTE[0], lw=5
+    )
     axes.set_yticks(range(len(labels)), [shortened(label) for label in labels])
-    axes.set_xticks(range(1, len(labels) + 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
+    axes.set_xlim(0.5, len(labels) + 0.5)
     axes.set_xlabel(f"possible ranks by {analysis.metric.title} (1 is best)", color=INK)
     axes.set_title(table.label)
     return figure
