@@ -19,8 +19,8 @@ def comparison_alpha(differences: Floats, alpha: float = 0.05, draws: int = DRAW
     The largest |t| of the arms is simulated under "no difference": normal differences with the arms' correlation over
     the seeds, the same seeds missing, each arm with its own standard deviation. The alpha-quantile of the smallest p
     value is the result. It lies between alpha / m (Bonferroni) and alpha. With few seeds the estimated correlation
-    would promise too much (joint coverage 92 % with 3 seeds and 11 arms), so each is moved towards 0 by its own standard
-    error (`shrunk_correlation`): Bonferroni at 3 seeds, nearly the correlation itself at 20.
+    would promise too much (joint coverage 92 % with 3 seeds and 11 arms), so each is moved towards 0 by its own
+    standard error (`shrunk_correlation`): Bonferroni at 3 seeds, nearly the correlation itself at 20.
 
     The principle: Hothorn, Bretz and Westfall (2008), doi:10.1002/bimj.200810425; the parametric bootstrap with a
     standard deviation for each arm: Hasler and Hothorn (2008), doi:10.1002/bimj.200710466.
