@@ -82,10 +82,10 @@ def _smallest_p(correlation: Floats, there: NDArray[np.bool_], draws: int) -> Fl
     if not there.all():
         values *= there
     variance = np.einsum("dsa,dsa->da", values, values) / (counts - 1)
-    statistic = np.abs(mean) * np.sqrt(counts / np.maximum(variance, np.finfo(np.float32).tiny))
+    statistic = np.abs(mean, dtype=float) * np.sqrt(counts / np.maximum(variance, np.finfo(np.float32).tiny))
     if np.ptp(counts) == 0:
-        return np.asarray(2 * special.stdtr(counts[0] - 1, -statistic.max(axis=1)))
-    return np.asarray((2 * special.stdtr(counts - 1, -statistic)).min(axis=1))
+        return np.asarray(2 * special.stdtr(float(counts[0]) - 1, -statistic.max(axis=1)))
+    return np.asarray((2 * special.stdtr(counts.astype(float) - 1, -statistic)).min(axis=1))
 
 
 @lru_cache(maxsize=4)
