@@ -25,13 +25,17 @@ from report_simulation.rows import Row
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 PAGE = Path(__file__).parents[1] / "docs" / "report_statistics.md"
 
+KINDS = ((0.0, "normal"), (0.9, "normal"), (0.5, "t3"))
 CELLS = [
     *(
-        Cell(arms, seeds, *kind)
-        for arms, seeds, kind in itertools.product((2, 5, 12), (3, 5, 8, 20), ((0.0,), (0.9,), (0.5, "t3")))
+        Cell(arms, seeds, correlation, tails)
+        for arms, seeds, (correlation, tails) in itertools.product((2, 5, 12), (3, 5, 8, 20), KINDS)
     ),
     *(Cell(arms, seeds, 0.5) for arms, seeds in itertools.product((3, 8), (4, 6, 12))),
-    *(Cell(*one, 0.25) for one in itertools.product((3, 12), (5, 20), (0.5,), ("normal", "t3"))),
+    *(
+        Cell(arms, seeds, 0.5, tails, missing=0.25)
+        for arms, seeds, tails in itertools.product((3, 12), (5, 20), ("normal", "t3"))
+    ),
 ]
 
 SECTIONS: dict[str, Callable[..., list[Row]]] = {

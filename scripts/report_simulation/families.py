@@ -15,7 +15,7 @@ from report_simulation.rows import Row
 def adjusted_p(studies: int, seed: int = 0) -> list[Row]:
     """Return how many studies of ten equal arms have an adjusted p value of at most 5 %, and the power at 3 seeds."""
     found = []
-    for seeds, tails in ((6, "normal"), (8, "normal"), (8, "t3"), (20, "normal")):
+    for seeds, tails in ((6, "normal"), (8, "normal"), (8, "t3"), (12, "normal")):
         share = _claims(Cell(11, seeds, 0.5, tails), studies, seed, ("flips",))["flips"]
         found.append(Row(f"sign flips, {seeds} seeds, {tails}: a false claim", share, studies, high=0.055))
     for seeds in (3, 4, 5):

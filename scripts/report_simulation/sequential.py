@@ -1,5 +1,7 @@
 """Seeds added later: declared looks and the e-process, with nothing to find."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from poolab.report.statistics.family import Method, infer
@@ -10,10 +12,10 @@ from report_simulation.rows import Row
 LOOKS = (3, 5, 8, 12, 20)
 
 
-def rows(studies: int, seed: int = 0) -> list[Row]:
+def rows(studies: int, seed: int = 0, arm_counts: Sequence[int] = (2, 5)) -> list[Row]:
     """Return how many studies claim a difference at some look, by each way to look."""
     found = []
-    for arms in (2, 5):
+    for arms in arm_counts:
         cell = Cell(arms, LOOKS[-1], 0.5)
         values = 0.8 + noise(cell, studies, np.random.default_rng([seed, arms]))
         declared = Looks(LOOKS)

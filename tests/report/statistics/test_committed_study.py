@@ -59,7 +59,7 @@ def test_mixed_is_undecided_and_all_others_are_worse(compared):
     assert set(verdicts.values()) == {Verdict.WORSE}
     mixed = compared["mixed"]
     assert mixed.reason is Reason.INTERVAL_TOO_WIDE
-    # The plain multivariate quantile gives -1.90 to +0.07; the shrunk correlation gives a little more.
+    # The correlation as it was estimated gives -1.90 to +0.07; moved towards 0 by its error it gives a little more.
     assert 100 * mixed.interval[0] == pytest.approx(-1.99, abs=0.03)
     assert 100 * mixed.interval[1] == pytest.approx(0.15, abs=0.03)
     assert mixed.seeds_needed > 8

@@ -29,7 +29,7 @@ class TestLevel:
 
     def test_copies_of_one_arm_are_nearly_one_comparison(self):
         one = RNG.normal(size=(20, 1))
-        assert comparison_alpha(one + 1e-6 * RNG.normal(size=(20, 5))) > 0.04
+        assert comparison_alpha(one + 1e-6 * RNG.normal(size=(20, 5))) > 0.045
 
     def test_is_the_same_each_time_and_for_any_unit_and_shift(self):
         values = RNG.normal(size=(8, 4))

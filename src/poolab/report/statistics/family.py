@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from poolab.report.statistics.moderated import moderated_estimates
-from poolab.report.statistics.paired import holm
+from poolab.report.statistics.paired import Estimate, holm
 from poolab.report.statistics.pairs import Pairs, difference_matrix
 from poolab.report.statistics.permutation import sign_flip_step_down
 from poolab.report.statistics.power import Rule, fixed_rule
@@ -55,8 +55,7 @@ def infer(pairs: Sequence[Pairs], margin: float, alpha: float, method: Method, d
     """
     estimates = [pair.estimate for pair in pairs if pair.estimate is not None]
     p_adjusted = holm([one.p for one in estimates])
-    p_equivalence = [one.p_equivalence(margin) for one in estimates]
-    p_equivalence_adjusted = holm(p_equivalence)
+    p_equivalence, p_equivalence_adjusted = equivalence(estimates, margin)
     share = alpha / len(pairs) if pairs else alpha
     found = []
     for index, (pair, own) in enumerate(zip(pairs, arm_alphas(pairs, alpha, method, draws), strict=True)):
@@ -71,6 +70,17 @@ def infer(pairs: Sequence[Pairs], margin: float, alpha: float, method: Method, d
         tests = p_adjusted[index], p_equivalence[index], p_equivalence_adjusted[index]
         found.append(Inference(own, interval, *tests, within, rule))
     return found
+
+
+def equivalence(estimates: Sequence[Estimate], margin: float) -> tuple[list[float], list[float]]:
+    """Return the arms' p values of equivalence within +-margin (TOST), and Holm's over the arms.
+
+    >>> p, adjusted = equivalence([Estimate(0.0, 0.001, 9), Estimate(0.004, 0.001, 9)], 0.005)
+    >>> [round(one, 4) for one in p], [round(one, 4) for one in adjusted]
+    ([0.0004, 0.1717], [0.0007, 0.1717])
+    """
+    p_values = [one.p_equivalence(margin) for one in estimates]
+    return p_values, holm(p_values)
 
 
 def arm_alphas(pairs: Sequence[Pairs], alpha: float, method: Method, draws: int = DRAWS) -> list[float]:
