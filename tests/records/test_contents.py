@@ -73,6 +73,13 @@ def test_weights_of_other_content_are_another_arm(wrote):
     }
 
 
+def test_the_same_weights_elsewhere_are_one_arm(wrote, config, monkeypatch):
+    for seed, place in enumerate(("here/w.pt", "there/v.pt")):
+        monkeypatch.setitem(config["backbone"], "weights", place)
+        runs = wrote(0.5, seed=seed, data_fingerprint=A, weights_sha256="aaaaaaaa")
+    assert seen(runs) == {"max": ("2", 0.5)}
+
+
 def test_each_seed_may_go_on_from_a_run_of_its_own(wrote):
     wrote(0.5, data_fingerprint=A, source_sha256="aaaa")
     runs = wrote(0.75, seed=1, data_fingerprint=A, source_sha256="bbbb")

@@ -17,6 +17,7 @@ from poolab.study.estimate import from_records, like_records
 from poolab.study.plan import plan
 from poolab.study.power import paired_deviation
 from poolab.study.record_file import read_records, save_records
+from poolab.study.results import Results
 from poolab.study.verbs import study as study_verb
 
 A, B = "image_folder-3f2a00000000", "image_folder-77ab00000000"
@@ -200,3 +201,24 @@ def test_a_study_of_runs_to_go_on_from_has_an_arm_for_each(written, recorded, tm
             "recipe.checkpoint=runs/aaaa": 0.5,
             "recipe.checkpoint=runs/bbbb": 0.75,
         }
+
+
+@pytest.mark.parametrize("line", ['{"val/acc', "[]", "null", "3", "\x00", '{"val/accuracy": "high"}', ""])
+def test_a_torn_line_of_a_history_is_left_out(written, tmp_path, line):
+    more = "metric: {name: val/accuracy, goal: maximize}"
+    study = written("{optim.lr: {min: 0.1, max: 0.2}}", "random", more)
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell" / "history.jsonl").write_text('{"val/accuracy": 0.5}\n' + line + '\n{"val/accuracy": 0.75}\n')
+    assert Results(study, tmp_path).rows("cell") == [0.5, 0.75]
+
+
+def test_a_saved_record_names_no_folder_of_its_machine(two_arms, recorded, tmp_path):
+    (record,) = recorded(two_arms, lambda config: 0.5)[:1]
+    record["config"]["backbone"]["weights"] = "/home/me/w.pt"
+    record["config"]["data"]["root"] = "/home/me/images"
+    for name, content in (("known", {"weights_sha256": "aa"}), ("old", {})):
+        save_records(made_of([record], **content), tmp_path / name)
+        (told,) = read_records(tmp_path / name)
+        assert told["config"]["data"]["root"] is None
+        # Without the hash of its weights, the path is all that tells a run from another.
+        assert told["config"]["backbone"]["weights"] == ("w.pt" if name == "known" else "/home/me/w.pt")

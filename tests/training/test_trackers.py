@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import warnings
 
@@ -233,3 +234,57 @@ def test_name_and_version(broken_logger, configured, tmp_path):
     tracker = build_tracker(config, tmp_path / "0123456789ab", "max-keras_cnn-digits-0")
     assert isinstance(tracker, WandbTracker)
     assert (tracker.name, tracker.version) == ("max-keras_cnn-digits-0", "0123456789ab")
+
+
+@pytest.mark.parametrize("verb", ["start", "log", "finish"])
+@pytest.mark.parametrize("fault", [
+    SystemExit(3), TypeError("Descriptors cannot be created directly"), ImportError("no wandb"),
+    OSError(28, "No space left on device"), KeyboardInterrupt(), ConnectionError("http://me:hunter22@host refused"),
+])  # fmt: skip
+def test_no_fault_of_a_tracker_reaches_the_run(broken_logger, configured, monkeypatch, tmp_path, verb, fault):
+    broken_logger(verb)
+    monkeypatch.setitem(globals(), "RuntimeError", lambda _: fault)  # what the broken logger raises
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        tracker = build_tracker(configured(tmp_path, "tracker=wandb_offline"), tmp_path, "name")
+        tracker.log_metrics({"val/loss": 1.0}, 1)
+        tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
+    ours = [str(warning.message) for warning in told if "W&B" in str(warning.message)]
+    assert len(ours) == 1
+    assert f"W&B failed to {verb} (" in ours[0]
+    assert "hunter22" not in ours[0]
+
+
+@pytest.mark.parametrize("verb", ["log_metrics", "finish"])
+def test_a_tracker_that_hangs_is_given_up(broken_logger, configured, monkeypatch, tmp_path, verb):
+    broken_logger(None)
+    never = threading.Event()
+    monkeypatch.setattr("poolab.training.trackers.PATIENCE", 0.05)
+    config = configured(tmp_path, "tracker=wandb_offline", "tracker.finish_timeout=0.05")
+    tracker = build_tracker(config, tmp_path, "name")
+    target = tracker._logger if verb == "log_metrics" else tracker._logger.experiment
+    monkeypatch.setattr(target, verb, lambda *_, **__: never.wait(), raising=False)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        tracker.log_metrics({"val/loss": 1.0}, 1)
+        tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
+    assert any("NoAnswer: its client has not answered for" in str(warning.message) for warning in told)
+    never.set()
+
+
+def test_wandb_hears_its_own_environment(configured, monkeypatch, tmp_path):
+    told = []
+
+    class Logger:
+        def __init__(self, **settings):
+            told.append(settings)
+            self.experiment = Experiment(None)
+
+    monkeypatch.setattr("pytorch_lightning.loggers.WandbLogger", Logger)
+    for name, value in {"PROJECT": "mine", "ENTITY": "us", "NAME": "n", "RUN_GROUP": "g", "TAGS": "a,b"}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
+    build_tracker(configured(tmp_path, "tracker=wandb_auto"), tmp_path / "0123456789ab", "title")
+    keys = ("project", "entity", "name", "group", "tags", "save_dir")
+    assert [told[0][key] for key in keys] == ["mine", "us", "n", "g", ["a", "b"], tmp_path / "elsewhere/0123456789ab"]
+    assert told[0]["settings"].mode == "offline"

@@ -6,6 +6,8 @@ The same settings with other files are another measurement. A record keeps a has
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from poolab.records.identity import flatten
+
 SHORTEST = 4  # characters of a hash that is shown
 UNKNOWN = "content not recorded"
 
@@ -36,6 +38,12 @@ def content_of(record: Mapping[str, Any]) -> Content:
     found = known if isinstance(known, Mapping) else {}
     keys = ("data_fingerprint", "weights_sha256", "source_sha256")
     return Content(*(None if found.get(key) is None else str(found[key]) for key in keys))
+
+
+def own_settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's settings with dotted keys, without the paths of files whose content it names."""
+    by_content = ("backbone.weights",) if content_of(record).weights is not None else ()
+    return {key: value for key, value in flatten(record["config"]).items() if key not in by_content}
 
 
 def says_content(record: Mapping[str, Any]) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
-from poolab.records.contents import Content, content_of, says_content, told_apart
+from poolab.records.contents import Content, content_of, own_settings, says_content, told_apart
 from poolab.records.gather import gather
-from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.records.identity import NOT_IDENTITY, below
 from poolab.records.labels import AT, setting_words, short_key, value_words
 from poolab.records.schema import HEADLINES
 
@@ -140,7 +140,7 @@ def _key(record: Mapping[str, Any]) -> str:
 
 
 def _settings(record: Mapping[str, Any]) -> Settings:
-    return {key: value for key, value in flatten(record["config"]).items() if not below(key, NOT_ARM)}
+    return {key: value for key, value in own_settings(record).items() if not below(key, NOT_ARM)}
 
 
 def _text(own: Settings, key: str) -> str | None:

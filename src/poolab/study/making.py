@@ -102,7 +102,8 @@ class Programs:
 def tracked_as(study: str, planned: Planned) -> tuple[str, ...]:
     """The words by which W&B shows the runs of a study together; none where it has no tracker, or says its group."""
     tracker = planned.config["tracker"]
-    grouped = tracker["name"] != "wandb" or tracker["group"] is not None
+    said = tracker.get("group") is not None or bool(os.environ.get("WANDB_RUN_GROUP"))
+    grouped = tracker["name"] != "wandb" or said
     return () if grouped else (f"tracker.group={in_words(study)}",)
 
 

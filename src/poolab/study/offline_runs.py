@@ -4,8 +4,10 @@ from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple
 
+from poolab.errors import PoolabError
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
+from poolab.training.wandb_settings import wandb_folder
 
 UNSENT = "unsent"  # `training.trackers` leaves it where a server did not take all
 
@@ -51,14 +53,25 @@ def sessions(runs: Path, signatures: Container[str] | None = None) -> list[Sessi
         signatures: only these.
     """
     found = []
-    for folder in sorted(path.parent for path in runs.glob("*/wandb")):
+    for folder in sorted(path for path in runs.glob("*") if any((place / "wandb").is_dir() for place in _places(path))):
         if signatures is not None and folder.name not in signatures:
             continue
-        made = sorted(folder.glob("wandb/*run-*-*"), key=lambda path: path.name.removeprefix("offline-"))
+        made = sorted((path for place in _places(folder) for path in place.glob("wandb/*run-*-*")), key=_when)
         if made and _not_sent(made[-1]):
             session = Session(folder.name, made[-1], "due")
             found.append(session._replace(state=_state(session, RunFolder(runs, folder.name))))
     return found
+
+
+def _places(folder: Path) -> list[Path]:
+    """Return where a run's W&B data may lie: beside its record, and below WANDB_DIR."""
+    return list(dict.fromkeys([folder, wandb_folder(folder)]))
+
+
+def _when(path: Path) -> tuple[str, bool, str]:
+    """Return what sessions are sorted by; of two of one second the offline one came behind, for want of a server."""
+    stamp, _, _ = path.name.removeprefix("offline-").rpartition("-")
+    return stamp, path.name.startswith("offline-"), path.name
 
 
 def _not_sent(path: Path) -> bool:
@@ -68,7 +81,10 @@ def _not_sent(path: Path) -> bool:
 def _state(session: Session, folder: RunFolder) -> str:
     if folder.busy:
         return "running"
-    record = folder.result
+    try:
+        record = folder.result
+    except PoolabError:  # a damaged record: nobody knows what became of the run
+        record = None
     if record is None or record["status"] not in (*FINISHED, "failed"):
         return "unfinished"
     return "synced" if session.marker.exists() else "due"

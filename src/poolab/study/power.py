@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poolab.records import HEADLINES
-from poolab.records.contents import content_of
-from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.records.contents import content_of, own_settings
+from poolab.records.identity import NOT_IDENTITY, below
 
 ALPHA = 0.05
 POWER = 0.8
@@ -53,7 +53,7 @@ def paired_deviation(records: Sequence[Mapping[str, Any]]) -> tuple[float, int] 
     """
     places: dict[str, dict[str, dict[tuple[int, str | None], float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
-        config = flatten(record["config"])
+        config = own_settings(record)
         score = record["metrics"].get(f"test/{HEADLINES[config.get('task', 'classification')]}")
         if record["status"] == "completed" and score is not None:
             place, arm = _split(config)

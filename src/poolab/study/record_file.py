@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from poolab.records.contents import content_of
 from poolab.records.gather import gather, tell
-from poolab.records.identity import NOT_IDENTITY, below
 from poolab.records.store import strict
 from poolab.study.arms import FILES
 
@@ -38,7 +38,7 @@ def save_records(records: Sequence[Mapping[str, Any]], path: str | Path, runs: s
             image that says whether it was classified correctly: with them the file can be reported alone.
     """
     whole = [_with_details(record, runs) for record in records]
-    told = [strict({**record, "config": _without_places(record["config"])}) for record in whole]
+    told = [strict({**record, "config": _without_places(record)}) for record in whole]
     lines = [json.dumps(record, sort_keys=True, allow_nan=False, default=str) for record in told]
     content = "".join(f"{line}\n" for line in lines).encode()
     Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)
@@ -61,16 +61,16 @@ def _with_details(record: Mapping[str, Any], runs: str | Path | None) -> Mapping
     return {**record, **found}
 
 
-def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration without the folders of its machine; what is part of a run's identity stays as it is."""
-    kept = copy.deepcopy(dict(config))
+def _without_places(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's configuration without the folders of its machine; what is part of its identity stays."""
+    kept = copy.deepcopy(dict(record["config"]))
+    by_content = content_of(record).weights is not None  # else the path of the weights is a part of the identity
     for place in PLACES:
-        if not below(place, NOT_IDENTITY):
-            continue
         *path, last = place.split(".")
         node = kept
         for part in path:
             node = node.get(part) or {}
-        if node.get(last) is not None:  # of a file its name stays, without the folder
-            node[last] = PurePath(str(node[last])).name if place in FILES else None
+        if node.get(last) is None or (place == "backbone.weights" and not by_content):
+            continue
+        node[last] = PurePath(str(node[last])).name if place in FILES else None  # of a file its name stays
     return kept

@@ -55,7 +55,7 @@ class Results:
             stat = path.stat()
             found = self._rows.get(cell)
             if found is None or found[0] != (stat.st_mtime_ns, stat.st_ino):
-                rows = [json.loads(line) for line in path.read_text().splitlines()]
+                rows = filter(None, map(_row, path.read_text(errors="replace").splitlines()))
                 values = [row[metric.name] for row in rows if metric and _number(row.get(metric.name))]
                 found = self._rows[cell] = ((stat.st_mtime_ns, stat.st_ino), values)
         except (FileNotFoundError, NotADirectoryError):
@@ -82,6 +82,15 @@ def read_metric(record: Mapping[str, Any], metric: Metric) -> float | None:
 def better(value: float, other: float, metric: Metric) -> bool:
     """Whether a value of the metric is better than another."""
     return value > other if metric.goal == "maximize" else value < other
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """Return the row of a line of a history; None for a line that is torn or foreign."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _number(value: Any) -> bool:

@@ -13,6 +13,7 @@ from poolab.study.offline_runs import Session, sessions
 from poolab.study.synced import Synced, due, ledger_of, place_of
 from poolab.study.uploads import Uploader, failures, reach
 from poolab.training.interruption import StopRequest
+from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, server
 
 BATCH = 16  # sessions of one client: it takes a second to start, and 0.2 s for each
@@ -65,7 +66,7 @@ def sync(
 
 def _greet(address: str) -> None:
     if not has_key(address):
-        raise ConfigError(f"W&B has no key for {address}: wandb login, or WANDB_API_KEY")
+        raise ConfigError(f"W&B has no key for {without_secrets(address)}: wandb login, or WANDB_API_KEY")
     reach(address)
 
 
@@ -85,7 +86,7 @@ def _tried(
 
 def _recorded(ledger: Journal, uploader: Uploader, batch: Sequence[Session], address: str) -> dict[str, str]:
     """Upload some sessions, and write down what became of each; why they failed that did."""
-    began = {"began": _now(), "server": address}
+    began = {"began": _now(), "server": without_secrets(address)}
     places = {one.name: ledger.begin({"session": one.name, **began}) for one in batch}
     failed = uploader.upload(batch)
     for name, place in places.items():

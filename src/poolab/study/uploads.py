@@ -1,5 +1,6 @@
 """Uploads of W&B sessions by W&B's own client, as processes; what it says of each is read from what it prints."""
 
+import http.client
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from poolab.errors import PoolabError
 from poolab.study.offline_runs import Session
+from poolab.training.secret_words import LOGIN, without_secrets
 
 PARALLEL = 4  # uploads of one client at a time
 REACH = 10.0  # seconds for a server to answer
@@ -33,14 +35,18 @@ def reach(address: str) -> None:
     Raises:
         PoolabError: none comes.
     """
+    shown = without_secrets(address)
+    if not re.match(r"https?://", address):
+        raise PoolabError(f"W&B's server {shown} is no address of the web: WANDB_BASE_URL=https://...")
     try:
-        urllib.request.urlopen(address, timeout=REACH).close()
+        urllib.request.urlopen(LOGIN.sub("", address), timeout=REACH).close()  # it would take a login for the port
     except urllib.error.HTTPError:
         pass
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, http.client.HTTPException) as fault:
         raise PoolabError(
-            f"W&B's server {address} cannot be reached: {fault}; nothing is lost, the same command goes on from here"
-        ) from fault
+            f"W&B's server {shown} cannot be reached: {without_secrets(str(fault))}; nothing is lost, the same command "
+            "goes on from here"
+        ) from None
 
 
 class Uploader:
@@ -73,6 +79,8 @@ class Uploader:
         finally:
             if process.poll() is None:
                 _kill(process)
+        said = self.log.read_text(errors="replace")
+        self.log.write_text(without_secrets(said))  # it tells the server's address with its login
         return failures(batch, self.log, late)
 
     def _wait(self, process: subprocess.Popen[bytes], batch: Sequence[Session]) -> str:
@@ -95,7 +103,7 @@ def failures(batch: Sequence[Session], log: Path, late: str = "") -> dict[str, s
     The client exits with 0 whatever happened, and marks a session as synced after "Fatal error while uploading data"
     too. Of such a one the marker is removed, so that `wandb sync` by hand would upload it.
     """
-    words = log.read_text(errors="replace") if log.exists() else ""
+    words = without_secrets(log.read_text(errors="replace")) if log.exists() else ""
     said = " ".join(ERROR.findall(words))
     found = {}
     for session in batch:

@@ -152,8 +152,8 @@ MATCH: dict[str, Option] = {"match": Nullable(Choice("parameters", ("parameters"
 TRACKERS: dict[str, dict[str, Option]] = {
     "none": {},
     "wandb": {
-        "mode": Choice("offline", ("offline", "online")),
-        "project": Text("poolab"),
+        "mode": Nullable(Choice("offline", ("offline", "online"))),
+        "project": Nullable(Text("")),
         "entity": Nullable(Text("")),
         "group": Nullable(Text("")),
         "tags": Texts(()),

@@ -5,6 +5,7 @@ import os
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,29 @@ from pytorch_lightning.loggers import Logger
 
 from poolab.per_slot import pooling_words
 from poolab.records import RunFolder
+from poolab.records.labels import printable
 from poolab.records.schema import FINISHED
 from poolab.records.store import strict
 from poolab.training.processes import first_process
+from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, in_sweep, server, stopped_by_agent
+from poolab.training.wandb_client import NoAnswer, bounded, client_process, is_dead, kill, refusal
+from poolab.training.wandb_settings import WandbSettings, wandb_settings
 
 # Seconds between two transmissions of rows in a sweep, where an early stop goes by them. W&B's own 15 are longer than
 # many a run; a file in a run's folder tells `poolab study sync` that its server has not had all of them.
 TRANSMIT = 1.0
 UNSENT = "unsent"
+LATER = "`poolab study sync` sends the rest"
+PATIENCE = 10.0  # seconds that W&B's client may take beyond its own time limit
 
 
 def build_tracker(config: Mapping[str, Any], folder: Path, name: str) -> "WandbTracker | None":
-    """The tracker that the configuration names, in the first process."""
+    """Return the tracker that the configuration names, in the first process; None where W&B is left out."""
     if config["tracker"]["name"] == "none" or not first_process():
         return None
-    return WandbTracker(config["tracker"], folder, name, config)
+    chosen = wandb_settings(config["tracker"], folder, name)
+    return None if chosen.mode == "disabled" else WandbTracker(config, folder, chosen)
 
 
 def title(config: Mapping[str, Any]) -> str:
@@ -40,9 +48,8 @@ def tell_again(config: Mapping[str, Any], folder: RunFolder) -> None:
     tracker = build_tracker(config, folder.path, title(config))
     if tracker is None:
         return
-    history = folder / "history.jsonl"  # a run that diverged in its first epoch has none
-    for line in history.read_text().splitlines() if history.exists() else ():
-        tracker.log_epoch(json.loads(line))
+    for row in _epochs(folder.path):
+        tracker.log_epoch(row)
     tracker.finish(folder.result or {})
 
 
@@ -53,19 +60,22 @@ class WandbTracker(Logger):
     `pooling` would silently drop the resolved settings of that name.
     """
 
-    def __init__(self, tracker: Mapping[str, Any], folder: Path, name: str, config: Mapping[str, Any]):
+    def __init__(self, config: Mapping[str, Any], folder: Path, chosen: WandbSettings):
         super().__init__()
-        self._settings = tracker
+        self._settings = config["tracker"]
+        self._config = config
         self._folder = folder
-        self._name = name
+        self._chosen = chosen
         self._logger: Any = None
+        self._process: int | None = None
+        self._mode = chosen.mode
         self._broken = False
-        self._try("start", lambda: self._start(config))
+        self._try("start", self._start, self._settings["init_timeout"] + self._settings["finish_timeout"])
 
     @property
     def name(self) -> str:
         """The run's name at W&B."""
-        return self._name
+        return self._chosen.name
 
     @property
     def version(self) -> str:
@@ -78,88 +88,146 @@ class WandbTracker(Logger):
 
     def log_epoch(self, row: Mapping[str, Any]) -> None:
         """Send a row of the history again: of an epoch that an earlier session of this run has made."""
-        figures = {name: value for name, value in row.items() if "/" in name and value is not None}
-        self.log_metrics({**figures, "epoch": row["epoch"] - 1}, row["step"] - 1)  # as Lightning counts
+        self.log_metrics(*_figures(row))
 
     def log_hyperparams(self, params: Mapping[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Nothing: the configuration is there from the start."""
 
     def finish(self, record: Mapping[str, Any]) -> None:
-        """Put the record's flat metrics into the summary and end the W&B run."""
+        """Put the record's flat metrics into the summary and end the W&B run; what its server lacks can be sent later.
 
-        def end() -> None:
-            run = self._logger.experiment
-            named = {name: record[name] for name in ("status", "signature")}
-            run.summary.update({**record["metrics"], **named})
-            well = record["status"] in FINISHED or stopped_by_agent(record)
-            try:
-                run.finish(exit_code=0 if well else 1)
-            except TimeoutError:
-                (Path(run.dir).parent / UNSENT).touch()
-                raise TimeoutError("its server did not take all in time; `poolab study sync` sends the rest") from None
-
-        self._try("finish", end)
+        Where W&B's process was lost, the run is written down again from its record.
+        """
+        self._try("finish", lambda: self._end(record), self._settings["finish_timeout"] + PATIENCE)
         self._broken = True  # nothing can follow
+        if is_dead(self._process):
+            self._write_again(record)
 
-    def _start(self, config: Mapping[str, Any]) -> None:
-        mode = self._settings["mode"]
+    def _end(self, record: Mapping[str, Any]) -> None:
+        run = self._logger.experiment
+        named = {name: record[name] for name in ("status", "signature")}
+        run.summary.update({**record["metrics"], **named})
+        well = record["status"] in FINISHED or stopped_by_agent(record)
+        session = Path(run.dir).parent
+        try:
+            run.finish(exit_code=0 if well else 1)
+        except TimeoutError:
+            (session / UNSENT).touch()
+            raise TimeoutError(f"its server did not take all in time; {LATER}") from None
+        refused = refusal(session) if self._mode == "online" else None
+        if refused is not None:
+            (session / UNSENT).touch()
+            raise ConnectionError(f"its server refused a part: {refused}; {LATER}")
+
+    def _write_again(self, record: Mapping[str, Any]) -> None:
+        """Write a run whose W&B process has ended into an offline session, from its record and its epochs."""
+        known = getattr(self._logger, "_id", None) or getattr(self._logger, "version", None)
+        own = known if isinstance(known, str) and self._mode == "online" else None  # else its server does not know it
+
+        def write() -> None:
+            import wandb
+
+            with suppress(Exception, SystemExit):  # it has nobody to tell any more
+                wandb.teardown()
+            wandb.run = None
+            self._logger = self._open("offline", own)
+            for row in _epochs(self._folder):
+                self._logger.log_metrics(*_figures(row))
+            self._end(record)
+
+        warnings.warn("W&B's process was lost in the middle of the run", stacklevel=3)
+        self._broken = False
+        self._try("write the run down again", write, self._settings["finish_timeout"] + PATIENCE)
+        if not self._broken:
+            warnings.warn(f"the run was written down again for W&B; {LATER}", stacklevel=3)
+        self._broken = True
+
+    def _start(self) -> None:
+        mode = self._chosen.mode
         if mode == "online" and not has_key(server()):
             warnings.warn("W&B has no key (wandb login, or WANDB_API_KEY): this run is tracked offline", stacklevel=2)
             mode = "offline"
         try:
-            self._logger = self._open(mode, config)
+            self._logger = self._open(mode)
         except Exception as fault:
             if mode == "offline":
                 raise
             warnings.warn(f"W&B cannot be reached ({_line(fault)}): this run is tracked offline", stacklevel=2)
-            self._logger = self._open("offline", config)
+            self._logger = self._open("offline")
 
-    def _open(self, mode: str, config: Mapping[str, Any]) -> Any:
+    def _open(self, mode: str, session: str | None = None) -> Any:
         import wandb
         from pytorch_lightning.loggers import WandbLogger
 
         os.environ.setdefault("WANDB_SILENT", "true")
         wandb.setup()  # from here on it is silent: Lightning passes a deprecated setting, of which W&B warns
+        self._process, self._mode = client_process(), mode
         if wandb.run is not None:  # a run of the same process that was not ended would be written into
             wandb.finish()
+        chosen = self._chosen
         settings = wandb.Settings(
             init_timeout=self._settings["init_timeout"],
             finish_timeout=self._settings["finish_timeout"],
             finish_timeout_raises=True,
-            silent=True,
+            silent=chosen.silent,
             console="off",
             x_disable_stats=True,
             x_file_stream_transmit_interval=TRANSMIT if in_sweep() else None,
+            mode="online"
+            if mode == "online"
+            else "offline",  # not Lightning's `offline`: that sets WANDB_MODE, too late for W&B's set-up
         )
-        if mode == "offline":
-            # Not Lightning's `offline`: that sets WANDB_MODE, too late for W&B's set-up and in time for the next run.
-            settings.mode = "offline"
+        chosen.folder.mkdir(parents=True, exist_ok=True)
         logger = WandbLogger(
-            name=self._name,
-            save_dir=self._folder,
-            project=self._settings["project"],
-            entity=self._settings["entity"],
-            group=self._settings["group"],
-            tags=list(self._settings["tags"]),
-            config={"cfg": strict(config)},
+            name=chosen.name,
+            save_dir=chosen.folder,
+            project=chosen.project,
+            entity=chosen.entity,
+            group=chosen.group,
+            tags=list(chosen.tags),
+            notes=chosen.notes,
+            job_type=chosen.job_type,
+            id=session,
+            config={"cfg": strict(self._config)},
             settings=settings,
         )
         _ = logger.experiment  # opened now, so that a fault shows here
         return logger
 
-    def _try(self, verb: str, action: Callable[[], None]) -> None:
+    def _try(self, verb: str, action: Callable[[], None], seconds: float | None = None) -> None:
         if self._broken:
             return
         try:
-            action()
+            bounded(action, seconds or self._settings["finish_timeout"])
         except Exception as fault:
             self._broken = True
+            if isinstance(fault, NoAnswer):
+                kill(self._process)
             warnings.warn(
                 f"W&B failed to {verb} ({_line(fault)}); the run goes on, its record is complete without it",
                 stacklevel=3,
             )
 
 
+def _epochs(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of a run's history; one that diverged in its first epoch has none, and a torn row is left out."""
+    try:
+        lines = (folder / "history.jsonl").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    rows = []
+    for line in lines:
+        with suppress(ValueError):
+            rows.append(json.loads(line))
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _figures(row: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return the figures of an epoch and its step, as Lightning counts them."""
+    figures = {name: value for name, value in row.items() if "/" in name and value is not None}
+    return {**figures, "epoch": row["epoch"] - 1}, row["step"] - 1
+
+
 def _line(fault: Exception) -> str:
-    """The cause comes last: "context deadline exceeded while retrying: ... connection refused"."""
-    return " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+    """Return a fault in one line; the cause comes last: "retrying: ... connection refused"."""
+    return printable(without_secrets(" ".join(f"{type(fault).__name__}: {fault}".split())))[:300]

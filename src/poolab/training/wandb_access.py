@@ -23,11 +23,12 @@ def has_key(address: str) -> bool:
     """A key in the environment or in netrc; asking W&B itself would prompt for one."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    hosts = [urlsplit(address).netloc, *([FORMER] if address == PUBLIC else [])]  # with the port, as W&B writes it
+    host = urlsplit(address).netloc.rpartition("@")[2]  # with the port, as W&B writes it, and without a login
+    hosts = [host, *([FORMER] if address == PUBLIC else [])]
     try:
-        known = netrc(_netrc())
+        known = netrc(netrc_file())
         return any(known.authenticators(host) is not None for host in hosts)
-    except (OSError, NetrcParseError):
+    except (OSError, NetrcParseError, UnicodeDecodeError, RuntimeError):
         return False
 
 
@@ -54,7 +55,8 @@ def _base_url(path: Path) -> str | None:
     return settings.get("default", "base_url", fallback=None)
 
 
-def _netrc() -> Path:
+def netrc_file() -> Path:
+    """Return where the keys of hosts are kept."""
     if os.environ.get("NETRC"):
         return Path(os.environ["NETRC"]).expanduser()
     home = Path("~/.netrc").expanduser()

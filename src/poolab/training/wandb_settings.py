@@ -1,0 +1,90 @@
+"""What W&B is told of a run: the configuration's word, else W&B's environment, else poolab's own default."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = "poolab"
+# W&B's names of its modes, and its older ones.
+MODES = {
+    "online": "online",
+    "run": "online",
+    "shared": "online",
+    "offline": "offline",
+    "dryrun": "offline",
+    "disabled": "disabled",
+}
+TRUE = ("true", "1", "yes", "y", "t", "on")
+FALSE = ("false", "0", "no", "n", "f", "off")
+
+
+@dataclass(frozen=True)
+class WandbSettings:
+    """Settings of one W&B run; `mode` is online, offline or disabled."""
+
+    mode: str
+    project: str
+    name: str
+    entity: str | None
+    group: str | None
+    tags: tuple[str, ...]
+    notes: str | None
+    job_type: str | None
+    folder: Path
+    silent: bool
+
+
+def wandb_settings(
+    tracker: Mapping[str, Any], folder: Path, title: str, environment: Mapping[str, str] | None = None
+) -> WandbSettings:
+    """Return the settings of a run in this folder, whose name is `title` where WANDB_NAME gives no other.
+
+    >>> told = {"mode": None, "project": None, "entity": None, "group": None, "tags": []}
+    >>> chosen = wandb_settings(told, Path("runs/0123"), "max", {"WANDB_PROJECT": "mine", "WANDB_TAGS": "a, b"})
+    >>> chosen.mode, chosen.project, chosen.tags, chosen.name
+    ('offline', 'mine', ('a', 'b'), 'max')
+    """
+    known = os.environ if environment is None else environment
+
+    def said(setting: str | None, name: str) -> str | None:
+        own = tracker.get(setting) if setting else None
+        return own or known.get(f"WANDB_{name}", "").strip() or None
+
+    tags = tuple(tracker.get("tags") or ()) or tuple(
+        tag for tag in map(str.strip, known.get("WANDB_TAGS", "").split(",")) if tag
+    )
+    return WandbSettings(
+        mode=_mode(tracker, known),
+        project=said("project", "PROJECT") or PROJECT,
+        name=said(None, "NAME") or title,
+        entity=said("entity", "ENTITY"),
+        group=said("group", "RUN_GROUP"),
+        tags=tags,
+        notes=said(None, "NOTES"),
+        job_type=said(None, "JOB_TYPE"),
+        folder=wandb_folder(folder, known),
+        silent=known.get("WANDB_SILENT", "").strip().lower() not in FALSE,
+    )
+
+
+def wandb_folder(folder: Path, environment: Mapping[str, str] | None = None) -> Path:
+    """Return where the W&B data of the run in `folder` lie, in a folder `wandb`: beside its record, or in WANDB_DIR."""
+    known = os.environ if environment is None else environment
+    place = known.get("WANDB_DIR", "").strip()
+    return Path(place).expanduser() / folder.name if place else folder
+
+
+def _mode(tracker: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    if tracker.get("mode"):
+        return str(tracker["mode"])
+    if known.get("WANDB_DISABLED", "").strip().lower() in TRUE:
+        return "disabled"
+    given = known.get("WANDB_MODE", "").strip().lower()
+    if given and given not in MODES:
+        warnings.warn(
+            f"WANDB_MODE={given!r:.40} is none of online, offline, disabled: the run is tracked offline", stacklevel=2
+        )
+    return MODES.get(given, "offline")
