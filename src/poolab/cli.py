@@ -63,7 +63,10 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     if os.environ.get("WANDB_SWEEP_ID"):
         from poolab.study.agent_words import in_hydras_words
 
-        arguments = in_hydras_words(arguments)
+        try:
+            arguments = in_hydras_words(arguments)
+        except PoolabError as fault:
+            return _complain(fault)
     codes: list[int] = []
     here = os.getpid()
 

@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
+from poolab.cli import main
 from poolab.configuration import compose
+from poolab.errors import ConfigError
 from poolab.study.agent_words import in_hydras_words
 from poolab.study.cells import Cell
 
@@ -47,3 +49,53 @@ def test_a_file_that_says_nothing_changes_nothing(agent, content):
 def test_without_an_agent_nothing_is_changed(agent, monkeypatch):
     monkeypatch.delenv("WANDB_SWEEP_ID")
     assert in_hydras_words(["data.image_size=None"]) == ["data.image_size=None"]
+
+
+LOOKED_UP = [
+    "data.root=${oc.env:SECRET}",
+    "data.root='${oc.env:SECRET}'",
+    "data.root=${oc.decode:${oc.env:SECRET}}",
+    "tracker.tags=[a,${oc.env:SECRET}]",
+    "backbone.match_to={name:${oc.env:SECRET}}",
+    "data.root=a${oc.env:SECRET}b",
+    "data.root=${seed}",
+    "data.root=${hydra:runtime.cwd}",
+    "data.root=${oc.create:{a:1}}",
+    "data.root=\\${oc.env:SECRET}",
+    "data.root=$${oc.env:SECRET}",
+    "data.root=$\\{oc.env:SECRET\\}",  # Hydra takes the backslashes out of a word without quotes
+    "data.root=$\\\\{oc.env:SECRET}",
+]
+
+
+@pytest.mark.parametrize("word", LOOKED_UP)
+def test_a_value_of_a_sweep_looks_nothing_up(agent, word, monkeypatch, capsys):
+    monkeypatch.setenv("SECRET", "hush")
+    with pytest.raises(ConfigError, match="is not looked up"):
+        in_hydras_words(["seed=1", word])
+    assert main(["train", "seed=1", word, "--cfg", "job", "--resolve"]) == 2
+    told = capsys.readouterr()
+    assert "comes from a sweep" in told.err
+    assert "hush" not in told.out + told.err
+
+
+@pytest.mark.parametrize("value", [
+    *("${oc.env:SECRET}", ["a", "${oc.env:SECRET}"], {"a": "${oc.env:SECRET}"}, {"${oc.env:SECRET}": 1}),
+    *([[["${seed}"]]], "x${hydra:runtime.cwd}", "\\${oc.env:SECRET}", "$\\{oc.env:SECRET\\}"),
+])  # fmt: skip
+def test_a_value_of_an_agents_file_looks_nothing_up(agent, value):
+    agent.write_text(yaml.safe_dump({"data.root": {"value": value}}))
+    with pytest.raises(ConfigError, match="is not looked up"):
+        in_hydras_words([f"data.root={value}"])
+
+
+@pytest.mark.parametrize("value", ["$HOME", "{a}", "$ {x}", "%(x)s", "$(id)", "`id`", "}${"[:2]])
+def test_texts_that_nobody_looks_up_stay(agent, value):
+    agent.write_text(yaml.safe_dump({"data.root": {"value": value}}))
+    assert compose(in_hydras_words([f"data.root={value}"]))["data"]["root"] == value
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\0", b"a: &a [*a]", b"[" * 1000, b"!!python/object:os.system x", b"- 1"])
+def test_a_file_that_is_no_agents_changes_nothing(agent, content):
+    agent.write_bytes(content)
+    assert in_hydras_words(["seed=None"]) == ["seed=None"]

@@ -189,3 +189,16 @@ def test_a_search_costs_as_many_runs_as_it_may_make(written, tmp_path, recorded)
     planned = plan(study, [f"runs_dir={tmp_path}"])
     estimate = from_records(planned.cells, like_records(planned, records))
     assert dict(page(planned, estimate, records, 3.0))["costs"] == "2.00 device-hours, 6.00 at 3 for each"
+
+
+@pytest.mark.parametrize("group", ["data", "tracker", "measure", "task", "recipe"])
+def test_an_empty_list_is_no_choice_of_a_group(written, group):
+    with pytest.raises(ConfigError, match=f"{group}="):
+        plan(written(f"{{{group}: {{value: []}}}}"))
+
+
+def test_words_of_the_command_line_that_hydra_cannot_read(two_arms):
+    with pytest.raises(ConfigError, match=r"pooling\.slots=\[pool1"):
+        plan(two_arms, ["pooling.slots=[pool1"])
+    with pytest.raises(ConfigError, match="is not looked up"):
+        plan(two_arms, ["data.root=${oc.env:HOME}"])

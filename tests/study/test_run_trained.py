@@ -115,4 +115,4 @@ def test_the_words_of_the_command_line(study_file, capsys):
         main(["study", "run", "--help"])
     assert "--isolate" in capsys.readouterr().out
     assert main(["study", "run", study_file, "--workers", "0"]) == 2
-    assert "workers must be at least 1" in capsys.readouterr().err
+    assert "workers must be between 1 and 256" in capsys.readouterr().err

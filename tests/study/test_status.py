@@ -2,12 +2,17 @@
 
 import fcntl
 import json
+import os
+import re
 import time
 
 import pytest
 
 from poolab.records import RunFolder
+from poolab.study import grid_cells
+from poolab.study.claims import Claim
 from poolab.study.expected import expected
+from poolab.study.making import Programs
 from poolab.study.status import State, counted, status
 from poolab.study.verbs import study as study_verb
 
@@ -39,18 +44,82 @@ def test_every_state_of_a_run(two_arms, tmp_path, recorded, capsys):
     assert "failed: pooling=avg seed=2\n    out of memory" in told
 
 
-def test_of_another_program_the_journal_is_known(written, tmp_path):
+def attempts(path, *entries):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{entry if isinstance(entry, str) else json.dumps(entry)}\n" for entry in entries))
+
+
+def test_of_another_program_the_claims_and_the_journal_are_known(written, tmp_path):
     study = written("{x: {values: [1, 2, 3]}}", program="other.py")
+    programs = Programs(study, (), tmp_path)
+    first, second, _ = (programs.key(cell) for cell in grid_cells(study))
+    journal = tmp_path / "studies" / "study.jsonl"
+    Claim.take(tmp_path / ".claims" / first).release(done=True)
+    attempts(journal, {"cell": second, "outcome": "killed", "reason": "x"})
+    told = status(study, tmp_path)
+    assert told == [State("x=1", "completed"), State("x=2", "failed", "x"), State("x=3", "missing")]
+    attempts(journal, {"cell": second, "what": "x=2"})
+    assert counted(status(study, tmp_path)) == {"completed": 1, "missing": 1, "interrupted": 1}
+    with open(tmp_path / ".claims" / second, "w") as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        assert status(study, tmp_path)[1] == State("x=2", "running")
+    journal.write_text("")  # emptied: what is done stays done
+    assert counted(status(study, tmp_path)) == {"completed": 1, "missing": 2}
+
+
+def test_cells_that_the_file_does_not_have_are_not_shown(written, tmp_path):
+    before = written("{x: {values: [1, 2, 3]}}", program="other.py")
+    keys = [Programs(before, (), tmp_path).key(cell) for cell in grid_cells(before)]
+    attempts(tmp_path / "studies" / "study.jsonl", *({"cell": key, "outcome": "failed", "reason": "r"} for key in keys))
+    changed = written("{x: {values: [3, 4]}}", program="other.py")
+    assert [(one.run, one.state) for one in status(changed, tmp_path)] == [("x=3", "failed"), ("x=4", "missing")]
+    other = written("{y: {values: [1]}}", program="other.py")  # another study of the same name
+    assert status(other, tmp_path) == [State("y=1", "missing")]
+    attempts(tmp_path / "studies" / "study.jsonl", *({"cell": key, "outcome": "completed"} for key in keys))
+    assert counted(status(before, tmp_path)) == {"missing": 3}  # `run` would run them: no claim says that they are done
+
+
+FOREIGN = [
+    *("[]", "3", "null", "", "{", '"text"', "[" * 100_000, "NaN", '{"cell": 3, "outcome": "failed"}'),
+    *('{"outcome": "failed"}', '{"cell": "CELL", "outcome": "eaten"}', '{"cell": "CELL", "outcome": ["failed"]}'),
+    *('{"cell": "CELL", "outcome": "failed", "reason": 3}', '{"cell": "CELL", "outcome": "failed", "what": {}}'),
+    *('{"cell": "CELL", "outcome": "failed", "started": [1]}', '{"cell": ["CELL"], "outcome": "failed"}'),
+]
+
+
+@pytest.mark.parametrize("line", FOREIGN, ids=lambda line: line[:30])
+@pytest.mark.parametrize("program", ["other.py", "train.py"])
+def test_a_line_of_a_journal_that_is_no_attempt_is_skipped(written, tmp_path, line, program):
+    study = written("{seed: {values: [1, 2]}}", program=program)
+    if program == "train.py":
+        keys = [run.signature for run in expected(study, tmp_path)]
+    else:
+        keys = [Programs(study, (), tmp_path).key(cell) for cell in grid_cells(study)]
+    last = {"cell": keys[1], "outcome": "failed", "reason": "why"}
+    attempts(tmp_path / "studies" / "study.jsonl", line.replace("CELL", keys[0]), last)
+    assert status(study, tmp_path) == [State("seed=1", "missing"), State("seed=2", "failed", "why")]
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "bytes"])
+def test_a_journal_that_is_none(two_arms, tmp_path, kind):
     journal = tmp_path / "studies" / "study.jsonl"
     journal.parent.mkdir()
-    journal.write_text('{"cell": "a", "outcome": "completed"}\n{"cell": "b", "outcome": "killed", "reason": "x"}\n')
-    assert counted(status(study, tmp_path)) == {"completed": 1, "missing": 1, "failed": 1}
-    journal.write_text('{"cell": "a", "what": "x=1"}\n')
-    assert counted(status(study, tmp_path)) == {"missing": 2, "interrupted": 1}
-    (tmp_path / ".claims").mkdir()
-    with open(tmp_path / ".claims" / "a", "w") as claim:
-        fcntl.flock(claim, fcntl.LOCK_EX)
-        assert status(study, tmp_path)[0] == State("x=1", "running")
+    if kind == "bytes":
+        journal.write_bytes(bytes(range(256)) * 10)
+    else:
+        (os.mkdir if kind == "folder" else os.mkfifo)(journal)
+    assert counted(status(two_arms, tmp_path)) == {"missing": 6}
+
+
+def test_what_a_terminal_would_obey_is_shown(written, tmp_path, capsys):
+    study = written('{x: {values: ["\\e[2J", "a\\nb", c]}}', program="other.py")
+    key = Programs(study, (), tmp_path).key(grid_cells(study)[0])
+    attempts(tmp_path / "studies" / "study.jsonl", {"cell": key, "outcome": "failed", "reason": "\x1b]0;x\x07\u202e"})
+    study_verb(["status", str(study.path), "--runs", str(tmp_path), "--all"], "")
+    told = capsys.readouterr().out
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", told)
+    assert "failed: x='\\x1b[2J'\n    \\x1b]0;x\\x07\\u202e\n" in told
+    assert "missing: x='a\\nb'\n" in told
 
 
 def test_the_signatures_are_kept_and_a_changed_file_is_read_anew(two_arms, written, tmp_path, monkeypatch):

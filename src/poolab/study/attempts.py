@@ -2,20 +2,32 @@
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from poolab.study.claims import Claim
 from poolab.study.endings import Ending
-from poolab.study.journal import Journal
+from poolab.study.journal import DiskFull, Journal
 
 
-def record(journal: Journal, entry: int, claim: Claim, code: int | None, became: Ending, seconds: float) -> None:
-    """Write down an attempt's end, first for people, then for whoever asks whether the cell is done."""
+def record(
+    journal: Journal, entry: int, cell: str, claim: Claim, code: int | None, became: Ending, seconds: float
+) -> None:
+    """Write down an attempt's end, first for people, then for whoever asks whether the cell is done.
+
+    A file that cannot be written any more (the disk has become read-only) ends no other cell.
+    """
     ended = datetime.now(UTC).isoformat(timespec="milliseconds")
-    told = {"ended": ended, "seconds": round(seconds, 3), "code": code, "outcome": became.outcome}
-    journal.end(entry, {**told, "reason": became.reason} if became.reason else told)
-    claim.release(done=became.finished)
+    told = {"cell": cell, "ended": ended, "seconds": round(seconds, 3), "code": code, "outcome": became.outcome}
+    try:
+        journal.end(entry, {**told, "reason": became.reason} if became.reason else told)
+    except (OSError, DiskFull) as fault:
+        print(f"the end of {cell} ({became.outcome}) is not in the journal: {fault}", file=sys.stderr, flush=True)
+    try:
+        claim.release(done=became.finished)
+    except OSError as fault:
+        print(f"the end of {cell} ({became.outcome}) is not in its claim: {fault}", file=sys.stderr, flush=True)
 
 
 def send(pid: int, number: signal.Signals) -> None:

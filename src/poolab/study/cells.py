@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from poolab.errors import ConfigError
+from poolab.study.parameters import LOOKED_UP
 
 if TYPE_CHECKING:
     from poolab.study.sweep_file import Study
@@ -95,7 +96,7 @@ def assignments(extra: Sequence[str]) -> list[tuple[str, str]]:
         match = ASSIGNMENT.fullmatch(text)
         if match is None or match[1].split(".")[0] == "hydra":
             raise ConfigError(f"{text!r}: a study takes key=value, e.g. trainer.epochs=3")
-        if "${" in match[2]:
+        if LOOKED_UP.search(match[2]):
             raise ConfigError(f"{text!r}: a study's values are what they say; ${{...}} is not looked up")
         found.append((match[1], match[2]))
     return found
@@ -104,7 +105,7 @@ def assignments(extra: Sequence[str]) -> list[tuple[str, str]]:
 def _combinations(study: "Study", replaced: set[str]) -> Iterator[dict[str, Any]]:
     """A parameter that the command line replaces has one value only, else its cells would come again."""
     names = [parameter.name for parameter in study.parameters]
-    choices = [p.choices[:1] if p.name in replaced else p.choices for p in study.parameters]
+    choices = [(None,) if p.name in replaced else p.choices for p in study.parameters]
     return (dict(zip(names, values, strict=True)) for values in itertools.product(*choices))
 
 

@@ -65,7 +65,7 @@ class Claim:
         """Whether the cell has been run to its end. (Of train.py's cells the record says it.)"""
         try:
             file = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         try:
             return _read(file).get("state") == "done"
@@ -114,6 +114,6 @@ def _held_elsewhere(file: int, path: Path) -> bool:
 def _read(file: int) -> dict[str, Any]:
     try:
         content = json.loads(os.pread(file, SIZE, 0))
-    except ValueError:  # blank: whoever made it was killed before the first word
+    except (OSError, ValueError):  # a folder in its place; or blank: whoever made it was killed before the first word
         return {}
     return content if isinstance(content, dict) else {}

@@ -79,7 +79,10 @@ class Composer:
         config = dict(self._compose(wide))
         for group, choice in chosen.items():
             if choice not in wide:
-                config[group] = self._compose((*wide, choice))[group]
+                found = self._compose((*wide, choice))
+                if group not in found:
+                    raise ConfigError(f"{choice}: a run has one choice of {group}, and no list of them")
+                config[group] = found[group]
         return copy.deepcopy(config)
 
     def _confined(self, group: str, choice: str) -> bool:
@@ -114,12 +117,12 @@ def _node(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None
 def value_of(override: str) -> Any:
     """What Hydra reads in a `key=value`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except OverrideParseException as fault:
-        raise ConfigError(str(fault)) from fault
+    except (HydraException, RecursionError) as fault:
+        raise ConfigError(f"{override}: {fault}" if override not in str(fault) else str(fault)) from fault
     if parsed.is_sweep_override():
         raise ConfigError(f"{override}: one value for every cell; several are the study file's to list")
     return parsed.value()

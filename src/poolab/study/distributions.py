@@ -94,6 +94,23 @@ def ends(parameter: Parameter) -> tuple[float, float]:
     return (rounded(least, parameter.q), rounded(most, parameter.q)) if parameter.q else (least, most)
 
 
+def representable(parameter: Parameter) -> bool:
+    """Return whether every number that a distribution gives is a finite one.
+
+    >>> representable(Parameter("x", "log_normal", mu=0.0, sigma=200.0))
+    False
+    """
+    if parameter.values or parameter.distribution == "int_uniform":
+        return True
+    try:
+        numbers = [*ends(parameter)]
+        if "beta" not in parameter.distribution:  # its numbers lie between 0 and 1
+            numbers += [value_at(parameter, 0.0), value_at(parameter, 1.0)]
+    except (ArithmeticError, ValueError):
+        return False
+    return all(map(math.isfinite, numbers))
+
+
 def _range(parameter: Parameter) -> tuple[float, float]:
     """Of log_uniform the ends are exponents of e, of inv_log_uniform those of the inverse."""
     assert parameter.min is not None

@@ -11,6 +11,7 @@ from poolab.records.schema import FINISHED
 
 INTERRUPTED = 130
 ANOTHER = "another process is making this run"  # RunFolder.claimed's words
+OUTCOMES = ("completed", "diverged", "failed", "killed", "interrupted", "refused", "busy", "stopped")
 LONGEST = 200  # characters of a reason
 
 

@@ -1,9 +1,11 @@
 """Where the runs of a study lie: the same folder for every verb."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from poolab.errors import ConfigError
+from poolab.configuration import expanded_path
+from poolab.errors import ConfigError, PoolabError
 from poolab.study.sweep_file import Study
 
 DEFAULT = "runs"
@@ -39,10 +41,19 @@ def expanded(folder: str | Path) -> Path:
     text = _unquoted(str(folder))
     if not text or "\0" in text:
         raise ConfigError(f"the folder of the runs must have a name, found {text!r}")
+    return Path(expanded_path(text, "runs_dir"))
+
+
+def working_folder() -> str:
+    """Return the working folder of this process.
+
+    Raises:
+        PoolabError: it was deleted.
+    """
     try:
-        return Path(text).expanduser()
-    except RuntimeError as fault:
-        raise ConfigError(f"runs_dir={text}: there is no such home folder; write the whole path") from fault
+        return os.getcwd()
+    except OSError as fault:
+        raise PoolabError("the working folder of this process is gone: go to another one (cd) and try again") from fault
 
 
 def without_folder(extra: Sequence[str]) -> list[str]:

@@ -47,7 +47,7 @@ class ForkServer:
     """Hears of jobs by a socket, starts them, and tells of their ends."""
 
     def __init__(self, ear: socket.socket, journal: Journal, fork: bool):
-        self.ear, self.journal, self.fork = ear, journal, fork
+        self.ear, self.journal, self.fork, self.pid = ear, journal, fork, os.getpid()
         self.unread = b""
         self.claims: list[int] = []  # files that came with jobs whose words are still unread
         self.running: dict[int, Running] = {}
@@ -116,7 +116,13 @@ class ForkServer:
         except OSError as fault:
             self._record(message, claim, None, Ending("failed", f"its log cannot be written: {fault}"), 0.0)
             return False
-        return self._start(message, claim, log)
+        try:
+            return self._start(message, claim, log)
+        except Exception as fault:  # a fault of starting a cell is that cell's: the others go on
+            if os.getpid() != self.pid:
+                raise
+            self._not_started(message, claim, log, Ending("failed", f"it could not be started: {fault}"))
+            return False
 
     def _start(self, job: dict[str, Any], claim: Claim, log: int) -> bool:
         if self.fork and may_fork():
@@ -161,11 +167,16 @@ class ForkServer:
                 process_group=0,
                 preexec_fn=lambda: self._announce(job),  # safe: one thread
             )
-        except OSError as fault:
-            os.close(log)
-            self._record(job, claim, None, Ending("refused", f"it cannot be started: {fault}"), 0.0)
+        # A ValueError is a NUL or a lone surrogate in an argument; an OSError may be too many bytes of arguments.
+        except (OSError, ValueError, subprocess.SubprocessError) as fault:
+            self._not_started(job, claim, log, Ending("refused", f"it cannot be started: {fault}"))
             return None
         return Running(job, claim, program.pid, program)
+
+    def _not_started(self, job: dict[str, Any], claim: Claim, log: int, became: Ending) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FRESH)
+        os.close(log)
+        self._record(job, claim, None, became, 0.0)
 
     def _leave(self, claim: Claim, log: int) -> None:
         """In the cell's process: nothing of the server's but its imports is kept."""
@@ -209,7 +220,7 @@ class ForkServer:
         return self.memory_kills > before
 
     def _record(self, job: dict[str, Any], claim: Claim, code: int | None, became: Ending, seconds: float) -> None:
-        record(self.journal, job["entry"], claim, code, became, seconds)
+        record(self.journal, job["entry"], job["key"], claim, code, became, seconds)
         drop_empty(job["log"])
         self._tell({"ended": job["key"], "outcome": became.outcome, "reason": became.reason})
 

@@ -54,12 +54,14 @@ class Journal:
     def end(self, place: int, ending: Mapping[str, Any]) -> None:
         """Write how an attempt ended, in the room that its line has for it; a long reason is cut."""
         with locked(self.path, fcntl.LOCK_EX) as file:
-            line = os.pread(file, 1 << 20, place).split(b"\n", 1)[0]
-            if not line:  # somebody has deleted the journal: what has happened since begins a new one
+            line = _line_at(file, place)
+            begun = read_entry(line)
+            if begun is None or begun.get("cell", ending.get("cell")) != ending.get("cell", begun.get("cell")):
+                # Somebody has deleted or emptied the journal: what has happened since begins a new one.
                 text = json.dumps(dict(ending)).encode() + b"\n"
                 write_whole(file, text, end_of_lines(file), f"an attempt in {self.path}")
                 return
-            os.pwrite(file, _fitted({**json.loads(line), **ending}, len(line)), place)
+            os.pwrite(file, _fitted({**begun, **ending}, len(line)), place)
 
     def entries(self) -> list[dict[str, Any]]:
         """All attempts, in the order in which they began; one without "outcome" runs, or was lost with its runner."""
@@ -67,7 +69,23 @@ class Journal:
             return []
         with locked(self.path, fcntl.LOCK_SH):
             lines = self.path.read_bytes().split(b"\n")
-        return [json.loads(line) for line in lines[:-1]]  # behind the last line break is nothing, or a torn line
+        # Behind the last line break is nothing, or a torn line.
+        return [entry for line in lines[:-1] if (entry := read_entry(line)) is not None]
+
+
+def read_entry(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says; None of a line that another program has written, or that is torn."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _line_at(file: int, place: int) -> bytes:
+    """The line that begins at a place; empty where none begins there."""
+    before = os.pread(file, 1, place - 1) if place else b"\n"
+    return os.pread(file, 1 << 20, place).split(b"\n", 1)[0] if before == b"\n" else b""
 
 
 @contextmanager
@@ -111,7 +129,9 @@ def end_of_lines(file: int) -> int:
 
 def _fitted(entry: dict[str, Any], room: int) -> bytes:
     text = json.dumps(entry).encode()
-    while len(text) > room:
+    while len(text) > room and entry.get("reason"):
         entry["reason"] = str(entry["reason"])[: -max((len(text) - room) // 6, 1)]  # an escaped character takes six
         text = json.dumps(entry).encode()
-    return text.ljust(room)
+    if len(text) > room:  # a line that another program has made, without room: the end alone counts
+        text = json.dumps({key: entry[key] for key in ("cell", "outcome") if key in entry}).encode()
+    return text.ljust(room)[:room]

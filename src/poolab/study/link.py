@@ -16,25 +16,28 @@ class Link:
     """The fork server's process, and the socket to it."""
 
     def __init__(self, files: Files, fork: bool, tracker: str):
-        ours, theirs = socket.socketpair()
         self.log = files.log("fork-server")
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "poolab.study.forkserver", str(theirs.fileno()), str(files.journal)]
-        with theirs, open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [*command, "fork" if fork else "start", tracker],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
-            )
+        with open(self.log, "wb") as log:
+            ours, theirs = socket.socketpair()
+            command = [sys.executable, "-m", "poolab.study.forkserver", str(theirs.fileno()), str(files.journal)]
+            with theirs:
+                self.process = subprocess.Popen(
+                    [*command, "fork" if fork else "start", tracker],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # a terminal's Ctrl-C is for the runner alone
+                )
         self.socket, self.unread, self.ready = ours, b"", False
 
     def tell(self, message: dict[str, Any], files: Sequence[int] = ()) -> None:
         """Send it a message; a server that is gone is noticed where it is heard."""
+        content = json.dumps(message).encode() + b"\n"
         with suppress(OSError):
-            socket.send_fds(self.socket, [json.dumps(message).encode() + b"\n"], list(files))
+            sent = socket.send_fds(self.socket, [content], list(files))
+            self.socket.sendall(content[sent:])  # a signal may have cut a long message
 
     def hear(self, seconds: float) -> list[dict[str, Any]] | None:
         """What it has told within some seconds; None when it is gone."""

@@ -12,6 +12,7 @@ from poolab.study.cells import Cell, assignments, grid_cells, in_words
 from poolab.study.checks import Checks
 from poolab.study.command import command
 from poolab.study.expected import remember
+from poolab.study.folders import working_folder
 from poolab.study.jobs import Job
 from poolab.study.plan import Planned, plan
 from poolab.study.sweep_file import Study
@@ -84,11 +85,15 @@ class Programs:
         """The job of a cell."""
         study = self.study
         said = command(study.command, study.program, cell.values)
-        content = json.dumps([study.program, study.command, dict(cell.values), os.getcwd()])
-        key = hashlib.sha256(content.encode()).hexdigest()[:12]
+        key = self.key(cell)
         if "${args_json_file}" in study.command:
             said = self._with_file(cell, self.runs / "studies" / f"{study.name}.arguments" / f"{key}.json")
         return Job(key, str(cell), tuple(said))
+
+    def key(self, cell: Cell) -> str:
+        """Twelve digits that name what starts a cell, and where."""
+        content = json.dumps([self.study.program, self.study.command, dict(cell.values), working_folder()])
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def _with_file(self, cell: Cell, path: Path) -> list[str]:
         try:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from poolab.errors import ConfigError
 from poolab.study.cells import ASSIGNMENT
-from poolab.study.parameters import Parameter
+from poolab.study.command import command
+from poolab.study.parameters import LOOKED_UP, Parameter
 
 ARGUMENTS = "${args_no_hyphens}"
 # The code of poolab's train.py, whatever its docstring says.
@@ -30,27 +31,28 @@ class Started(NamedTuple):
     after: tuple[Parameter, ...] = ()
 
 
-def read_command(program: str, command: Sequence[str], faults: list[str]) -> Started:
+def read_command(program: str, given: Sequence[str], faults: list[str]) -> Started:
     """Read what a study starts; what poolab cannot do as W&B's agent would is added to `faults`.
 
     >>> read_command("fit.py", (), []).trains, read_command("train.py", (), []).trains
     (False, True)
     """
-    if not command:
+    if not given:
         return Started(is_own(program))
-    words = _behind_start(program, list(command))
+    words = _behind_start(program, list(given))
     if words is None:
         if is_own(program):
             faults.append(
                 f"command must be {FORM}, and may have key=value beside the last one; poolab would leave out "
-                f"other words at its start, found {', '.join(command)}"
+                f"other words at its start, found {', '.join(given)}"
             )
-            words = [word for word in command if word.startswith("${args")]
+            words = [word for word in given if word.startswith("${args")]
         else:
+            faults += _macro_faults(program, given)
             return Started(False)
     if words.count(ARGUMENTS) != 1:
         lacks = "lacks" if ARGUMENTS not in words else "has more than one"
-        faults.append(f"command {lacks} {ARGUMENTS}, found {', '.join(command)}")
+        faults.append(f"command {lacks} {ARGUMENTS}, found {', '.join(given)}")
         return Started(True)
     place = words.index(ARGUMENTS)
     return Started(True, _constants(words[:place], faults), _constants(words[place + 1 :], faults))
@@ -103,6 +105,14 @@ def _behind_start(program: str, words: list[str]) -> list[str] | None:
     return words[1:] if is_own(script) else None
 
 
+def _macro_faults(program: str, words: Sequence[str]) -> list[str]:
+    try:
+        command(words, program, {})
+    except ConfigError as fault:
+        return [str(fault)]
+    return []
+
+
 def _constants(words: Sequence[str], faults: list[str]) -> tuple[Parameter, ...]:
     """Read key=value words; of two with one key the later counts."""
     found: dict[str, Parameter] = {}
@@ -126,7 +136,7 @@ def _word_faults(word: str) -> Iterator[str]:
     match = ASSIGNMENT.fullmatch(word)
     if word.startswith("${") and word.endswith("}"):
         yield f"{word}: train.py takes key=value, which {ARGUMENTS} gives; leave {word} out"
-    elif "${" in word:
+    elif LOOKED_UP.search(word):
         yield f"{word!r}: a study's values are what they say; ${{...}} is not looked up"
     elif word in ("-m", "--multirun"):
         yield f"{word}: a study's cells are single runs; leave it out"

@@ -9,6 +9,8 @@ from typing import Any
 from poolab.errors import nearest
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+# What OmegaConf looks up; Hydra takes backslashes out of a word that has no quotes.
+LOOKED_UP = re.compile(r"\$\\*\{")
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 # What each distribution needs, and what it may have beside that with the default that W&B takes.
 DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
@@ -209,11 +211,11 @@ def _text_faults(value: Any) -> Iterator[str]:
     An interpolation could put a key of the environment into a record.
     """
     if isinstance(value, Mapping | list):
-        for part in value.values() if isinstance(value, Mapping) else value:
+        for part in [*value, *value.values()] if isinstance(value, Mapping) else value:
             yield from _text_faults(part)
     elif isinstance(value, str) and EXPONENT.fullmatch(value):
         yield f"YAML reads {value} as a text; write {_with_point(value)}"
-    elif isinstance(value, str) and "${" in value:
+    elif isinstance(value, str) and LOOKED_UP.search(value):
         yield f"{cut(value)}: a study's values are what they say; ${{...}} is not looked up"
     elif not isinstance(value, str | int | float | None):
         yield f"{cut(value)} is a {type(value).__name__}; write a text, number, true, false, null, list or mapping"

@@ -60,7 +60,7 @@ class Plan:
         """The signatures that have a result that need not be made again."""
         if any(planned.config["force"] for planned in self.cells):
             return frozenset()
-        return frozenset(planned.signature for planned in self.cells if planned.folder.finished)
+        return frozenset(planned.signature for planned in self.cells if _finished(planned.folder))
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -76,6 +76,14 @@ class Plan:
     def places(self) -> tuple[str, ...]:
         """Data sets and backbones: a table each."""
         return tuple(dict.fromkeys(planned.place for planned in self.cells))
+
+
+def _finished(folder: RunFolder) -> bool:
+    """Whether there is a result; of a damaged record `run` and `status` say what is wrong."""
+    try:
+        return folder.finished
+    except PoolabError:
+        return False
 
 
 def plan(

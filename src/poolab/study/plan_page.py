@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from poolab.study.estimate import Estimate
+from poolab.study.own_command import FORM
 from poolab.study.plan import Plan
 from poolab.study.power import ALPHA, ASSUMED, POWER, detectable, paired_deviation
 from poolab.study.sweep_file import Study
@@ -110,6 +111,8 @@ def _detects(plan: Plan, records: Sequence[Mapping[str, Any]]) -> str:
 
 def wandb_notes(study: Study) -> Iterator[str]:
     """What W&B does otherwise with the same file: its agent gives str(value) to the process."""
+    if study.trains and not study.command:
+        yield f"the agent needs a command, since its own gives --key=value: {FORM}"
     ends = [key for key in ("early_terminate", "run_cap") if getattr(study, key)] if study.method == "grid" else []
     if ends:
         yield f"{' and '.join(ends)} may end a grid early there; `poolab study run` runs each of its cells to the end"

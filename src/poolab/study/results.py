@@ -1,14 +1,14 @@
 """What became of the trials of a search: from their runs' records, their histories, and the journal of attempts."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from poolab.errors import ConfigError, nearest
+from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
+from poolab.study.journal import read_entry
 from poolab.study.samplers import Told
 from poolab.study.status import last_attempts
 from poolab.study.sweep_file import Metric, Study
@@ -34,8 +34,11 @@ class Results:
 
     def _of(self, trial: Trial, attempt: Mapping[str, Any]) -> Told:
         outcome = attempt.get("outcome")
-        record = RunFolder(self.runs, trial.cell).result if self.study.trains and not trial.refused else None
         told = Told(trial.at, trial.attributes, "open")
+        try:
+            record = RunFolder(self.runs, trial.cell).result if self.study.trains and not trial.refused else None
+        except PoolabError:  # damaged, which the runner says
+            return told._replace(state="failed")
         if record is not None and record["status"] in FINISHED:
             completed = record["status"] == "completed"
             value = read_metric(record, self.study.metric) if completed and self.study.metric else None
@@ -55,7 +58,7 @@ class Results:
             stat = path.stat()
             found = self._rows.get(cell)
             if found is None or found[0] != (stat.st_mtime_ns, stat.st_ino):
-                rows = filter(None, map(_row, path.read_text(errors="replace").splitlines()))
+                rows = [read_entry(line) or {} for line in path.read_bytes().split(b"\n")]
                 values = [row[metric.name] for row in rows if metric and _number(row.get(metric.name))]
                 found = self._rows[cell] = ((stat.st_mtime_ns, stat.st_ino), values)
         except (FileNotFoundError, NotADirectoryError):
@@ -82,15 +85,6 @@ def read_metric(record: Mapping[str, Any], metric: Metric) -> float | None:
 def better(value: float, other: float, metric: Metric) -> bool:
     """Whether a value of the metric is better than another."""
     return value > other if metric.goal == "maximize" else value < other
-
-
-def _row(line: str) -> dict[str, Any] | None:
-    """Return the row of a line of a history; None for a line that is torn or foreign."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _number(value: Any) -> bool:

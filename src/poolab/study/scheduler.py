@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
@@ -146,9 +147,8 @@ class Scheduler:
         if job.folder is None:
             found = Ending("completed") if Claim.done(self.files.claim(job.key)) else None
         else:
-            record = None if job.forced else RunFolder(job.folder.parent, job.folder.name).result
-            found = Ending(record["status"], record["reason"] or "") if record else None
-        if found is None or not found.finished:
+            found = None if job.forced else _recorded(job.folder)
+        if found is None or not (found.finished or found.outcome == "refused"):
             found = self.source.before(job)
         if found is None:
             return False
@@ -211,7 +211,7 @@ class Scheduler:
                 continue
             del self.state.running[held.job.key]
             became = Ending("interrupted", "the fork server died before it began")
-            record(self.journal, held.entry, held.claim, None, became, 0.0)
+            record(self.journal, held.entry, held.job.key, held.claim, None, became, 0.0)
             self.state.attempts[held.job.key] -= 1
             self.source.again(held.job, soon=True)
         if self.deaths > DEATHS:
@@ -230,7 +230,7 @@ class Scheduler:
             became = ending(code, held.log, held.job.folder)
             if not became.finished and (held.stopped or self.requests):
                 became = Ending("stopped", held.stopped) if held.stopped else Ending("interrupted", became.reason)
-            record(self.journal, held.entry, held.claim, code, became, time.monotonic() - held.started)
+            record(self.journal, held.entry, held.job.key, held.claim, code, became, time.monotonic() - held.started)
             drop_empty(held.log)
             if code is not None:
                 os.waitpid(held.pid, 0)
@@ -266,9 +266,21 @@ class Scheduler:
         def hear(*_: Any) -> None:
             self.requests += 1
 
-        before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        heard = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it shall outlive the terminal
+            heard.remove(signal.SIGHUP)
+        before = {number: signal.signal(number, hear) for number in heard}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _recorded(folder: Path) -> Ending | None:
+    """What a run's record says; a damaged one is that cell's fault, and is not trained over."""
+    try:
+        record = RunFolder(folder.parent, folder.name).result
+    except PoolabError as fault:
+        return Ending("refused", str(fault))
+    return Ending(record["status"], record["reason"] or "") if record else None

@@ -84,7 +84,10 @@ def conclusion(source: Source) -> Iterator[str]:
 
 def _command(source: Search, words: list[str], multirun: bool = False) -> str:
     folder = [] if source.runs == Path("runs").resolve() else [f"runs_dir={source.runs}"]
-    return shlex.join(["python", source.study.program, *["-m"] * multirun, *words, *folder])
+    program = source.study.program
+    if source.study.trains and Path(program).name != "train.py":  # its command starts poolab in another way
+        program = "train.py"
+    return shlex.join(["python", program, *["-m"] * multirun, *words, *folder])
 
 
 def fresh_seeds(source: Search) -> str:

@@ -1,17 +1,20 @@
 """What became of a study's runs: from their folders and locks, the journal of `poolab study run`, and SLURM's queue."""
 
 import fcntl
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from poolab.errors import PoolabError
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
 from poolab.study.cells import grid_cells
+from poolab.study.claims import Claim
+from poolab.study.endings import OUTCOMES
 from poolab.study.expected import expected
+from poolab.study.journal import read_entry
 from poolab.study.slurm.ending import job_ending
 from poolab.study.slurm.queue import RUNNING, Queue, look
 from poolab.study.sweep_file import Study
@@ -35,7 +38,8 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue:
     """The state of every run of a study, in the order of its file.
 
     A run that nobody has begun is waiting while a runner of this machine works at others, or in SLURM's queue, else it
-    is missing. Of a program other than train.py only the journal is known. A search's runs are its trials, and what its
+    is missing. Which runs there are follows from the file, and whether they are done from their folders and claims; the
+    journal says why others ended. A search's runs are its trials, and what its
     run_cap leaves to be drawn; without trials, since W&B's agents ran it, those that it may have drawn.
 
     Args:
@@ -50,9 +54,7 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue:
         states = [_drawn(trial, study, Path(runs_dir), attempts) for trial in trials]
         states += [State("", "missing")] * max((study.run_cap or 0) - len(trials), 0)
     elif not study.trains:
-        states = [_attempted(name, one, Path(runs_dir)) for name, one in attempts.items()]
-        count = len(grid_cells(study, extra)) - len(states) if study.method == "grid" else 0
-        states += [State("", "missing")] * max(count, 0)
+        states = _of_programs(study, Path(runs_dir), extra, attempts)
     else:
         runs = expected(study, Path(runs_dir), extra)
         queue = look(runs_dir) if queue is None else queue
@@ -70,18 +72,41 @@ def counted(states: Iterable[State]) -> dict[str, int]:
 
 def last_attempts(study: Study, runs_dir: Path) -> dict[str, Mapping[str, Any]]:
     """The last attempt at each cell that `poolab study run` noted, by the cell's signature."""
+    path = runs_dir / "studies" / f"{study.name}.jsonl"
     try:
-        lines = (runs_dir / "studies" / f"{study.name}.jsonl").read_text().splitlines()
-    except (FileNotFoundError, NotADirectoryError):
+        lines = path.read_bytes().split(b"\n") if path.is_file() else []
+    except OSError:
         return {}
-    found: dict[str, Mapping[str, Any]] = {}
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:  # being written now, or torn by kill -9
-            continue
-        found[str(entry.get("cell"))] = entry
-    return found
+    entries = [read_entry(line) for line in lines]  # None: being written now, torn by kill -9, or of another program
+    return {one["cell"]: one for one in entries if one is not None and _attempt(one)}
+
+
+def _attempt(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of a journal is an attempt of `poolab study run`."""
+    texts = all(isinstance(entry.get(key, ""), str) for key in ("what", "started", "reason"))
+    return isinstance(entry.get("cell"), str) and texts and entry.get("outcome") in (None, *OUTCOMES)
+
+
+def _of_programs(
+    study: Study, runs_dir: Path, extra: Sequence[str], attempts: Mapping[str, Mapping[str, Any]]
+) -> list[State]:
+    """The cells of a program that leaves no record: their claims say which are done."""
+    if study.method != "grid":
+        return [State("", "missing")] * (study.run_cap or 0)
+    from poolab.study.making import Programs
+
+    programs = Programs(study, extra, runs_dir)
+    return [_claimed(str(cell), programs.key(cell), runs_dir, attempts) for cell in grid_cells(study, extra)]
+
+
+def _claimed(text: str, key: str, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+    if _held(runs_dir / CLAIMS / key):
+        return State(text, "running")
+    if Claim.done(runs_dir / CLAIMS / key):
+        return State(text, "completed")
+    attempt = attempts.get(key, {})
+    known = attempt and attempt.get("outcome") not in FINISHED  # what its claim does not say is run again
+    return replace(_attempted(key, attempt, runs_dir), run=text) if known else State(text, "missing")
 
 
 def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
@@ -100,12 +125,15 @@ def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Ma
         return State(trial.what, "failed", trial.refused)
     if study.trains:
         return _state(trial.what, RunFolder(runs_dir, trial.cell), attempts, Queue())
-    attempt = attempts.get(trial.cell)
-    return State(trial.what, "missing") if attempt is None else _attempted(trial.cell, attempt, runs_dir)
+    return _claimed(trial.what, trial.cell, runs_dir, attempts)
 
 
 def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]], queue: Queue) -> State:
-    found, key = folder.result, folder.signature
+    key = folder.signature
+    try:
+        found = folder.result
+    except PoolabError as fault:  # it is damaged: `run` leaves it alone
+        return State(words, "failed", str(fault))
     if found is not None and found["status"] in FINISHED:
         return State(words, found["status"], found["reason"] or "")
     task = queue.tasks.get(key)

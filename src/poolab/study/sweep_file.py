@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from poolab.errors import ConfigError, nearest
 from poolab.study.answer_keys import ANSWER_KEYS, beside
+from poolab.study.distributions import representable
 from poolab.study.own_command import FORM, Started, read_command, with_words
 from poolab.study.parameters import COUNTABLE, Parameter, cut, read_parameters
 from poolab.study.yaml_file import read_yaml
@@ -207,6 +208,11 @@ def _termination_faults(given: Any, metric: Any) -> Iterator[str]:
 def _method_faults(content: Mapping[Any, Any], parameters: tuple[Parameter, ...]) -> Iterator[str]:
     names = [parameter.name for parameter in parameters]
     yield from (f"{name} stands there twice" for name in sorted({name for name in names if names.count(name) > 1}))
+    yield from (
+        f"{one.name}: {one} goes beyond the numbers that a computer has (1.8e308)"
+        for one in parameters
+        if not representable(one)
+    )
     if content.get("method") == "bayes" and content.get("metric") is None:
         yield "method: bayes needs a metric, e.g. name: val/accuracy and goal: maximize"
     if content.get("method") == "grid":

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from poolab.records.identity import NOT_IDENTITY, below
 from poolab.study.cells import assignments
 from poolab.study.distributions import searched
-from poolab.study.journal import end_of_lines, locked, write_whole
+from poolab.study.journal import end_of_lines, locked, read_entry, write_whole
 from poolab.study.sweep_file import Study
 
 
@@ -83,10 +83,11 @@ class Trials:
         content = os.pread(file, os.fstat(file).st_size - self._read, self._read)
         whole = content[: content.rfind(b"\n") + 1]
         self._read += len(whole)
-        for line in whole.splitlines():
-            entry = json.loads(line)
-            if entry.pop("search") == self.search:
-                self.known.append(Trial(**entry))
+        for line in whole.split(b"\n"):
+            entry = read_entry(line)
+            if entry is not None and entry.pop("search", None) == self.search:
+                with suppress(TypeError):  # of another poolab, which writes down something else
+                    self.known.append(Trial(**entry))
 
 
 def trials_of(study: Study, runs: Path, extra: Sequence[str] = ()) -> Trials:

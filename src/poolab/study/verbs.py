@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.study import cancel_verb
-from poolab.study.folders import runs_folder, without_folder
+from poolab.study.folders import runs_folder, without_folder, working_folder
 from poolab.study.printable import one_line, printable
 from poolab.study.slurm import submit_verb
 
@@ -59,6 +59,7 @@ def named(chosen: argparse.Namespace) -> tuple["Study", Path]:
     """The study that the command line names, and the folder of its runs."""
     from poolab.study.sweep_file import read_study
 
+    working_folder()  # all paths are read from there
     read = read_study(chosen.file)
     return read, runs_folder(read, chosen.runs, chosen.extra)
 

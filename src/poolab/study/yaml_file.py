@@ -87,14 +87,16 @@ def parse_yaml(text: str) -> Any:
 def _text(path: Path) -> str:
     """The text of a regular file. A named pipe is not opened, since that waits for its writer."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(file, "rb") as content:
+    try:
         about = os.fstat(file)
         if not stat.S_ISREG(about.st_mode):
             kind = "a folder" if stat.S_ISDIR(about.st_mode) else "a pipe or a device"
             raise ConfigError(f"it is {kind}; a study is a file")
         if about.st_size > LARGEST:
             raise ConfigError(f"it has {about.st_size:,} bytes, and a study file has at most {LARGEST:,}")
-        raw = content.read(LARGEST + 1)
+        raw = os.read(file, LARGEST + 1)
+    finally:
+        os.close(file)
     if raw.startswith(BYTE_ORDERS):
         raise ConfigError("it is written in UTF-16; save it as UTF-8")
     try:
