@@ -157,6 +157,28 @@ def test_options_and_heads_name_arms():
     assert sorted(arms(evidence(records))) == ["lp gap p=2", "lp gap p=3", "lp gem p=2", "lp gem p=3", "max gap"]
 
 
+def test_an_option_that_all_poolings_share_makes_settings():
+    """So that each pooling is compared with the baseline in the same slots."""
+    records = [record(name, seed, 0.5, pooling__slots=slots) for name in ("max", "avg") for slots in (["a"], ["b"])
+               for seed in (0, 1)]  # fmt: skip
+    found = evidence(records)
+    assert [one.label for one in found.settings] == ["digits, keras_cnn, slots=[a]", "digits, keras_cnn, slots=[b]"]
+    assert all(list(arms(found, number)) == ["max", "avg"] for number in (0, 1))
+    partly = [one for one in records if (one["config"]["pooling"]["name"], one["config"]["pooling"]["slots"]) !=
+              ("max", ["b"])]  # fmt: skip
+    assert list(arms(evidence(partly))) == ["max", "avg slots=[a]", "avg slots=[b]"]
+
+
+def test_runs_that_go_on_from_several_runs_with_one_seed_are_arms():
+    records = []
+    for name in ("runs/aaaa", "runs/bbbb"):
+        for seed in (0, 1):
+            one = record("max", seed, 0.5, source_sha256=name)
+            one["config"]["recipe"] = {"name": "finetune", "checkpoint": name}
+            records.append(one)
+    assert list(arms(evidence(records))) == ["max recipe.checkpoint=aaaa", "max recipe.checkpoint=bbbb"]
+
+
 def test_a_search_has_one_setting_and_says_what_it_is():
     records = [record("max", 0, 0.5 + lr, optim__lr=lr) for lr in (0.1, 0.2)] + [record("avg", 0, 0.4, optim__lr=0.3)]
     analysis = answer(records, searched=True)

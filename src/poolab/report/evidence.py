@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any
 
 from poolab.records.identity import NOT_IDENTITY, below, flatten
@@ -19,6 +20,8 @@ ARM = ("pooling", "head", "backbone.match", "backbone.match_to")
 NEITHER = (*NOT_IDENTITY, "seed", "measure", "backbone.weights")
 # Data set and network stand for a setting's name; where arms differ by nothing else these are still no arms.
 PLACE = ("data.name", "backbone.name", "task", "data_fingerprint")
+
+CHECKPOINT, SOURCE = "recipe.checkpoint", "source_sha256"
 
 Key = tuple[tuple[str, str], ...]
 
@@ -111,7 +114,7 @@ def gather(
     """
     kept, doubled = without_doubles(runs)
     planned = [flatten(config) for config in expected]
-    known = [{**run.settings, **dict(run.content)} for run in kept]
+    known = [{**run.settings, **dict(run.content), SOURCE: run.source} for run in kept]
     keys = _arm_keys([*known, *planned], searched)
     tables = _tables(kept, known, keys)
     wanted = _wanted(planned, keys, tables)
@@ -129,32 +132,73 @@ def gather(
     return Evidence(tuple(settings), tuple(left_out), tuple(doubled), tuple(faults), searched)
 
 
-def _arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Keys:
+    """What makes an arm: settings with these names or below them, but for the factors, which make settings."""
+
+    arm: tuple[str, ...]
+    factors: tuple[str, ...] = ()
+
+
+def _arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> Keys:
     """The keys that arms differ by: those of poolings and heads, or, where no two differ there, all that vary."""
-    if not searched and len({_split(one, ARM)[1] for one in everyone}) > 1:
-        return ARM
+    if not searched and len({_split(one, Keys(ARM))[1] for one in everyone}) > 1:
+        return Keys((*ARM, *_checkpoint(everyone, ARM)), _factors(everyone))
     names = {key for one in everyone for key in one}
     varying = {key for key in names if len({_words(one[key]) if key in one else None for one in everyone}) > 1}
-    own = tuple(sorted(key for key in varying if not below(key, (*NEITHER, *PLACE))))
-    return (*ARM, *own)
+    own = tuple(sorted(key for key in varying if not below(key, (*NEITHER, *PLACE, SOURCE))))
+    keys = (*ARM, *own)
+    return Keys((*keys, *_checkpoint(everyone, keys)))
 
 
-def _split(settings: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[Key, Key]:
+def _factors(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Options that every pooling has with the same several values, e.g. slots: each value is a setting of its own.
+
+    So each pooling is compared with the baseline at the same value.
+    """
+    values: dict[str, dict[str, set[str]]] = {}
+    poolings = {str(one.get("pooling.name")) for one in everyone}
+    for one in everyone:
+        for key, value in one.items():
+            if below(key, ["pooling"]) and key != "pooling.name":
+                values.setdefault(key, {}).setdefault(str(one.get("pooling.name")), set()).add(_words(value))
+    return tuple(
+        sorted(
+            key
+            for key, found in values.items()
+            if len(poolings) > 1
+            and found.keys() == poolings
+            and len({frozenset(some) for some in found.values()}) == 1
+            and len(next(iter(found.values()))) > 1
+        )
+    )
+
+
+def _checkpoint(everyone: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The checkpoint that runs go on from, where one arm has several of them with the same seed."""
+    sources: dict[tuple[Key, Key, str], set[str]] = defaultdict(set)
+    for one in everyone:
+        if one.get(SOURCE):
+            sources[(*_split(one, Keys(keys)), str(one.get("seed")))].add(str(one[SOURCE]))
+    return (CHECKPOINT,) if any(len(found) > 1 for found in sources.values()) else ()
+
+
+def _split(settings: Mapping[str, Any], keys: Keys) -> tuple[Key, Key]:
     """The setting and the arm of a run, as sorted pairs of keys and words."""
     parts: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
     for key, value in settings.items():
         side = _side(key, keys)
         if side is not None:
-            parts[side].append((key, _words(value)))
+            parts[side].append((key, PurePath(str(value)).name if key == CHECKPOINT else _words(value)))
     return tuple(sorted(parts[0])), tuple(sorted(parts[1]))
 
 
 @lru_cache(maxsize=4096)
-def _side(key: str, keys: tuple[str, ...]) -> int | None:
+def _side(key: str, keys: Keys) -> int | None:
     """0 for a key of the setting, 1 for one of the arm, None for one that changes no result."""
-    if below(key, NEITHER):
-        return None
-    return int(below(key, keys))
+    if key in keys.arm or (below(key, keys.arm) and key not in keys.factors and not below(key, NEITHER)):
+        return 1
+    return None if below(key, (*NEITHER, SOURCE)) else 0
 
 
 def _words(value: Any) -> str:
@@ -170,7 +214,7 @@ Tables = dict[Key, dict[Key, list[Run]]]
 Wanted = dict[Key, set[int]]
 
 
-def _tables(runs: Sequence[Run], known: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> Tables:
+def _tables(runs: Sequence[Run], known: Sequence[Mapping[str, Any]], keys: Keys) -> Tables:
     """The runs of each arm of each setting.
 
     A run that ended before it noted its data stands in the first setting that is like it in all else.
@@ -197,13 +241,13 @@ def _without_content(tables: Tables) -> dict[Key, Key]:
     return found
 
 
-def _wanted(planned: Sequence[Mapping[str, Any]], keys: tuple[str, ...], tables: Tables) -> dict[Key, Wanted]:
+def _wanted(planned: Sequence[Mapping[str, Any]], keys: Keys, tables: Tables) -> dict[Key, Wanted]:
     """The seeds that a study plans for each arm of each setting.
 
     A plan does not know the content of files. It stands for the one setting that is like it in all else, or for the
     first of several. Arms that differ in the content of their weights are not expected, since no plan names them.
     """
-    if set(keys) & set(CONTENT):
+    if set(keys.arm) & set(CONTENT):
         return {}
     like = _without_content(tables)
     wanted: dict[Key, Wanted] = defaultdict(lambda: defaultdict(set))

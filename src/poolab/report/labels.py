@@ -47,9 +47,15 @@ def _choice(own: Settings, everyone: Sequence[Settings]) -> list[str]:
 
 
 def _differing(alike: Sequence[Settings]) -> list[str]:
-    """The options that differ among arms of the same pooling and head."""
+    """The options that differ among arms of the same pooling and head.
+
+    An option that some arms lack, since their pooling of a slot is another, is told only where nothing else tells.
+    """
     keys = sorted({key for one in alike for key in one if not below(key, (*MATCH, "pooling.name", "head.name"))})
-    return [key for key in keys if len({one.get(key) for one in alike}) > 1]
+    differing = [key for key in keys if len({one.get(key) for one in alike}) > 1]
+    needed = [key for key in differing if key.endswith(".name") or len({one[key] for one in alike if key in one}) > 1]
+    tells = len({tuple(one.get(key) for key in (*needed, *MATCH)) for one in alike}) == len(alike)
+    return needed if tells else differing
 
 
 def _options(own: Settings, keys: Sequence[str]) -> list[str]:

@@ -40,7 +40,8 @@ def table(chosen: argparse.Namespace, study: Study, runs: Path) -> None:
     from poolab.study.report_verb import analysis_of
 
     evidence, own = study_evidence(study, runs, without_folder(chosen.extra))
-    tell(evidence.faults)
+    doubles = [f"{one.run.signature}: {one.reason}" for one in evidence.left_out if one.run.completed]
+    tell([*evidence.faults, *doubles])
     if not own:
         raise ConfigError(f"{runs} has no record of {chosen.file}: run it, or name the folder with --runs")
     if chosen.save:
