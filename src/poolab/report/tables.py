@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.columns import Column, columns
+from poolab.report.columns import COUNTED, Column, columns
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -114,6 +114,10 @@ def terminal_table(table: Table, analysis: Analysis, width: int = 80) -> tuple[R
     from rich.text import Text
 
     wanted = [column for column in columns(analysis) if column.key in TERMINAL]
+    empty = [
+        one.key for one in wanted if one.key in COUNTED and not any(one.value(row, analysis) for row in table.rows)
+    ]
+    wanted = [column for column in wanted if column.key not in empty]
     needed = {column.key: _width(column, table, analysis) + 1 for column in wanted}
     needed["arm"] = min(needed["arm"], NARROWEST + 1)
     out = []

@@ -88,9 +88,10 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
     document = document_of(
         analysis, given.title, shlex.join([*program.split(), *map(printable, arguments)]), given.studies
     )
+    # Written first: whoever reads the beginning of what is printed only (`| head`) has the report too.
+    page = write_report(document, Path(chosen.out or "report").expanduser(), _said, formats=formats)
     print_tables(analysis)
     print("\n" + verdict_text(analysis, width(), details=False))
-    page = write_report(document, Path(chosen.out or "report").expanduser(), _said, formats=formats)
     _said(f"\nreport: {page}")
     for sentence in document.left_out[:SHOWN]:
         _said(f"not in it: {sentence}")
