@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-services test-long test-zoo zoo lint docs conformance conformance-fused slurm-packages install clean
+.PHONY: demo test test-services test-browser test-long test-zoo zoo lint docs conformance conformance-fused slurm-packages browser-packages install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
@@ -17,6 +17,16 @@ test: lint
 # With real servers, daemons and clients, all on loopback: SLURM (`make slurm-packages`), W&B's client and agent, Ray.
 test-services: $(READY)
 	$(PYTEST) -m services
+
+# A report's page in headless Chromium (`make browser-packages`); without one the tests are skipped and say so.
+test-browser: $(READY)
+	$(PYTEST) -m browser
+
+# A Chromium for those tests (as root, on Debian or Ubuntu); where it cannot be had, they are skipped.
+browser-packages:
+	@command -v chromedriver > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends chromium chromium-driver > /dev/null; } || \
+		echo "Chromium could not be installed: the tests of a report's page in a browser will be skipped"
 
 # What takes minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90; 2,000 cells of a study.
 test-long: $(READY)

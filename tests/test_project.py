@@ -14,19 +14,20 @@ GROUND = {"errors", "streams", "per_slot", "text"}  # free for all
 FLOORS = {
     "pooling": set(),
     "records": set(),
+    "report": {"records"},
     "measure": {"pooling"},
     "backbones": {"pooling", "measure"},
     "data": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
     "training": {"pooling", "backbones", "data", "measure", "records", "paths"},
-    "study": {"backbones", "data", "training", "records", "configuration", "hydra_words"},
+    "study": {"backbones", "data", "training", "records", "report", "configuration", "hydra_words"},
     "testing": {"pooling"},
     "bench": {"pooling", "measure", "backbones", "data", "training", "records"},
 }
 HEAVY = {"pytorch_lightning", "torchvision", "torchmetrics", "wandb", "matplotlib", "sklearn", "hydra", "omegaconf"}
 
 
-LATE = {"rich", "timm", "kornia"}
+LATE = {"rich", "timm", "kornia", "jinja2", "markupsafe"}
 
 
 def imports(path, package):
@@ -77,6 +78,7 @@ def test_the_ground_imports_nothing_of_ours(source):
 @pytest.mark.parametrize(("room", "strangers"), [
     ("records", {"torch", "numpy"} | HEAVY),
     ("pooling", {"numpy"} | HEAVY),
+    ("report", {"torch", "yaml"} | HEAVY - {"matplotlib"}),
 ])  # fmt: skip
 def test_what_a_room_does_without(source, room, strangers):
     for path in (source / room).rglob("*.py"):
@@ -91,6 +93,9 @@ def test_what_a_room_does_without(source, room, strangers):
     ("poolab.data", ("torch", "pytorch_lightning")),
     ("poolab.study", (*HEAVY, *LATE, "torch", "numpy", "scipy")),
     ("poolab.study.verbs", (*HEAVY, *LATE, "torch", "numpy", "scipy")),
+    ("poolab.report", (*HEAVY, *LATE, "torch", "numpy", "scipy")),
+    ("poolab.report.document", (*HEAVY, *LATE, "torch")),
+    ("poolab.study.report_verb", (*HEAVY, *LATE, "torch", "numpy", "scipy")),
     ("poolab.bench.ops", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.bench.compare", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.pooling", (*HEAVY, *LATE, "scipy")),
@@ -177,6 +182,7 @@ def test_the_wheel_carries_the_whole_configuration_and_nothing_else(wheel, pytes
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     wanted = {f"poolab/{path.relative_to(root)}" for path in (root / "conf").rglob("*.yaml")}
     wanted |= {str(path.relative_to(root / "src")) for path in (root / "src").rglob("*.py")} | {"poolab/py.typed"}
+    wanted |= {f"poolab/report/page/page.{kind}" for kind in ("html", "css", "js")}
     wanted |= {f"poolab/pooling/fused/{name}.c" for name in ("common", "channels_last", "contiguous", "probe")}
     assert "poolab/conf/train.yaml" in names
     assert names == wanted

@@ -15,6 +15,7 @@ VERBS = {
     "shapes": "the size, parameters and activation bytes at every slot of a network",
     "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
     "table": "the records of a folder as a table: one line for each arm",
+    "report": "which pooling is better, and how sure that is: verdict, tables, figures and a page from records",
     "study": "many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
 
@@ -34,6 +35,8 @@ def _verb(given: list[str]) -> int:
         return _guarded(lambda: _pools(given[1:]))
     if given and given[0] == "study":
         return _guarded(lambda: _study(given[1:]))
+    if given and given[0] == "report":
+        return _guarded(lambda: _report(given[1:]))
     parser = argparse.ArgumentParser(
         prog="poolab", description="Which pooling should this CNN use, and how sure are we?"
     )
@@ -42,6 +45,7 @@ def _verb(given: list[str]) -> int:
     shapes = verbs.add_parser("shapes", help=VERBS["shapes"], description=VERBS["shapes"])
     shapes.add_argument("overrides", nargs="*", help="backbone=... pooling=... data=..., as for train")
     verbs.add_parser("pools", help=VERBS["pools"])
+    verbs.add_parser("report", help=VERBS["report"])
     verbs.add_parser("study", help=VERBS["study"])
     table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
     table.add_argument("--runs", default="runs", help="the folder of the records (default: runs)")
@@ -200,6 +204,12 @@ def _study(given: Sequence[str]) -> int:
     from poolab.study.verbs import study
 
     return study(given, VERBS["study"])
+
+
+def _report(given: Sequence[str]) -> int:
+    from poolab.study.report_verb import report
+
+    return report(given)
 
 
 def _table(chosen: argparse.Namespace) -> None:

@@ -9,12 +9,12 @@ from poolab.configuration import compose
 from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder, signature
-from poolab.study.comparison import compare
 from poolab.study.estimate import from_records, like_records, measured
 from poolab.study.plan import plan
 from poolab.study.plan_page import page
 from poolab.study.power import detectable, paired_deviation
 from poolab.study.verbs import study as study_verb
+from tests.study.compared import compare
 
 
 def test_the_signatures_are_those_of_the_runs(two_arms, tmp_path):

@@ -12,9 +12,7 @@ import pytest
 import yaml
 
 from poolab.errors import ConfigError
-from poolab.study.comparison import compare
 from poolab.study.journal import Journal
-from poolab.study.known import known
 from poolab.study.record_file import read_records
 from poolab.study.run import run_study
 from poolab.study.samplers import Drawer
@@ -22,6 +20,7 @@ from poolab.study.space import Space
 from poolab.study.status import counted, status
 from poolab.study.sweep_file import read_study
 from poolab.study.trials import trials_of
+from tests.study.compared import compare
 
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]
 PARAMETERS = {"optim.lr": {"values": [0.01, 1.0e-7]}, "seed": {"values": [0, 1, 2]}}
@@ -85,7 +84,7 @@ def test_a_search_that_is_killed_goes_on_and_stops_what_falls_behind(study_file,
     assert "optim.lr=0.01" in outcome.conclusion[1]
 
     assert counted(status(study, "runs", words)) == {"completed": 6 - len(stopped), "stopped": len(stopped)}
-    arms = compare(study, read_records("runs"), words, search=known(study, Path("runs"), words))
+    arms = compare(study, read_records("runs"), words, runs=Path("runs"))
     assert sum(arm.stopped for arm in arms) == len(stopped)
     assert sum(len(arm.scores) for arm in arms) == 6 - len(stopped)
     assert not any(arm.failed or arm.missing for arm in arms)

@@ -28,15 +28,37 @@ def read_records(runs: str | Path) -> list[dict[str, Any]]:
     return records
 
 
-def save_records(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def save_records(records: Sequence[Mapping[str, Any]], path: str | Path, runs: str | Path | None = None) -> None:
     """Write records one on each line, compressed where the name ends with .gz; the same records give the same bytes.
 
     Where data and runs lay on the machine that made them is left out: the file is made to be published.
+
+    Args:
+        runs: the folder of the runs. Each record then gets the history of its run's epochs, and one bit for each test
+            image that says whether it was classified correctly: with them the file can be reported alone.
     """
-    told = [strict({**record, "config": _without_places(record)}) for record in records]
+    whole = [_with_details(record, runs) for record in records]
+    told = [strict({**record, "config": _without_places(record)}) for record in whole]
     lines = [json.dumps(record, sort_keys=True, allow_nan=False, default=str) for record in told]
     content = "".join(f"{line}\n" for line in lines).encode()
     Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)
+
+
+def _with_details(record: Mapping[str, Any], runs: str | Path | None) -> Mapping[str, Any]:
+    """Return a record with what a report reads beside it in its run's folder."""
+    from poolab.report.details import compact_history, packed, read_correct
+
+    folder = Path(runs or "") / str(record.get("signature"))
+    if runs is None or not folder.is_dir():
+        return record
+    found: dict[str, Any] = {}
+    history = compact_history(folder / "history.jsonl")
+    if history and "history" not in record:
+        found["history"] = history
+    correct = read_correct(folder / "test_examples.npz")
+    if correct is not None and "test_correct" not in record:
+        found["test_correct"] = packed(correct)
+    return {**record, **found}
 
 
 def _without_places(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from poolab.study.folders import without_folder
 from poolab.study.output import Output
+from poolab.study.report_run import report_run
 
 if TYPE_CHECKING:
     from poolab.study.sweep_file import Study
@@ -31,6 +32,7 @@ def words(parser: argparse.ArgumentParser) -> None:
         help="fork: copy a process that has the imports for each cell; spawn: start each afresh; "
         "auto (default): fork where there is no accelerator",
     )
+    parser.add_argument("--no-report", action="store_true", help="write no report at the end, and say no verdict")
     drawn = parser.add_argument_group("random and bayes studies")
     drawn.add_argument(
         "--count", type=int, metavar="N", help="runs of the search in all, those of earlier calls among them"
@@ -62,5 +64,8 @@ def run(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
         sampler=chosen.sampler,
         seed=chosen.seed,
     )
-    Output().say(str(outcome))
+    output = Output()
+    output.say(str(outcome))
+    if study.trains and not chosen.no_report and not outcome.interrupted:
+        report_run(study, runs, chosen.extra, output.say)
     return outcome.code

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolab.errors import ConfigError, nearest
+from poolab.study.answer_keys import ANSWER_KEYS, beside
 from poolab.study.distributions import representable
 from poolab.study.own_command import FORM, Started, read_command, with_words
 from poolab.study.parameters import COUNTABLE, Parameter, cut, read_parameters
@@ -48,6 +49,8 @@ class Study:
     early_terminate: Mapping[str, Any] | None = None
     run_cap: int | None = None
     description: str = ""
+    margin: float | None = None  # points within which arms are equivalent, for the report
+    looks: tuple[int, ...] | None = None  # numbers of seeds at which the results are looked at
     trains: bool = True  # whether its program is poolab's: then a cell is a configuration, and its run has a signature
 
     @property
@@ -69,6 +72,7 @@ def read_study(path: str | Path) -> Study:
     path = Path(path)
     content = _load(path)
     faults: list[str] = []
+    answer = beside(path, faults)
     parameters = tuple(read_parameters(content.get("parameters"), faults))
     faults = [*_faults(content), *faults, *_method_faults(content, parameters)]
     start = Started(trains=True)
@@ -89,6 +93,8 @@ def read_study(path: str | Path) -> Study:
         command=tuple(map(str, content.get("command") or ())),
         early_terminate=content.get("early_terminate"),
         run_cap=content.get("run_cap"),
+        margin=None if answer.get("margin") is None else float(answer["margin"]),
+        looks=None if answer.get("looks") is None else tuple(answer["looks"]),
         description=str(content.get("description") or ""),
         trains=start.trains,
     )
@@ -118,7 +124,9 @@ def _load(path: Path) -> Mapping[Any, Any]:
 
 def _faults(content: Mapping[Any, Any]) -> Iterator[str]:
     for key in content:
-        if key not in KEYS:
+        if key in ANSWER_KEYS:
+            yield f"{key}: W&B's schema of sweep files takes no key of others; write it into NAME.report.yaml beside it"
+        elif key not in KEYS:
             yield f"there is no key {key}; {nearest(str(key), list(KEYS))}a study takes {', '.join(KEYS)}"
     program = content.get("program")
     if not isinstance(program, str) or not program:

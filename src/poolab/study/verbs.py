@@ -1,7 +1,6 @@
 """`poolab study plan|run|submit|cancel|status|table|sync`: the words of the command line, and what each prints."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -140,43 +139,15 @@ def _status(chosen: argparse.Namespace) -> None:
 
 
 def _table_words(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--baseline", metavar="ARM", help="an arm or a pooling (default: max where there is one)")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="as Markdown")
-    form.add_argument("--csv", action="store_true", help="as CSV, with all digits")
-    parser.add_argument("--save", metavar="FILE", help="write the study's records into a file, for --runs FILE")
+    from poolab.study.table_verb import words
+
+    words(parser)
 
 
 def _table(chosen: argparse.Namespace) -> None:
-    from poolab.records.contents import differing_content
-    from poolab.records.table import differing_code
-    from poolab.study.comparison import compare, records_of
-    from poolab.study.comparison_table import comma_separated, markdown, print_terminal
-    from poolab.study.known import known
-    from poolab.study.record_file import read_records, save_records
-    from poolab.study.slurm.submission import with_added
+    from poolab.study.table_verb import table
 
-    read, runs = named(chosen)
-    records = read_records(runs)
-    extra = with_added(runs, read.name, without_folder(chosen.extra))
-    search = known(read, runs, extra)
-    arms = compare(read, records, extra, chosen.baseline, search)
-    if not any(arm.scores or arm.failed or arm.stopped for arm in arms):
-        raise ConfigError(f"{runs} has no record of {chosen.file}: run it, or name the folder with --runs")
-    if chosen.csv:
-        sys.stdout.write(comma_separated(arms))
-    elif chosen.markdown:
-        print(markdown(arms))
-    else:
-        print_terminal(arms)
-    own = records_of(read, records, extra, search)
-    note = differing_code(own)
-    if note and not chosen.csv:
-        print(f"\n{note}")
-    if differing_content(own) and not chosen.csv:
-        print("\nThe records differ in the content of their data or weights: each content has a table of its own.")
-    if chosen.save:
-        save_records(own, chosen.save)
+    table(chosen, *named(chosen))
 
 
 def _sync_words(parser: argparse.ArgumentParser) -> None:
@@ -207,6 +178,6 @@ VERBS = {
         lambda chosen: cancel_verb.cancel(chosen, *named(chosen)),
     ),
     "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
-    "table": Verb("arms beside a baseline: paired differences with their intervals", _table_words, _table),
+    "table": Verb("arms beside a baseline: paired differences, their intervals and verdicts", _table_words, _table),
     "sync": Verb("upload to W&B what was tracked offline, of a study or of a folder DIR", _sync_words, _sync, "[FILE]"),
 }

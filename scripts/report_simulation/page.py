@@ -1,0 +1,61 @@
+"""The page of the simulation's results."""
+
+import math
+from collections.abc import Sequence
+
+from report_simulation.cells import Outcome
+from report_simulation.rows import Row
+
+# A bound is broken when the share lies beyond it by more than its Monte Carlo error allows.
+SIGMAS = 2.5
+
+
+def verdict(share: float, studies: int, low: float | None, high: float | None) -> str:
+    """Return a mark for a share outside its bounds: * within the Monte Carlo error, ** beyond it."""
+    error = math.sqrt(max(share * (1 - share), 1e-4) / studies)
+    beyond = max((low or 0) - share, share - (1 if high is None else high), 0.0)
+    if beyond == 0:
+        return ""
+    return " \\*\\*" if beyond > SIGMAS * error else " \\*"
+
+
+def cell_table(outcomes: Sequence[Outcome]) -> str:
+    """Return the table of the studies of one setting."""
+    lines = [
+        "| arms | seeds | correlation | tails | missing | single | joint | false better/worse | false equivalent "
+        "| power - stated |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in outcomes:
+        cell, studies = one.cell, one.studies
+        shares = [
+            _share(one.single, studies, 0.93, 0.97),
+            _share(one.joint, studies, 0.94, None),
+            _share(one.false_verdicts, studies, None, 0.055),
+            _share(one.false_equivalent, studies, None, 0.055),
+        ]
+        gap = one.power - one.stated_power
+        mark = "" if abs(gap) <= 0.03 else " \\*\\*" if abs(gap) > 0.03 + SIGMAS * 0.4 / math.sqrt(studies) else " \\*"
+        what = f"| {cell.arms} | {cell.seeds} | {cell.correlation:g} | {cell.tails} | {cell.missing:.0%} "
+        lines.append(what + "| " + " | ".join([*shares, f"{100 * gap:+.1f}{mark}"]) + " |")
+    return "\n".join(lines)
+
+
+def _share(share: float, studies: int, low: float | None, high: float | None) -> str:
+    return f"{100 * share:.1f}{verdict(share, studies, low, high)}"
+
+
+def row_table(rows: Sequence[Row]) -> str:
+    """Return a table of single shares."""
+    lines = ["| what | % | error | bound |", "|---|---|---|---|"]
+    for row in rows:
+        bounds = [
+            f"at least {100 * row.low:g}" if row.low is not None else "",
+            f"at most {100 * row.high:g}" if row.high is not None else "",
+        ]
+        bound = ", ".join(filter(None, bounds)) or "-"
+        lines.append(
+            f"| {row.what} | {100 * row.share:.1f}{verdict(row.share, row.studies, row.low, row.high)} "
+            f"| {100 * row.error:.1f} | {bound} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""Fills the template of the page. Everything that comes from records is escaped by Jinja."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from poolab.report.analysis import Analysis, Table
+from poolab.report.columns import Column, columns
+from poolab.report.document import Document
+from poolab.report.figures import Drawn
+from poolab.report.figures.style import INK
+from poolab.report.power import power_rows
+from poolab.report.verdict import sentences_of
+
+
+def render(document: Document) -> str:
+    """Return the page as HTML."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    analysis = document.analysis
+    environment = Environment(
+        loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html").render(
+        document=document,
+        analysis=analysis,
+        style=_source("page.css"),
+        script=_source("page.js"),
+        columns=[_column(one) for one in columns(analysis)],
+        settings=[_setting(number, table, document) for number, table in enumerate(analysis.tables, 1)],
+        overall=[one for one in document.figures if not one.setting and one.svg],
+    )
+
+
+def _source(name: str) -> str:
+    return files("poolab.report.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {"key": column.key, "title": column.title, "hint": column.hint, "is_text": column.is_text}
+
+
+def _setting(number: int, table: Table, document: Document) -> dict[str, Any]:
+    figures = [one for one in document.figures if one.setting == table.label]
+    return {
+        "number": number,
+        "label": table.label,
+        "sentences": sentences_of(document.analysis, table),
+        "rows": _rows(table, document.analysis),
+        "figures": [{"drawn": one, "svg": inlined(one)} for one in figures if one.svg],
+        "absent": [one for one in figures if not one.svg],
+        "power": power_rows(document.analysis, table),
+        "commands": document.commands_of(table),
+    }
+
+
+def _rows(table: Table, analysis: Analysis) -> list[dict[str, Any]]:
+    wanted: Sequence[Column] = columns(analysis)
+    return [
+        {
+            "verdict": str(row.compared.verdict),
+            "cells": [
+                {"text": column.text(row, analysis), "value": _sortable(column.value(row, analysis)), "key": column.key}
+                for column in wanted
+            ],
+        }
+        for row in table.rows
+    ]
+
+
+def _sortable(value: float | str | None) -> str:
+    return "" if value is None else str(value)
+
+
+def inlined(drawn: Drawn) -> str:
+    """Return an SVG for a page: in the colour of the page's text, with ids of its own, and read aloud by its title.
+
+    Only what Matplotlib wrote is changed; texts from records are escaped by it.
+    """
+    from markupsafe import escape
+
+    svg = drawn.svg[drawn.svg.index("<svg") :].replace(INK, "currentColor")
+    prefix = re.sub(r"[^\w-]", "-", drawn.name)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    svg = re.sub(r'<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"', r"<svg \1\2", svg, count=1)
+    svg = re.sub(r'<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"', r"<svg \1\2", svg, count=1)
+    label = (
+        f"{drawn.title}, {drawn.setting}: {drawn.description}"
+        if drawn.setting
+        else f"{drawn.title}: {drawn.description}"
+    )
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)

@@ -1,0 +1,154 @@
+"""Power: what a number of paired seeds can show, and how many are needed."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from poolab.report.statistics.paired import t_quantile
+from poolab.report.statistics.results import Interval
+
+POWER = 0.8
+MAX_SEEDS = 1000
+
+
+def deviation_interval(deviation: float, pairs: int, confidence: float = 0.95) -> Interval:
+    """Return the chi-square interval of a standard deviation from so many pairs: s sqrt((n - 1) / quantile).
+
+    >>> [round(end, 4) for end in deviation_interval(0.01, 3)]
+    [0.0052, 0.0628]
+    """
+    freedom = pairs - 1
+    tail = (1 - confidence) / 2
+    high, low = special.chdtri(freedom, 1 - tail), special.chdtri(freedom, tail)
+    return deviation * math.sqrt(freedom / low), deviation * math.sqrt(freedom / high)
+
+
+def difference_power(difference: float, deviation: float, pairs: int, critical: float) -> float:
+    """Return the chance that the interval of so many pairs excludes 0 on the right side.
+
+    By the noncentral t with the noncentrality |difference| sqrt(n) / deviation.
+
+    Args:
+        difference: the true one.
+        deviation: the true one, of the paired differences.
+        pairs: at least 2.
+        critical: the |t| that the interval's half-width is made of.
+
+    >>> round(difference_power(0.01, 0.01, 10, t_quantile(0.975, 9)), 3)
+    0.803
+    """
+    if math.isinf(critical):
+        return 0.0
+    return _exceeds(critical, pairs - 1, abs(difference) * math.sqrt(pairs) / deviation)
+
+
+def _exceeds(critical: float, freedom: int, effect: float) -> float:
+    """The chance that a noncentral t exceeds a value; scipy.stats.nct gives the same and takes fifty times as long."""
+    return float(1 - special.nctdtr(freedom, effect, critical))
+
+
+def equivalence_power(difference: float, deviation: float, pairs: int, margin: float, critical: float) -> float:
+    """Return the chance that the interval of so many pairs lies within +-margin.
+
+    E over the sample deviation s of P(|mean| < margin - critical s / sqrt(n)), mean and s being independent (Phillips
+    1990, doi:10.1007/BF01063556), by the midpoint rule over the quantiles of s.
+
+    Args:
+        critical: the |t| that the interval's half-width is made of; for TOST at alpha the quantile at 1 - alpha.
+
+    >>> round(equivalence_power(0.0, 0.005, 12, margin=0.005, critical=t_quantile(0.95, 11)), 3)
+    0.889
+    """
+    if math.isinf(critical):
+        return 0.0
+    error = deviation / math.sqrt(pairs)
+    room = margin - critical * error * _chi_midpoints(pairs - 1)
+    chance = special.ndtr((room - difference) / error) - special.ndtr((-room - difference) / error)
+    return float(np.where(room > 0, chance, 0.0).mean())
+
+
+@lru_cache(maxsize=MAX_SEEDS)
+def _chi_midpoints(freedom: int) -> NDArray[np.float64]:
+    """Quantiles of sample deviation / true deviation, in the middle of 400 equally likely parts."""
+    levels = (np.arange(400) + 0.5) / 400
+    return np.asarray(np.sqrt(2 * special.gammaincinv(freedom / 2, levels) / freedom))
+
+
+def detectable_difference(deviation: float, pairs: int, critical: float, power: float = POWER) -> float:
+    """Return the least true difference that the interval of so many pairs shows with this power.
+
+    >>> round(detectable_difference(0.01, 5, t_quantile(0.975, 4)), 4)
+    0.0168
+    >>> round(detectable_difference(0.01, 5, t_quantile(1 - 0.025 / 12, 4)), 4)
+    0.0331
+    """
+    if math.isinf(critical):
+        return math.inf
+
+    def missing(effect: float) -> float:
+        return _exceeds(critical, pairs - 1, effect) - power
+
+    reach = critical + 1
+    while missing(reach) < 0:
+        reach *= 1.5
+    return float(optimize.brentq(missing, 0.0, reach)) * deviation / math.sqrt(pairs)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an arm is decided: the |t| of its interval and of its equivalence test, as functions of the pairs."""
+
+    margin: float
+    critical: Callable[[int], float]
+    critical_margin: Callable[[int], float]
+
+    def decides(self, difference: float, deviation: float, pairs: int) -> bool:
+        """Return True if so many pairs show a difference or equivalence with 80 % power."""
+        if difference_power(difference, deviation, pairs, self.critical(pairs)) >= POWER:
+            return True
+        within = equivalence_power(difference, deviation, pairs, self.margin, self.critical_margin(pairs))
+        return within >= POWER
+
+
+def fixed_rule(margin: float, alpha: float, alpha_margin: float) -> Rule:
+    """Return the rule of paired t intervals at 1 - alpha and TOST at alpha_margin.
+
+    >>> round(fixed_rule(0.005, 0.05, 0.05).critical(8), 3)
+    2.365
+    """
+    return Rule(
+        margin,
+        lambda pairs: t_quantile(1 - alpha / 2, pairs - 1),
+        lambda pairs: t_quantile(1 - alpha_margin, pairs - 1),
+    )
+
+
+def seeds_to_decide(difference: float, deviation: float, rule: Rule) -> int:
+    """Return the least number of paired seeds with which a difference or equivalence is shown with 80 % power.
+
+    Args:
+        difference: taken as the true one.
+        deviation: of the paired differences, above 0.
+        rule: how it is decided.
+
+    Returns:
+        At most MAX_SEEDS, which then means that many or more.
+
+    >>> seeds_to_decide(0.01, 0.01, fixed_rule(0.005, 0.05, 0.05))
+    10
+    >>> seeds_to_decide(0.0, 0.01, fixed_rule(0.005, 0.05, 0.05))
+    36
+    """
+    low, high = 1, 2
+    while high < MAX_SEEDS and not rule.decides(difference, deviation, high):
+        low, high = high, min(high * 2, MAX_SEEDS)
+    # Power grows with the pairs: halve between the last number that fails and the first that does.
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rule.decides(difference, deviation, middle) else (middle, high)
+    return high

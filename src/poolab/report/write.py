@@ -1,0 +1,74 @@
+"""Writes a report into a folder: page, Markdown, tables, figures, results.json and methods.txt."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from poolab.errors import PoolabError
+from poolab.report.document import Document
+from poolab.report.figures import FORMATS, draw_all
+from poolab.report.figures.draw import slug
+from poolab.report.markdown import markdown
+from poolab.report.page import render
+from poolab.report.results import results
+from poolab.report.tables import csv_table, latex_table
+
+
+def write_report(
+    document: Document,
+    folder: Path,
+    say: Callable[[str], None] = lambda _: None,
+    formats: Sequence[str] = FORMATS,
+) -> Path:
+    """Write all files of a report and return the path of its page.
+
+    A figure that cannot be drawn costs a sentence, not the report. The page is written last: where it is, all is.
+
+    Args:
+        say: is told of each figure that could not be drawn.
+        formats: of the figures' files, some of svg, pdf and png; the page has its own.
+
+    Raises:
+        PoolabError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = draw_all(document.analysis, folder / "figures", say, formats)
+        whole = replace(document, figures=tuple(figures), formats=tuple(formats))
+        _tables(whole, folder / "tables")
+        _text(folder / "results.json", json.dumps(results(document.analysis), indent=1, allow_nan=False) + "\n")
+        _text(folder / "methods.txt", "\n\n".join(document.methods) + "\n")
+        _text(folder / "report.md", markdown(whole))
+        _text(folder / "index.html", render(whole))
+    except OSError as fault:
+        raise PoolabError(
+            f"the report cannot be written into {folder}: {fault}; choose another folder with --out"
+        ) from fault
+    return folder / "index.html"
+
+
+def _tables(document: Document, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    several = len(document.analysis.tables) > 1
+    for number, table in enumerate(document.analysis.tables, 1):
+        name = f"table-{number}-{slug(table.label)}" if several else "table"
+        _text(folder / f"{name}.csv", csv_table(table, document.analysis))
+        _text(folder / f"{name}.tex", latex_table(table, document.analysis))
+
+
+def _text(path: Path, text: str) -> None:
+    """Write a file in one step, so that an interrupted report never leaves a part of one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

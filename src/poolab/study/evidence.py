@@ -1,0 +1,88 @@
+"""The evidence of studies: the records of their cells, with the cells that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poolab.errors import ConfigError
+from poolab.records.identity import signature
+from poolab.study.sweep_file import Study
+
+if TYPE_CHECKING:
+    from poolab.report.evidence import Evidence
+    from poolab.study.cells import Cell
+
+Records = Sequence[Mapping[str, Any]]
+
+
+@dataclass
+class Cells:
+    """The cells of one study or of several: their configurations, and what is known of a search's runs.
+
+    `expected` are those that a plan names; `stopped` the signatures of runs that a search stopped early.
+    """
+
+    configs: list[Mapping[str, Any]] = field(default_factory=list)
+    expected: list[Mapping[str, Any]] = field(default_factory=list)
+    searched: bool = False
+
+    def add(self, study: Study, records: Records, extra: Sequence[str] = (), runs: Path | None = None) -> None:
+        """Add the cells of a study.
+
+        Args:
+            records: those of a search tell which cells it has drawn.
+            runs: the folder of a search's runs, whose trials tell it better.
+
+        Raises:
+            ConfigError: the study runs another program, or a cell cannot be composed.
+        """
+        from poolab.study.composition import Composer
+
+        if not study.trains:
+            raise ConfigError(f"{study.path}: {study.program} leaves no records of poolab's, only train.py does")
+        composer = Composer()
+        found = [composer(cell) for cell in cells_of(study, records, extra, runs)]
+        self.configs += found
+        if study.method == "grid":
+            self.expected += found
+        else:
+            self.searched = True
+
+    def of(self, records: Records) -> list[Mapping[str, Any]]:
+        """Return the records of these cells."""
+        wanted = {signature(config, "") for config in self.configs}
+        return [record for record in records if signature(record["config"], "") in wanted]
+
+
+def cells_of(study: Study, records: Records, extra: Sequence[str], runs: Path | None) -> Sequence[Cell]:
+    """Return the cells of a grid, or those that a search has drawn."""
+    from poolab.study.cells import grid_cells
+    from poolab.study.draws import drawn_cells
+    from poolab.study.known import known
+
+    if study.method == "grid":
+        return grid_cells(study, extra)
+    own = known(study, runs, extra) if runs is not None and runs.is_dir() else None
+    return drawn_cells(study, extra, records) if own is None else own.cells
+
+
+def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple[Evidence, list[Mapping[str, Any]]]:
+    """Return the evidence of a study from its folder of runs or file of records, and the records of its cells.
+
+    Raises:
+        PoolabError: the place cannot be read, or a cell cannot be composed.
+    """
+    from poolab.records.gather import gather as gather_records
+    from poolab.report.evidence import gather
+    from poolab.report.runs import read_runs
+    from poolab.study.slurm.submission import with_added
+
+    records, faults = gather_records(runs)
+    cells = Cells()
+    cells.add(study, records, with_added(runs, study.name, extra), runs)
+    own = cells.of(records)
+    found, more = read_runs([(str(runs), own)])
+    return gather(found, expected=cells.expected, faults=[*faults, *more], searched=cells.searched), own

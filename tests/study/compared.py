@@ -1,0 +1,44 @@
+"""The arms of a study as its table has them, one after the other."""
+
+from dataclasses import dataclass
+
+from poolab.report.analysis import analyse
+from poolab.report.evidence import gather
+from poolab.report.runs import read_runs
+from poolab.study.evidence import Cells
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm in one place."""
+
+    place: str
+    arm: str
+    scores: dict
+    missing: int
+    failed: int
+    stopped: int
+    baseline: str | None
+    pairs: int
+    difference: float | None
+    mean: float | None
+    interval: tuple | None
+
+
+def gathered(study, records, extra=(), runs=None):
+    """The evidence of a study's records."""
+    cells = Cells()
+    cells.add(study, records, extra, runs)
+    found, faults = read_runs([("runs", cells.of(records))])
+    return gather(found, expected=cells.expected, faults=faults, searched=cells.searched)
+
+
+def compare(study, records, extra=(), baseline=None, runs=None):
+    """Each arm of each place, in the order of the table."""
+    analysis = analyse(gathered(study, records, extra, runs), baseline=baseline)
+    return [
+        Arm(table.label, row.label, row.arm.scores(analysis.metric.name), len(row.arm.missing), len(row.arm.failed),
+            len(row.arm.stopped), None if row.is_baseline or table.baseline is None else analysis.baseline,
+            row.compared.pairs, row.compared.difference, row.compared.mean, row.compared.interval_single)
+        for table in analysis.tables for row in table.rows
+    ]  # fmt: skip

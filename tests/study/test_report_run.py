@@ -1,0 +1,85 @@
+"""The end of `poolab study run`: the verdict and the report's path, and nothing that changes how the study ended."""
+
+from pathlib import Path
+
+import pytest
+
+from poolab.records import RunFolder
+from poolab.study.report_run import report_folder, report_run
+from poolab.study.run import Outcome
+from poolab.study.verbs import study as study_verb
+
+SCORES = {"max": (0.50, 0.60, 0.65), "avg": (0.40, 0.51, 0.54)}
+
+
+@pytest.fixture
+def runs(two_arms, recorded, tmp_path):
+    """A folder with a record of each cell."""
+    for record in recorded(two_arms, lambda config: SCORES[config["pooling"]["name"]][config["seed"]]):
+        RunFolder(tmp_path / "runs", record["signature"]).make().write_json("result.json", record)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def ended(monkeypatch):
+    """The study has run: with this exit code."""
+
+    def make(interrupted=False, failed=()):
+        outcome = Outcome(6, 6 - len(failed), 0, 0, dict.fromkeys(failed), interrupted, None, Path("journal"))
+        monkeypatch.setattr("poolab.study.run.run_study", lambda *_, **__: outcome)
+
+    return make
+
+
+def test_the_verdict_and_the_reports_path(two_arms, runs):
+    said = []
+    report_run(two_arms, runs, [], said.append)
+    (text,) = said
+    assert "No arm is shown to be better than max. Of 1 arm beside it, 1 worse." in " ".join(text.split())
+    assert text.endswith(f"report: {runs / 'studies' / 'study.report' / 'index.html'}")
+    folder = report_folder(two_arms, runs)
+    assert {path.suffix for path in (folder / "figures").iterdir()} == {".svg"}
+    assert (folder / "results.json").exists()
+
+
+def test_the_command_says_it_and_keeps_its_code(two_arms, runs, ended, capsys):
+    ended()
+    assert study_verb(["run", str(two_arms.path), "--runs", str(runs)], "") == 0
+    assert f"report: {runs}/studies/study.report/index.html" in capsys.readouterr().out
+    ended(failed=["a"])
+    assert study_verb(["run", str(two_arms.path), "--runs", str(runs)], "") == 1
+
+
+def test_it_can_be_left_out_and_a_study_that_was_stopped_has_none(two_arms, runs, ended, capsys):
+    ended()
+    assert study_verb(["run", str(two_arms.path), "--runs", str(runs), "--no-report"], "") == 0
+    ended(interrupted=True)
+    assert study_verb(["run", str(two_arms.path), "--runs", str(runs)], "") == 130
+    assert "report" not in capsys.readouterr().out
+    assert not report_folder(two_arms, runs).exists()
+
+
+def test_a_study_of_another_program_has_none(written, tmp_path, ended, capsys):
+    ended()
+    other = written("{x: {values: [1]}}", program="other.py")
+    assert study_verb(["run", str(other.path), "--runs", str(tmp_path / "runs")], "") == 0
+    assert "report" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fault", [ValueError("no\nfont"), MemoryError("none"), OSError(28, "No space left"),
+                                   KeyError("x")])  # fmt: skip
+def test_a_fault_of_the_report_costs_one_sentence(two_arms, runs, ended, monkeypatch, capsys, fault):
+    def broken(*_, **__):
+        raise fault
+
+    ended()
+    monkeypatch.setattr("poolab.report.write.draw_all", broken)
+    assert study_verb(["run", str(two_arms.path), "--runs", str(runs)], "") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("no report: ")]
+    assert len(lines) == 1
+
+
+def test_nothing_completed_is_one_sentence_too(two_arms, tmp_path):
+    said = []
+    report_run(two_arms, tmp_path, [], said.append)
+    assert said == ["no report: no run is completed (there are none): there is nothing to compare yet"]
