@@ -101,7 +101,7 @@ def _headline_of_several(analysis: Analysis, tables: Sequence[Table]) -> Sentenc
         else f"No arm is shown to be better than {analysis.baseline} in any setting.",
         f"Worse: {worse}." if worse else "No arm is shown to be worse.",
     ]
-    return Sentence("headline", f"Over {len(tables)} settings: {' '.join(parts)}")
+    return Sentence("headline", f"{len(tables)} settings. {' '.join(parts)}")
 
 
 def _grouped(tables: Sequence[Table], kind: str) -> str:
