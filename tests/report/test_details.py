@@ -90,6 +90,13 @@ def test_a_damaged_file_of_outcomes_is_none(tmp_path, content):
     assert read_correct(tmp_path / "missing.npz") is None
 
 
+def test_outcomes_stand_in_the_order_of_the_test_set(tmp_path):
+    """Whatever order they were written in: the images of two runs are to be the same ones."""
+    path = tmp_path / "test_examples.npz"
+    np.savez(path, index=np.array([2, 0, 1]), label=np.array([5, 6, 7]), predicted=np.array([5, 0, 7]))
+    assert read_correct(path).tolist() == [False, True, True]
+
+
 def test_masks_have_no_outcomes(tmp_path):
     np.savez(tmp_path / "test_examples.npz", index=np.arange(3), iou=np.ones(3))
     assert read_correct(tmp_path / "test_examples.npz") is None

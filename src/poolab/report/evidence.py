@@ -142,7 +142,9 @@ class Keys:
 
 def _arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> Keys:
     """The keys that arms differ by: those of poolings and heads, or, where no two differ there, all that vary."""
-    if not searched and len({_split(one, Keys(ARM))[1] for one in everyone}) > 1:
+    arms = (_split(one, Keys(ARM))[1] for one in everyone)
+    first = next(arms, None)
+    if not searched and any(arm != first for arm in arms):
         return Keys((*ARM, *_checkpoint(everyone, ARM)), _factors(everyone))
     names = {key for one in everyone for key in one}
     varying = {key for key in names if len({_words(one[key]) if key in one else None for one in everyone}) > 1}
@@ -160,7 +162,7 @@ def _factors(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     poolings = {str(one.get("pooling.name")) for one in everyone}
     for one in everyone:
         for key, value in one.items():
-            if below(key, ["pooling"]) and key != "pooling.name":
+            if key.startswith("pooling.") and key != "pooling.name":
                 values.setdefault(key, {}).setdefault(str(one.get("pooling.name")), set()).add(_words(value))
     return tuple(
         sorted(
@@ -177,9 +179,8 @@ def _factors(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def _checkpoint(everyone: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> tuple[str, ...]:
     """The checkpoint that runs go on from, where one arm has several of them with the same seed."""
     sources: dict[tuple[Key, Key, str], set[str]] = defaultdict(set)
-    for one in everyone:
-        if one.get(SOURCE):
-            sources[(*_split(one, Keys(keys)), str(one.get("seed")))].add(str(one[SOURCE]))
+    for one in (one for one in everyone if one.get(SOURCE)):
+        sources[(*_split(one, Keys(keys)), str(one.get("seed")))].add(str(one[SOURCE]))
     return (CHECKPOINT,) if any(len(found) > 1 for found in sources.values()) else ()
 
 

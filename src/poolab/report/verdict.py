@@ -73,7 +73,7 @@ def headline(analysis: Analysis, table: Table) -> Sentence:
         most = max(better, key=lambda row: abs(row.compared.difference or 0.0))
         text = f"{listed([row.label for row in better])} {_is(better)} better than {base}"
         if len(better) == 1:
-            text += f", by {_size_with_interval(most, analysis.metric)}"
+            text += f" by {_size_with_interval(most, analysis.metric)}"
         else:
             text += f"; {most.label} has the largest difference, {_size_with_interval(most, analysis.metric)}"
         return Sentence("headline", f"{text}.{_rest(counts, len(table.others))}")
@@ -101,7 +101,7 @@ def _headline_of_several(analysis: Analysis, tables: Sequence[Table]) -> Sentenc
         else f"No arm is shown to be better than {analysis.baseline} in any setting.",
         f"Worse: {worse}." if worse else "No arm is shown to be worse.",
     ]
-    return Sentence("headline", f"Over {len(tables)} settings: {' '.join(parts)}")
+    return Sentence("headline", f"{len(tables)} settings. {' '.join(parts)}")
 
 
 def _grouped(tables: Sequence[Table], kind: str) -> str:
@@ -192,7 +192,7 @@ def _holm(row: Row, analysis: Analysis) -> str:
     """Say so where the adjusted p alone would have claimed a difference."""
     compared = row.compared
     p, level = compared.p_adjusted, 1 - analysis.confidence
-    if compared.verdict != "undecided" or str(compared.reason) != "interval_too_wide" or p is None or p >= level:
+    if str(compared.reason) != "interval_too_wide" or p is None or p >= level:
         return ""
     return f" Its adjusted p is {_p(p)}, but the verdict goes by the interval that holds for all arms together."
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from poolab.configuration import compose
+from poolab.configuration import compose, config_dir
 from poolab.errors import PoolabError
 from poolab.records.identity import below, flatten
 from poolab.study.cells import in_words
@@ -78,6 +78,9 @@ def _base(words: Sequence[str]) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _flat(words: tuple[str, ...]) -> Mapping[str, Any] | None:
+    for group, _, choice in (word.partition("=") for word in words):
+        if group in GROUPS and not (config_dir() / group / f"{choice}.yaml").is_file():
+            return None
     try:
         return flatten(_composed(words))
     except PoolabError:
