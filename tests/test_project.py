@@ -19,7 +19,7 @@ FLOORS = {
     "backbones": {"pooling", "measure"},
     "data": {"pooling", "backbones"},
     "catalogue": {"pooling", "measure", "configuration"},  # it names a method's file in conf/
-    "training": {"pooling", "backbones", "data", "measure", "records"},
+    "training": {"pooling", "backbones", "data", "measure", "records", "paths"},
     "study": {"backbones", "data", "training", "records", "report", "configuration"},
     "testing": {"pooling"},
     "bench": {"pooling", "measure", "backbones", "data", "training", "records"},
