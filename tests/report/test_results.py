@@ -84,3 +84,11 @@ def test_all_settings_and_their_average_are_there():
     assert len(told["settings"]) == 5
     assert {arm["arm"]: arm["settings"] for arm in told["overall"]} == {"avg": 5, "lp": 5}
     assert all(arm["prediction"][0] <= arm["interval"][0] for arm in told["overall"])
+
+
+def test_the_committed_examples_fit_the_schema(schema, pytestconfig):
+    found = sorted((pytestconfig.rootpath / "docs" / "examples").glob("*/results.json"))
+    assert len(found) == 2
+    for path in found:
+        assert [fault.message for fault in schema.iter_errors(json.loads(path.read_text()))] == []
+        assert "/tmp/" not in (path.parent / "index.html").read_text()
