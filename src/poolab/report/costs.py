@@ -74,8 +74,8 @@ def spreads(arm: Arm) -> dict[str, Spread]:
 def is_comparable(runs: Sequence[Run]) -> bool:
     """Return True if the speeds of runs may be compared: all of one machine, measured while nothing else ran.
 
-    Records tell it by `load` (the other processes that wanted a core when the speed was measured) and `workers` (runs
-    of the study at a time). Records without them were measured under unknown conditions.
+    Records tell it by `load`, the cores that other processes kept busy during the run (another run of the same study is
+    one of them). Records without it were measured under unknown conditions.
     """
     if not runs:
         return False
@@ -85,9 +85,9 @@ def is_comparable(runs: Sequence[Run]) -> bool:
     return len(machines) == 1 and all(_was_idle(run) for run in runs)
 
 
-QUIET = 0.25
+QUIET = 0.25  # cores of others: a shared machine is never wholly idle
 
 
 def _was_idle(run: Run) -> bool:
-    load, workers = run.environment.get("load"), run.environment.get("workers")
-    return isinstance(load, int | float) and load <= QUIET and workers == 1
+    load = run.environment.get("load")
+    return isinstance(load, int | float) and not isinstance(load, bool) and load <= QUIET

@@ -14,6 +14,7 @@ import torch
 
 from poolab.errors import DataError, PoolabError
 from poolab.measure import PeakMemory
+from poolab.measure.other_load import OtherLoad
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record, signature
 from poolab.text import one_line
@@ -165,8 +166,9 @@ def _run(
         console.measured(name, seconds)
         request.obey()
 
+    load = OtherLoad()
     device = trainer.strategy.root_device
-    facts = {
+    facts: dict[str, Any] = {
         "device": _device_name(device),
         "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
@@ -186,6 +188,7 @@ def _run(
             if trainer.is_global_zero:
                 save(outcome, facts)  # whatever the measures cost, they cost no record
                 left = measure(config, folder, trainer, parts, test, AUTOCAST.get(trainer.precision), measured)
+                facts["load"] = load.cores()  # while it was trained and measured: pictures rank nothing
                 outcome.metrics |= left.metrics
                 outcome.notes = {**_without(outcome.notes, unmeasured(config)), **left.notes}
                 draw(config, folder, parts, test, history.rows)
