@@ -53,6 +53,7 @@ ALLOWED = (
     "is not possible",
     "smallest",
     "there is no",
+    "expected",
 )
 ALIASES = {"data.image_size": "image"}  # "keras_cnn on 1x2 images ... the smallest image that works is 10x10"
 
