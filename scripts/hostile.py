@@ -21,7 +21,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -192,7 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", action="store_true", help="print every message")
     chosen = parser.parse_args(arguments)
     counts: Counter[tuple[str, str]] = Counter()
-    with tempfile.TemporaryDirectory() as place:
+    # A value such as data.cache_dir=abc is a folder that may be made: not where the user stands.
+    with tempfile.TemporaryDirectory() as place, chdir(place):
         os.environ["POOLAB_CACHE"] = f"{place}/cache"
         make_images(Path(place))
         hostile = Hostile()

@@ -97,7 +97,9 @@ def values(option: Option, cells: int) -> st.SearchStrategy:
         case Choice():
             return st.sampled_from(option.allowed)
         case Integer():
-            most = cells if option.within_window else option.most or (option.default or option.least) + 1
+            usual = (option.default or option.least) + 1
+            # A bound of thousands is there to refuse nonsense: most draws from it would not fit a small map.
+            most = cells if option.within_window else usual if (option.most or 100) >= 100 else option.most
             return st.integers(option.least, min(most, option.least + 20))
         case Real():
             return st.floats(max(option.least, -4.0) + 0.05, min(option.most, 8.0) - 0.05)

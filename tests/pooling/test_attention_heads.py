@@ -147,7 +147,7 @@ def test_without_a_number_there_is_a_head_for_64_channels(channels: int, heads: 
     [
         ("clip_attention", {"heads": 3}, "heads=3 must divide channels=8"),
         ("clip_attention", {"heads": 4, "position": "rotary"}, "needs a multiple of 4 channels for each head, found 2"),
-        ("clip_attention", {"size": 0}, "size must be an int >= 1 or a pair"),
+        ("clip_attention", {"size": 0}, "size must be an int from 1 to 1024 or a pair"),
         ("simpool", {"heads": 3}, "heads=3 must divide channels=8"),
         ("simpool", {"gamma": 0.0}, "gamma must be a number >= 0.01"),
     ],

@@ -109,7 +109,7 @@ def test_a_projection_brings_the_channels_back():
     [
         ({"project": True}, "project=True needs channels"),
         ({"windows": (4, 3)}, r"windows must be odd, so that each has a centre, found \(4, 3\)"),
-        ({"windows": ()}, "windows must be a list of ints"),
+        ({"windows": ()}, "windows must be a list of 1 to 16 ints"),
     ],
 )
 def test_wrong_options_of_a_pixel_pyramid_are_told(options: dict, told: str):

@@ -278,7 +278,7 @@ def test_an_empty_batch_leaves_the_running_statistics_alone():
 
 def test_dim_is_a_number_or_none():
     for wrong in (0, 2.5, True, "256"):
-        with pytest.raises(ValueError, match=r"ISqrtCovPool2d: dim must be an int >= 1 or None, found"):
+        with pytest.raises(ValueError, match=r"ISqrtCovPool2d: dim must be an int from 1 to 16384 or None, found"):
             ISqrtCovPool2d(channels=3, dim=wrong)
 
 

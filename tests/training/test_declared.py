@@ -154,6 +154,7 @@ def test_the_hostile_values_meet_no_traceback(pytestconfig, tmp_path, monkeypatc
     spec = importlib.util.spec_from_file_location("hostile", Path(pytestconfig.rootpath, "scripts", "hostile.py"))
     hostile = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hostile)
+    monkeypatch.chdir(tmp_path)  # a value such as data.cache_dir=abc is a folder that may be made
     hostile.make_images(tmp_path)
     tried = hostile.Hostile()
     found = [(trial, *tried.outcome(trial)) for trial in hostile.trials(tmp_path)[::151]]

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from poolab.errors import ConfigError
-from poolab.records.table import arms, markdown
+from poolab.records.table import arms
+from poolab.records.table_page import markdown
 from poolab.training.source import source_fingerprint, source_of
 
 

@@ -23,7 +23,7 @@ def gpus(monkeypatch):
 @pytest.mark.parametrize(
     ("count", "trainer", "told"),
     [
-        (0, {"accelerator": "gpu"}, "trainer.accelerator=gpu: torch sees no GPU on this machine (nvidia-smi"),
+        (0, {"accelerator": "gpu"}, "trainer.accelerator=gpu: torch sees no GPU on this machine .nvidia-smi"),
         (0, {"accelerator": "cuda"}, "no CUDA GPU"),
         (2, {"accelerator": "mps"}, "no Apple GPU"),
         (2, {"devices": 3}, "trainer.devices=3: this machine has 2 .index 0, 1.; write a number up to 2 or auto"),

@@ -52,7 +52,7 @@ def test_the_weights_that_were_trained_are_the_wider_ones(runs):
 @pytest.mark.parametrize(("overrides", "message"), [
     (["backbone.match=parameters"], r"backbone\.match=parameters needs backbone\.match_to"),
     (["backbone.match_to=lip"], r"backbone\.match_to=lip needs backbone\.match=parameters or multiply_adds"),
-    (["backbone.match=size", "backbone.match_to=lip"], r"backbone: match must be one of .*found 'size'"),
+    (["backbone.match=size", "backbone.match_to=lip"], r"backbone.match must be one of .*found 'size'"),
 ])  # fmt: skip
 def test_a_wrong_setting_is_told_before_anything_runs(overrides, message):
     with pytest.raises(ConfigError, match=message):

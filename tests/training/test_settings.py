@@ -68,7 +68,10 @@ def test_the_defaults_are_fine(composed, name):
         ({"measure__name": "ful"}, r"measure.name must be one of costs, full, found 'ful'"),
         ({"measure__images": 10}, r"^measure\.images: there is no such setting; "),
         ({"tracker__name": "wandbb"}, r"tracker.name must be one of none, wandb, found 'wandbb'"),
-        ({"tracker__mode": "onlin"}, r"^tracker\.mode must be one of 'offline', 'online', found 'onlin'; did you mean"),
+        (
+            {"tracker__mode": "onlin"},
+            r"^tracker\.mode must be one of 'offline', 'online', or null, found 'onlin'; did you mean",
+        ),
         (
             {"tracker__tags": "a"},
             r"^tracker\.tags must be a list of at most 32 values, each a text of 1 to 64 characters, found 'a'$",
