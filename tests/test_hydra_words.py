@@ -171,3 +171,13 @@ def test_a_choice_in_another_case_is_known():
         compose(["pooling=MAX"])
     with pytest.raises(ConfigError, match=r"^optim=Adam: there is no such choice; did you mean adam\?"):
         compose(["optim=Adam"])
+
+
+@pytest.mark.parametrize("words", [["recipe=null"], ["recipe=finetune", "recipe=null"], ["seed=0", "recipe=null"]])
+def test_no_recipe_may_be_said(words):
+    assert compose(words) == compose([])
+    assert Composer()(Cell({key: Words(value) for key, value in (word.split("=") for word in words)})) == compose([])
+
+
+def test_a_recipe_behind_null_is_taken():
+    assert compose(["recipe=null", "recipe=finetune"])["recipe"]["name"] == "finetune"

@@ -68,9 +68,19 @@ def prepared(overrides: Sequence[str], sweep: bool = False) -> list[str]:
     Raises:
         ConfigError: every word that Hydra cannot read.
     """
-    words = readable(overrides, groups(), sweep)
+    words = _without_null_recipe(readable(overrides, groups(), sweep))
     _offer_networks(words)
     return for_hydra(words)
+
+
+def _without_null_recipe(words: list[str]) -> list[str]:
+    """Leave out `recipe=null` and the recipes before it: null is the default, and Hydra 1.3 cannot choose it again.
+
+    >>> _without_null_recipe(["recipe=finetune", "seed=1", "recipe=null"])
+    ['seed=1']
+    """
+    last = max((place for place, word in enumerate(words) if word == "recipe=null"), default=-1)
+    return [word for place, word in enumerate(words) if place > last or not word.startswith("recipe=")]
 
 
 @cache

@@ -86,7 +86,7 @@ def _read(folder: Path) -> Source:
     if missing:
         raise ConfigError(
             f"recipe.checkpoint={folder} is not the folder of a finished run: {', '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing"
+            f"{'is' if len(missing) == 1 else 'are'} missing; name that of one, runs/<signature>"
         )
     try:
         record = read_record(folder / "result.json", whole=True) or {}
