@@ -181,3 +181,8 @@ def test_no_recipe_may_be_said(words):
 
 def test_a_recipe_behind_null_is_taken():
     assert compose(["recipe=null", "recipe=finetune"])["recipe"]["name"] == "finetune"
+
+
+def test_a_launcher_without_a_multirun_is_told(capsys):
+    assert cli.train(["hydra/launcher=ray", "pooling=max"]) == 2
+    assert "hydra/launcher=ray starts the runs of a multirun: add -m" in capsys.readouterr().err

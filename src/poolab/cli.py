@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from poolab.errors import PoolabError
+from poolab.errors import ConfigError, PoolabError
 
 INTERRUPTED = 130  # as a shell counts a process that Ctrl-C ended
 VERBS = {
@@ -105,7 +105,11 @@ def _hydras(arguments: Sequence[str]) -> list[str]:
 
         arguments = in_hydras_words(arguments)
     settings, options = ordered(arguments)
-    return [*prepared(settings, sweep=bool({"-m", "--multirun"} & set(options))), *options]
+    sweep = bool({"-m", "--multirun"} & set(options))
+    launcher = next((word for word in settings if word.lstrip("+").startswith("hydra/launcher=")), None)
+    if launcher is not None and not sweep:
+        raise ConfigError(f"{launcher} starts the runs of a multirun: add -m (and a setting with several values)")
+    return [*prepared(settings, sweep=sweep), *options]
 
 
 def _dispatch(config: Any, here: int, codes: list[int]) -> None:

@@ -148,3 +148,19 @@ def test_a_checkpoint_of_poolab_is_taken_and_what_it_is_said(launched, tmp_path,
     assert other != folder
     assert "last.ckpt: the prefix 'network.network.' of the names is left out" in capsys.readouterr().out
     assert again["environment"]["weights_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda value: value.int(), "numbers of type int32"),
+        (lambda value: value.to(torch.complex64), "numbers of type complex64"),
+        (lambda value: value * float("nan"), "not finite"),
+        (lambda value: value / 0, "not finite"),
+    ],
+)
+def test_weights_that_are_no_real_finite_numbers_are_refused(change, told):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    state = {name: change(value) if name == "0.weight" else value for name, value in network.state_dict().items()}
+    with pytest.raises(ConfigError, match=rf"FILE: 0.weight holds numbers .*{told}|FILE: 0.weight holds {told}"):
+        take_over(network, state, "FILE")

@@ -323,3 +323,17 @@ def test_a_mask_that_fits_the_stored_picture_and_not_the_shown_one_is_told_why(t
     Image.new("L", (16, 32)).save(tmp_path / "train" / "masks" / "0.png")
     with pytest.raises(DataError, match=r"train/images/0.jpg is 16x32 as EXIF turns it, and its mask 32x16"):
         load_data("image_mask_folder", root=tmp_path)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("what", ["flip", "zero"])
+def test_a_png_with_damaged_pixels_is_refused(tmp_path, place, what):
+    noise = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    path = tmp_path / "picture.png"
+    Image.fromarray(noise).save(path)
+    content = bytearray(path.read_bytes())
+    at = int(place * len(content))
+    content[at : at + 8] = bytes(8) if what == "zero" else bytes(value ^ 0xFF for value in content[at : at + 8])
+    path.write_bytes(content)
+    with pytest.raises((OSError, ValueError, SyntaxError)):
+        decode(path, 3, (24, 24))

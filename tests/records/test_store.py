@@ -115,3 +115,10 @@ def test_results_come_oldest_first_and_only_where_they_are(tmp_path):
     RunFolder(tmp_path, "unfinished").make()
     assert [result["n"] for result in read_results(tmp_path)] == ["c", "b", "a"]
     assert read_results(tmp_path / "nowhere") == []
+
+
+def test_a_lock_that_cannot_be_opened_is_one_sentence(tmp_path):
+    folder = RunFolder(tmp_path, "0123456789ab").make()
+    (folder / ".lock").mkdir()
+    with pytest.raises(PoolabError, match=r"the lock .*\.lock cannot be opened: .*; remove it"), folder.claimed():
+        pass

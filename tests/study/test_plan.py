@@ -9,6 +9,7 @@ from poolab.configuration import compose
 from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder, signature
+from poolab.study import read_study
 from poolab.study.estimate import from_records, like_records, measured
 from poolab.study.plan import plan
 from poolab.study.plan_page import page
@@ -202,3 +203,13 @@ def test_words_of_the_command_line_that_hydra_cannot_read(two_arms):
         plan(two_arms, ["pooling.slots=[pool1"])
     with pytest.raises(ConfigError, match="is not looked up"):
         plan(two_arms, ["data.root=${oc.env:HOME}"])
+
+
+def test_a_range_with_decimals_for_a_whole_number_is_told_by_the_plan(tmp_path):
+    path = tmp_path / "u.yaml"
+    path.write_text(
+        "program: train.py\nmethod: random\nmetric: {name: val/accuracy, goal: maximize}\n"
+        "parameters:\n  data.batch_size: {distribution: uniform, min: 8, max: 30}\n"
+    )
+    with pytest.raises(ConfigError, match=r"data.batch_size must be an int .*found (8|30)\.0"):
+        plan(read_study(path))

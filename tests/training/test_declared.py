@@ -160,3 +160,10 @@ def test_the_hostile_values_meet_no_traceback(pytestconfig, tmp_path, monkeypatc
     found = [(trial, *tried.outcome(trial)) for trial in hostile.trials(tmp_path)[::151]]
     assert len(found) > 20
     assert [(trial, kind, text) for trial, kind, text in found if kind in hostile.BAD] == []
+
+
+@pytest.mark.parametrize("name", ["digits", "shapes"])
+def test_a_folder_for_a_data_set_without_files_is_told(name):
+    words = [f"data={name}", "data.root=photos", *(["task=segmentation"] if name == "shapes" else [])]
+    with pytest.raises(ConfigError, match=rf"data.root=photos: data={name} .* write data=image_folder"):
+        check_settings(compose(words))

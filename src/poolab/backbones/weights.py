@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from poolab.backbones.state import State, compare, strange, without_prefix
 from poolab.errors import ConfigError
+from poolab.text import printable
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")  # under which programs put a state_dict
 
@@ -30,7 +31,11 @@ def read_state(path: str | Path) -> State:
         else:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as fault:  # whatever the two readers say of a file that is none of theirs
-        raise ConfigError(f"backbone.weights={path} holds no weights that can be read safely: {fault}") from fault
+        first = printable(str(fault).strip().partition("\n")[0])[:300]
+        raise ConfigError(
+            f"backbone.weights={path} holds no weights that can be read safely ({type(fault).__name__}: {first}); "
+            "save model.state_dict() by torch.save, or safetensors"
+        ) from fault
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -62,6 +67,7 @@ def take_over(network: nn.Module, state: State, what: str) -> list[str]:
     """
     own = network.state_dict()
     named, prefix = without_prefix(_of_network(state), own)
+    _check_numbers(named, own, what)
     fitted = {name: fit_channels(value, own[name].shape) if name in own else value for name, value in named.items()}
     found, last = compare(fitted, own), last_layer(network)
     faults = strange(found, fitted, own, last)
@@ -81,6 +87,25 @@ def take_over(network: nn.Module, state: State, what: str) -> list[str]:
         more = ", ..." if len(found.unexpected) > 3 else ""
         told.append(f"{what}: {len(found.unexpected)} weights are not used ({', '.join(found.unexpected[:3])}{more})")
     return told
+
+
+def _check_numbers(state: State, own: State, what: str) -> None:
+    """Check that weights are real and finite: whole numbers of a quantised file would be taken as they stand.
+
+    Raises:
+        ConfigError: a weight has another kind of numbers, or one that is not finite.
+    """
+    for name, value in state.items():
+        if name in own and own[name].is_floating_point() and not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise ConfigError(
+                f"{what}: {name} holds numbers of type {kind}, and a network is trained with floating-point weights: "
+                "name the file of before quantisation"
+            )
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ConfigError(
+                f"{what}: {name} holds numbers that are not finite (NaN or infinity): the file is damaged"
+            )
 
 
 def _of_network(state: State) -> State:

@@ -119,6 +119,8 @@ def _orientation(image: "Image.Image") -> int:
     """EXIF's orientation, 1 where there is none that can be read; of TIFF Pillow itself takes care."""
     if image.format == "TIFF":
         return 1
+    if image.format == "PNG":
+        image.load()  # `getexif` would, and a damaged picture would pass: the second load of one raises nothing
     try:
         value = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF: viewers show the picture as it is stored

@@ -142,11 +142,15 @@ class RunFolder:
         """Hold the folder, so that two processes never make the same run; the system frees it even after kill -9.
 
         Raises:
-            PoolabError: another process holds it.
+            PoolabError: another process holds it, or the lock cannot be opened.
         """
         import fcntl
 
-        with open(self / ".lock", "w") as lock:
+        try:
+            lock = open(self / ".lock", "w")  # noqa: SIM115 (closed by the `with` below)
+        except OSError as fault:
+            raise PoolabError(f"the lock {self / '.lock'} cannot be opened: {fault.strerror}; remove it") from fault
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

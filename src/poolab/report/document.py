@@ -13,6 +13,7 @@ from poolab.report.methods import methods
 from poolab.report.provenance import Fact, hours
 from poolab.report.runs import Run
 from poolab.report.verdict import Sentence, verdict
+from poolab.text import one_line
 
 if TYPE_CHECKING:
     from poolab.report.figures import Drawn
@@ -112,7 +113,9 @@ class Document:
     def _commands(self) -> dict[str, list[tuple[str, str]]]:
         make = self.command_of
         return {
-            table.label: [(row.label, make(row.arm.runs[0])) for row in table.rows if row.arm.runs and make is not None]
+            table.label: [
+                (row.label, one_line(make(row.arm.runs[0]))) for row in table.rows if row.arm.runs and make is not None
+            ]
             for table in self.analysis.tables
         }
 

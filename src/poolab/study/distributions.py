@@ -91,6 +91,8 @@ def ends(parameter: Parameter) -> tuple[float, float]:
             least, most = math.exp(least), math.exp(most)
     else:
         least, most = _range(parameter)
+    if kind == "uniform":  # it draws numbers with decimals, also between whole ends
+        least, most = float(least), float(most)
     return (rounded(least, parameter.q), rounded(most, parameter.q)) if parameter.q else (least, most)
 
 

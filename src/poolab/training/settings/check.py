@@ -78,6 +78,8 @@ def _task_faults(task: Any) -> list[str]:
     return [f"{found} is not known: {hint}task can be {', '.join(TASKS)}"]
 
 
+EMBEDDED = ("digits", "shapes")  # data sets without files
+
 # The faults of groups by their content: the cells of a study share most of theirs.
 _SEEN: dict[str, list[str]] = {}
 
@@ -119,6 +121,11 @@ def _faults_by_name(group: str, kinds: Mapping[str, Table], settings: Mapping[st
             f"{group}.name must be one of {', '.join(kinds)}, found {shown(name)}{'; ' + hint if hint else ''}".strip()
         ]
     needed = [key for key in kinds[name] if key not in OPTIONAL.get(group, ())]
+    if group == "data" and name in EMBEDDED and given.get("root") is not None:
+        return [
+            f"{where_words('data.root', given['root'])}: data={name} is a part of the package and reads no folder; for "
+            "images of your own write data=image_folder (image_mask_folder for images with masks), else leave it out"
+        ]
     return declared_faults(group, kinds[name], given, needed=needed, choice="" if group == "data" else name)
 
 
