@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -403,3 +404,24 @@ def test_a_reader_that_goes_away_loses_nothing(pytestconfig, tmp_path):
         assert len(done.stdout.splitlines()) == 1
     (result,) = tmp_path.glob("*/result.json")
     assert json.loads(result.read_text())["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["plan", "sweeps/pooling_small.yaml"], "poolab plan: write poolab study plan FILE"),
+        (["run"], "poolab run: write poolab study run FILE"),
+        (["pool"], "poolab pool: there is no such verb; did you mean pools"),
+        (["pooling=max"], "poolab pooling=max: a setting stands behind a verb: poolab train pooling=max"),
+    ],
+)
+def test_a_verb_that_there_is_not_is_told(words, told, capsys):
+    assert cli.main(words) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"poolab \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)

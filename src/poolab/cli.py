@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from poolab.errors import ConfigError, PoolabError
+from poolab.errors import ConfigError, PoolabError, nearest
 
+STUDY_VERBS = ("plan", "run", "submit", "status", "cancel", "sync")  # asked for without `study`
 INTERRUPTED = 130  # as a shell counts a process that Ctrl-C ended
 VERBS = {
     "train": "train, measure and record one network (all of Hydra's words: --help, -m, key=value)",
@@ -37,9 +38,12 @@ def _verb(given: list[str]) -> int:
         return _guarded(lambda: _study(given[1:]))
     if given and given[0] == "report":
         return _guarded(lambda: _report(given[1:]))
+    if given and not given[0].startswith("-") and given[0] not in VERBS:
+        return _complain(PoolabError(_unknown_verb(given[0])))
     parser = argparse.ArgumentParser(
         prog="poolab", description="Which pooling should this CNN use, and how sure are we?"
     )
+    parser.add_argument("--version", action="version", version=f"poolab {_version()}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     verbs.add_parser("train", help=VERBS["train"])
     shapes = verbs.add_parser("shapes", help=VERBS["shapes"], description=VERBS["shapes"])
@@ -48,10 +52,26 @@ def _verb(given: list[str]) -> int:
     verbs.add_parser("report", help=VERBS["report"])
     verbs.add_parser("study", help=VERBS["study"])
     table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
+    table.add_argument("folder", nargs="?", help="the folder of the records, as --runs")
     table.add_argument("--runs", default="runs", help="the folder of the records (default: runs)")
     table.add_argument("--markdown", action="store_true", help="as Markdown instead of a terminal table")
     chosen = parser.parse_args(given)
     return _guarded(lambda: {"shapes": _shapes, "table": _table}[chosen.verb](chosen))
+
+
+def _unknown_verb(word: str) -> str:
+    """Return the message for a word that is no verb; what `poolab study` knows, and settings, are told as such."""
+    if word in STUDY_VERBS:
+        return f"poolab {word}: write poolab study {word} FILE"
+    if "=" in word:
+        return f"poolab {word}: a setting stands behind a verb: poolab train {word}"
+    return f"poolab {word}: there is no such verb; {nearest(word, list(VERBS))}the verbs are {', '.join(VERBS)}"
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    return metadata.version("poolab")
 
 
 def train(arguments: Sequence[str], program: str = "train.py") -> int:
@@ -219,7 +239,7 @@ def _report(given: Sequence[str]) -> int:
 def _table(chosen: argparse.Namespace) -> None:
     from poolab.records.table_page import print_table
 
-    print_table(chosen.runs, chosen.markdown)
+    print_table(chosen.folder or chosen.runs, chosen.markdown)
 
 
 def _guarded(action: Any) -> int:

@@ -102,7 +102,7 @@ def _check_numbers(state: State, own: State, what: str) -> None:
                 f"{what}: {name} holds numbers of type {kind}, and a network is trained with floating-point weights: "
                 "name the file of before quantisation"
             )
-        if value.is_floating_point() and not value.isfinite().all():
+        if value.is_floating_point() and not value.is_meta and not value.isfinite().all():
             raise ConfigError(
                 f"{what}: {name} holds numbers that are not finite (NaN or infinity): the file is damaged"
             )

@@ -43,7 +43,10 @@ def table(chosen: argparse.Namespace, study: Study, runs: Path) -> None:
     doubles = [f"{one.run.signature}: {one.reason}" for one in evidence.left_out if one.run.completed]
     tell([*evidence.faults, *doubles])
     if not own:
-        raise ConfigError(f"{runs} has no record of {chosen.file}: run it, or name the folder with --runs")
+        raise ConfigError(
+            f"{runs} has no record of {chosen.file}: run it, name the folder with --runs, "
+            "or give the key=value words that it was run with"
+        )
     if chosen.save:
         save_records(own, chosen.save, runs)
     analysis = analysis_of([study], evidence, chosen)

@@ -153,11 +153,12 @@ class Slots(Option):
         """Whether it names slots."""
         names = [value] if isinstance(value, str) else value
         listed = isinstance(names, list | tuple) and 0 < len(names) <= 4096
-        return listed and all(isinstance(name, str) and re.fullmatch(r"[\w.]{1,200}", name) for name in names)
+        named = listed and all(isinstance(name, str) and re.fullmatch(r"[\w.]{1,200}", name) for name in names)
+        return named and len(set(names)) == len(names)
 
     def words(self, cells: int | None = None) -> str:
         """Return what may be written."""
-        return "all, or a list of slot names such as [pool1]"
+        return "all, or a list of slot names such as [pool1], each once"
 
 
 @dataclass(frozen=True)
