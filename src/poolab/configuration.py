@@ -139,7 +139,7 @@ def plain(config: Any) -> dict[str, Any]:
 def explain(fault: BaseException) -> str:
     """Hydra's and OmegaConf's words with the near names, and without the advice to append an unknown key."""
     text = "\n".join(_chain(fault))
-    choice = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
+    choice = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
     if choice:
         return _unknown_choice(*choice.groups())
     key = re.search(r"Key '([^']+)' is not in struct\s+full_key: (\S+)", text)
@@ -174,6 +174,8 @@ def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
 def _unknown_choice(group: str, name: str) -> str:
     """The message for a choice that does not exist, or that is one of the other group."""
     known, home = _choices(group), HOMES.get(group, "")
+    if group == "data" and "/" in name:
+        return f"data={name}: a folder is not a choice: write data=image_folder data.root={name}"
     if name == "own" and home == "head":
         why = "to keep the backbone's own pooling write pooling.name=own; "
     elif home and name in _choices(home):
@@ -213,7 +215,8 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
         known = sorted({*common, *(key for keys in choices.values() for key in keys)})
         where = f"{group} takes {', '.join(known) or 'none'}" if group else f"the settings are {', '.join(known)}"
         note = " (those of all its choices; see --help)" if choices and known else ""
-        return f"{full_key}: there is no such setting; {nearest(key, known)}{where}{note}"
+        hint = "" if group else _meant(key)
+        return f"{full_key}: there is no such setting; {hint or nearest(key, known)}{where}{note}"
     own = sorted(choices[chosen])
     owners = [name for name, keys in choices.items() if key in keys and not _preset(group, name)]
     if key in own:  # the name alone was changed, and the settings are those of another choice
@@ -225,6 +228,30 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
     takes = f"{group}={chosen} takes {', '.join(own) or 'no settings of its own'}"
     also = f", and every {group} takes {', '.join(common)}" if common else ""
     return f"{full_key}: there is no such setting; {hint}{takes}{also}"
+
+
+# What other tools call a setting.
+OTHER_NAMES = {
+    **dict.fromkeys(("model", "net", "network", "arch"), "backbone"),
+    **dict.fromkeys(("dataset", "datamodule"), "data"),
+    **dict.fromkeys(("gpu", "gpus"), "trainer.devices"),
+    **dict.fromkeys(("device", "cuda"), "trainer.accelerator"),
+    **dict.fromkeys(("epoch", "max_epochs", "num_epochs"), "trainer.epochs"),
+    **dict.fromkeys(("batch", "bs"), "data.batch_size"),
+    **dict.fromkeys(("learning_rate", "wd"), "optim.lr or optim.weight_decay"),
+}
+
+
+def _meant(key: str) -> str:
+    """Return the settings of the groups that are called so, or that other tools call so; empty without one."""
+    if key in OTHER_NAMES:
+        return f"did you mean {OTHER_NAMES[key]}? "
+    owners = [
+        f"{group}.{key}"
+        for group in groups()
+        if key in _common(group) or any(key in _keys(group, name) for name in _choices(group))
+    ]
+    return f"did you mean {' or '.join(owners)}? " if owners else ""
 
 
 def _common(group: str) -> set[str]:
