@@ -213,3 +213,15 @@ def test_a_range_with_decimals_for_a_whole_number_is_told_by_the_plan(tmp_path):
     )
     with pytest.raises(ConfigError, match=r"data.batch_size must be an int .*found (8|30)\.0"):
         plan(read_study(path))
+
+
+def test_a_metric_that_no_run_has_is_told_by_the_plan_of_a_search(tmp_path):
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        "program: train.py\nmethod: bayes\nmetric: {name: val/acc, goal: maximize}\n"
+        "parameters:\n  optim.lr: {min: 0.001, max: 0.1}\n"
+    )
+    with pytest.raises(ConfigError, match=r"metric.name=val/acc: no run has it; did you mean accuracy"):
+        plan(read_study(path))
+    path.write_text(path.read_text().replace("val/acc", "val/accuracy"))
+    assert plan(read_study(path)).cells

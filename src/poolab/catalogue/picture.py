@@ -8,13 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.catalogue import drawing
-from poolab.catalogue.chosen import known, make
+from poolab.catalogue.chosen import geometry_of, known, make
 from poolab.catalogue.cost import shown
 from poolab.catalogue.kept import Kept, kept
 from poolab.catalogue.photograph import features, grey, photograph
 from poolab.errors import ConfigError
 from poolab.pooling import Pool
 
+LARGEST_WINDOW = 32  # pixels a side; the footprint of a window of 100 took minutes
 KERNELS = (4, 2, 3)  # a window of 4x4 shows more of how it is divided than one of 2x2
 DPI, WIDE, HIGH = 120, 3.3, 8.0  # inches: a column, and the picture
 MAPS = 8  # the channels that heads and channel methods get
@@ -65,6 +66,9 @@ def _start(pool: Pool) -> str:
 
 def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | None) -> Any:
     pool, _ = make(cls, given, channels=3, kernels=KERNELS)  # faults of the options come before the photograph's
+    geometry: Any = pool.geometry
+    if max(geometry.kernel_size) > LARGEST_WINDOW:
+        raise ConfigError(f"--show draws windows of at most {LARGEST_WINDOW} pixels a side, found {geometry_of(pool)}")
     colour = photograph(image)
     single, light = _single(cls, given, pool, colour)
     passes = [(kept(pool, colour, training), kept(single, light, training)) for _, training in _modes(cls)]

@@ -29,8 +29,8 @@ READING = (
     "the margin. Undecided: neither is shown, which is not the same as no difference. Two arms that are not the "
     "baseline are not compared.",
     "P(better) is the chance that a run of the arm beats a run of the baseline, ties counted half. The adjusted p is "
-    "that of a paired t test over the seeds, Holm's correction over the arms of the setting. An interval for new images "
-    "also counts that other test images would have been drawn. Where the scores hardly vary over the seeds, interval "
+    "that of a paired t test over the seeds, Holm's correction over the arms of the setting. An interval for new "
+    "images also counts that other test images would have been drawn. Where the scores hardly vary over the seeds, interval "
     "and p come from the outcomes of the single test images instead.",
 )
 

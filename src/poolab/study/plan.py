@@ -1,12 +1,12 @@
 """A study's plan: every cell composed and checked before anything starts, with its signature; all faults at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from poolab.errors import ConfigError, PoolabError
+from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.records import RunFolder
 from poolab.study.arms import label_arms
 from poolab.study.cells import Cell, grid_cells
@@ -118,6 +118,8 @@ def plan(
         except PoolabError as fault:
             for line in str(fault).splitlines():
                 faults.setdefault(line, []).append(cell)
+    for line in _metric_faults(study, [config for _, config, _ in found]):
+        faults.setdefault(line, [])
     twins = _twins(found) if study.method == "grid" else []
     if faults or twins:
         raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(faults), *twins]))
@@ -126,12 +128,30 @@ def plan(
     return Plan(study, tuple(extra), tuple(Planned(*one, arm) for one, arm in labelled))
 
 
+# What an epoch and the test of each task give; of a class and of what is measured there are further names.
+TASK_METRICS = {
+    "classification": ("loss", "accuracy", "accuracy_top5", "calibration_error"),
+    "segmentation": ("loss", "mean_iou", "dice", "accuracy"),
+}
+
+
+def _metric_faults(study: Study, configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what is wrong with the metric that a search goes by: it would show only when its first run has ended."""
+    name = study.metric.name if study.metric and study.method != "grid" else ""
+    stage, _, figure = name.partition("/")
+    known = {one for config in configs for one in TASK_METRICS.get(str(config.get("task")), ())}
+    if stage not in ("train", "val", "test") or not known or figure in known or "/" in figure:
+        return []
+    hint = nearest(figure, sorted(known))
+    return [f"metric.name={name}: no run has it; {hint}{stage}/ has {', '.join(sorted(known))}"]
+
+
 def _told(faults: dict[str, list[Cell]]) -> list[str]:
     """Each fault, with the first cell that has it."""
     lines = []
     for fault, cells in faults.items():
         more = f", and in {len(cells) - 1} more" if len(cells) > 1 else ""
-        lines += [f"  {fault}", f"    in {cells[0]}{more}"]
+        lines += [f"  {fault}", *([f"    in {cells[0]}{more}"] if cells else [])]
     return lines
 
 
