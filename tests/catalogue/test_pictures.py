@@ -11,8 +11,7 @@ from poolab.catalogue.drawing import as_image, scale, tiled
 from poolab.catalogue.gallery import COLUMNS, _method
 from poolab.catalogue.kept import kept
 from poolab.catalogue.photograph import SIDE, features, grey, photograph
-from poolab.catalogue.picture import extent, part, show
-from poolab.errors import ConfigError
+from poolab.catalogue.picture import extent, part
 from poolab.pooling import get_pool
 
 
@@ -231,6 +230,6 @@ def test_the_colour_goes_by_the_root():
     assert [float(norm(value)) for value in (-1.0, 0.0, 1 / 16, 1.0, 7.0)] == pytest.approx([0, 0.5, 0.625, 1, 1])
 
 
-def test_a_window_too_large_to_draw_is_told(tmp_path):
-    with pytest.raises(ConfigError, match=r"--show draws windows of at most 32 pixels a side"):
-        show("avg_topk", {"kernel_size": 100}, tmp_path / "p.png")
+def test_a_window_too_large_to_draw_is_told(tmp_path, capsys):
+    assert cli.main(["pools", "avg_topk", "kernel_size=100", "--show", str(tmp_path / "p.png")]) == 2
+    assert "--show draws windows of at most 32 pixels a side" in capsys.readouterr().err

@@ -30,8 +30,8 @@ READING = (
     "baseline are not compared.",
     "P(better) is the chance that a run of the arm beats a run of the baseline, ties counted half. The adjusted p is "
     "that of a paired t test over the seeds, Holm's correction over the arms of the setting. An interval for new "
-    "images also counts that other test images would have been drawn. Where the scores hardly vary over the seeds, interval "
-    "and p come from the outcomes of the single test images instead.",
+    "images also counts that other test images would have been drawn. Where the scores hardly vary over the seeds, "
+    "interval and p come from the outcomes of the single test images instead.",
 )
 
 
