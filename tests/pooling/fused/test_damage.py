@@ -128,7 +128,7 @@ COMPILERS = {
     "lacks functions": ('cc "$@" -Dbackward=other', "does not run: OSError: the library has no function backward"),
     "crashes": ('cc "$@" "-Dprobe(x)=probe(x){__builtin_trap();} int unused(x)"', "is killed by SIG(ILL|TRAP|ABRT)"),
     "wrong answer": ('cc "$@" "-Dprobe(x)=probe(x){return 7;} int unused(x)"', "probe does not return 1"),
-    "no UTF-8": (GARBLED, r"says: \S+ \?\[31m bad"),
+    "no UTF-8": (GARBLED, r"says: \S+ \\x1b\[31m bad"),
     "is killed": ("kill -9 $$", "says: exit -9"),
     "says nothing": ("exit 3", "says: exit 3"),
 }
