@@ -41,7 +41,7 @@ def show(tmp_path, capsys, photo):
     ("inter_map groups=3", "inter_map cannot pool the map (1, 8, 48, 48) that it is shown or measured on"),
     ("superpixel regions=4", "leave regions null there and choose grid"),
     ("fractional_max output_ratio=0.001", "would be 0x0"),
-    ("avg_topk kernel_size=9999", "the kernel smaller"),
+    ("avg_topk kernel_size=9999", "windows of at most 32 pixels a side"),
 ])  # fmt: skip
 def test_what_a_method_refuses_at_the_map_is_told(words, message, tmp_path, capsys, photo):
     file = tmp_path / "x.png"

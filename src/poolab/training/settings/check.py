@@ -121,12 +121,13 @@ def _faults_by_name(group: str, kinds: Mapping[str, Table], settings: Mapping[st
             f"{group}.name must be one of {', '.join(kinds)}, found {shown(name)}{'; ' + hint if hint else ''}".strip()
         ]
     needed = [key for key in kinds[name] if key not in OPTIONAL.get(group, ())]
-    if group == "data" and name in EMBEDDED and given.get("root") is not None:
-        return [
+    faults = declared_faults(group, kinds[name], given, needed=needed, choice="" if group == "data" else name)
+    if not faults and group == "data" and name in EMBEDDED and given.get("root") is not None:
+        faults = [
             f"{where_words('data.root', given['root'])}: data={name} is a part of the package and reads no folder; for "
             "images of your own write data=image_folder (image_mask_folder for images with masks), else leave it out"
         ]
-    return declared_faults(group, kinds[name], given, needed=needed, choice="" if group == "data" else name)
+    return faults
 
 
 def _batch_faults(batch: int, trainer: Mapping[str, Any]) -> list[str]:
