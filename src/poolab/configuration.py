@@ -104,7 +104,7 @@ def _offer_networks(overrides: Sequence[str]) -> None:
 
 
 def check_launcher(overrides: Sequence[str]) -> None:
-    """Whether the launcher of a multirun is installed: Hydra would say that it cannot locate a target.
+    """Check that the launcher of a multirun is installed: Hydra would say that it cannot locate a target.
 
     Raises:
         ConfigError: it is not.
@@ -273,7 +273,7 @@ def _keys(group: str, name: str) -> set[str]:
 
 
 def _preset(group: str, name: str) -> bool:
-    """Whether a choice is another one of its group with other options, as avg_topk_k3 is of avg_topk."""
+    """Return whether a choice is another one of its group with other options, as avg_topk_k3 is of avg_topk."""
     from omegaconf import OmegaConf
 
     return "name" not in OmegaConf.load(config_dir() / group / f"{name}.yaml")

@@ -132,7 +132,7 @@ class Adopted(Backbone):
         self.swaps.append(report)
 
     def _told(self, step: Callable[[], Any]) -> Any:
-        """What surgery gives; its faults name the network."""
+        """Return what surgery gives; its faults name the network."""
         try:
             return step()
         except ConfigError as fault:

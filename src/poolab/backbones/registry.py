@@ -51,7 +51,7 @@ def list_backbones(task: str | None = None) -> list[str]:
 
 
 def backbone_task(name: str) -> str:
-    """What a backbone is for: "classification" or "segmentation".
+    """Return what a backbone is for: "classification" or "segmentation".
 
     Raises:
         ConfigError: there is no such backbone.
@@ -114,7 +114,7 @@ def create_backbone(
 
 
 def takes_option(name: str, option: str) -> bool:
-    """Whether a backbone has an option of that name.
+    """Return whether a backbone has an option of that name.
 
     >>> takes_option("vgg_small", "width"), takes_option("resnet20", "width")
     (True, False)

@@ -75,7 +75,7 @@ def strange(found: Compared, state: State, own: State, last: str) -> list[str]:
 
 
 def _is_head(names: Sequence[str], state: State, own: State, last: str) -> bool:
-    """Whether all of the names lie below one module that the network has not, and are of layers without a window."""
+    """Return whether all names lie below one module that the network has not, in layers without a window."""
     tops = {name.split(".")[0] for name in names}
     taken = {name.split(".")[0] for name in own} - {last.split(".")[0]}
     flat = all(value.dim() <= 2 or value.shape[2:].numel() == 1 for value in (state[name] for name in names))

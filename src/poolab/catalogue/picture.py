@@ -134,7 +134,7 @@ def part(light: Tensor, pool: Any, told: Kept) -> tuple[float, float, float, flo
 
 
 def extent(pool: Any, output: Tensor, light: Tensor) -> tuple[float, float, float, float]:
-    """Where an output's cells lie over the input: each around the middle of its window."""
+    """Return where an output's cells lie over the input: each around the middle of its window."""
     g, sizes = pool.geometry, tuple(light.shape[-2:])
     if tuple(output.shape[-2:]) != g.output_size(*sizes):
         return -0.5, sizes[1] - 0.5, sizes[0] - 0.5, -0.5

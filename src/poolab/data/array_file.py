@@ -62,7 +62,7 @@ def write_array(path: Path, shape: tuple[int, ...], chunks: Iterator[np.ndarray]
 
 
 def _whole(path: Path, array: np.memmap) -> bool:
-    """Whether the file's pixels are those that were written.
+    """Return whether the file's pixels are those that were written.
 
     All of it is read where its stamp is not the one that it had when it was last read: after it was made, copied, or
     changed in place. A disk that returns other bytes under the same stamp is not noticed.
