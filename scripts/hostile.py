@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from poolab.configuration import compose, config_dir, groups
 from poolab.errors import PoolabError
-from poolab.pooling.options import Option
+from poolab.pooling.core.options import Option
 from poolab.study.cells import Cell, Words
 from poolab.study.checks import Checks
 from poolab.study.composition import Composer

@@ -22,8 +22,8 @@ TINY = (
 @pytest.fixture(autouse=True)
 def settled(monkeypatch):
     """No "auto" that changes its path within a test: when it does depends on the tests before, and rounding on it."""
-    monkeypatch.setattr("poolab.pooling.backend.PAYS_FROM", float("inf"))
-    monkeypatch.setattr("poolab.pooling.backend.LOOKS_FROM", float("inf"))
+    monkeypatch.setattr("poolab.pooling.fused.backend.PAYS_FROM", float("inf"))
+    monkeypatch.setattr("poolab.pooling.fused.backend.LOOKS_FROM", float("inf"))
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def photo(tmp_path_factory):
 def users_own():
     """A class that a user registers; the registry is afterwards as before."""
     from poolab.pooling import Reference, WindowPool2d, Windows, register
-    from poolab.pooling.options import Real
+    from poolab.pooling.core.options import Real
 
     @register("half_range")
     class HalfRangePool2d(WindowPool2d):

@@ -12,7 +12,7 @@ from poolab.catalogue.render import escaped, markdown, text
 from poolab.configuration import config_dir
 from poolab.errors import ConfigError
 from poolab.pooling import functional, get_pool
-from poolab.pooling.options import Choice, Integer, Integers, Real, Size, flag
+from poolab.pooling.core.options import Choice, Integer, Integers, Real, Size, flag
 
 CARDS = {}
 

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from poolab.pooling import Pool, create_pool, get_pool, list_pools
-from poolab.pooling.options import Choice, Integer, Integers, Option, Real, Size
+from poolab.pooling.core.options import Choice, Integer, Integers, Option, Real, Size
 from tests.pooling.oracles import Shape
 
 torch.set_num_threads(1)

@@ -122,7 +122,7 @@ def test_rotary_positions_do_not_depend_on_the_resolution():
 
 
 def test_a_rotation_keeps_lengths_and_turns_by_the_difference_of_places():
-    from poolab.pooling.clip_attention import rotated
+    from poolab.pooling.head.clip_attention import rotated
 
     keys = distinct(1, 1, 2, 8).expand(1, 12, 2, 8)
     turned = rotated(keys, torch.Size((3, 4)), (3, 4)).view(3, 4, 2, 8)
@@ -136,7 +136,7 @@ def test_a_rotation_keeps_lengths_and_turns_by_the_difference_of_places():
     ("channels", "heads"), [(1, 1), (64, 1), (127, 1), (128, 2), (2048, 32), (200, 2), (192, 3), (193, 1)]
 )
 def test_without_a_number_there_is_a_head_for_64_channels(channels: int, heads: int):
-    from poolab.pooling.clip_attention import head_count
+    from poolab.pooling.head.clip_attention import head_count
 
     assert head_count(channels, None) == heads
     create_pool("clip_attention", channels=channels, position="none")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from poolab.pooling import MixedPool2d, Pool, S3Pool2d, create_pool, get_pool, list_pools
-from poolab.pooling.options import Real
+from poolab.pooling.core.options import Real
 from tests.pooling.support import CHANNELS, distinct
 
 WITH_A_HEAD = ["gem", "lp", "lse"]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from poolab.pooling import create_pool, functional, get_pool, list_pools, register
-from poolab.pooling.options import Choice, Integer, checked
+from poolab.pooling.core.options import Choice, Integer, checked
 from tests.pooling.support import CHANNELS, WINDOWS
 
 

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from poolab.pooling import DiffStridePool2d, FrequencyLowCutPool2d, SpectralPool2d, create_pool
 from poolab.pooling import functional as P
-from poolab.pooling.fourier import by_fft, by_matrix, frequencies
+from poolab.pooling.window.fourier import by_fft, by_matrix, frequencies
 from tests.pooling.oracles import Shape
 from tests.pooling.support import distinct, few, fitting, make
 

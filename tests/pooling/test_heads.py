@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from poolab.backbones import create_backbone
 from poolab.pooling import create_pool, list_pools
 from poolab.pooling import functional as P
-from poolab.pooling.clip_attention import resized
+from poolab.pooling.head.clip_attention import resized
 from tests.pooling.oracles_heads import HEADS, resampling
 from tests.pooling.support import distinct, few, random_map
 

@@ -11,8 +11,8 @@ from torch.testing import assert_close
 from poolab.backbones import create_backbone
 from poolab.pooling import Windows, create_pool
 from poolab.pooling import functional as P
-from poolab.pooling.geometry import Geometry
-from poolab.pooling.lip import lip
+from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.window.lip import lip
 from tests.pooling.support import CHANNELS, distinct, few
 from tests.pooling.test_identities import cases, mean
 

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from poolab.pooling import AvgTopKPool2d, create_pool
-from poolab.pooling.noise import Noise, draw_seed, uniform
+from poolab.pooling.core.noise import Noise, draw_seed, uniform
 
 MANY = 200_000
 

@@ -153,7 +153,7 @@ def test_samples_channels_and_axes_draw_for_themselves():
 @given(st.integers(2, 30), st.integers(1, 4), st.integers(2, 20), st.integers(0, 63))
 @few(80)
 def test_the_regions_are_those_of_the_formula_in_exact_arithmetic(length: int, kernel: int, size: int, sample: int):
-    from poolab.pooling.sampled import _starts
+    from poolab.pooling.window.subsampled import _starts
 
     size, kernel = min(size, length), min(kernel, length)
     u = Fraction(2 * sample + 1, 128)  # never on a boundary of a float: alpha u has a denominator size - 1

@@ -12,9 +12,9 @@ from torch.testing import assert_close
 
 from poolab.backbones import create_backbone
 from poolab.pooling import BilinearPool2d, CompactBilinearPool2d, ISqrtCovPool2d, create_pool
-from poolab.pooling.covariance import sqrt_by_iteration, upper_triangle
 from poolab.pooling.functional import bilinear_pool2d
-from poolab.pooling.lengths import signed_root_unit, unit
+from poolab.pooling.head._normalization import signed_root_unit, unit
+from poolab.pooling.head.covariance import sqrt_by_iteration, upper_triangle
 from tests.pooling.support import distinct, few, random_map
 
 maps = st.builds(

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from poolab.pooling import MOPPool2d, NetVLADPool2d
-from poolab.pooling.clustering import k_means, squared_distances
-from poolab.pooling.vlad import descriptors, regions
+from poolab.pooling.head._kmeans import k_means, squared_distances
+from poolab.pooling.head.vlad import descriptors, regions
 from tests.pooling.support import distinct
 
 

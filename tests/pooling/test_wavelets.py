@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from poolab.pooling import WaveletPool2d, create_pool
 from poolab.pooling import functional as P
-from poolab.pooling.wavelets import FILTERS
+from poolab.pooling.window.wavelets import FILTERS
 from tests.pooling.oracles_frequency import LOW_PASS
 from tests.pooling.support import distinct, few, fitting
 

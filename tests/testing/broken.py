@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from poolab.pooling import HeadPool2d, Subsample2d, WindowPool2d
-from poolab.pooling.learned import logistic
-from poolab.pooling.options import Choice, Integer, Real, flag
+from poolab.pooling.core.learned import logistic
+from poolab.pooling.core.options import Choice, Integer, Real, flag
 
 
 class Good(WindowPool2d):

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from poolab.configuration import compose, config_dir, groups
 from poolab.errors import ConfigError
-from poolab.pooling.options import Option, shown
+from poolab.pooling.core.options import Option, shown
 from poolab.training.settings import check_settings, declared, options_of, setting_faults
 from poolab.training.settings.tables import DATA, MEASURES, OPTIMIZERS, OPTIONAL, RECIPES, ROOTS, TRACKERS, TRAINER
 from tests.training.test_settings import with_values

@@ -12,8 +12,8 @@ from poolab.catalogue.cost import measured
 from poolab.catalogue.docstring import parsed
 from poolab.configuration import config_dir
 from poolab.pooling import Pool
+from poolab.pooling.core.options import Option
 from poolab.pooling.functional import has_twin
-from poolab.pooling.options import Option
 from poolab.pooling.registry import SIBLINGS
 
 GROUPS = {"window": "pooling", "global": "head"}  # the folder of conf/ where a role's configurations lie
@@ -117,7 +117,7 @@ def _row(name: str, option: Option, meaning: str) -> OptionRow:
 def allowed(option: Option) -> str:
     """What an option may be, in the words in which it refuses what it may not be.
 
-    >>> from poolab.pooling.options import Choice, Integer, Real
+    >>> from poolab.pooling.core.options import Choice, Integer, Real
     >>> allowed(Integer(2, within_window=True)), allowed(Real(None, least=0.0)), allowed(Choice("a", ("a", "b")))
     ('an int from 1 to the number of cells of the window', 'a number >= 0, or null', "one of 'a', 'b'")
     """

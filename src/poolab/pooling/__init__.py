@@ -15,49 +15,49 @@ torch.Size([8, 16, 25])
 from typing import Any
 
 from poolab.pooling import functional
-from poolab.pooling.adapool import AdaPool2d
-from poolab.pooling.attention import AttentionPool2d, SimPool2d
-from poolab.pooling.backend import get_backend, set_backend, use_backend
-from poolab.pooling.base import Pool, Reference
-from poolab.pooling.blurs import BlurPool2d, MaxBlurPool2d
-from poolab.pooling.channels import InterMapPool2d
-from poolab.pooling.clip_attention import CLIPAttentionPool2d
-from poolab.pooling.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
-from poolab.pooling.covariance import ISqrtCovPool2d
-from poolab.pooling.dpp import DetailPreservingPool2d
-from poolab.pooling.draws import StochasticPool2d
-from poolab.pooling.entropy import EntropyWeightedPool2d
-from poolab.pooling.extremes import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
-from poolab.pooling.fourier import FrequencyLowCutPool2d, SpectralPool2d
-from poolab.pooling.gates import GatedPool2d, TreePool2d
-from poolab.pooling.head_pool import HeadPool2d, MapPool2d
-from poolab.pooling.heads import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
-from poolab.pooling.lip import LIPPool2d
-from poolab.pooling.mixtures import MixedPool2d, MixedRandomPool2d
-from poolab.pooling.ordinal import OrdinalPool2d
-from poolab.pooling.polyphase import PolyphasePool2d
-from poolab.pooling.powers import GeMPool2d, LehmerPool2d, LpPool2d
-from poolab.pooling.pyramids import PixelPyramidPool2d, SpatialPyramidPool2d
-from poolab.pooling.rank_draws import MaxDropoutPool2d, RankStochasticPool2d
-from poolab.pooling.ranks import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, RankWeightedPool2d, TMaxAvgPool2d
-from poolab.pooling.regions import SuperpixelPool2d
-from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools, register
-from poolab.pooling.sampled import FractionalMaxPool2d, S3Pool2d
-from poolab.pooling.second_order import BilinearPool2d, CompactBilinearPool2d
-from poolab.pooling.soft import LSEPool2d, SoftPool2d
-from poolab.pooling.strides import DiffStridePool2d
-from poolab.pooling.universal import UniversalPool2d
-from poolab.pooling.vlad import MOPPool2d, NetVLADPool2d
-from poolab.pooling.wavelets import WaveletPool2d
-from poolab.pooling.whole_maps import (
+from poolab.pooling.channel.inter_map import InterMapPool2d
+from poolab.pooling.core.base import Pool, Reference
+from poolab.pooling.core.windows import Windows
+from poolab.pooling.fused.backend import get_backend, set_backend, use_backend
+from poolab.pooling.head.attention import AttentionPool2d, SimPool2d
+from poolab.pooling.head.basic import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool2d, GlobalMaxPool2d
+from poolab.pooling.head.clip_attention import CLIPAttentionPool2d
+from poolab.pooling.head.covariance import ISqrtCovPool2d
+from poolab.pooling.head.second_order import BilinearPool2d, CompactBilinearPool2d
+from poolab.pooling.head.spatial_pyramid import PixelPyramidPool2d, SpatialPyramidPool2d
+from poolab.pooling.head.statistics import (
     GlobalAvgMaxPool2d,
     GlobalGeMPool2d,
     GlobalLpPool2d,
     GlobalLSEPool2d,
     GlobalTopKPool2d,
 )
+from poolab.pooling.head.superpixel import SuperpixelPool2d
+from poolab.pooling.head.vlad import MOPPool2d, NetVLADPool2d
+from poolab.pooling.map_pool import HeadPool2d, MapPool2d
+from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools, register
+from poolab.pooling.window.adapool import AdaPool2d
+from poolab.pooling.window.basic import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
+from poolab.pooling.window.blur import BlurPool2d, MaxBlurPool2d
+from poolab.pooling.window.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
+from poolab.pooling.window.diffstride import DiffStridePool2d
+from poolab.pooling.window.dpp import DetailPreservingPool2d
+from poolab.pooling.window.entropy import EntropyWeightedPool2d
+from poolab.pooling.window.fourier import FrequencyLowCutPool2d, SpectralPool2d
+from poolab.pooling.window.gated import GatedPool2d, TreePool2d
+from poolab.pooling.window.lip import LIPPool2d
+from poolab.pooling.window.mixtures import MixedPool2d, MixedRandomPool2d
+from poolab.pooling.window.ordinal import OrdinalPool2d
+from poolab.pooling.window.polyphase import PolyphasePool2d
+from poolab.pooling.window.powers import GeMPool2d, LehmerPool2d, LpPool2d
+from poolab.pooling.window.rank import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, RankWeightedPool2d, TMaxAvgPool2d
+from poolab.pooling.window.rank_stochastic import MaxDropoutPool2d, RankStochasticPool2d
+from poolab.pooling.window.softmax import LSEPool2d, SoftPool2d
+from poolab.pooling.window.stochastic import StochasticPool2d
+from poolab.pooling.window.subsampled import FractionalMaxPool2d, S3Pool2d
+from poolab.pooling.window.universal import UniversalPool2d
+from poolab.pooling.window.wavelets import WaveletPool2d
 from poolab.pooling.window_pool import WindowPool2d, siblings
-from poolab.pooling.windows import Windows
 
 SIBLING_CLASSES = {cls.__name__: cls for cls in SIBLINGS.values()}
 globals().update(SIBLING_CLASSES)

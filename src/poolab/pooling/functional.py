@@ -16,10 +16,10 @@ from typing import Any
 from torch import Tensor
 
 from poolab.errors import nearest
-from poolab.pooling.base import Pool
-from poolab.pooling.geometry import Geometry, IntOrSizes
-from poolab.pooling.head_pool import MapPool2d
-from poolab.pooling.options import checked, sorted_out
+from poolab.pooling.core.base import Pool
+from poolab.pooling.core.geometry import Geometry, IntOrSizes
+from poolab.pooling.core.options import checked, sorted_out
+from poolab.pooling.map_pool import MapPool2d
 from poolab.pooling.registry import POOLS, SIBLINGS
 from poolab.pooling.window_pool import WindowPool2d
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from poolab.errors import nearest
-from poolab.pooling.base import Pool, Role
+from poolab.pooling.core.base import Pool, Role
 from poolab.pooling.window_pool import WindowPool2d, siblings
 
 POOLS: dict[str, type[Pool]] = {}

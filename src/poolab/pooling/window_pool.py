@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from poolab.pooling import backend
-from poolab.pooling.base import Pool, check_floating, memory_format
-from poolab.pooling.geometry import AXES, Geometry, IntOrSizes, Sizes
-from poolab.pooling.windows import Windows, compute_dtype
+from poolab.pooling.core.base import Pool, check_floating, memory_format
+from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Sizes
+from poolab.pooling.core.windows import Windows, compute_dtype
+from poolab.pooling.fused import backend
 
 
 class WindowPool2d(Pool):

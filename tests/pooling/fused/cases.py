@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from poolab.pooling import backend, get_pool
+from poolab.pooling import get_pool
+from poolab.pooling.core.windows import Windows
+from poolab.pooling.fused import backend
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.cells import nature
-from poolab.pooling.windows import Windows
+from poolab.pooling.fused.taps import nature
 from tests.pooling.oracles import Shape
 from tests.pooling.support import WINDOWS, channels_of, make
 

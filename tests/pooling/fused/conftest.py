@@ -17,15 +17,14 @@ def kernels(monkeypatch, tmp_path_factory):
     folder = Path(shared, "kernels")
     monkeypatch.setenv("POOLAB_CACHE", str(folder))
     monkeypatch.setenv("POOLAB_CFLAGS", "-O0")
-    monkeypatch.setattr("poolab.pooling.backend.BLOCKS_FROM", 0)  # the maps of the tests are small
+    monkeypatch.setattr("poolab.pooling.fused.backend.BLOCKS_FROM", 0)  # the maps of the tests are small
     return folder
 
 
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """As if nothing had been computed in this process, with an empty folder of kernels."""
-    from poolab.pooling import backend
-    from poolab.pooling.fused import building, notices
+    from poolab.pooling.fused import backend, building, notices
 
     monkeypatch.setenv("POOLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(backend, "_compiled", {})

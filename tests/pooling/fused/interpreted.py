@@ -10,9 +10,9 @@ import sys
 import pytest
 import torch
 
-from poolab.pooling import backend
+from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.fused import backend
 from poolab.pooling.fused.triton_kernel import TritonKernel, divisor
-from poolab.pooling.geometry import Geometry
 from tests.pooling.fused.cases import OVERLAPPING, SHAPES, WHOLE, differences, local
 
 pytest.importorskip("triton")  # pytest imports this file too, for its docstrings

@@ -11,14 +11,13 @@ from poolab.pooling import (
     AvgTopKPool2d,
     SoftPool2d,
     WindowPool2d,
-    backend,
     create_pool,
     get_backend,
     set_backend,
     use_backend,
 )
 from poolab.pooling.functional import avg_topk_pool2d
-from poolab.pooling.fused import library
+from poolab.pooling.fused import backend, library
 from poolab.pooling.fused.cpu_kernel import CpuKernel
 from poolab.pooling.fused.torch_kernel import TorchKernel
 

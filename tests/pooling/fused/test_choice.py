@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from poolab.pooling import AvgTopKPool2d, backend, get_backend, set_backend, use_backend
+from poolab.pooling import AvgTopKPool2d, get_backend, set_backend, use_backend
+from poolab.pooling.fused import backend
 
 NAMES = ("plain", "fused", "auto")
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from poolab.pooling import backend
+from poolab.pooling.fused import backend
 from poolab.pooling.fused.triton_kernel import TritonKernel
 from tests.pooling.fused.cases import OVERLAPPING, SHAPES, WHOLE, differences, local, results
 from tests.pooling.oracles import Shape

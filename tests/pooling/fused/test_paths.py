@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolab.pooling import Windows, create_pool, get_pool, use_backend
-from poolab.pooling.backend import _compiled
+from poolab.pooling.core.noise import Noise, draw_seed
+from poolab.pooling.fused.backend import _compiled
 from poolab.pooling.fused.call import taken_apart
-from poolab.pooling.fused.cells import nature
-from poolab.pooling.noise import Noise, draw_seed
+from poolab.pooling.fused.taps import nature
 from tests.pooling.support import WINDOWS, few, fitting, label
 
 DTYPES = {torch.float64: 1e-9, torch.float32: 2e-4, torch.bfloat16: 2e-2, torch.float16: 4e-3}

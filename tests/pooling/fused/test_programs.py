@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from poolab.pooling import AvgTopKPool2d, create_pool
+from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.fused.c_expression import statements
 from poolab.pooling.fused.call import taken_apart
-from poolab.pooling.fused.cells import nature
 from poolab.pooling.fused.program import program
 from poolab.pooling.fused.recorder import NotFusable, Recorder, part
+from poolab.pooling.fused.taps import nature
 from poolab.pooling.fused.torch_source import torch_function
-from poolab.pooling.geometry import Geometry
 
 GEOMETRY = Geometry.of("test", 2, None, 0, 1, False, 2)
 OUTSIDE = torch.arange(5.0)

@@ -9,8 +9,7 @@ import sys
 import pytest
 import torch
 
-from poolab.pooling import backend
-from poolab.pooling.fused import triton_kernel, triton_source
+from poolab.pooling.fused import backend, triton_kernel, triton_source
 from poolab.pooling.fused.recorder import NotFusable
 from tests.pooling.fused.cases import OVERLAPPING, WHOLE, local, recipe_of, results
 from tests.pooling.oracles import Shape

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from poolab.pooling import functional as P
-from poolab.pooling.wavelets import FILTERS
+from poolab.pooling.window.wavelets import FILTERS
 from tests.pooling.support import distinct
 
 SIZES = [(16, 16), (20, 12)]

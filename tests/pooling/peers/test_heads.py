@@ -141,7 +141,7 @@ def test_timm_starts_from_truncated_normal_weights_and_torchs_output_layer():
 @pytest.mark.parametrize("mode", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("size", [(3, 3), (9, 5), (14, 14)])
 def test_resized_positions_are_timms(mode: str, size: tuple[int, int]):
-    from poolab.pooling.clip_attention import resized
+    from poolab.pooling.head.clip_attention import resized
 
     embedding = distinct(1 + 49, C, dtype=torch.float32)
     theirs = resample_abs_pos_embed(embedding[None], list(size), [7, 7], interpolation=mode)

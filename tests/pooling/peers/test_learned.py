@@ -6,7 +6,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from poolab.pooling import create_pool
-from poolab.pooling.lip import MapNorm
+from poolab.pooling.window.lip import MapNorm
 from tests.pooling.support import distinct
 
 

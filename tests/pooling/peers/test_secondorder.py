@@ -61,7 +61,7 @@ def test_the_sketch_is_scikit_learns_tensor_sketch_with_the_same_hashes():
 def test_the_centroids_spread_no_worse_than_scikit_learns():
     """Both start by k-means++ and end in a local minimum, which need not be the same one."""
     cluster = pytest.importorskip("sklearn.cluster")
-    from poolab.pooling.clustering import k_means, squared_distances
+    from poolab.pooling.head._kmeans import k_means, squared_distances
 
     points = distinct(300, 4)
     best = cluster.KMeans(6, n_init=10, random_state=0).fit(points.numpy()).inertia_

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from poolab.pooling.base import Pool
+from poolab.pooling.core.base import Pool
 from poolab.pooling.window_pool import WindowPool2d
 
 Shape = tuple[int, ...]

@@ -6,8 +6,8 @@ from math import prod
 
 from torch import Tensor
 
-from poolab.pooling.geometry import Geometry
-from poolab.pooling.noise import Noise
+from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.core.noise import Noise
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from importlib.resources import files
 
 import torch
 
+from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.fused.c_expression import ZERO, statements
 from poolab.pooling.fused.program import Program
-from poolab.pooling.geometry import Geometry
 
 ELEMENTS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NOISE = {"window": "NOISE_WINDOW", "channel": "NOISE_CHANNEL", "sample": "NOISE_SAMPLE"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from poolab.pooling.geometry import Geometry
+from poolab.pooling.core.geometry import Geometry
 
 Formula = Callable[..., Tensor]
 CONSTANTS = (bool, int, float, str, type(None))

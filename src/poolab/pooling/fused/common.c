@@ -187,7 +187,7 @@ typedef struct {
   double *taught[VALUES + 1];  // the gradients of the values, (n, c) each: sums of many windows
 } task;
 
-// The random number of a place; the same as poolab.pooling.noise.uniform, which says more.
+// The random number of a place; the same as poolab.pooling.core.noise.uniform, which says more.
 INLINE uint32_t mixed(uint32_t v) {
   v = (v ^ (v >> 16)) * 0x7feb352du;
   v = (v ^ (v >> 15)) * 0x846ca68bu;

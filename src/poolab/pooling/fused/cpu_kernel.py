@@ -6,7 +6,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from poolab.pooling.base import memory_format
+from poolab.pooling.core.base import memory_format
+from poolab.pooling.core.windows import compute_dtype
 from poolab.pooling.fused import forks
 from poolab.pooling.fused.c_source import Loops, c_source
 from poolab.pooling.fused.call import Recipe
@@ -14,7 +15,6 @@ from poolab.pooling.fused.compiler import NoCompiler
 from poolab.pooling.fused.library import is_kept, library
 from poolab.pooling.fused.program import program
 from poolab.pooling.fused.recorder import NotFusable
-from poolab.pooling.windows import compute_dtype
 
 SIZES = ("n", "c", "d", "h", "w", "od", "oh", "ow", "pd", "ph", "pw", "seed", "threads")
 MAPS = ("x", "slope", "y", "gx")

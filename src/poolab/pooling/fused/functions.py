@@ -6,11 +6,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from poolab.pooling.base import memory_format
+from poolab.pooling.core.base import memory_format
+from poolab.pooling.core.noise import Noise
+from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.program import uses
-from poolab.pooling.noise import Noise
-from poolab.pooling.windows import Windows
 
 
 class Kernel(Protocol):

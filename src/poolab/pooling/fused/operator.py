@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poolab.pooling import backend
-from poolab.pooling.base import memory_format
+from poolab.pooling.core.base import memory_format
+from poolab.pooling.fused import backend
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.functions import computed, gradients, summed
 

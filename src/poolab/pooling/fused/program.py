@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.cells import LANES, CellWindows, NotLocal, nature
 from poolab.pooling.fused.recorder import NotFusable, Recorder, part, undisturbed
-from poolab.pooling.geometry import Geometry
+from poolab.pooling.fused.taps import LANES, CellWindows, NotLocal, nature
 
 # The rank formulas have 5 operations for each pair of cells: 7x7 windows are fused, 9x9 (and 20 s of compiling) not.
 MOST_NODES = 12_000

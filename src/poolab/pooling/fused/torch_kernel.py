@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poolab.pooling.base import memory_format
+from poolab.pooling.core.base import memory_format
+from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused.blocks import Block, blocks
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.program import Program, program
 from poolab.pooling.fused.torch_source import TorchFunction, torch_function
-from poolab.pooling.windows import Windows, compute_dtype
 
 # Windows computed at once. Smaller blocks stay in a nearer cache, but a call of torch takes 2 us, and shares 32 Ki
 # elements or fewer among no threads: avg_topk on 64x64x32x32, one thread, forward and backward, took 217, 106, 71 and

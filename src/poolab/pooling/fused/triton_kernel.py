@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from poolab.pooling.base import memory_format
+from poolab.pooling.core.base import memory_format
+from poolab.pooling.core.geometry import Geometry, Sizes
+from poolab.pooling.core.windows import compute_dtype
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.compiler import NoCompiler
 from poolab.pooling.fused.program import program
 from poolab.pooling.fused.triton_source import Lanes, names, triton_source
-from poolab.pooling.geometry import Geometry, Sizes
-from poolab.pooling.windows import compute_dtype
 
 THREADS = 128
 # Without fused multiply-add the backward finds the very numbers of the forward, so that a draw takes the same cell.

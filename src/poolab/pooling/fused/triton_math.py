@@ -110,7 +110,7 @@ def _mixed(state):
 
 @triton.jit
 def uniform(seed, step, place):
-    """The random number of a place; the same as poolab.pooling.noise.uniform, which says more."""
+    """The random number of a place; the same as poolab.pooling.core.noise.uniform, which says more."""
     low, high = seed.to(tl.uint32), (seed >> 32).to(tl.uint32) + step
     state = _mixed(_mixed(place.to(tl.uint32) ^ low) ^ high)
     return (state >> 8).to(tl.int32).to(tl.float32) * 0.000000059604644775390625  # 2^-24

@@ -12,11 +12,11 @@ from itertools import product
 
 import torch
 
+from poolab.pooling.core.geometry import Geometry, Sizes
+from poolab.pooling.core.noise import STEP
 from poolab.pooling.fused.program import Program
 from poolab.pooling.fused.recorder import NotFusable
 from poolab.pooling.fused.triton_expression import Body
-from poolab.pooling.geometry import Geometry, Sizes
-from poolab.pooling.noise import STEP
 
 # Triton takes 4 to 6 ms a statement: 39 s for the 6900 of rank_weighted, 5x5 with stride 1, 3 s for 3x3 with stride 2.
 MOST_STATEMENTS = 4_000

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from poolab.errors import nearest
-from poolab.pooling.options import Option, shown
+from poolab.pooling.core.options import Option, shown
 
 
 def declared_faults(
@@ -24,7 +24,7 @@ def declared_faults(
         needed: the settings that must be there.
         strange: whether a setting that is not declared may stand there, since others check it.
 
-    >>> from poolab.pooling.options import Integer
+    >>> from poolab.pooling.core.options import Integer
     >>> declared_faults("data", {"batch_size": Integer(8, most=9)}, {"batch_size": 16.0, "bach": 1}, needed=())
     ['data.bach: there is no such setting; did you mean batch_size? data takes batch_size', \
 'data.batch_size must be an int from 1 to 9, found 16.0']

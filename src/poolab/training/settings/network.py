@@ -7,7 +7,7 @@ from poolab.backbones.registry import backbone_options
 from poolab.backbones.request import OWN, ROLES, Group
 from poolab.per_slot import by_slot
 from poolab.pooling import get_pool, list_pools
-from poolab.pooling.options import Option, shown
+from poolab.pooling.core.options import Option, shown
 from poolab.training.settings.faults import declared_faults, where_words
 from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, Table
 

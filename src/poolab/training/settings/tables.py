@@ -7,7 +7,7 @@ from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES
 from poolab.measure.full import ROBUSTNESS
 from poolab.measure.scales import SCALE_MODES, SCALES
 from poolab.measure.shifts import SHIFT_PADDINGS
-from poolab.pooling.options import Choice, Integer, Option, Real, Size, flag
+from poolab.pooling.core.options import Choice, Integer, Option, Real, Size, flag
 from poolab.training.settings.kinds import AtSlots, Betas, Devices, Place, Several, Slots, Text, nullable
 
 Table = dict[str, Option]

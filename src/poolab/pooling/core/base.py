@@ -1,0 +1,224 @@
+"""What every pooling is: its attributes, its options and its place in tables, tests and surgery."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from poolab.pooling.core.learned import Learned
+from poolab.pooling.core.options import Option, is_whole, sorted_out
+
+Role = Literal["window", "global", "channel", "same"]
+Use = Literal["never", "option", "always"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a method comes from."""
+
+    authors: str
+    year: int
+    source: str
+
+    def __str__(self) -> str:
+        """One line, as in a table."""
+        return f"{self.authors}, {self.year}, {self.source}"
+
+
+class _Signature:
+    """A class's constructor with its options; made when asked for, since 140 classes at import took 20 ms."""
+
+    def __get__(self, owner: object, cls: type["Pool"]) -> inspect.Signature:
+        return constructor_signature(cls)
+
+
+class Pool(nn.Module):
+    """The base of all poolings; its class attributes drive tests, tables, documentation, surgery and reports.
+
+    Attributes:
+        name: the method's stem, as in configurations; set by `register`.
+        dims: the number of spatial dimensions.
+        role: "window" (local, reduces by a stride), "global" (a head), "channel" or "same" (keeps the size).
+        random: whether it draws random numbers in training.
+        learns: whether it has parameters: never, by an option, or always.
+        uses_channels: whether it must know the number of channels: never, by an option, or always.
+        positional: whether a cell's place in the window matters, beyond its value.
+        resizes: whether the output's size may change while it learns.
+        options: the method's own options by name.
+        learned: the option that `learnable=True` turns into a parameter.
+        reference: authors, year, arXiv or DOI.
+        evaluates: what it computes in evaluation where that is not what it computes in training.
+        disagreements: how public implementations differ from this one and from each other, a sentence each.
+        exempt: items of the conformance suite that do not apply, each with its reason.
+        trial: options that make the method small enough for a test, where the defaults are not.
+    """
+
+    name: ClassVar[str]
+    role: ClassVar[Role]
+    dims: ClassVar[int] = 2
+    random: ClassVar[bool] = False
+    learns: ClassVar[Use] = "never"
+    uses_channels: ClassVar[Use] = "never"
+    positional: ClassVar[bool] = False
+    resizes: ClassVar[bool] = False
+    options: ClassVar[Mapping[str, Option]] = {}
+    learned: ClassVar[Learned | None] = None
+    reference: ClassVar[Reference]
+    evaluates: ClassVar[str] = ""
+    disagreements: ClassVar[tuple[str, ...]] = ()
+    exempt: ClassVar[Mapping[str, str]] = {}
+    trial: ClassVar[Mapping[str, Any]] = {}
+    __signature__ = _Signature()
+    _formula_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Read off what the formula takes."""
+        super().__init_subclass__(**kwargs)
+        if "formula" in vars(cls):
+            cls._formula_names = tuple(inspect.signature(cls.formula).parameters)[1:]
+
+    @staticmethod
+    def formula(*arguments: Any, **options: Any) -> Tensor:
+        """The method itself; each leaf writes its own."""
+        raise TypeError("this pooling has no formula: give its class a static method formula(windows, ...)")
+
+    def arguments(self) -> dict[str, Any]:
+        """What the formula gets beside its windows; a learned value takes the place of its option."""
+        values = {name: getattr(self, name) for name in self._formula_names}
+        if self.learned is not None and self.is_learning:
+            values[self.learned.option] = self.learned.current(self)
+        return values
+
+    def conflicts(self) -> Iterator[str]:
+        """What is wrong with the options together, or with `channels`, each option being right by itself."""
+        yield from ()
+
+    def build(self) -> None:
+        """Make the parameters, buffers and layers, where the method has any; here, those of a learned option."""
+        if self.learned is not None and self.is_learning:
+            self.learned.make(self, self.shared_shape)
+
+    def reset_parameters(self) -> None:
+        """Set every parameter of this module itself to its start; layers inside it have their own method."""
+        if self.learned is not None and self.is_learning:
+            self.learned.reset(self)
+
+    def out_channels(self, channels: int) -> int:
+        """The number of channels that come out for `channels` going in."""
+        return channels
+
+    def extra_repr(self) -> str:
+        """The arguments that differ from their defaults, as torch's layers show them."""
+        shown = [f"{name}={value!r}" for name, value in self._given().items()]
+        return ", ".join(shown)
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the option `learnable` asks for a parameter."""
+        return bool(getattr(self, "learnable", False))
+
+    @property
+    def is_per_channel(self) -> bool:
+        """Whether each channel has a parameter of its own; where nothing is learned there is none to share."""
+        asked = getattr(self, "sharing", None) == "channel" or bool(getattr(self, "per_channel", False))
+        return asked and (self.is_learning or "learnable" not in self.options)
+
+    @property
+    def shared_shape(self) -> tuple[int, ...]:
+        """The shape of a parameter that the layer shares, or that each channel has for itself."""
+        return (self.channels or 1, *(1,) * self.dims) if self.is_per_channel else ()
+
+    @property
+    def is_bound_to_channels(self) -> bool:
+        """Whether the parameters are those of one number of channels."""
+        return self.uses_channels == "always" or len(self.shared_shape) > 0
+
+    def check_channels(self, input: Tensor, owner: str = "") -> None:
+        """Refuse a map whose channels are not those that the parameters were made for, in the name of `owner`."""
+        if self.channels is None or not self.is_bound_to_channels or input.dim() <= self.dims:
+            return
+        found = input.shape[-self.dims - 1]
+        if found != self.channels:
+            name, shape = owner or type(self).__name__, tuple(input.shape)
+            raise ValueError(f"{name}: made for channels={self.channels}, found {found} channels in {shape}")
+
+    def _take(
+        self, options: Mapping[str, Any], cells: int | None, channels: int | None, faults: list[str] | None = None
+    ) -> None:
+        """Check and keep the options and `channels`, tell all faults at once, then build."""
+        owner, faults = type(self).__name__, list(faults or ())
+        values, wrong = sorted_out(self.options, options, cells)
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.channels = channels
+        found = [*wrong.values(), *self._channel_faults()]
+        if self.learned is not None and self.is_learning and self.learned.option not in wrong:
+            start = self.learned.fault(float(getattr(self, self.learned.option)))
+            found += [start] if start else []
+        if not wrong and not faults:  # what it says of options and geometry, it says of right ones
+            found += self.conflicts()
+        faults += [f"{owner}: {'; '.join(found)}"] if found else []
+        if faults:
+            raise ValueError("; ".join(faults))
+        self.build()
+
+    def _channel_faults(self) -> Iterator[str]:
+        channels = self.channels
+        if channels is not None and self.uses_channels == "never":
+            yield f"takes no channels (found {channels!r}): leave it out"
+        elif channels is not None and not (is_whole(channels) and channels >= 1):
+            yield f"channels must be an int >= 1, found {channels!r}"
+        elif channels is None and self.uses_channels == "always":
+            yield "needs channels, the number of channels of its input"
+        elif channels is None and self.uses_channels == "option" and self.is_per_channel:
+            option = "sharing='channel'" if "sharing" in self.options else "per_channel=True"
+            yield f"{option} needs channels, the number of channels of its input"
+
+    def _given(self) -> dict[str, Any]:
+        return {n: getattr(self, n) for n, option in self.options.items() if getattr(self, n) != option.default}
+
+
+def constructor_signature(cls: type[Pool]) -> inspect.Signature:
+    """The constructor's parameters with the declared options in place of `**options`."""
+    shown = [p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    if cls.uses_channels == "never":
+        shown = [p for p in shown if p.name != "channels"]
+    if not cls.random:
+        shown = [p for p in shown if p.name != "generator"]
+    taken = {p.name for p in shown}
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
+        for name, option in cls.options.items()
+        if name not in taken
+    ]
+    return inspect.Signature([*shown, *options])
+
+
+LAYOUTS = {1: ("(N, C, L)", "(C, L)"), 2: ("(N, C, H, W)", "(C, H, W)"), 3: ("(N, C, D, H, W)", "(C, D, H, W)")}
+
+
+def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
+    """Refuse what a pooling is not defined on, with what would be right."""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{owner}: the input must be a torch.Tensor, found {type(input).__name__}; e.g. torch.tensor(x)"
+        )
+    if not input.is_floating_point():
+        raise TypeError(
+            f"{owner}: the input must have a floating dtype, found {input.dtype}; convert it, e.g. x.float()"
+        )
+    if input.dim() not in (dims + 1, dims + 2):
+        raise ValueError(f"{owner}: the input must be {' or '.join(LAYOUTS[dims])}, found shape {tuple(input.shape)}")
+
+
+def memory_format(input: Tensor) -> torch.memory_format:
+    """channels_last where the map is laid out so and only so, else contiguous (as inside vmap, which cannot tell)."""
+    if torch._C._functorch.is_batchedtensor(input):
+        return torch.contiguous_format
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())
+    if last is not None and input.is_contiguous(memory_format=last) and not input.is_contiguous():
+        return last
+    return torch.contiguous_format

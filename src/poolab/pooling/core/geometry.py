@@ -1,0 +1,127 @@
+"""Where the windows of a pooling lie: the geometry of `torch.nn.MaxPool2d`, checked before anything is computed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poolab.pooling.core.options import is_whole
+
+Sizes = tuple[int, ...]
+IntOrSizes = int | Sequence[int]
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Kernel, stride, padding, dilation and ceil mode of a window in one, two or three dimensions, as torch means them.
+
+    Raises:
+        ValueError: all faults of the arguments at once, with what would be allowed.
+
+    >>> Geometry.of("MaxPool2d", kernel_size=3, stride=2, padding=1).output_size(32, 33)
+    (16, 17)
+    """
+
+    kernel_size: Sizes
+    stride: Sizes
+    padding: Sizes
+    dilation: Sizes
+    ceil_mode: bool
+
+    @classmethod
+    def of(
+        cls,
+        owner: str,
+        kernel_size: IntOrSizes,
+        stride: IntOrSizes | None = None,
+        padding: IntOrSizes = 0,
+        dilation: IntOrSizes = 1,
+        ceil_mode: bool = False,
+        dims: int = 2,
+    ) -> "Geometry":
+        """Check torch's arguments; `owner` is the class that a message names."""
+        step = kernel_size if stride is None else stride
+        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, padding, dilation))
+        faults = _faults(sizes, ceil_mode, dims)
+        if faults:
+            given = f"kernel_size={kernel_size!r}, stride={stride!r}, padding={padding!r}, dilation={dilation!r}"
+            raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode!r}): " + "; ".join(faults))
+        kernel, steps, margins, spread = (tuple(map(int, given)) for given in sizes)
+        return cls(kernel, steps, margins, spread, ceil_mode)
+
+    @property
+    def dims(self) -> int:
+        """The number of spatial dimensions."""
+        return len(self.kernel_size)
+
+    @property
+    def cells(self) -> int:
+        """The number of taps of one window."""
+        return math.prod(self.kernel_size)
+
+    @property
+    def is_dilated(self) -> bool:
+        """Whether the cells of a window lie apart."""
+        return any(step > 1 for step in self.dilation)
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether windows may begin before the map."""
+        return any(self.padding)
+
+    def span(self, axis: int) -> int:
+        """The input cells from a window's first to its last tap."""
+        return self.dilation[axis] * (self.kernel_size[axis] - 1) + 1
+
+    def output_size(self, *lengths: int) -> Sizes:
+        """The size that torch's max pooling gives for this geometry; below 1 where no window fits."""
+        return tuple(self._output_length(length, axis) for axis, length in enumerate(lengths))
+
+    def _output_length(self, length: int, axis: int) -> int:
+        stride, padding = self.stride[axis], self.padding[axis]
+        free = length + 2 * padding - self.span(axis)
+        out = (free + (stride - 1 if self.ceil_mode else 0)) // stride + 1
+        # torch: in ceil mode the last window starts inside the input or its left padding, never beyond.
+        if self.ceil_mode and (out - 1) * stride >= length + padding:
+            out -= 1
+        return out
+
+    def __str__(self) -> str:
+        """Torch's arguments, the defaults left out; equal sizes as one number."""
+        parts = [f"kernel_size={_short(self.kernel_size)}", f"stride={_short(self.stride)}"]
+        parts += [f"padding={_short(self.padding)}"] if self.is_padded else []
+        parts += [f"dilation={_short(self.dilation)}"] if self.is_dilated else []
+        parts += ["ceil_mode=True"] if self.ceil_mode else []
+        return ", ".join(parts)
+
+
+def _sizes(value: object, dims: int) -> tuple:
+    """A number repeated, or one for each dimension; anything else stays as it is, for the message."""
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == dims:
+        return tuple(value)
+    return (value,) * dims
+
+
+def _short(sizes: tuple) -> str:
+    return repr(sizes[0] if len(set(map(repr, sizes))) == 1 else sizes)
+
+
+def _faults(sizes: tuple[tuple, ...], ceil_mode: object, dims: int) -> list[str]:
+    faults = []
+    several = {1: "a list of one", 2: "a pair of them", 3: "a triple of them"}[dims]
+    named = ("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)
+    for (name, least), given in zip(named, sizes, strict=True):
+        if not _whole(given, least):
+            faults.append(f"{name} must be an int >= {least} or {several}, found {_short(given)}")
+    if not isinstance(ceil_mode, bool):
+        faults.append(f"ceil_mode must be True or False, found {ceil_mode!r}")
+    kernel_size, _, padding, _ = sizes
+    if _whole(kernel_size, 1) and _whole(padding, 0):
+        most = tuple(k // 2 for k in kernel_size)  # torch's own rule, whatever the dilation
+        if any(p > limit for p, limit in zip(padding, most, strict=True)):
+            faults.append(f"padding must be at most half of kernel_size, {_short(most)}, found {_short(padding)}")
+    return faults
+
+
+def _whole(values: tuple, least: int) -> bool:
+    return all(is_whole(value) and value >= least for value in values)

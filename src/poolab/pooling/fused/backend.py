@@ -1,0 +1,273 @@
+"""How the window methods are computed: in plain torch, or by kernels generated from the same formulas."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from poolab.errors import nearest
+from poolab.pooling.core.base import memory_format
+from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.core.noise import draw_seed
+from poolab.pooling.core.windows import Windows, compute_dtype
+from poolab.pooling.fused.call import Recipe, taken_apart
+from poolab.pooling.fused.functions import Fused, Kernel, Recomputed
+from poolab.pooling.fused.notices import warn_once
+from poolab.pooling.fused.taps import Nature, nature
+
+Backend = Literal["auto", "plain", "fused"]
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+# A kernel takes 1 to 3 s to make, once for a machine. Until plain torch has computed so many cells (which takes it
+# about as long, at some 10 ns a cell forward and backward), "auto" stays with it: a short script never waits.
+PAYS_FROM = 200_000_000
+# To record a formula takes 50 ms to 1 s. "auto" does not look for a kernel on disk before so many cells, and plain
+# torch does not work in blocks on maps with fewer than these: the formula itself is done with them before.
+LOOKS_FROM = 2_000_000
+BLOCKS_FROM = 500_000
+
+Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe, dtype, is channels_last, device type
+
+_chosen: Backend = "auto"  # by the process
+_chosen_here: ContextVar[Backend | None] = ContextVar("poolab_backend", default=None)  # by a thread or a task
+_chosen_in_trace: Backend | None = None  # by code that torch.compile traces, which cannot set a context variable
+_compiled: dict[Key, Kernel | None] = {}  # None: there can be none
+_cells_done: dict[Key, int] = {}
+_making = threading.Lock()  # a kernel is made by one thread; the others wait for it
+
+
+def set_backend(name: Backend) -> None:
+    """Choose how the window methods are computed, for the whole process.
+
+    "plain" is torch's operations, right everywhere, and what exporters see. "fused" is kernels generated from the
+    formulas: C for CPU tensors, Triton for CUDA tensors, compiled when first needed and kept on disk. "auto", the
+    default, looks for a kernel on disk after two million cells and makes a new one once plain torch has worked about
+    as long as that takes; under `torch.use_deterministic_algorithms(True)` it stays with plain torch, so that the bits
+    do not depend on when that is. What has no kernel (methods that look beyond their window, other devices, no
+    compiler) is computed in plain torch. Both give the same random numbers and the same results up to rounding.
+
+    Inside `use_backend`, that choice goes before this one. A module that `torch.compile` has compiled keeps the backend
+    of its compilation.
+
+    Raises:
+        ValueError: no such backend.
+
+    >>> set_backend("plain")
+    >>> get_backend()
+    'plain'
+    >>> set_backend("auto")
+    """
+    global _chosen
+    _chosen = _checked(name)
+
+
+def get_backend() -> Backend:
+    """Return the backend that a call takes here: that of `use_backend`, else that of `set_backend`."""
+    return _chosen_in_trace or _chosen_here.get() or _chosen
+
+
+@contextmanager
+def use_backend(name: Backend) -> Iterator[None]:
+    """Choose another backend for a while, in this thread (or asyncio task) alone.
+
+    A backward takes what its forward took. Threads that are started inside do not inherit the choice: call
+    `use_backend` there too, or `set_backend` for the whole process. The same holds for autograd's own threads, which
+    run a forward again where activation checkpointing is used on CUDA.
+
+    Raises:
+        ValueError: no such backend.
+
+    >>> with use_backend("plain"):
+    ...     get_backend()
+    'plain'
+    """
+    if torch.compiler.is_compiling():
+        with _in_trace(_checked(name)):
+            yield
+        return
+    token = _chosen_here.set(_checked(name))
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # a generator that another thread or task closes, where this was never chosen
+            _chosen_here.reset(token)
+
+
+@contextmanager
+def _in_trace(name: Backend) -> Iterator[None]:
+    """Choose a backend while torch.compile traces, where one thread traces at a time."""
+    global _chosen_in_trace
+    before = _chosen_in_trace
+    _chosen_in_trace = name
+    try:
+        yield
+    finally:
+        _chosen_in_trace = before
+
+
+def _checked(name: Backend) -> Backend:
+    if name not in get_args(Backend):
+        known = list(get_args(Backend))
+        raise ValueError(f"no backend is called {name!r}: {nearest(str(name), known)}")
+    return name
+
+
+def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]) -> Tensor:
+    """The formula on a batch of maps, by the chosen backend."""
+    taken = None if _is_watched(input) else taken_apart(formula, geometry, arguments, input.shape[1])
+    asked = None if taken is None else nature(taken[0])
+    if taken is None or asked is None:
+        return formula(Windows(input, geometry), **arguments)
+    recipe, values = taken
+    values = _for_channels(values, input)
+    seed = draw_seed(arguments.get("generator"), input.device) if asked.draws else None
+    kernel = _kernel(recipe, asked, input)
+    if kernel is None:
+        return Recomputed.apply(recipe, seed, input, *values)
+    dense = input.contiguous(memory_format=memory_format(input))
+    return Fused.apply(kernel, seed, dense, *(value.contiguous() for value in values))
+
+
+def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: Mapping[str, Any]) -> str | None:
+    """The name of the call for a compiler that traces it, or None where it is to see the formula itself."""
+    from poolab.pooling.fused import operator
+    from poolab.pooling.fused.program import program
+    from poolab.pooling.fused.recorder import NotFusable
+
+    channels = next((len(v) for v in _tensors(arguments) if v.dim()), 1)
+    taken = None if get_backend() == "plain" else taken_apart(formula, geometry, arguments, channels)
+    if taken is None:
+        return None
+    try:
+        drawn = program(taken[0], is_masked=True, dtype=torch.float32).draws
+    except NotFusable:
+        return None
+    return operator.register(taken[0], DRAWS if drawn else "")
+
+
+def operate(operation: str, input: Tensor, arguments: Mapping[str, Any]) -> Tensor:
+    """The call that `operation_of` named, as one operation for the compiler that traces it."""
+    from poolab.pooling.fused.operator import window_pool
+
+    seed = draw_seed(arguments.get("generator"), input.device) if operation.startswith(DRAWS) else None
+    return window_pool(input, _for_channels(_tensors(arguments), input), seed, operation)
+
+
+DRAWS = "draws: "  # how the name of an operation begins that needs a seed
+
+
+def _tensors(arguments: Mapping[str, Any]) -> list[Tensor]:
+    values = [part for value in arguments.values() for part in (value if isinstance(value, tuple) else (value,))]
+    return [value for value in values if isinstance(value, Tensor)]
+
+
+def _for_channels(values: list[Tensor], input: Tensor) -> list[Tensor]:
+    """One number for each channel, (C,), in the dtype that is computed in."""
+    return [value.to(compute_dtype(input.dtype)).flatten().expand(input.shape[1]) for value in values]
+
+
+def _is_watched(input: Tensor) -> bool:
+    """Whether somebody looks at the operations: a compiler, exporter, transformation, mode or tensor subclass."""
+    return (
+        input.numel() == 0
+        or type(input) not in (Tensor, torch.nn.Parameter)
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch.autograd.forward_ad._current_level >= 0
+    )
+
+
+def _kernel(recipe: Recipe, asked: Nature, input: Tensor) -> Kernel | None:
+    """What computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
+    if input.dtype not in DTYPES:
+        return None
+    key = _key(recipe, input)
+    kernel = compiled_kernel(recipe, input) if _is_wanted(key, input) else None
+    # Maxima, minima and means have torch's own kernels: run again for the backward, they are faster than any blocks.
+    # By the size of the map alone and not by what went before: a run that goes on must round as it would have.
+    is_large = input.device.type == "cpu" and input.numel() >= BLOCKS_FROM
+    in_blocks = kernel is None and asked.takes_cells and is_large
+    return _in_blocks(recipe, input.dtype) if in_blocks else kernel
+
+
+def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
+    """The compiled kernel for maps like this one, made when first asked for; None where there can be none."""
+    key = _key(recipe, input)
+    if key not in _compiled:
+        with _making:
+            if key not in _compiled:
+                _compiled[key] = _made(key)
+    return _compiled[key]
+
+
+def _renew_lock() -> None:
+    """In a forked process: the thread that held the lock may not be there."""
+    global _making
+    _making = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _key(recipe: Recipe, input: Tensor) -> Key:
+    return recipe, input.dtype, memory_format(input) is not torch.contiguous_format, input.device.type
+
+
+@cache
+def _in_blocks(recipe: Recipe, dtype: torch.dtype) -> Kernel | None:
+    from poolab.pooling.fused.recorder import NotFusable
+    from poolab.pooling.fused.torch_kernel import TorchKernel
+
+    try:
+        return TorchKernel(recipe, dtype)
+    except NotFusable:
+        return None
+
+
+def _is_wanted(key: Key, input: Tensor) -> bool:
+    chosen = get_backend()
+    if chosen != "auto":
+        return chosen == "fused"
+    # What "auto" takes depends on what was computed before and on the disk; a kernel rounds otherwise than plain torch.
+    return not torch.are_deterministic_algorithms_enabled() and (key in _compiled or _pays(key, input))
+
+
+def _pays(key: Key, input: Tensor) -> bool:
+    before = _cells_done.get(key, 0)
+    now = _cells_done[key] = before + input.numel()
+    if before < LOOKS_FROM <= now and key[-1] == "cpu":
+        from poolab.pooling.fused.cpu_kernel import is_compiled
+
+        return is_compiled(*key[:-1])
+    return now > PAYS_FROM
+
+
+def _made(key: Key) -> Kernel | None:
+    """The compiled kernel; None, with one warning for the process where a compiler is missing."""
+    from poolab.pooling.fused.compiler import NoCompiler
+    from poolab.pooling.fused.recorder import NotFusable
+
+    recipe, dtype, is_channels_last, device = key
+    try:
+        if device == "cpu":
+            from poolab.pooling.fused.cpu_kernel import CpuKernel
+
+            return CpuKernel(recipe, dtype, is_channels_last)
+        if device == "cuda":
+            from poolab.pooling.fused.triton_kernel import TritonKernel
+
+            return TritonKernel(recipe, dtype, is_channels_last)
+    except NotFusable:
+        return None
+    except NoCompiler as fault:
+        warn_once("kernel", f"poolings are computed in plain torch, since no kernel can be made: {fault}")
+    return None

@@ -1,0 +1,184 @@
+"""A formula run on the cells of one window: whether it needs anything else, and how many random numbers it takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.core.windows import Windows
+from poolab.pooling.fused.call import Recipe
+from poolab.pooling.fused.recorder import undisturbed
+
+LANES = 5  # how many windows the symbolic cells stand for; the number means nothing
+
+Draw = Callable[[str], Any]  # what to draw for: see CellWindows
+
+
+class NotLocal(Exception):
+    """The formula asks for more than the cells of its window."""
+
+
+class CellWindows(Windows):
+    """The windows as a formula sees them, where each tap is a row of LANES cells instead of a view of a map.
+
+    Args:
+        cells: the taps.
+        real: for each tap, in which windows it is a real cell; None where the windows are complete.
+        counts: the number of real cells of each window; None where the windows are complete.
+        draw: gives the random numbers: "window", "channel" and "sample" one for each lane, "cell" one for each tap.
+        geometry: of which the kernel size counts.
+    """
+
+    def __init__(
+        self, cells: list[Tensor], real: list[Tensor] | None, counts: Tensor | None, draw: Draw, geometry: Geometry
+    ):
+        self._cells, self._real, self._counts, self._draw = cells, real, counts, draw
+        self.geometry, self.dims = geometry, geometry.dims
+        self.gave_cells = False  # to the formula itself, beside maxima, minima and means
+
+    def __getattr__(self, name: str) -> Any:
+        """There is no map, and it has no sizes."""
+        raise NotLocal(f"the formula reads windows.{name}")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The cells' dtype."""
+        return self._cells[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The cells' device."""
+        return self._cells[0].device
+
+    @property
+    def complete(self) -> bool:
+        """Whether these windows lie wholly on the map."""
+        return self._real is None
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Windows:
+        """The same windows over function(cell)."""
+        return CellWindows(
+            [function(cell) for cell in self._cells], self._real, self._counts, self._draw, self.geometry
+        )
+
+    def taps(self, fill: float) -> list[Tensor]:
+        """The cells, or `fill` where one is missing."""
+        self.gave_cells = True
+        return self._taps(fill)
+
+    def _taps(self, fill: float) -> list[Tensor]:
+        if self._real is None:
+            return list(self._cells)
+        return [torch.where(real, cell, fill) for real, cell in zip(self._real, self._cells, strict=True)]
+
+    def real(self) -> list[Tensor] | None:
+        """Which cells are there."""
+        return self._real
+
+    def counts(self, count_include_pad: bool = False) -> Tensor | int:
+        """How many cells are there."""
+        if count_include_pad and self.geometry.is_padded:
+            raise NotLocal("padded zeros count as cells")
+        return self.geometry.cells if self._counts is None else self._counts
+
+    def maximum(self) -> Tensor:
+        """The first largest cell; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
+        return reduce(lambda top, cell: torch.where((cell > top) | cell.isnan(), cell, top), self._taps(-torch.inf))
+
+    def minimum(self) -> Tensor:
+        """The first smallest cell; NaN wins."""
+        return reduce(lambda low, cell: torch.where((cell < low) | cell.isnan(), cell, low), self._taps(torch.inf))
+
+    def mean(self, count_include_pad: bool = False) -> Tensor:
+        """The mean of the cells that are there."""
+        return reduce(torch.add, self._taps(0.0)) / self.counts(count_include_pad)
+
+    def padded(self, fill: float) -> Tensor:
+        """There is no map."""
+        raise NotLocal("the formula reads the map itself")
+
+    def has_nan(self) -> Tensor:
+        """Which windows hold NaN."""
+        return reduce(torch.logical_or, [cell.isnan() for cell in self.taps(0.0)])
+
+    def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
+        """values[rank], by a chain of choices."""
+        last = values[-1]
+        chosen = last if isinstance(last, Tensor) else torch.full_like(rank, last)
+        for place in range(len(values) - 2, -1, -1):
+            chosen = torch.where(rank == place, values[place], chosen)
+        return chosen
+
+    def uniform(self, generator: torch.Generator | None = None, shared: str = "window") -> Tensor:
+        """The window's next random number, or that of its channel or its sample."""
+        number: Tensor = self._draw(shared)
+        return number
+
+    def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
+        """The next random number of each cell."""
+        numbers: list[Tensor] = self._draw("cell")
+        return numbers
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What a local formula asks of its windows.
+
+    Attributes:
+        draws: what it draws for, one word for each map of numbers.
+        takes_cells: whether it looks at the cells, beside their maximum, minimum and mean.
+    """
+
+    draws: tuple[str, ...]
+    takes_cells: bool
+
+
+@cache
+def nature(recipe: Recipe) -> Nature | None:
+    """What the formula asks of its windows; None where it is not local.
+
+    Local is a formula that computes each window of each channel from the cells of that window alone, element by
+    element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
+    """
+    return undisturbed(lambda: _nature(recipe))
+
+
+def _nature(recipe: Recipe) -> Nature | None:
+    asked: list[str] = []
+
+    def draw(shared: str) -> Any:
+        asked.append(shared)
+        return cells if shared == "cell" else cells[0]
+
+    cells = [torch.full((LANES,), 0.5) for _ in range(recipe.geometry.cells)]
+    windows = CellWindows(cells, None, None, draw, recipe.geometry)
+    values = [torch.full((LANES,), 0.5) for _ in range(recipe.values)]
+    try:
+        with torch.no_grad(), _OnlyElementwise():
+            output = recipe.formula(windows, **recipe.arguments(values))
+    except Exception:  # whatever it needs, it is computed on the whole map, where a true fault is told as it is
+        return None
+    is_local = isinstance(output, Tensor) and output.shape in ((), (LANES,))
+    return Nature(tuple(asked), windows.gave_cells) if is_local else None
+
+
+class _OnlyElementwise(TorchDispatchMode):
+    """Refuses what is not element by element."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.pointwise not in func.tags and func.overloadpacket not in HARMLESS:
+            raise NotLocal(f"{func} is not element by element")
+        return func(*args, **(kwargs or {}))
+
+
+aten = torch.ops.aten
+HARMLESS = {
+    aten.alias, aten.clone, aten.copy_, aten.detach, aten.empty, aten.empty_like, aten.expand, aten.fill_,
+    aten.full, aten.full_like, aten.lift_fresh, aten.lift_fresh_copy, aten.new_full, aten.new_zeros, aten.ones,
+    aten.ones_like, aten.scalar_tensor, aten.view, aten.zeros, aten.zeros_like, aten._to_copy, aten.new_ones,
+}  # fmt: skip

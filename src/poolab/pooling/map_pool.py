@@ -1,0 +1,71 @@
+"""The bases of the poolings without windows: heads, and methods across channels or at the same size."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poolab.pooling.core.base import Pool, check_floating, memory_format
+from poolab.pooling.core.windows import compute_dtype
+
+
+class MapPool2d(Pool):
+    """A pooling of a whole map (N, C, H, W) or (C, H, W), without windows.
+
+    The formula gets the batched map (N, C, H, W); what it gives for the first dimension N is squeezed away again for an
+    unbatched map. Output of the input's dtype and, where it is a map too, of its memory format.
+
+    Args:
+        channels: the number of channels, for the methods that need it.
+        options: the method's own.
+
+    Raises:
+        ValueError: a wrong option (at construction); an empty map, one not 3-d or 4-d, or one with other channels than
+            those that the layer was made for (at call).
+        TypeError: an input that is not floating.
+    """
+
+    def __init__(self, *, channels: int | None = None, **options: Any):
+        super().__init__()
+        self._take(options, None, channels)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pool (N, C, H, W) or (C, H, W)."""
+        self.check(input)
+        return self.compute(input, **self.arguments())
+
+    def check(self, input: Tensor) -> None:
+        """Refuse what the formula is not defined on, and channels that the parameters were not made for."""
+        check_map(type(self).__name__, input)
+        self.check_channels(input)
+
+    @classmethod
+    def compute(cls, input: Tensor, **arguments: Any) -> Tensor:
+        """The formula on a checked input: what the module and its functional twin share."""
+        check_map(cls.__name__, input)
+        is_batch = input.dim() == 4
+        batched = input if is_batch else input.unsqueeze(0)
+        output = cls.formula(batched, **arguments)
+        if output.dim() == 4 and memory_format(batched) is not torch.contiguous_format:
+            output = output.contiguous(memory_format=memory_format(batched))
+        if compute_dtype(input.dtype) != input.dtype:  # else leave the dtype that autocast chose for a projection
+            output = output.to(input.dtype)
+        return output if is_batch else output.squeeze(0)
+
+
+class HeadPool2d(MapPool2d):
+    """A pooling of a whole map to a size that does not depend on it: (N, C, h, w), or features (N, F).
+
+    Args:
+        channels: the number of channels, for the methods that need it.
+        options: the method's own.
+    """
+
+    role = "global"
+
+
+def check_map(owner: str, input: Tensor) -> None:
+    """Refuse what is no map, or an empty one."""
+    check_floating(owner, input)
+    if 0 in input.shape[-2:]:
+        raise ValueError(f"{owner}: the map of input {tuple(input.shape)} is empty; it must be at least 1x1")

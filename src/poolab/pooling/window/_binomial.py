@@ -1,0 +1,85 @@
+"""What the methods share that work at stride 1 before they subsample: a maximum at every place, a binomial blur."""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from poolab.pooling.core.geometry import Geometry, Sizes
+from poolab.pooling.core.windows import Windows, compute_dtype
+
+
+def dense_maximum(windows: Windows) -> Tensor:
+    """The largest real cell of the window at every place, stride 1; place i * stride is window i of the geometry.
+
+    There are so many places as `nn.MaxPool2d` gives at stride 1, and in ceil mode those up to the last window.
+    """
+    g, ones = windows.geometry, (1,) * windows.dims
+    missing = [
+        max(0, (out - 1) * step + g.span(axis) - 2 * g.padding[axis] - windows.sizes[axis])
+        for axis, (out, step) in enumerate(zip(windows.output_size, g.stride, strict=True))
+    ]
+    input = windows.input
+    if any(missing):
+        input = F.pad(input, [size for more in reversed(missing) for size in (0, more)], value=-torch.inf)
+    return Windows(input, Geometry(g.kernel_size, ones, g.padding, g.dilation, False)).maximum()
+
+
+def blurred(input: Tensor, filter_size: int, mode: str, stride: Sizes, count: Sizes) -> Tensor:
+    """The map filtered by binomial weights along each axis and subsampled: output i is centred on cell i * stride.
+
+    Or on the last cell where i * stride lies outside. A filter of even size reaches one cell further behind its centre
+    than before it. In float32 for narrower dtypes.
+    """
+    output = input.to(compute_dtype(input.dtype))
+    for axis, (step, out) in enumerate(zip(stride, count, strict=True)):
+        output = _blurred_along(output, axis, filter_size, mode, step, out)
+    return output
+
+
+def extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor:
+    """The map with cells before and after it along one dimension.
+
+    "reflect" leaves out the border cell; a map that is not longer than the margin falls back to "replicate", with
+    "zeros" too. "circular" wraps as often as it must.
+    """
+    length = input.shape[dim]
+    if mode != "circular" and max(before, after) >= length:
+        mode = "replicate"
+
+    def margin(first: int, count: int) -> Tensor:
+        if mode == "zeros":
+            return input.new_zeros(()).expand(*input.shape[:dim], count, *input.shape[dim + 1 :])
+        places = torch.arange(first, first + count, device=input.device)
+        if mode == "circular":
+            places = places % length
+        elif mode == "reflect":
+            places = (length - 1) - ((length - 1) - places.abs()).abs()
+        else:
+            places = places.clamp(0, length - 1)
+        return input.index_select(dim, places)
+
+    # Not F.pad: the backward of its reflection has no deterministic CUDA kernel, and it refuses short maps.
+    margins = [margin(-before, before)] if before else [], [margin(length, after)] if after else []
+    return torch.cat([*margins[0], input, *margins[1]], dim) if before or after else input
+
+
+def _blurred_along(input: Tensor, axis: int, filter_size: int, mode: str, step: int, count: int) -> Tensor:
+    dim, length, dims = axis + 2, input.shape[axis + 2], input.dim() - 2
+    beyond = (count - 1) * step >= length  # the last outputs are centred on the last cell
+    pace, kept = (1, length) if beyond else (step, count)
+    cells = extended(input, dim, (filter_size - 1) // 2, filter_size // 2, mode)
+    cells = cells.narrow(dim, 0, (kept - 1) * pace + filter_size)
+    one, here = (1,) * dims, [place == axis for place in range(dims)]
+    geometry = Geometry(
+        tuple(filter_size if at else 1 for at in here), tuple(pace if at else 1 for at in here), (0,) * dims, one, False
+    )
+    taps = Windows(cells, geometry).taps(0.0)
+    # Pascal's triangle of sums: with a power of two at the end a constant stays what it is, to the last bit.
+    while len(taps) > 1:
+        taps = [cell + following for cell, following in pairwise(taps)]
+    output = taps[0] * 0.5 ** (filter_size - 1)
+    if beyond:
+        output = output.index_select(dim, (torch.arange(count, device=input.device) * step).clamp(max=length - 1))
+    return output

@@ -1,0 +1,83 @@
+"""Subsampling whose grid follows the input, so that a shifted input gives a shifted output."""
+
+import torch
+from torch import Tensor
+
+from poolab.pooling.core.base import Reference
+from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.core.options import Choice, Integer
+from poolab.pooling.core.windows import Windows
+from poolab.pooling.registry import register
+from poolab.pooling.window._binomial import blurred, extended
+from poolab.pooling.window_pool import WindowPool2d
+
+
+@register("aps")
+class PolyphasePool2d(WindowPool2d):
+    """Adaptive polyphase sampling, y_i = x_(i s + a) with the offsets a for which the norm of y is largest.
+
+    The s^2 polyphase components (for stride s and two axes; offsets 0 to s - 1 along each) are compared for each
+    sample over all channels jointly, on the blurred map where there is a blur; on a tie the first in raster order
+    wins. The choice has no gradient. Cells beyond the map are those of its other end, so that an odd size with stride 2
+    gets one circular row. Kernel, padding and dilation set the output size alone; where it is the size over the stride
+    exactly, a circular shift of the input shifts the output circularly, and a global average sees no shift at all.
+
+    Args:
+        norm: the component of the largest "l2", "l1" or "linf" norm, or of the smallest, "l2_min" or "l1_min".
+        filter_size: first blur with a binomial filter of this size, circularly; None does not.
+
+    Example:
+        >>> import torch
+        >>> PolyphasePool2d(2)(torch.tensor([[[0.0, 1.0, 0.0, 2.0]] * 2])).tolist()
+        [[[1.0, 2.0]]]
+    """
+
+    reference = Reference("Chaman, Dokmanic", 2021, "arXiv:2011.14214")
+    positional = True
+    options = {
+        "norm": Choice("l2", ("l2", "l1", "linf", "l2_min", "l1_min")),
+        "filter_size": Integer(None, most=64),
+    }
+    exempt = {
+        "nan": "most cells of a window are thrown away, and all channels choose together",
+        "ties": "the cell of the chosen component takes the gradient wherever it lies in the window",
+    }
+    disagreements = (
+        "achaman2/truly_shift_invariant_cnns compares the components of the unblurred map in one state of its code and "
+        "of the blurred map, as here, in another; where there is no blur they agree.",
+        "achaman2/truly_shift_invariant_cnns numbers the components column by column, so that ties of the second and "
+        "third go the other way; it refuses strides above 2 and has two dimensions only.",
+        "achaman2/truly_shift_invariant_cnns gives ceil(size / 2) for odd sizes, as this class does for kernel 3, "
+        "stride 2, padding 1; for kernel 2 the size is floored as that of nn.MaxPool2d(2).",
+    )
+
+    @staticmethod
+    def formula(windows: Windows, norm: str = "l2", filter_size: int | None = None) -> Tensor:
+        """x_(i s + a) with the a of the largest norm over i and all channels."""
+        cells, stride, dims = windows.input, windows.geometry.stride, windows.dims
+        if filter_size is not None:
+            cells = blurred(cells, filter_size, "circular", (1,) * dims, windows.sizes)
+        for axis, (step, out) in enumerate(zip(stride, windows.output_size, strict=True)):
+            more = max(0, out * step - windows.sizes[axis])
+            cells = extended(cells, axis + 2, 0, more, "circular").narrow(axis + 2, 0, out * step)
+        components = Windows(cells, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
+        chosen = _chosen(components, norm)
+        output = components[0].clone()  # never a view of the input
+        for place, component in enumerate(components[1:], start=1):
+            output = torch.where(chosen == place, component, output)
+        return output
+
+
+@torch.no_grad()
+def _chosen(components: list[Tensor], norm: str) -> Tensor:
+    """Which component has the largest (or smallest) norm, for each sample: (N, 1, 1, 1)."""
+    dims = tuple(range(1, components[0].dim()))
+    tops = torch.stack([component.abs().amax(dims, keepdim=True) for component in components])
+    if norm == "linf":
+        return tops.argmax(0)
+    # Squares of large or tiny values leave the range; a power of two takes them back and keeps ties exact.
+    top = tops.amax(0)
+    power = torch.where(top.isfinite() & (top > 0), top / (2 * top.frexp().mantissa), 1.0)
+    term = torch.square if norm.startswith("l2") else torch.abs
+    sizes = torch.stack([term(component / power).sum(dims, keepdim=True) for component in components])
+    return sizes.argmin(0) if norm.endswith("_min") else sizes.argmax(0)

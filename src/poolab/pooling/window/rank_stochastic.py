@@ -1,0 +1,100 @@
+"""Draws by rank: of a rank with geometric probability, and of the cells that are kept before the maximum is taken."""
+
+import torch
+from torch import Tensor
+
+from poolab.pooling.core.base import Reference
+from poolab.pooling.core.options import Real
+from poolab.pooling.core.windows import Windows
+from poolab.pooling.registry import register
+from poolab.pooling.window.rank import SHI_2016, RankWeightedPool2d
+from poolab.pooling.window_pool import WindowPool2d
+
+
+@register("rank_stochastic")
+class RankStochasticPool2d(WindowPool2d):
+    """Rank-based stochastic pooling (RSP): in training the cell of a drawn rank, P(r) = p_r / sum_s p_s, p as in RWP.
+
+    The probabilities are normalised over the window's real cells.
+
+    Args:
+        alpha: the weight of the largest cell, above 0 to 1.
+
+    Example:
+        >>> round(RankStochasticPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item(), 4)
+        3.2667
+    """
+
+    reference = SHI_2016
+    random = True
+    evaluates = "The expectation sum_r P(r) x_(r), which is normalised rank-weighted pooling."
+    disagreements = (
+        "The published probabilities sum to 1 - (1 - alpha)^n; in the authors' Caffe code the rest selects nothing "
+        "in training, so that the output keeps what its memory held, and the evaluation is the sum without "
+        "normalisation. Giving the rest to 0 is `max_dropout`.",
+    )
+    options = {"alpha": Real(0.5, least=0.0, most=1.0, open_least=True)}
+
+    @staticmethod
+    def formula(
+        windows: Windows, alpha: float = 0.5, training: bool = True, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """x_(r) for a drawn rank r in training, sum_r P(r) x_(r) otherwise."""
+        if not training:
+            return RankWeightedPool2d.formula(windows, alpha)
+        counts = windows.counts()
+        mark = windows.uniform(generator) * (1 - (1 - alpha) ** counts)
+        # The first r ranks hold 1 - (1 - alpha)^r of the probability.
+        passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.cells)]
+        drawn = sum(passed, torch.zeros_like(mark)).clamp(max=counts - 1)  # rounding may pass the last real cell
+        return windows.sum_by_rank(lambda rank, cell: torch.where(rank == drawn, cell, 0.0))
+
+
+@register("max_dropout")
+class MaxDropoutPool2d(WindowPool2d):
+    """The maximum of the cells that are kept, each with probability p; P(y = x_(r)) = p (1 - p)^(r-1).
+
+    A dropped cell is not in the window, and a window that keeps no cell gives 0 (with gradient 0). The paper has
+    non-negative input, where this is the same as setting dropped cells to 0; for signed input it is our reading, so
+    that the evaluation stays the expectation of the training. A cell is kept or dropped once for all windows that
+    hold it.
+
+    Args:
+        retain: p, the probability of keeping a cell, above 0; 1 is max pooling.
+
+    Example:
+        >>> MaxDropoutPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
+        3.0625
+    """
+
+    reference = Reference("Wu, Gu", 2015, "arXiv:1512.00242")
+    random = True
+    evaluates = "The expectation sum_r p (1 - p)^(r-1) x_(r), which the paper calls probabilistic weighted pooling."
+    disagreements = (
+        "The usual code sets dropped cells to 0, so that 0 beats the negative cells that are kept; here they are "
+        "left out.",
+        "The evaluations that the paper compares with, the plain maximum and p times the maximum, are not the "
+        "expectation.",
+    )
+    exempt = {"padding": "the fewer cells a window has, the likelier is 0: a constant c gives c (1 - (1 - p)^n)"}
+    options = {"retain": Real(0.5, least=0.0, most=1.0, open_least=True)}
+
+    @staticmethod
+    def formula(
+        windows: Windows, retain: float = 0.5, training: bool = True, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The largest kept cell in training, its expectation otherwise."""
+        if not training:
+            return RankWeightedPool2d.formula(windows, retain, normalize=False)
+        cells, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()
+        # NaN is not lost. A missing cell is not kept.
+        kept = [(number < retain) | cell.isnan() for number, cell in zip(numbers, cells, strict=True)]
+        if real is not None:
+            kept = [keep & here for keep, here in zip(kept, real, strict=True)]
+        largest = torch.zeros_like(cells[0])
+        any_kept = torch.zeros_like(kept[0])
+        for cell, keep in zip(cells, kept, strict=True):
+            # Of equal cells the first keeps the gradient, as in `nn.MaxPool2d`.
+            largest = torch.where(keep & (~any_kept | (cell > largest) | cell.isnan()), cell, largest)
+            any_kept = any_kept | keep
+        return largest
