@@ -24,10 +24,10 @@ def kernels(monkeypatch, tmp_path_factory):
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """As if nothing had been computed in this process, with an empty folder of kernels."""
-    from poolab.pooling.fused import backend, building, notices
+    from poolab.pooling.fused import backend, building, kernels, notices
 
     monkeypatch.setenv("POOLAB_CACHE", str(tmp_path))
-    monkeypatch.setattr(backend, "_compiled", {})
+    monkeypatch.setattr(kernels, "_kernels", {})
     monkeypatch.setattr(backend, "_cells_done", {})
     monkeypatch.setattr(notices, "_given", set())
     monkeypatch.setattr(building, "_hung", set())

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from poolab.pooling.core.geometry import Geometry
-from poolab.pooling.fused import backend
+from poolab.pooling.fused import backend, kernels
 from poolab.pooling.fused.triton_kernel import TritonKernel, divisor
 from tests.pooling.fused.cases import OVERLAPPING, SHAPES, WHOLE, differences, local
 
@@ -182,7 +182,7 @@ def _divisions():
 
 
 if __name__ == "__main__":
-    backend._made = interpreted
+    kernels._made = interpreted
     backend._in_blocks = lambda recipe, dtype: None  # plain is the formula itself
     found = globals()[sys.argv[1]]()
     print("\n".join(found))

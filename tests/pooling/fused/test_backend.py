@@ -17,7 +17,7 @@ from poolab.pooling import (
     use_backend,
 )
 from poolab.pooling.functional import avg_topk_pool2d
-from poolab.pooling.fused import backend, library
+from poolab.pooling.fused import backend, kernels, library
 from poolab.pooling.fused.cpu_kernel import CpuKernel
 from poolab.pooling.fused.torch_kernel import TorchKernel
 
@@ -31,7 +31,7 @@ class MidrangePool2d(WindowPool2d):
 
 
 def compiled():
-    return [kernel for kernel in backend._compiled.values() if kernel is not None]
+    return [kernel for kernel in kernels._kernels.values() if kernel is not None]
 
 
 def test_an_unknown_backend_is_told():
@@ -84,7 +84,7 @@ def test_auto_takes_a_kernel_that_lies_on_disk(fresh, monkeypatch):
     pool, x = AvgTopKPool2d(2), torch.randn(1, 3, 8, 8)
     with use_backend("fused"):
         pool(x)
-    monkeypatch.setattr(backend, "_compiled", {})
+    monkeypatch.setattr(kernels, "_kernels", {})
     monkeypatch.setattr(library, "build", lambda *_: pytest.fail("compiled again"))
     monkeypatch.setattr(backend, "LOOKS_FROM", 300)
     pool(x)

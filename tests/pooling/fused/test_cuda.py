@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from poolab.pooling.fused import backend
+from poolab.pooling.fused import backend, kernels
 from poolab.pooling.fused.triton_kernel import TritonKernel
 from tests.pooling.fused.cases import OVERLAPPING, SHAPES, WHOLE, differences, local, results
 from tests.pooling.oracles import Shape
@@ -14,12 +14,12 @@ LOCAL = local()
 
 
 @pytest.fixture(autouse=True)
-def kernels(monkeypatch):
+def made(monkeypatch):
     """Those that were made: a test that silently ran plain torch would show nothing."""
-    monkeypatch.setattr(backend, "_compiled", {})
-    yield backend._compiled
-    assert backend._compiled
-    assert all(isinstance(kernel, TritonKernel) for kernel in backend._compiled.values())
+    monkeypatch.setattr(kernels, "_kernels", {})
+    yield kernels._kernels
+    assert kernels._kernels
+    assert all(isinstance(kernel, TritonKernel) for kernel in kernels._kernels.values())
 
 
 @pytest.mark.parametrize("is_channels_last", [False, True])
@@ -70,7 +70,7 @@ def test_other_sizes_compile_nothing():
     pool = make("avg_topk", OVERLAPPING).cuda()
     with backend.use_backend("fused"):
         pool(torch.randn(2, 2, 16, 16, device="cuda"))
-        (kernel,) = backend._compiled.values()
+        (kernel,) = kernels._kernels.values()
         count = lambda: sum(len(caches[0]) for caches in kernel.functions.forward.device_caches.values())  # noqa: E731
         before = count()
         for shape in ((1, 2, 9, 9), (3, 2, 7, 32), (16, 2, 33, 16), (64, 2, 1, 1)):

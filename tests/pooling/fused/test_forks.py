@@ -65,10 +65,10 @@ same()
     "threads in the child": "forked(lambda: (print(forks.threads()), same()))",
     "a number of threads of its own": "forked(lambda: [(torch.set_num_threads(n), same()) for n in (4, 1)])",
     "while another thread compiles": """
-from poolab.pooling.fused import backend
-backend._making.acquire()
+from poolab.pooling.fused import backend, kernels
+kernels._making.acquire()
 def fresh():
-    backend._compiled.clear()
+    kernels._kernels.clear()
     same()
 forked(fresh)
 """,

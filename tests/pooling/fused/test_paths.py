@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from poolab.pooling import Windows, create_pool, get_pool, use_backend
 from poolab.pooling.core.noise import Noise, draw_seed
-from poolab.pooling.fused.backend import _compiled
 from poolab.pooling.fused.call import taken_apart
+from poolab.pooling.fused.kernels import _kernels
 from poolab.pooling.fused.taps import nature
 from tests.pooling.support import WINDOWS, few, fitting, label
 
@@ -116,7 +116,7 @@ def agree(pool, x, tolerance, paths=("formula", "plain", "fused")):
 
 def is_compiled(pool, x):
     return any(
-        key[0].formula is type(pool).formula and key[1] is x.dtype and kernel for key, kernel in _compiled.items()
+        key[0].formula is type(pool).formula and key[1] is x.dtype and kernel for key, kernel in _kernels.items()
     )
 
 

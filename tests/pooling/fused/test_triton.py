@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from poolab.pooling.fused import backend, triton_kernel, triton_source
+from poolab.pooling.fused import kernels, triton_kernel, triton_source
 from poolab.pooling.fused.recorder import NotFusable
 from tests.pooling.fused.cases import OVERLAPPING, WHOLE, local, recipe_of, results
 from tests.pooling.oracles import Shape
@@ -110,8 +110,8 @@ def test_without_triton_there_is_one_warning_and_plain_torch(monkeypatch, fresh)
     monkeypatch.setitem(sys.modules, "triton", None)
     for name in [name for name in sys.modules if name.startswith("poolab_kernels_")]:
         monkeypatch.delitem(sys.modules, name)
-    made = backend._made
-    monkeypatch.setattr(backend, "_made", lambda key: made((*key[:3], "cuda")))
+    made = kernels._made
+    monkeypatch.setattr(kernels, "_made", lambda key: made((*key[:3], "cuda")))
     with pytest.warns(UserWarning, match="plain torch") as caught:
         found = [results(name, WHOLE, "fused") for name in ("lse", "avg_topk")]
     assert len(caught) == 1

@@ -1,7 +1,5 @@
 """How the window methods are computed: in plain torch, or by kernels generated from the same formulas."""
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -18,7 +16,7 @@ from poolab.pooling.core.noise import draw_seed
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused.call import Recipe, taken_apart
 from poolab.pooling.fused.functions import Fused, Kernel, Recomputed
-from poolab.pooling.fused.notices import warn_once
+from poolab.pooling.fused.kernels import Key, compiled_kernel, is_made, kernel_key
 from poolab.pooling.fused.taps import Nature, nature
 
 Backend = Literal["auto", "plain", "fused"]
@@ -32,14 +30,10 @@ PAYS_FROM = 200_000_000
 LOOKS_FROM = 2_000_000
 BLOCKS_FROM = 500_000
 
-Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe, dtype, is channels_last, device type
-
 _chosen: Backend = "auto"  # by the process
 _chosen_here: ContextVar[Backend | None] = ContextVar("poolab_backend", default=None)  # by a thread or a task
 _chosen_in_trace: Backend | None = None  # by code that torch.compile traces, which cannot set a context variable
-_compiled: dict[Key, Kernel | None] = {}  # None: there can be none
 _cells_done: dict[Key, int] = {}
-_making = threading.Lock()  # a kernel is made by one thread; the others wait for it
 
 
 def set_backend(name: Backend) -> None:
@@ -136,7 +130,7 @@ def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, a
 
 def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: Mapping[str, Any]) -> str | None:
     """The name of the call for a compiler that traces it, or None where it is to see the formula itself."""
-    from poolab.pooling.fused import operator
+    from poolab.pooling.fused.operator import register
     from poolab.pooling.fused.program import program
     from poolab.pooling.fused.recorder import NotFusable
 
@@ -148,7 +142,7 @@ def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: 
         drawn = program(taken[0], is_masked=True, dtype=torch.float32).draws
     except NotFusable:
         return None
-    return operator.register(taken[0], DRAWS if drawn else "")
+    return register(taken[0], DRAWS if drawn else "")
 
 
 def operate(operation: str, input: Tensor, arguments: Mapping[str, Any]) -> Tensor:
@@ -189,37 +183,13 @@ def _kernel(recipe: Recipe, asked: Nature, input: Tensor) -> Kernel | None:
     """What computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
     if input.dtype not in DTYPES:
         return None
-    key = _key(recipe, input)
+    key = kernel_key(recipe, input)
     kernel = compiled_kernel(recipe, input) if _is_wanted(key, input) else None
     # Maxima, minima and means have torch's own kernels: run again for the backward, they are faster than any blocks.
     # By the size of the map alone and not by what went before: a run that goes on must round as it would have.
     is_large = input.device.type == "cpu" and input.numel() >= BLOCKS_FROM
     in_blocks = kernel is None and asked.takes_cells and is_large
     return _in_blocks(recipe, input.dtype) if in_blocks else kernel
-
-
-def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
-    """The compiled kernel for maps like this one, made when first asked for; None where there can be none."""
-    key = _key(recipe, input)
-    if key not in _compiled:
-        with _making:
-            if key not in _compiled:
-                _compiled[key] = _made(key)
-    return _compiled[key]
-
-
-def _renew_lock() -> None:
-    """In a forked process: the thread that held the lock may not be there."""
-    global _making
-    _making = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def _key(recipe: Recipe, input: Tensor) -> Key:
-    return recipe, input.dtype, memory_format(input) is not torch.contiguous_format, input.device.type
 
 
 @cache
@@ -238,7 +208,7 @@ def _is_wanted(key: Key, input: Tensor) -> bool:
     if chosen != "auto":
         return chosen == "fused"
     # What "auto" takes depends on what was computed before and on the disk; a kernel rounds otherwise than plain torch.
-    return not torch.are_deterministic_algorithms_enabled() and (key in _compiled or _pays(key, input))
+    return not torch.are_deterministic_algorithms_enabled() and (is_made(key) or _pays(key, input))
 
 
 def _pays(key: Key, input: Tensor) -> bool:
@@ -249,25 +219,3 @@ def _pays(key: Key, input: Tensor) -> bool:
 
         return is_compiled(*key[:-1])
     return now > PAYS_FROM
-
-
-def _made(key: Key) -> Kernel | None:
-    """The compiled kernel; None, with one warning for the process where a compiler is missing."""
-    from poolab.pooling.fused.compiler import NoCompiler
-    from poolab.pooling.fused.recorder import NotFusable
-
-    recipe, dtype, is_channels_last, device = key
-    try:
-        if device == "cpu":
-            from poolab.pooling.fused.cpu_kernel import CpuKernel
-
-            return CpuKernel(recipe, dtype, is_channels_last)
-        if device == "cuda":
-            from poolab.pooling.fused.triton_kernel import TritonKernel
-
-            return TritonKernel(recipe, dtype, is_channels_last)
-    except NotFusable:
-        return None
-    except NoCompiler as fault:
-        warn_once("kernel", f"poolings are computed in plain torch, since no kernel can be made: {fault}")
-    return None

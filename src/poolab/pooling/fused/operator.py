@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import memory_format
-from poolab.pooling.fused import backend
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.functions import computed, gradients, summed
+from poolab.pooling.fused.kernels import compiled_kernel
 
 _recipes: dict[str, Recipe] = {}
 
@@ -28,7 +28,7 @@ def register(recipe: Recipe, prefix: str = "") -> str:
 @torch.library.custom_op("poolab::window_pool", mutates_args=())
 def window_pool(input: Tensor, values: list[Tensor], seed: Tensor | None, name: str) -> Tensor:
     """The pooled map; values are (C,), the name is `register`'s."""
-    kernel = backend.compiled_kernel(_recipes[name], input)
+    kernel = compiled_kernel(_recipes[name], input)
     if kernel is None:  # there is no compiler for kernels
         return computed(_recipes[name], seed, input, values)
     return kernel.forward(_dense(input), seed, [value.contiguous() for value in values])
@@ -39,7 +39,7 @@ def window_pool_backward(
     input: Tensor, slope: Tensor, values: list[Tensor], seed: Tensor | None, name: str
 ) -> list[Tensor]:
     """The gradients of the map and of each value."""
-    kernel = backend.compiled_kernel(_recipes[name], input)
+    kernel = compiled_kernel(_recipes[name], input)
     if kernel is None:
         return gradients(_recipes[name], seed, input, values, slope)
     dense = _dense(input)
