@@ -30,9 +30,9 @@ from omegaconf import DictConfig, OmegaConf
 from poolab.configuration import compose, config_dir, groups
 from poolab.errors import PoolabError
 from poolab.pooling.core.options import Option
-from poolab.study.cells import Cell, Words
-from poolab.study.checks import Checks
-from poolab.study.composition import Composer
+from poolab.study.plan.checks import Checks
+from poolab.study.sweep.cells import Cell, Words
+from poolab.study.sweep.composition import Composer
 from poolab.training.settings import declared
 
 # As they are typed behind `key=`.

@@ -10,8 +10,8 @@ from poolab import cli
 from poolab.configuration import compose
 from poolab.errors import ConfigError
 from poolab.hydra_words import for_a_shell, ordered, quoted, readable
-from poolab.study.cells import Cell, Words
-from poolab.study.composition import Composer
+from poolab.study.sweep.cells import Cell, Words
+from poolab.study.sweep.composition import Composer
 
 # Names that a folder may have.
 FOLDERS = [

@@ -9,8 +9,8 @@ import pytest
 from poolab.configuration import compose
 from poolab.errors import ConfigError
 from poolab.paths import PATHS, expanded_path, with_expanded_paths
-from poolab.study.cells import Cell
-from poolab.study.composition import Composer
+from poolab.study.sweep.cells import Cell
+from poolab.study.sweep.composition import Composer
 
 BESIDES = {
     "backbone.weights": ["backbone=alexnet"],

@@ -121,7 +121,7 @@ def _hydras(arguments: Sequence[str]) -> list[str]:
     from poolab.hydra_words import ordered
 
     if os.environ.get("WANDB_SWEEP_ID"):
-        from poolab.study.agent_words import in_hydras_words
+        from poolab.study.wandb.agent_args import in_hydras_words
 
         arguments = in_hydras_words(arguments)
     settings, options = ordered(arguments)
@@ -225,13 +225,13 @@ def _pools(given: Sequence[str]) -> None:
 
 
 def _study(given: Sequence[str]) -> int:
-    from poolab.study.verbs import study
+    from poolab.study.commands.verbs import study
 
     return study(given, VERBS["study"])
 
 
 def _report(given: Sequence[str]) -> int:
-    from poolab.study.report_verb import report
+    from poolab.study.commands.report_verb import report
 
     return report(given)
 

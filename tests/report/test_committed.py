@@ -7,7 +7,7 @@ import pytest
 from poolab.report.evidence import gather
 from poolab.report.runs import read_runs
 from poolab.report.verdict import sentences_of
-from poolab.study.report_verb import analysis_of, read_sources
+from poolab.study.commands.report_verb import analysis_of, read_sources
 
 
 @pytest.fixture(scope="module")

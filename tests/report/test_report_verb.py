@@ -9,10 +9,10 @@ import pytest
 from poolab.cli import main
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
-from poolab.study.answer_keys import answer_faults
-from poolab.study.composition import Composer
-from poolab.study.report_verb import formats_of, read_sources, report
-from poolab.study.sweep_file import read_study
+from poolab.study.commands.report_verb import formats_of, read_sources, report
+from poolab.study.sweep.composition import Composer
+from poolab.study.sweep.report_keys import answer_faults
+from poolab.study.sweep.sweep_file import read_study
 from tests.report.made import drawn, record, saved, study
 
 STUDY = """
@@ -28,7 +28,7 @@ parameters:
 @pytest.fixture(autouse=True)
 def _svg_alone(monkeypatch):
     """The other formats are made elsewhere, and take their time."""
-    monkeypatch.setattr("poolab.study.report_verb.FORMATS", ("svg",))
+    monkeypatch.setattr("poolab.study.commands.report_verb.FORMATS", ("svg",))
     monkeypatch.setenv("COLUMNS", "80")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from poolab.records import signature
 from poolab.study import grid_cells, read_study
-from poolab.study.composition import Composer
+from poolab.study.sweep.composition import Composer
 
 COMMAND = '["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]'
 

@@ -6,8 +6,8 @@ import yaml
 from poolab.cli import main
 from poolab.configuration import compose
 from poolab.errors import ConfigError
-from poolab.study.agent_words import in_hydras_words
-from poolab.study.cells import Cell
+from poolab.study.sweep.cells import Cell
+from poolab.study.wandb.agent_args import in_hydras_words
 
 VALUES = {
     "data.image_size": None,

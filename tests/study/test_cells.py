@@ -6,8 +6,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from poolab.configuration import compose
 from poolab.errors import ConfigError
 from poolab.study import Cell, grid_cells, read_study
-from poolab.study.cells import in_words
-from poolab.study.composition import Composer
+from poolab.study.sweep.cells import in_words
+from poolab.study.sweep.composition import Composer
 
 VALUES = (
     *(True, None, 0, -3, 0.1, 1e-5, float("inf"), "max", "", "a b", "a,b", "0.5", ".5", "1e5", "1_000", "null", "True"),

@@ -9,8 +9,8 @@ from scipy.stats import ttest_rel
 
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
+from poolab.study.commands.verbs import study as study_verb
 from poolab.study.record_file import read_records
-from poolab.study.verbs import study as study_verb
 from tests.study.compared import compare, gathered
 
 SCORES = {"max": (0.5, 0.6, 0.65), "avg": (0.45, 0.6, 0.68)}

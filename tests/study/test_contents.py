@@ -11,13 +11,13 @@ from poolab.records import RunFolder
 from poolab.records.table import arms
 from poolab.report.evidence import gather
 from poolab.report.runs import read_runs
-from poolab.study.arms import label_arms
-from poolab.study.estimate import from_records, like_records
-from poolab.study.plan import plan
-from poolab.study.power import paired_deviation
+from poolab.study.commands.verbs import study as study_verb
+from poolab.study.plan.estimate import from_records, like_records
+from poolab.study.plan.plan import plan
+from poolab.study.plan.power import paired_deviation
 from poolab.study.record_file import read_records, save_records
-from poolab.study.results import Results
-from poolab.study.verbs import study as study_verb
+from poolab.study.search.results import Results
+from poolab.study.sweep.arms import label_arms
 from tests.study.compared import compare, gathered
 
 A, B = "image_folder-3f2a00000000", "image_folder-77ab00000000"

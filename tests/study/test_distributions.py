@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from poolab.study.distributions import coordinate_of, possible, value_at
-from poolab.study.parameters import read_parameters
-from poolab.study.samplers import Drawer
-from poolab.study.space import Space
+from poolab.study.search.samplers import Drawer
+from poolab.study.search.space import Space
+from poolab.study.sweep.distributions import coordinate_of, possible, value_at
+from poolab.study.sweep.parameters import read_parameters
 
 DRAWS = 1000
 

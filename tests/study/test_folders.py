@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from poolab.errors import ConfigError, PoolabError
+from poolab.study.commands.verbs import study as study_verb
 from poolab.study.folders import runs_folder
-from poolab.study.plan import plan
+from poolab.study.plan.plan import plan
 from poolab.study.run import run_study
-from poolab.study.verbs import study as study_verb
 
 GRID = "{data: {value: digits}, runs_dir: {value: '~/mine'}, seed: {values: [0, 1]}}"
 
@@ -75,10 +75,10 @@ def test_plan_and_status_look_where_run_writes(written, home, recorded, capsys):
 def test_each_verb_asks_the_same(written, home, monkeypatch):
     study = written(GRID)
     asked = []
-    monkeypatch.setattr("poolab.study.cancel_verb.cancel", lambda chosen, study, runs: asked.append(runs) or 0)
-    monkeypatch.setattr("poolab.study.slurm.submit_verb.submit", lambda chosen, study, runs: asked.append(runs) or 0)
-    monkeypatch.setattr("poolab.study.run_verb.run", lambda chosen, study, runs: asked.append(runs) or 0)
-    monkeypatch.setattr("poolab.study.sync_verb.sync", lambda chosen, runs: asked.append(runs) or 0)
+    monkeypatch.setattr("poolab.study.commands.cancel_verb.cancel", lambda chosen, study, runs: asked.append(runs) or 0)
+    monkeypatch.setattr("poolab.study.commands.submit_verb.submit", lambda chosen, study, runs: asked.append(runs) or 0)
+    monkeypatch.setattr("poolab.study.commands.run_verb.run", lambda chosen, study, runs: asked.append(runs) or 0)
+    monkeypatch.setattr("poolab.study.commands.sync_verb.sync", lambda chosen, runs: asked.append(runs) or 0)
     for verb in (["cancel"], ["submit", "--time", "1"], ["run"], ["sync"]):
         study_verb([verb[0], str(study.path), *verb[1:]], "")
     assert asked == [home / "mine"] * 4

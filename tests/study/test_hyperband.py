@@ -3,7 +3,7 @@
 import pytest
 
 from poolab.errors import ConfigError
-from poolab.study.hyperband import Hyperband, brackets
+from poolab.study.search.hyperband import Hyperband, brackets
 
 
 def test_the_example_of_the_sweeps_package():

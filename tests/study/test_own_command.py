@@ -9,13 +9,13 @@ import yaml
 from poolab.configuration import compose
 from poolab.errors import ConfigError
 from poolab.study import grid_cells, read_study
-from poolab.study.command import command
-from poolab.study.expected import expected
-from poolab.study.own_command import is_own
-from poolab.study.plan import plan
-from poolab.study.plan_page import wandb_notes
+from poolab.study.plan.cache import expected
+from poolab.study.plan.page import wandb_notes
+from poolab.study.plan.plan import plan
 from poolab.study.run import run_study
-from poolab.study.space import Space
+from poolab.study.search.space import Space
+from poolab.study.sweep.command import command
+from poolab.study.sweep.own_command import is_own
 
 START = ["${env}", "${interpreter}", "${program}"]
 ARGUMENTS = "${args_no_hyphens}"

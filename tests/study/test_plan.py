@@ -10,11 +10,11 @@ from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder, signature
 from poolab.study import read_study
-from poolab.study.estimate import from_records, like_records, measured
-from poolab.study.plan import plan
-from poolab.study.plan_page import page
-from poolab.study.power import detectable, paired_deviation
-from poolab.study.verbs import study as study_verb
+from poolab.study.commands.verbs import study as study_verb
+from poolab.study.plan.estimate import from_records, like_records, measured
+from poolab.study.plan.page import page
+from poolab.study.plan.plan import plan
+from poolab.study.plan.power import detectable, paired_deviation
 from tests.study.compared import compare
 
 
@@ -65,7 +65,7 @@ def test_an_epoch_is_measured(two_arms, tmp_path, tiny):
 
 def test_an_epoch_that_fails_says_why(two_arms, monkeypatch):
     ended = subprocess.CompletedProcess([], 2, "", "no room")
-    monkeypatch.setattr("poolab.study.estimate.subprocess.run", lambda *_, **__: ended)
+    monkeypatch.setattr("poolab.study.plan.estimate.subprocess.run", lambda *_, **__: ended)
     with pytest.raises(PoolabError, match=r"measured failed \(pooling=max seed=0\): no room"):
         measured(plan(two_arms).cells)
 

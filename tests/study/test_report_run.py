@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from poolab.records import RunFolder
-from poolab.study.report_run import report_folder, report_run
+from poolab.study.commands.verbs import study as study_verb
+from poolab.study.commands.verdict import report_folder, report_run
 from poolab.study.run import Outcome
-from poolab.study.verbs import study as study_verb
 
 SCORES = {"max": (0.50, 0.60, 0.65), "avg": (0.40, 0.51, 0.54)}
 

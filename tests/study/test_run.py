@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from poolab.errors import ConfigError
-from poolab.study.claims import Claim
-from poolab.study.command import command
-from poolab.study.journal import Journal
 from poolab.study.run import run_study
-from poolab.study.sweep_file import read_study
+from poolab.study.runner.journal import Journal
+from poolab.study.runner.locks import Claim
+from poolab.study.sweep.command import command
+from poolab.study.sweep.sweep_file import read_study
 
 # A cell writes its name into `done` as its last act; like train.py it finishes what it does when it is asked to stop.
 DURABLE = 'trap "" TERM; sleep 0.05; echo "$*" >> done'
@@ -337,7 +337,7 @@ def test_2000_cells(place):
         path = study_file("", cells, name=f"s{cells}")
         code = (
             "import resource, sys, time; from poolab.study.run import run_study; "
-            "from poolab.study.sweep_file import read_study\n"
+            "from poolab.study.sweep.sweep_file import read_study\n"
             "begun = time.monotonic(); outcome = run_study(read_study(sys.argv[1]), workers=2)\n"
             "peak = max(resource.getrusage(who).ru_maxrss for who in (0, -1))\n"
             "print(outcome.code, time.monotonic() - begun, peak)"

@@ -14,14 +14,14 @@ import pytest
 import yaml
 
 from poolab.study import grid_cells, read_study
-from poolab.study.attempts import record
-from poolab.study.claims import Claim
-from poolab.study.endings import Ending
-from poolab.study.journal import Journal
-from poolab.study.making import Programs
-from poolab.study.output import Output
-from poolab.study.plan import plan
+from poolab.study.job_factory import Programs
+from poolab.study.plan.plan import plan
 from poolab.study.run import run_study
+from poolab.study.runner.journal import Journal
+from poolab.study.runner.locks import Claim
+from poolab.study.runner.outcomes import Ending
+from poolab.study.runner.output import Output
+from poolab.study.runner.processes import record
 from poolab.study.status import counted, status
 
 LONG = "x" * 200_000  # one argument of Linux has at most 131,072 bytes

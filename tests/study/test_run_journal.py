@@ -10,10 +10,9 @@ import sys
 
 import pytest
 
-from poolab.study import claims
-from poolab.study.claims import Claim
-from poolab.study.endings import Ending, ending
-from poolab.study.journal import DiskFull, Journal
+from poolab.study.runner.journal import DiskFull, Journal
+from poolab.study.runner.locks import Claim
+from poolab.study.runner.outcomes import Ending, ending
 
 
 def test_an_end_is_written_into_the_line_of_its_beginning(tmp_path):
@@ -96,10 +95,10 @@ def test_another_machine_takes_over_what_shows_no_sign_of_life(tmp_path, monkeyp
     """On a share whose locks do not reach from one machine to the other."""
     path = tmp_path / "cell"
     claim = Claim.take(path)
-    monkeypatch.setattr(claims.socket, "gethostname", lambda: "elsewhere")
+    monkeypatch.setattr(locks.socket, "gethostname", lambda: "elsewhere")
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     assert Claim.take(path) is None
-    old = path.stat().st_mtime - claims.EXPIRES - 1
+    old = path.stat().st_mtime - locks.EXPIRES - 1
     os.utime(path, (old, old))
     claim.beat()
     assert Claim.take(path) is None
@@ -117,7 +116,7 @@ def test_without_locks_the_sign_of_life_is_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "flock", none)
     claim = Claim.take(tmp_path / "cell")
-    monkeypatch.setattr(claims.socket, "gethostname", lambda: "elsewhere")
+    monkeypatch.setattr(locks.socket, "gethostname", lambda: "elsewhere")
     assert Claim.take(tmp_path / "cell") is None
     claim.close()
     journal = Journal(tmp_path / "s.jsonl")
@@ -128,8 +127,8 @@ def test_without_locks_the_sign_of_life_is_all(tmp_path, monkeypatch):
 def test_a_claim_that_finds_no_room_is_none(tmp_path):
     """A limit on the size of files stands for the full disk: the kernel writes a part, then refuses."""
     code = (
-        "import resource, sys, pathlib; from poolab.study.claims import Claim\n"
-        "from poolab.study.journal import DiskFull\n"
+        "import resource, sys, pathlib; from poolab.study.runner.locks import Claim\n"
+        "from poolab.study.runner.journal import DiskFull\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try: Claim.take(pathlib.Path(sys.argv[1]))\n"
         "except DiskFull as fault: print(fault)"

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from poolab.errors import ConfigError
-from poolab.study.journal import Journal
 from poolab.study.run import run_study
-from poolab.study.sweep_file import read_study
+from poolab.study.runner.journal import Journal
+from poolab.study.sweep.sweep_file import read_study
 
 NOT_REPEATABLE = ("cost/peak_memory_bytes", "speed/", "seconds")
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]
@@ -73,7 +73,7 @@ def test_a_study_whose_runner_is_killed_ends_as_runs_alone(study_file, tiny, lau
 def test_what_is_forked_has_one_thread_and_becomes_as_a_fresh_process():
     code = """if True:
         import os, signal, sys
-        from poolab.study.forked import facts, import_for_runs, may_fork, settle
+        from poolab.study.runner.child import facts, import_for_runs, may_fork, settle
         import_for_runs("none")
         assert "pytorch_lightning" in sys.modules
         assert facts() == {"threads": 1, "cuda": False} and may_fork()

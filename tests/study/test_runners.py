@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from poolab.cli import main
-from poolab.study.runners import announced, stop_runners
+from poolab.study.runner.registry import announced, stop_runners
 
 
 @pytest.fixture

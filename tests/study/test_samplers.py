@@ -3,8 +3,8 @@
 import math
 import statistics
 
-from poolab.study.samplers import Drawer, Told
-from poolab.study.space import Space
+from poolab.study.search.samplers import Drawer, Told
+from poolab.study.search.space import Space
 
 PARAMETERS = (
     "{optim.lr: {distribution: log_uniform_values, min: 0.00001, max: 1.0}, decay: {distribution: normal},"

@@ -6,12 +6,12 @@ import pytest
 
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
-from poolab.study.endings import Ending
-from poolab.study.jobs import Job
-from poolab.study.journal import DiskFull, Journal
-from poolab.study.samplers import Drawer
-from poolab.study.search import Search, hash_of
-from poolab.study.searching import conclusion
+from poolab.study.runner.jobs import Job
+from poolab.study.runner.journal import DiskFull, Journal
+from poolab.study.runner.outcomes import Ending
+from poolab.study.search.samplers import Drawer
+from poolab.study.search.search import Search, hash_of
+from poolab.study.search.setup import conclusion
 from poolab.study.status import counted, status
 
 METRIC = "metric: {name: val/accuracy, goal: maximize}"
@@ -213,7 +213,7 @@ def test_a_full_disk_draws_nothing(searching, monkeypatch):
         raise DiskFull("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("poolab.study.trials.write_whole", full)
+        patch.setattr("poolab.study.search.trials.write_whole", full)
         with pytest.raises(DiskFull):
             search.next()
     second = search.next()

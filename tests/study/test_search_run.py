@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from poolab.errors import ConfigError
-from poolab.study.journal import Journal
 from poolab.study.run import run_study
+from poolab.study.runner.journal import Journal
+from poolab.study.search.trials import trials_of
 from poolab.study.status import counted, status
-from poolab.study.sweep_file import read_study
-from poolab.study.trials import trials_of
+from poolab.study.sweep.sweep_file import read_study
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from poolab.errors import ConfigError
-from poolab.study.journal import Journal
 from poolab.study.record_file import read_records
 from poolab.study.run import run_study
-from poolab.study.samplers import Drawer
-from poolab.study.space import Space
+from poolab.study.runner.journal import Journal
+from poolab.study.search.samplers import Drawer
+from poolab.study.search.space import Space
+from poolab.study.search.trials import trials_of
 from poolab.study.status import counted, status
-from poolab.study.sweep_file import read_study
-from poolab.study.trials import trials_of
+from poolab.study.sweep.sweep_file import read_study
 from tests.study.compared import compare
 
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]

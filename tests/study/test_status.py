@@ -10,11 +10,11 @@ import pytest
 
 from poolab.records import RunFolder
 from poolab.study import grid_cells
-from poolab.study.claims import Claim
-from poolab.study.expected import expected
-from poolab.study.making import Programs
+from poolab.study.commands.verbs import study as study_verb
+from poolab.study.job_factory import Programs
+from poolab.study.plan.cache import expected
+from poolab.study.runner.locks import Claim
 from poolab.study.status import State, counted, status
-from poolab.study.verbs import study as study_verb
 
 
 def test_every_state_of_a_run(two_arms, tmp_path, recorded, capsys):
@@ -125,7 +125,7 @@ def test_what_a_terminal_would_obey_is_shown(written, tmp_path, capsys):
 def test_the_signatures_are_kept_and_a_changed_file_is_read_anew(two_arms, written, tmp_path, monkeypatch):
     first = expected(two_arms, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("poolab.study.plan.plan", lambda *_: pytest.fail("composed again"))
+        patch.setattr("poolab.study.plan.plan.plan", lambda *_: pytest.fail("composed again"))
         assert expected(two_arms, tmp_path) == first
         assert expected(two_arms, tmp_path, ["runs_dir=elsewhere"]) == first
     changed = written("{pooling: {values: [max, avg]}, seed: {values: [0, 5]}}")

@@ -7,11 +7,11 @@ import pytest
 
 from poolab.errors import ConfigError
 from poolab.study import grid_cells, read_study
-from poolab.study.distributions import possible
-from poolab.study.draws import sample_cells
-from poolab.study.searching import search
-from poolab.study.verbs import study as study_verb
-from poolab.study.yaml_file import DEEPEST, LARGEST, parse_yaml
+from poolab.study.commands.verbs import study as study_verb
+from poolab.study.search.setup import search
+from poolab.study.sweep.candidates import sample_cells
+from poolab.study.sweep.distributions import possible
+from poolab.study.sweep.yaml_file import DEEPEST, LARGEST, parse_yaml
 
 HEAD = "program: train.py\nmethod: grid\n"
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -188,7 +188,7 @@ def test_a_search_over_a_huge_range_lists_nothing(tmp_path):
     study = read_study(path)
     assert len(possible(study.parameters[0])) == 1_000_000_000_001
     assert len(sample_cells(study)) == 2
-    from poolab.study.making import Programs
+    from poolab.study.job_factory import Programs
 
     source = search(study, Programs(study, (), tmp_path), tmp_path, count=None, sampler=None, seed=0)
     assert source.next() is not None
@@ -212,7 +212,7 @@ def test_a_name_that_leaves_no_room_for_a_journal(refused, stem):
 def test_odd_names_keep_the_journal_inside_its_folder(tmp_path, stem):
     path = tmp_path / f"{stem}.yaml"
     path.write_text(values("0") + "name: ../../outside\n")
-    from poolab.study.jobs import Files
+    from poolab.study.runner.jobs import Files
 
     files = Files(tmp_path / "runs", read_study(path).name)
     for own in (files.journal, files.log("0" * 12).parent):

@@ -4,7 +4,7 @@ import pytest
 
 from poolab.errors import ConfigError
 from poolab.study import read_study
-from poolab.study.draws import sample_cells
+from poolab.study.sweep.candidates import sample_cells
 
 COMMAND = 'command: ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]\n'
 GRID = "program: train.py\nmethod: grid\n" + COMMAND

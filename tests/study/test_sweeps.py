@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from poolab.study import read_study
-from poolab.study.plan import plan
+from poolab.study.plan.plan import plan
 
 CELLS = {
     "article2_table": 40,

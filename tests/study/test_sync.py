@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from poolab.study.journal import Journal
-from poolab.study.offline_runs import sessions
-from poolab.study.sync import sync as upload
-from poolab.study.synced import Synced, due
-from poolab.study.uploads import failures
+from poolab.study.runner.journal import Journal
+from poolab.study.wandb.ledger import Synced, due
+from poolab.study.wandb.sessions import sessions
+from poolab.study.wandb.sync import sync as upload
+from poolab.study.wandb.uploader import failures
 from tests.wandb_server import KEY, Client, Fault, WandbServer, as_sent
 
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]
@@ -204,7 +204,7 @@ def test_a_server_that_cannot_be_reached_is_said_once(client, server):
 def test_a_server_that_goes_away_in_the_middle_ends_it(client, server, monkeypatch):
     for name, value in {**client.environment, "WANDB__GRAPHQL_RETRY_MAX": "1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("poolab.study.sync.BATCH", 1)
+    monkeypatch.setattr("poolab.study.wandb.sync.BATCH", 1)
     told = []
     runs = client.folder / "runs"
     outcome = upload(runs, report=lambda done, total: told.append((done, total)) or server.die())

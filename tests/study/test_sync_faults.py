@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from poolab.study.offline_runs import sessions
+from poolab.study.wandb.sessions import sessions
 from tests.wandb_server import Client, Fault, WandbServer
 
 WORDS = ("trainer.epochs=3", "tracker.finish_timeout=20")

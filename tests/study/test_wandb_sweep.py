@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from poolab.study import grid_cells, read_study
-from poolab.study.plan import plan
+from poolab.study.plan.plan import plan
 from tests.wandb_server import KEY, Client, WandbServer, as_sent
 
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]

@@ -119,7 +119,7 @@ class _Digest:
 
 
 def test_plan_and_run_agree(tmp_path):
-    from poolab.study.checks import Checks
+    from poolab.study.plan.checks import Checks
 
     path = tmp_path / "w.pt"
     torch.save({}, path)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from poolab.configuration import compose
 from poolab.errors import ConfigError
-from poolab.study.checks import Checks
+from poolab.study.plan.checks import Checks
 
 ONE = ("backbone=resnet20", "data.batch_size=1", "data.image_size=4", "data.crop_padding=0")
 

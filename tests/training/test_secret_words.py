@@ -2,7 +2,7 @@
 
 import pytest
 
-from poolab.study.uploads import reach
+from poolab.study.wandb.uploader import reach
 from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key
 

@@ -6,7 +6,7 @@
 grid 60
 """
 
-from poolab.study.cells import Cell, grid_cells
-from poolab.study.sweep_file import Study, read_study
+from poolab.study.sweep.cells import Cell, grid_cells
+from poolab.study.sweep.sweep_file import Study, read_study
 
 __all__ = ["Cell", "Study", "grid_cells", "read_study"]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from poolab.errors import ConfigError
 from poolab.records.identity import signature
-from poolab.study.sweep_file import Study
+from poolab.study.sweep.sweep_file import Study
 
 if TYPE_CHECKING:
     from poolab.report.evidence import Evidence
-    from poolab.study.cells import Cell
+    from poolab.study.sweep.cells import Cell
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -39,7 +39,7 @@ class Cells:
         Raises:
             ConfigError: the study runs another program, or a cell cannot be composed.
         """
-        from poolab.study.composition import Composer
+        from poolab.study.sweep.composition import Composer
 
         if not study.trains:
             raise ConfigError(f"{study.path}: {study.program} leaves no records of poolab's, only train.py does")
@@ -59,9 +59,9 @@ class Cells:
 
 def cells_of(study: Study, records: Records, extra: Sequence[str], runs: Path | None) -> Sequence[Cell]:
     """Return the cells of a grid, or those that a search has drawn."""
-    from poolab.study.cells import grid_cells
-    from poolab.study.draws import drawn_cells
-    from poolab.study.known import known
+    from poolab.study.search.history import known
+    from poolab.study.sweep.candidates import drawn_cells
+    from poolab.study.sweep.cells import grid_cells
 
     if study.method == "grid":
         return grid_cells(study, extra)

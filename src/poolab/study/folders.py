@@ -6,7 +6,7 @@ from pathlib import Path
 
 from poolab.configuration import expanded_path
 from poolab.errors import ConfigError, PoolabError
-from poolab.study.sweep_file import Study
+from poolab.study.sweep.sweep_file import Study
 
 DEFAULT = "runs"
 KEY = "runs_dir="

@@ -10,7 +10,7 @@ from typing import Any
 from poolab.records.contents import content_of
 from poolab.records.gather import gather, tell
 from poolab.records.store import strict
-from poolab.study.arms import FILES
+from poolab.study.sweep.arms import FILES
 
 PLACES = ("runs_dir", "data.root", "data.cache_dir", *FILES)
 

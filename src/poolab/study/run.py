@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poolab.errors import ConfigError
-from poolab.study.endings import INTERRUPTED, Ending
 from poolab.study.folders import expanded, runs_folder
-from poolab.study.jobs import Files, State
-from poolab.study.making import Programs, Trained
-from poolab.study.progress import Progress
-from poolab.study.runners import announced
-from poolab.study.scheduler import Scheduler
-from poolab.study.searching import conclusion, search
-from poolab.study.sources import Listed, Source
-from poolab.study.sweep_file import Study
+from poolab.study.job_factory import Programs, Trained
+from poolab.study.runner.jobs import Files, State
+from poolab.study.runner.outcomes import INTERRUPTED, Ending
+from poolab.study.runner.progress import Progress
+from poolab.study.runner.registry import announced
+from poolab.study.runner.scheduler import Scheduler
+from poolab.study.runner.sources import Listed, Source
+from poolab.study.search.setup import conclusion, search
+from poolab.study.sweep.sweep_file import Study
 
 RETRIES = 2
 WORKERS = 256  # a runner holds a file for each, and may often have 1,024 in all

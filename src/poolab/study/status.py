@@ -10,15 +10,15 @@ from typing import Any
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
-from poolab.study.cells import grid_cells
-from poolab.study.claims import Claim
-from poolab.study.endings import OUTCOMES
-from poolab.study.expected import expected
-from poolab.study.journal import read_entry
+from poolab.study.plan.cache import expected
+from poolab.study.runner.journal import read_entry
+from poolab.study.runner.locks import Claim
+from poolab.study.runner.outcomes import OUTCOMES
+from poolab.study.search.trials import Trial, trials_of
 from poolab.study.slurm.ending import job_ending
 from poolab.study.slurm.queue import RUNNING, Queue, look
-from poolab.study.sweep_file import Study
-from poolab.study.trials import Trial, trials_of
+from poolab.study.sweep.cells import grid_cells
+from poolab.study.sweep.sweep_file import Study
 
 # The order of the lines; a run that diverged is done, and its record says so.
 STATES = ("completed", "diverged", "stopped", "running", "waiting", "missing", "interrupted", "failed")
@@ -93,7 +93,7 @@ def _of_programs(
     """The cells of a program that leaves no record: their claims say which are done."""
     if study.method != "grid":
         return [State("", "missing")] * (study.run_cap or 0)
-    from poolab.study.making import Programs
+    from poolab.study.job_factory import Programs
 
     programs = Programs(study, extra, runs_dir)
     return [_claimed(str(cell), programs.key(cell), runs_dir, attempts) for cell in grid_cells(study, extra)]

@@ -11,15 +11,15 @@ import pytest
 from poolab.cli import main
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder
-from poolab.study.cells import grid_cells
-from poolab.study.expected import Expected
+from poolab.study.plan.cache import Expected
 from poolab.study.slurm.ending import log_words
 from poolab.study.slurm.queue import look
 from poolab.study.slurm.resources import Resources
 from poolab.study.slurm.submission import Submission, all_submissions, with_added
 from poolab.study.slurm.submit import submit
 from poolab.study.status import counted, status
-from poolab.study.sweep_file import read_study
+from poolab.study.sweep.cells import grid_cells
+from poolab.study.sweep.sweep_file import read_study
 
 
 @pytest.fixture

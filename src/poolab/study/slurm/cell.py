@@ -25,7 +25,7 @@ LAST, RECORD = 2.0, 5.0
 
 def main() -> NoReturn:
     """Run the cell that SLURM's array index names."""
-    from poolab.study.forked import leave, train
+    from poolab.study.runner.child import leave, train
 
     cells = json.loads(Path(sys.argv[1]).read_text())["cells"]
     words = [str(word) for word in cells[int(os.environ["SLURM_ARRAY_TASK_ID"])]]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from poolab.errors import ConfigError
-from poolab.study.cells import assignments
+from poolab.study.sweep.cells import assignments
 
 TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<first>\d+)(?::(?P<second>\d+))?(?::(?P<third>\d+))?")
 RESTARTS = 20

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
-from poolab.study.cells import assignments, in_words
-from poolab.study.making import tracked_as
-from poolab.study.plan import Plan, Planned, plan
+from poolab.study.job_factory import tracked_as
+from poolab.study.plan.plan import Plan, Planned, plan
 from poolab.study.slurm.queue import look
 from poolab.study.slurm.resources import Resources
 from poolab.study.slurm.script import batch_script, option_names
 from poolab.study.slurm.submission import Submission, folder_of
 from poolab.study.slurm.tools import SlurmFault, call, clean_environment, there
 from poolab.study.status import busy_elsewhere
-from poolab.study.sweep_file import Study
+from poolab.study.sweep.cells import assignments, in_words
+from poolab.study.sweep.sweep_file import Study
 
 MAX_ARRAY = 1001  # SLURM's own MaxArraySize, where it cannot be asked
 TRAPS = re.compile(r"[\x00-\x1f\x7f\"\\]")  # in a path: sbatch's lines have no way to say them
@@ -69,7 +69,7 @@ def submit(
     _check_tasks(made, resources)
     if dry_run:
         return _send(made, extra, added, resources, folder, dry_run)
-    from poolab.study.expected import remember
+    from poolab.study.plan.cache import remember
 
     remember(replace(made, extra=(*extra, *added)))
     with _alone(folder):

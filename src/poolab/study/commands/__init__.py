@@ -1,0 +1,1 @@
+"""The words of `poolab study` and `poolab report`, and what each prints."""

@@ -1,0 +1,262 @@
+"""`poolab report`: the verdict on studies, folders of runs and files of records."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poolab.errors import ConfigError
+from poolab.study.evidence import Cells, Records
+from poolab.study.sweep.sweep_file import Study
+
+if TYPE_CHECKING:
+    from poolab.report.analysis import Analysis
+    from poolab.report.document import Document
+    from poolab.report.evidence import Evidence
+    from poolab.report.runs import Run
+
+DESCRIPTION = "which pooling is better, and how sure that is: a verdict, tables, figures and a page, from records alone"
+STUDIES = (".yaml", ".yml")
+FORMATS = ("svg", "pdf", "png")
+SHOWN = 5
+
+
+@dataclass
+class Given:
+    """What the words of the command line name: lists of records with their sources, and studies with their cells."""
+
+    sources: list[tuple[str, Records]] = field(default_factory=list)
+    studies: list[Study] = field(default_factory=list)
+    cells: Cells = field(default_factory=Cells)
+    faults: list[str] = field(default_factory=list)
+    title: str = ""
+
+
+def words(program: str) -> argparse.ArgumentParser:
+    """The words of the command."""
+    parser = argparse.ArgumentParser(prog=program, description=DESCRIPTION[0].upper() + DESCRIPTION[1:] + ".")
+    parser.add_argument(
+        "what",
+        nargs="+",
+        metavar="WHAT",
+        help="study files, folders of runs, files of records; key=value for the cells of a study",
+    )
+    parser.add_argument("--runs", metavar="DIR", help="the folder of a study's runs (default: the file's, or runs)")
+    parser.add_argument(
+        "--baseline", metavar="ARM", help="the arm, or pooling, that the others are compared with (default: max)"
+    )
+    parser.add_argument(
+        "--margin",
+        metavar="POINTS",
+        type=float,
+        help="differences below it do not matter, in points (default: the study's margin, or 0.5), or in the metric's "
+        "unit where it is no share",
+    )
+    parser.add_argument(
+        "--metric", metavar="NAME", help="a metric of the records (default: test/accuracy or test/mean_iou)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="the folder of the report (default: report)")
+    parser.add_argument(
+        "--formats",
+        metavar="LIST",
+        default=",".join(FORMATS),
+        help="of the figures' files (default: svg,pdf,png); svg alone is the fastest",
+    )
+    parser.add_argument(
+        "--versus", action="store_true", help="compare two sources of the same study, e.g. of two code versions"
+    )
+    return parser
+
+
+def report(arguments: Sequence[str], program: str = "poolab report") -> int:
+    """Write the report and print the verdict.
+
+    Raises:
+        PoolabError: a source, an arm, a metric or a number is wrong.
+    """
+    from poolab.report.terminal import print_tables, printable, verdict_text, width
+    from poolab.report.write import write_report
+
+    chosen = words(program).parse_intermixed_args(list(arguments))
+    formats = formats_of(chosen.formats)
+    given, evidence = _evidence(chosen)
+    analysis = analysis_of(given.studies, evidence, chosen)
+    document = document_of(
+        analysis, given.title, shlex.join([*program.split(), *map(printable, arguments)]), given.studies
+    )
+    # Written first: whoever reads the beginning of what is printed only (`| head`) has the report too.
+    page = write_report(document, Path(chosen.out or "report").expanduser(), _said, formats=formats)
+    print_tables(analysis)
+    print("\n" + verdict_text(analysis, width(), details=False))
+    _said(f"\nreport: {page}")
+    for sentence in document.left_out[:SHOWN]:
+        _said(f"not in it: {sentence}")
+    if len(document.left_out) > SHOWN:
+        print(f"not in it: {len(document.left_out) - SHOWN} more, which the report names")
+    return 0
+
+
+def _said(text: str) -> None:
+    from poolab.report.terminal import printable
+
+    print(printable(text))
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """Read --formats.
+
+    Raises:
+        ConfigError: there is no such format.
+
+    >>> formats_of("svg,png")
+    ('svg', 'png')
+    """
+    found = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    wrong = [word for word in found if word not in FORMATS]
+    if wrong or not found:
+        raise ConfigError(f"--formats {text}: the formats are {', '.join(FORMATS)}; give one or several, e.g. svg,pdf")
+    return found
+
+
+def analysis_of(studies: Sequence[Study], evidence: Evidence, chosen: argparse.Namespace | None = None) -> Analysis:
+    """Compare the arms, as the command line and the study files say.
+
+    Raises:
+        ConfigError: there is no such arm or metric, or a number is out of its range.
+    """
+    from poolab.report.analysis import analyse
+    from poolab.report.metric import Metric
+    from poolab.report.statistics import Looks
+
+    asked = vars(chosen) if chosen is not None else {}
+    metric, baseline, margin = (asked.get(name) for name in ("metric", "baseline", "margin"))
+    if margin is None:
+        margin = _one_of("margin", [study.margin for study in studies])
+    looks = _one_of("looks", [study.looks for study in studies])
+    name = metric or (evidence.runs[0].headline if evidence.runs else "test/accuracy")
+    if asked.get("versus") and baseline is None and evidence.settings:
+        baseline = evidence.settings[0].arms[0].label
+    return analyse(
+        evidence,
+        baseline=baseline,
+        metric=metric,
+        margin=None if margin is None else margin / Metric(name).scale,
+        looks=None if looks is None else Looks(looks),
+    )
+
+
+def _one_of(key: str, values: Sequence[Any]) -> Any:
+    """The value that all studies have of a key that each may leave out."""
+    found = list(dict.fromkeys(value for value in values if value is not None))
+    if len(found) > 1:
+        raise ConfigError(f"the studies have several values of {key}: {', '.join(map(str, found))}; report each alone")
+    return found[0] if found else None
+
+
+def document_of(analysis: Analysis, title: str, command: str, studies: Sequence[Study] = ()) -> Document:
+    """Return the document of an analysis."""
+    from poolab.report.document import Document
+
+    selected = [study.metric.name for study in studies if study.metric]
+    return Document(
+        analysis,
+        title=title,
+        command=command,
+        version=_version(),
+        command_of=_command_of,
+        selected_by=selected[0] if selected else None,
+    )
+
+
+def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
+    from poolab.report.evidence import gather
+    from poolab.report.runs import read_runs
+    from poolab.report.versus import versus
+
+    given = read_sources(chosen.what, chosen.runs)
+    if chosen.versus:
+        if len(given.sources) != 2:
+            raise ConfigError(f"--versus compares two sources of records, found {len(given.sources)}")
+        parts = [read_runs([source]) for source in given.sources]
+        old, new = (gather(runs, faults=faults) for runs, faults in parts)
+        return given, versus(old, new, *(name for name, _ in given.sources))
+    runs, faults = read_runs(given.sources)
+    cells = given.cells
+    faults = [*given.faults, *faults]
+    return given, gather(runs, expected=cells.expected, faults=faults, searched=cells.searched)
+
+
+def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
+    """Read everything that is named.
+
+    Raises:
+        ConfigError: a path does not exist, or nothing has a record.
+    """
+    from poolab.study.folders import KEY, expanded, runs_folder
+    from poolab.study.sweep.cells import ASSIGNMENT
+    from poolab.study.sweep.sweep_file import read_study
+
+    extra = [word for word in what if ASSIGNMENT.fullmatch(word) and not Path(word).exists()]
+    paths = [expanded(word) for word in what if word not in extra]
+    files = [path for path in paths if path.suffix in STUDIES]
+    given = Given(studies=[read_study(path) for path in files])
+    if extra and not files:
+        raise ConfigError(f"{extra[0]} is a setting of a study's cells, and no study file is named")
+    for path in paths:
+        if path in files:
+            continue
+        if not path.exists():
+            raise ConfigError(f"{path} does not exist; name a study file, a folder of runs, or a file of records")
+        _read(path, given)
+    folders = [runs_folder(study, runs, extra) for study in given.studies]
+    if folders and (runs is not None or not given.sources):
+        for folder in dict.fromkeys(folders):
+            _read(folder, given)
+    _keep_cells(given, folders, [word for word in extra if not word.startswith(KEY)])
+    given.title = ", ".join([study.name for study in given.studies] or [path.name or str(path) for path in paths])
+    if not any(records for _, records in given.sources):
+        where = " and ".join(name for name, _ in given.sources)
+        raise ConfigError(
+            f"there are no records{' of the study' if files else ''} in {where}: make some with train.py or "
+            "`poolab study run`, or name their folder"
+        )
+    return given
+
+
+def _read(path: Path, given: Given) -> None:
+    from poolab.records.gather import gather
+
+    records, faults = gather(path)
+    given.sources.append((str(path), records))
+    given.faults += faults
+
+
+def _keep_cells(given: Given, folders: Sequence[Path], extra: Sequence[str]) -> None:
+    """Keep the records of the studies' cells."""
+    from poolab.study.slurm.submission import with_added
+
+    if not given.studies:
+        return
+    everything = [record for _, records in given.sources for record in records]
+    for study, folder in zip(given.studies, folders, strict=True):
+        given.cells.add(study, everything, with_added(folder, study.name, extra), folder)
+    given.sources = [(name, given.cells.of(records)) for name, records in given.sources]
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("poolab")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _command_of(run: Run) -> str:
+    from poolab.study.commands.rerun import command_of
+
+    return command_of(run.record["config"])

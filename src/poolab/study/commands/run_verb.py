@@ -1,0 +1,71 @@
+"""The words of `poolab study run`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poolab.study.commands.verdict import report_run
+from poolab.study.folders import without_folder
+from poolab.study.runner.output import Output
+
+if TYPE_CHECKING:
+    from poolab.study.sweep.sweep_file import Study
+
+
+def words(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    from poolab.study.run import ISOLATIONS, RETRIES
+    from poolab.study.search.samplers import SAMPLERS
+
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="cells at a time (default: 1)")
+    parser.add_argument(
+        "--retries",
+        type=int,
+        default=RETRIES,
+        metavar="N",
+        help=f"how often a cell that crashed or was killed is tried again (default: {RETRIES})",
+    )
+    parser.add_argument(
+        "--isolate",
+        choices=ISOLATIONS,
+        default="auto",
+        help="fork: copy a process that has the imports for each cell; spawn: start each afresh; "
+        "auto (default): fork where there is no accelerator",
+    )
+    parser.add_argument("--no-report", action="store_true", help="write no report at the end, and say no verdict")
+    drawn = parser.add_argument_group("random and bayes studies")
+    drawn.add_argument(
+        "--count", type=int, metavar="N", help="runs of the search in all, those of earlier calls among them"
+    )
+    drawn.add_argument(
+        "--sampler",
+        choices=SAMPLERS,
+        help="what draws: tpe (default for bayes), random (default for random), genetic (NSGA-II)",
+    )
+    drawn.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
+
+
+def run(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
+    """Run the study; the exit code is 0 when every cell has a result, 130 when it was stopped, else 1.
+
+    Raises:
+        PoolabError: what cannot be run, with all faults.
+    """
+    from poolab.study.run import run_study
+
+    outcome = run_study(
+        study,
+        without_folder(chosen.extra),
+        workers=chosen.workers,
+        runs_dir=runs,
+        retries=chosen.retries,
+        isolate=chosen.isolate,
+        count=chosen.count,
+        sampler=chosen.sampler,
+        seed=chosen.seed,
+    )
+    output = Output()
+    output.say(str(outcome))
+    if study.trains and not chosen.no_report and not outcome.interrupted:
+        report_run(study, runs, chosen.extra, output.say)
+    return outcome.code

@@ -1,0 +1,71 @@
+"""The words of `poolab study submit`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poolab.study.folders import without_folder
+from poolab.text import printable
+
+if TYPE_CHECKING:
+    from poolab.study.sweep.sweep_file import Study
+
+
+def words(parser: argparse.ArgumentParser) -> None:
+    """Its own options; those with a name of sbatch's mean what they mean there."""
+    add = parser.add_argument
+    add("--partition", metavar="P", help="where the jobs run (default: the cluster's)")
+    add("--time", metavar="T", required=True, help="the time limit of one cell, e.g. 4:00:00; it goes on after it")
+    add("--gpus-per-node", type=int, metavar="N", help="GPUs, with one process each (default: one process on the CPU)")
+    add("--nodes", type=int, default=1, metavar="M", help="nodes for one cell (default: 1)")
+    add("--tasks-per-node", type=int, metavar="N", help="processes on a node without GPUs (default: 1)")
+    add(
+        "--cpus-per-task", type=int, default=1, metavar="C", help="CPUs, and torch's threads, of a process (default: 1)"
+    )
+    add("--mem", metavar="M", help="memory of a node, e.g. 16G")
+    add("--account", metavar="A", help="who pays")
+    add("--qos", metavar="Q", help="quality of service")
+    add("--constraint", metavar="F", help="features that the nodes must have")
+    add("--max-parallel", type=int, metavar="K", help="cells that run at the same time at most")
+    add(
+        "--restarts", type=int, default=20, metavar="N", help="how often a stopped cell goes on by itself (default: 20)"
+    )
+    add(
+        "--setup",
+        action="append",
+        default=[],
+        metavar="FILE|LINE",
+        help="lines for the batch script, e.g. 'module load cuda'",
+    )
+    add(
+        "--sbatch",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another option of sbatch, e.g. mail-type=END",
+    )
+    add("--dry-run", action="store_true", help="print the batch script and what would be submitted; needs no SLURM")
+
+
+def submit(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
+    """Submit the study.
+
+    Raises:
+        PoolabError: what cannot be run, with all faults, or SLURM's refusal.
+    """
+    from poolab.study.slurm.resources import Resources
+    from poolab.study.slurm.submit import submit
+
+    plain = ("time", "partition", "nodes", "tasks_per_node", "gpus_per_node", "cpus_per_task", "mem", "account", "qos")
+    named = (*plain, "constraint", "max_parallel", "restarts")
+    resources = Resources(
+        **{name: getattr(chosen, name) for name in named},
+        setup=tuple(Path(text).read_text() if Path(text).is_file() else text for text in chosen.setup),
+        sbatch=tuple(chosen.sbatch),
+    )
+    sent = submit(study, without_folder(chosen.extra), resources, runs, chosen.dry_run)
+    if chosen.dry_run:
+        for _, script in sent.arrays:
+            print(script)
+    print(printable(str(sent)))
+    return 0

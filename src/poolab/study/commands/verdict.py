@@ -1,0 +1,44 @@
+"""What `poolab study run` says at its end: the verdict, and where the report lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from poolab.errors import PoolabError
+from poolab.study.folders import without_folder
+from poolab.study.sweep.sweep_file import Study
+
+FORMATS = ("svg",)  # PDF and PNG take most of the time of a report; `poolab report` writes them
+
+
+def report_run(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str], None]) -> None:
+    """Write the report of a study into its runs' folder, and say the verdict.
+
+    Whatever goes wrong costs one sentence: the runs are made, and their study ended as it ended.
+    """
+    try:
+        _report(study, runs, extra, say)
+    except PoolabError as fault:
+        say(f"no report: {' '.join(str(fault).split())}")
+    except Exception as fault:
+        say(f"no report: {type(fault).__name__}: {' '.join(str(fault).split())}; try `poolab report {study.path}`")
+
+
+def _report(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str], None]) -> None:
+    from poolab.report.terminal import verdict_text, width
+    from poolab.report.write import write_report
+    from poolab.study.commands.report_verb import analysis_of, document_of
+    from poolab.study.evidence import study_evidence
+
+    evidence, _ = study_evidence(study, runs, without_folder(extra))
+    analysis = analysis_of([study], evidence)
+    command = f"poolab study run {study.path}"
+    document = document_of(analysis, study.name, command, [study])
+    page = write_report(document, report_folder(study, runs), formats=FORMATS)
+    say(f"\n{verdict_text(analysis, width(), details=False)}\nreport: {page}")
+
+
+def report_folder(study: Study, runs: Path) -> Path:
+    """Return the folder of a study's report: studies/NAME.report below its runs."""
+    return runs / "studies" / f"{study.name}.report"

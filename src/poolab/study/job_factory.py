@@ -1,0 +1,117 @@
+"""From a cell to the job that runs it: of train.py, or of any other program."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from poolab.errors import ConfigError, PoolabError
+from poolab.study.folders import working_folder
+from poolab.study.plan.cache import remember
+from poolab.study.plan.checks import Checks
+from poolab.study.plan.plan import Planned, plan
+from poolab.study.runner.jobs import Job
+from poolab.study.sweep.cells import Cell, assignments, grid_cells, in_words
+from poolab.study.sweep.command import command
+from poolab.study.sweep.sweep_file import Study
+
+
+class Trained:
+    """Jobs of train.py: checked, and known by their runs' signatures, so that studies share runs."""
+
+    def __init__(self, study: Study, extra: Sequence[str], runs: Path, workers: int):
+        if any(key == "runs_dir" for key, _ in assignments(extra)):
+            raise ConfigError("the folder of the runs is said with --runs, not with runs_dir=")
+        self.study, self.workers = study, workers
+        self.extra = (*extra, f"runs_dir={in_words(str(runs))}")
+        self.checks = Checks()
+
+    def all(self) -> list[Job]:
+        """The cells of a grid; all faults at once."""
+        made = plan(self.study, self.extra, checks=self.checks)
+        remember(made)
+        return list({planned.signature: self._job(planned) for planned in made.cells}.values())
+
+    def check(self) -> None:
+        """Check what a search can draw.
+
+        Raises:
+            ConfigError: with all faults; or the runs are to be made again, which a search cannot.
+        """
+        if any(planned.config["force"] for planned in plan(self.study, self.extra, checks=self.checks).cells):
+            raise ConfigError(
+                "force=true: a search goes on from its trials; to begin anew, name another folder with --runs, "
+                f"or delete studies/{self.study.name}.trials.jsonl in it"
+            )
+
+    def __call__(self, cell: Cell) -> Job:
+        """The job of a cell that was drawn."""
+        (planned,) = plan(self.study, self.extra, cells=[cell], checks=self.checks).cells
+        return self._job(planned)
+
+    def _job(self, planned: Planned) -> Job:
+        words = planned.cell.overrides
+        if planned.config["trainer"]["threads"] is None:
+            # Each of two runs would take all cores, and torch's small operations then wait milliseconds for each other.
+            words += (f"trainer.threads={max(1, cores() // self.workers)}",)
+        words += tracked_as(self.study.name, planned)
+        return Job(
+            key=planned.signature,
+            text=str(planned.cell),
+            command=(sys.executable, "-m", "poolab", "train", *words),
+            words=words,
+            folder=planned.folder.path,
+            forced=bool(planned.config["force"]),
+        )
+
+
+class Programs:
+    """Jobs of any other program, known by the hash of what starts them."""
+
+    def __init__(self, study: Study, extra: Sequence[str], runs: Path):
+        self.study, self.extra, self.runs = study, tuple(extra), runs
+
+    def all(self) -> list[Job]:
+        """The cells of a grid."""
+        jobs = [self(cell) for cell in grid_cells(self.study, self.extra)]
+        return list({job.key: job for job in jobs}.values())
+
+    def check(self) -> None:
+        """There is nothing to check: only the program knows its settings."""
+
+    def __call__(self, cell: Cell) -> Job:
+        """The job of a cell."""
+        study = self.study
+        said = command(study.command, study.program, cell.values)
+        key = self.key(cell)
+        if "${args_json_file}" in study.command:
+            said = self._with_file(cell, self.runs / "studies" / f"{study.name}.arguments" / f"{key}.json")
+        return Job(key, str(cell), tuple(said))
+
+    def key(self, cell: Cell) -> str:
+        """Twelve digits that name what starts a cell, and where."""
+        content = json.dumps([self.study.program, self.study.command, dict(cell.values), working_folder()])
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+    def _with_file(self, cell: Cell, path: Path) -> list[str]:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(dict(cell.values)))
+        except OSError as fault:
+            raise PoolabError(f"cannot write the arguments of a cell to {path}: {fault}") from fault
+        return command(self.study.command, self.study.program, cell.values, str(path))
+
+
+def tracked_as(study: str, planned: Planned) -> tuple[str, ...]:
+    """The words by which W&B shows the runs of a study together; none where it has no tracker, or says its group."""
+    tracker = planned.config["tracker"]
+    said = tracker.get("group") is not None or bool(os.environ.get("WANDB_RUN_GROUP"))
+    grouped = tracker["name"] != "wandb" or said
+    return () if grouped else (f"tracker.group={in_words(study)}",)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,78 @@
+"""What runs a study has, by their signatures: kept from the last time, since to compose and check takes seconds."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import poolab.study.plan.plan as plans
+from poolab.configuration import config_dir
+from poolab.records.gather import gather, tell
+from poolab.records.store import write_atomically
+from poolab.study.sweep.candidates import drawn_cells
+from poolab.study.sweep.sweep_file import Study
+
+
+class Expected(NamedTuple):
+    """A run of a study: its signature, arm, seed, data set and backbone, and the words of its cell."""
+
+    signature: str
+    arm: str
+    seed: int
+    place: str
+    words: str
+
+
+def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Expected]:
+    """The runs of a study in the order of its file; of a search without trials those that the folder has.
+
+    A grid's are read from the cache of the last time that file, extra words and conf/ were the same. What changed in
+    the content of a folder of images since then, `poolab study plan` sees.
+
+    Raises:
+        ConfigError: a cell that cannot be run.
+    """
+    if study.method != "grid":
+        records, faults = gather(runs_dir)
+        tell(faults)
+        cells = drawn_cells(study, extra, records)
+        made = {record["signature"] for record in records}
+        return [run for run in rows(plans.plan(study, extra, cells=cells)) if run.signature in made] if cells else []
+    path = _cache(study, extra)
+    try:
+        return [Expected(*row) for row in json.loads(path.read_text())]
+    except (OSError, ValueError, TypeError):
+        return remember(plans.plan(study, extra))
+
+
+def remember(plan: "plans.Plan") -> list[Expected]:
+    """The runs of a plan, kept for the next time where the cache can be written."""
+    found = rows(plan)
+    if plan.study.method == "grid":
+        path = _cache(plan.study, plan.extra)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, json.dumps(found))
+        except OSError:
+            pass  # it costs the next status some seconds
+    return found
+
+
+def rows(plan: "plans.Plan") -> list[Expected]:
+    """The runs of a plan."""
+    return [Expected(one.signature, one.arm, one.seed, one.place, str(one.cell)) for one in plan.cells]
+
+
+def _cache(study: Study, extra: Sequence[str]) -> Path:
+    """The file for this study, these words, this folder (paths may be relative) and this code."""
+    package = Path(__file__).resolve().parents[2]
+    rooms = [path for room in ("study", "records") for path in (package / room).rglob("*.py")]
+    sources = [*config_dir().rglob("*.yaml"), *package.glob("*.py"), *rooms]
+    stats = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(sources)]
+    words = [word for word in extra if not word.startswith("runs_dir=")]
+    known = [study.path.read_text(), words, os.getcwd(), stats]
+    digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()[:24]
+    home = Path(os.environ.get("POOLAB_CACHE") or "~/.cache/poolab").expanduser()
+    return home / "studies" / f"{digest}.json"

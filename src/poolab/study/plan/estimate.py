@@ -1,0 +1,157 @@
+"""How long a study takes: from records of like runs, or from an epoch that is run for it."""
+
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import PoolabError
+from poolab.per_slot import pooling_words
+from poolab.records.contents import content_of
+from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.study.plan.plan import Plan, Planned
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of all cells that are left, one after the other; how many of them it is known for; and from what.
+
+    `device_seconds` counts each cell's seconds for each of its devices; None where their number shows on the machine.
+    """
+
+    seconds: float
+    known: int
+    source: str
+    device_seconds: float | None = None
+
+
+def likeness(config: Mapping[str, Any]) -> str:
+    """What like runs share: backbone, data and number of epochs, whatever else they have."""
+    trainer = config.get("trainer") or {}
+    flat = flatten({key: config.get(key) for key in ("backbone", "data")} | {"epochs": trainer.get("epochs")})
+    return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
+
+
+def devices(config: Mapping[str, Any]) -> float:
+    """The devices of a run, over all its nodes; nan where the machine decides (auto, -1).
+
+    >>> devices({"trainer": {"devices": [0, 2], "num_nodes": 2}}), devices({"trainer": {"devices": 1, "num_nodes": 1}})
+    (4.0, 1.0)
+    """
+    given = config["trainer"]["devices"]
+    count = len(given) if isinstance(given, list) else given
+    return float(count * config["trainer"]["num_nodes"]) if isinstance(count, int) and count > 0 else math.nan
+
+
+def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the completed records that are like cells of a plan, by their likeness.
+
+    Records of data whose content is known not to be the plan's are left out.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    contents: dict[str, set[str | None]] = {}
+    for data, key in {(_data(planned.config), likeness(planned.config)): None for planned in plan.cells}:
+        found[key] = []
+        contents.setdefault(key, set()).add(_content(*data))
+    for record in records:
+        key = likeness(record["config"])
+        known = {*contents.get(key, set()), None}  # a record that does not say its content may be like
+        own = content_of(record).data
+        if key in found and record["status"] == "completed" and (own in known or None in contents[key]):
+            found[key].append(record)
+    return found
+
+
+def _data(config: Mapping[str, Any]) -> tuple[str, str | None]:
+    return config["data"]["name"], config["data"].get("root")
+
+
+@cache
+def _content(name: str, root: str | None) -> str | None:
+    """Return the fingerprint of the data that lies there now; None where there is none to compare with."""
+    from poolab.data import data_fingerprint
+
+    try:
+        return data_fingerprint(name, root=root)
+    except PoolabError:
+        return None
+
+
+def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
+    """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
+    cells = Counter(
+        (likeness(planned.config), pooling_words(planned.config["pooling"]), devices(planned.config))
+        for planned in left
+    )
+    seconds, on_devices, known, used = 0.0, 0.0, 0, set()
+    for (key, words, width), count in cells.items():
+        same = [record for record in like[key] if pooling_words(record["config"]["pooling"]) == words] or like[key]
+        times = [time for time in map(_seconds, same) if time is not None]
+        if times:
+            used |= {record["signature"] for record in same}
+            each = statistics.median(times)
+            seconds += count * each
+            on_devices += count * each * width
+            known += count
+    return Estimate(seconds, known, f"{len(used)} records of like runs", _if_known(on_devices)) if known else None
+
+
+def measured(left: Sequence[Planned]) -> Estimate:
+    """The time of cells by one epoch of the first cell of each data set and backbone, run now.
+
+    Raises:
+        PoolabError: it failed.
+    """
+    first: dict[str, Planned] = {}
+    for planned in left:
+        first.setdefault(likeness(planned.config), planned)
+    times = {key: _one_epoch(planned) for key, planned in first.items()}
+    total, on_devices = 0.0, 0.0
+    for planned in left:
+        whole, epoch = times[likeness(planned.config)]
+        each = whole + epoch * (planned.config["trainer"]["epochs"] - 1)
+        total += each
+        on_devices += each * devices(planned.config)
+    arms = ", ".join(dict.fromkeys(planned.arm for planned in first.values()))
+    source = f"one epoch each of {arms}, run now; another pooling takes another time"
+    return Estimate(total, len(left), source, _if_known(on_devices))
+
+
+def _if_known(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else seconds
+
+
+def _one_epoch(planned: Planned) -> tuple[float, float]:
+    """Seconds of a whole run of one epoch, and of its epoch."""
+    with tempfile.TemporaryDirectory() as place:
+        own = ["trainer.epochs=1", f"runs_dir={place}", "tracker=none", "trainer.progress_bar=false"]
+        replaced = ("tracker", "runs_dir=", "trainer.epochs=", "trainer.progress_bar=")
+        given = [word for word in planned.cell.overrides if not word.startswith(replaced)]
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "poolab", "train", *given, *own]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        whole = time.perf_counter() - start
+        histories = list(Path(place).glob("*/history.jsonl"))
+        if done.returncode or not histories:
+            raise PoolabError(f"the epoch that was to be measured failed ({planned.cell}): {done.stderr.strip()}")
+        return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])
+
+
+def _seconds(record: Mapping[str, Any]) -> float | None:
+    """Return how long a run took; None where its record does not say it, or its clock went backwards."""
+    try:
+        started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
+        seconds = (ended - started).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None
+    return seconds if seconds >= 0 else None

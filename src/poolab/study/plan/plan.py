@@ -1,0 +1,167 @@
+"""A study's plan: every cell composed and checked before anything starts, with its signature; all faults at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import ConfigError, PoolabError, nearest
+from poolab.records import RunFolder
+from poolab.study.folders import expanded
+from poolab.study.plan.checks import Checks
+from poolab.study.sweep.arms import label_arms
+from poolab.study.sweep.candidates import sample_cells
+from poolab.study.sweep.cells import Cell, grid_cells
+from poolab.study.sweep.composition import Composer
+from poolab.study.sweep.sweep_file import Study
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell that can be run: its resolved configuration, its run's signature, and the arm and seed that it is."""
+
+    cell: Cell
+    config: dict[str, Any]
+    signature: str
+    arm: str
+
+    @property
+    def seed(self) -> int:
+        """The seed of its run."""
+        return int(self.config["seed"])
+
+    @property
+    def place(self) -> str:
+        """Data set and backbone: arms are compared within one place."""
+        return f"{self.config['data']['name']}, {self.config['backbone']['name']}"
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where its run is kept."""
+        return RunFolder(expanded(self.config["runs_dir"]), self.signature)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study will do. Of a random or bayes study the cells are examples of what it may draw."""
+
+    study: Study
+    extra: tuple[str, ...]
+    cells: tuple[Planned, ...]
+
+    @property
+    def runs_dir(self) -> Path:
+        """The folder of its records."""
+        return expanded(self.cells[0].config["runs_dir"])
+
+    @cached_property
+    def finished(self) -> frozenset[str]:
+        """The signatures that have a result that need not be made again."""
+        if any(planned.config["force"] for planned in self.cells):
+            return frozenset()
+        return frozenset(planned.signature for planned in self.cells if _finished(planned.folder))
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms, in the order of the file."""
+        return tuple(dict.fromkeys(planned.arm for planned in self.cells))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds, in the order of the file."""
+        return tuple(dict.fromkeys(planned.seed for planned in self.cells))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Data sets and backbones: a table each."""
+        return tuple(dict.fromkeys(planned.place for planned in self.cells))
+
+
+def _finished(folder: RunFolder) -> bool:
+    """Whether there is a result; of a damaged record `run` and `status` say what is wrong."""
+    try:
+        return folder.finished
+    except PoolabError:
+        return False
+
+
+def plan(
+    study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | None = None, checks: Checks | None = None
+) -> Plan:
+    """Compose and check every cell of a grid; of a random or bayes study some that it could draw.
+
+    Args:
+        extra: key=value pairs of the command line, for every cell.
+        cells: check these instead, e.g. what a search has drawn.
+        checks: those that were done for other cells.
+
+    Raises:
+        ConfigError: cells that cannot be run, or two that are one run: every fault on its line, once.
+
+    >>> from poolab.study import read_study
+    >>> planned = plan(read_study("sweeps/topk_k.yaml"))
+    >>> len(planned.cells), planned.arms[:2], planned.seeds
+    (60, ('kernel_size=2 k=1', 'kernel_size=2 k=2'), (0, 1, 2, 3, 4))
+    """
+    if not study.trains:
+        raise ConfigError(f"{study.path}: only cells of train.py can be composed and checked, not of {study.program}")
+    if cells is None:
+        cells = grid_cells(study, extra) if study.method == "grid" else sample_cells(study, extra)
+    composer, checks = Composer(), checks or Checks()
+    found: list[tuple[Cell, dict[str, Any], str]] = []
+    faults: dict[str, list[Cell]] = {}
+    for cell in cells:
+        try:
+            config = composer(cell)
+            found.append((cell, config, checks(config)))
+        except PoolabError as fault:
+            for line in str(fault).splitlines():
+                faults.setdefault(line, []).append(cell)
+    for line in _metric_faults(study, [config for _, config, _ in found]):
+        faults.setdefault(line, [])
+    twins = _twins(found) if study.method == "grid" else []
+    if faults or twins:
+        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(faults), *twins]))
+    arms = label_arms(study, [config for _, config, _ in found], extra)
+    labelled = zip(found, arms, strict=True)
+    return Plan(study, tuple(extra), tuple(Planned(*one, arm) for one, arm in labelled))
+
+
+# What an epoch and the test of each task give; of a class and of what is measured there are further names.
+TASK_METRICS = {
+    "classification": ("loss", "accuracy", "accuracy_top5", "calibration_error"),
+    "segmentation": ("loss", "mean_iou", "dice", "accuracy"),
+}
+
+
+def _metric_faults(study: Study, configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what is wrong with the metric that a search goes by: it would show only when its first run has ended."""
+    name = study.metric.name if study.metric and study.method != "grid" else ""
+    stage, _, figure = name.partition("/")
+    known = {one for config in configs for one in TASK_METRICS.get(str(config.get("task")), ())}
+    if stage not in ("train", "val", "test") or not known or figure in known or "/" in figure:
+        return []
+    hint = nearest(figure, sorted(known))
+    return [f"metric.name={name}: no run has it; {hint}{stage}/ has {', '.join(sorted(known))}"]
+
+
+def _told(faults: dict[str, list[Cell]]) -> list[str]:
+    """Each fault, with the first cell that has it."""
+    lines = []
+    for fault, cells in faults.items():
+        more = f", and in {len(cells) - 1} more" if len(cells) > 1 else ""
+        lines += [f"  {fault}", *([f"    in {cells[0]}{more}"] if cells else [])]
+    return lines
+
+
+def _twins(found: list[tuple[Cell, dict[str, Any], str]]) -> list[str]:
+    """Cells of a grid that are one run: an arm that differs from another by nothing compares nothing."""
+    cells: dict[str, list[Cell]] = {}
+    for cell, _, name in found:
+        cells.setdefault(name, []).append(cell)
+    pairs = [(same[0], same[1]) for same in cells.values() if len(same) > 1]
+    if not pairs:
+        return []
+    first, second = pairs[0]
+    return [f"  {len(pairs)} runs stand in it more than once, e.g.", f"    {first}", f"    {second}"]

@@ -1,0 +1,1 @@
+"""Runs cells on this machine: processes, locks, the journal, and how each attempt ended."""

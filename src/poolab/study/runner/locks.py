@@ -1,0 +1,119 @@
+"""Who runs a cell: a locked file for each, held by every process that a second run of the cell would meet.
+
+The lock is flock's, which belongs to the opened file and not to a process: the runner opens it, its fork server and
+the cell inherit it, and the kernel frees it when the last of them is gone, whoever of them was killed. So a cell that
+outlives its runner is still claimed, and no claim outlives its cell. Linux sends flock to an NFS server, which frees a
+dead client's locks after their lease. For shares that keep locks to each machine (`nolock`, `local_lock`), and for file
+systems without locks, the file also names its machine, and its time is renewed: another machine takes it over only when
+that is old.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from poolab.study.runner.journal import write_whole
+
+EXPIRES = 300.0  # seconds without a sign of life, after which another machine takes a claim over
+BEAT = 30.0  # seconds between two signs of life
+SIZE = 256  # bytes, all written at the start: the state can then be changed on a full disk
+
+
+class Claim:
+    """The claim of one cell, held until `release`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     first = Claim.take(Path(place) / "cell")
+    ...     assert first and Claim.take(Path(place) / "cell") is None
+    ...     first.release(done=True)
+    ...     Claim.done(Path(place) / "cell")
+    True
+    """
+
+    def __init__(self, file: int):
+        self.file = file
+
+    @classmethod
+    def take(cls, path: Path) -> "Claim | None":
+        """The claim, or None where another process holds it.
+
+        Raises:
+            DiskFull: there is no room for its file.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _locked(file) or _held_elsewhere(file, path):
+            os.close(file)
+            return None
+        try:
+            if os.fstat(file).st_size < SIZE:
+                write_whole(file, b" " * SIZE, 0, f"the claim {path}")
+            claim = cls(file)
+            claim._write("done" if _read(file).get("state") == "done" else "running")
+        except BaseException:
+            os.close(file)
+            raise
+        return claim
+
+    @staticmethod
+    def done(path: Path) -> bool:
+        """Whether the cell has been run to its end. (Of train.py's cells the record says it.)"""
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            return _read(file).get("state") == "done"
+        finally:
+            os.close(file)
+
+    def beat(self) -> None:
+        """A sign of life."""
+        os.utime(self.file)
+
+    def release(self, done: bool) -> None:
+        """Say whether the cell was run to its end, and let go. (Others who inherited it still hold it.)"""
+        self._write("done" if done else "free")
+        self.close()
+
+    def close(self) -> None:
+        """Let go without a word: another process that holds it says what became of the cell."""
+        os.close(self.file)
+
+    def _write(self, state: str) -> None:
+        text = json.dumps({"state": state, "host": socket.gethostname(), "pid": os.getpid()})
+        os.pwrite(self.file, text.encode().ljust(SIZE), 0)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as fault:
+        if fault.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+            raise
+    return True
+
+
+def _held_elsewhere(file: int, path: Path) -> bool:
+    """Whether another machine holds a claim whose lock does not reach this one."""
+    content = _read(file)
+    if content.get("state") != "running" or content.get("host") == socket.gethostname():
+        return False
+    clock = path.parent / ".clock"  # the share's own clock: that of the machines may differ
+    clock.touch()
+    return clock.stat().st_mtime - os.fstat(file).st_mtime < EXPIRES
+
+
+def _read(file: int) -> dict[str, Any]:
+    try:
+        content = json.loads(os.pread(file, SIZE, 0))
+    except (OSError, ValueError):  # a folder in its place; or blank: whoever made it was killed before the first word
+        return {}
+    return content if isinstance(content, dict) else {}

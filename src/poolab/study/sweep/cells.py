@@ -1,0 +1,135 @@
+"""The cells of a study: one combination of its parameters each, in the words of Hydra's command line."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from poolab.errors import ConfigError
+from poolab.hydra_words import quoted
+from poolab.study.sweep.parameters import LOOKED_UP
+
+if TYPE_CHECKING:
+    from poolab.study.sweep.sweep_file import Study
+
+ASSIGNMENT = re.compile(r"([A-Za-z_][\w./-]*)=(.*)", re.DOTALL)
+# A text that Hydra takes as it stands and as a text. What it would take for a number or a constant is quoted.
+PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
+MOST = 100_000  # cells of a grid: a plan of so many takes minutes
+CONSTANTS = ("null", "true", "false", "inf", "nan")
+
+
+class Words(str):
+    """A value that is in Hydra's words already: it was typed on the command line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One combination of a study's parameters; two cells are equal that say the same to a run.
+
+    >>> Cell({"pooling": "avg_topk", "pooling.k": 3, "pooling.slots": ["pool1"], "data.image_size": None}).overrides
+    ('pooling=avg_topk', 'pooling.k=3', 'pooling.slots=[pool1]', 'data.image_size=null')
+    """
+
+    values: Mapping[str, Any]
+
+    @cached_property
+    def overrides(self) -> tuple[str, ...]:
+        """The complete `key=value` of its run, as arguments: no shell reads them."""
+        return tuple(f"{key}={in_words(value)}" for key, value in self.values.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and self.overrides == other.overrides
+
+    def __hash__(self) -> int:
+        return hash(self.overrides)
+
+    def __str__(self) -> str:
+        """One line, without the folder of the runs, which `run` and `submit` add."""
+        return " ".join(self.shown)
+
+    @property
+    def shown(self) -> list[str]:
+        """Its words for people: where the record lies is said elsewhere."""
+        return [word for word in self.overrides if not word.startswith("runs_dir=")]
+
+
+def grid_cells(study: "Study", extra: Sequence[str] = ()) -> list[Cell]:
+    """Every cell of a grid, in the order of the file: its last parameter varies fastest.
+
+    Args:
+        extra: key=value pairs of the command line, which replace a parameter of the file or are added to every cell.
+
+    Raises:
+        ConfigError: the study is no grid, it has too many cells, or an extra is no key=value.
+    """
+    if study.method != "grid":
+        raise ConfigError(f"{study.path} is a {study.method} study: its cells are drawn, one after the other")
+    replaced = {key for key, _ in assignments(extra)}
+    count = math.prod(parameter.count for parameter in study.parameters if parameter.name not in replaced)
+    if count > MOST:
+        raise ConfigError(
+            f"{study.path} has {count:,} cells, and a grid has at most {MOST:,}: list fewer values, split the file, or "
+            "draw some of the cells with method: random and run_cap"
+        )
+    return [with_extra(drawn, extra) for drawn in _combinations(study, replaced)]
+
+
+def with_extra(values: Mapping[str, Any], extra: Sequence[str]) -> Cell:
+    """The cell of these values, with the pairs of the command line in the place of theirs."""
+    return Cell({**values, **{key: Words(words) for key, words in assignments(extra)}})
+
+
+def assignments(extra: Sequence[str]) -> list[tuple[str, str]]:
+    """The keys and values of `key=value` pairs.
+
+    Raises:
+        ConfigError: one of them is none.
+
+    >>> assignments(["trainer.epochs=3"])
+    [('trainer.epochs', '3')]
+    """
+    found = []
+    for text in extra:
+        match = ASSIGNMENT.fullmatch(text)
+        if match is None or match[1].split(".")[0] == "hydra":
+            raise ConfigError(f"{text!r}: a study takes key=value, e.g. trainer.epochs=3")
+        if LOOKED_UP.search(match[2]):
+            raise ConfigError(f"{text!r}: a study's values are what they say; ${{...}} is not looked up")
+        found.append((match[1], match[2]))
+    return found
+
+
+def _combinations(study: "Study", replaced: set[str]) -> Iterator[dict[str, Any]]:
+    """A parameter that the command line replaces has one value only, else its cells would come again."""
+    names = [parameter.name for parameter in study.parameters]
+    choices = [(None,) if p.name in replaced else p.choices for p in study.parameters]
+    return (dict(zip(names, values, strict=True)) for values in itertools.product(*choices))
+
+
+def in_words(value: Any) -> str:
+    """A value as Hydra's command line has it.
+
+    >>> [in_words(value) for value in (True, None, 0.1, "a,b", "0.5", "max", ["pool1", 2], {"name": "lip"})]
+    ['true', 'null', '0.1', "'a,b'", "'0.5'", 'max', '[pool1,2]', '{name:lip}']
+    """
+    if isinstance(value, Words):
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return "nan" if isinstance(value, float) and math.isnan(value) else repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{in_words(key)}:{in_words(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(in_words, value)) + "]"
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    if PLAIN.fullmatch(text) and text.lower().lstrip("+-") not in CONSTANTS:
+        return text
+    return quoted(text)

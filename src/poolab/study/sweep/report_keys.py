@@ -1,0 +1,58 @@
+"""What a study declares for its report before it runs: the margin of equivalence, and when results are looked at.
+
+Both stand in a file beside the study's, study.report.yaml for study.yaml: a study file is a plain sweep file, and W&B's
+schema of those (wandb/sweeps, src/sweeps/config/schema.json) allows no further keys.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from poolab.errors import nearest
+from poolab.study.sweep.parameters import cut
+from poolab.study.sweep.yaml_file import read_yaml
+
+ANSWER_KEYS = ("margin", "looks")
+
+
+def beside(path: Path, faults: list[str]) -> Mapping[str, Any]:
+    """Return what the file beside a study file declares; nothing where there is none.
+
+    Args:
+        faults: takes what is wrong with it, a sentence each.
+    """
+    other = path.with_name(f"{path.stem}.report.yaml")
+    if not other.is_file():
+        return {}
+    try:
+        content = read_yaml(other)
+    except (OSError, ValueError) as fault:
+        faults.append(f"{other.name} cannot be read: {fault}")
+        return {}
+    if not isinstance(content, Mapping):
+        faults.append(f"{other.name} must be a mapping with {' or '.join(ANSWER_KEYS)}, found {cut(content)}")
+        return {}
+    found = [f"{other.name}: {fault}" for fault in answer_faults(content)]
+    faults += found
+    return {} if found else dict(content)
+
+
+def answer_faults(content: Mapping[Any, Any]) -> Iterator[str]:
+    """Yield what is wrong with the keys, the margin and the looks."""
+    for key in content:
+        if key not in ANSWER_KEYS:
+            yield f"there is no key {key}; {nearest(str(key), list(ANSWER_KEYS))}it takes {' and '.join(ANSWER_KEYS)}"
+    margin = content.get("margin")
+    fits = isinstance(margin, int | float) and not isinstance(margin, bool) and math.isfinite(margin) and margin > 0
+    if margin is not None and not fits:
+        yield f"margin must be a number above 0, in points (0.5 is half a point of accuracy), found {cut(margin)}"
+    looks = content.get("looks")
+    if looks is None:
+        return
+    whole = isinstance(looks, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in looks)
+    if not whole or looks != sorted(set(looks)) or (looks and looks[0] < 2):
+        yield (
+            "looks must be a list of ascending numbers of seeds, each at least 2, e.g. [3, 5, 8], or [] for seeds that "
+            f"are added without a plan, found {cut(looks)}"
+        )
