@@ -199,7 +199,7 @@ def _launched(config: Any) -> int:
 
 
 def _run_by_submitit(config: Any) -> None:
-    from poolab.training.handover import hand_over
+    from poolab.training.submitit_requeue import hand_over
 
     hand_over(_launched(config) == INTERRUPTED)
 

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from poolab.study.runner import locks
 from poolab.study.runner.journal import DiskFull, Journal
 from poolab.study.runner.locks import Claim
 from poolab.study.runner.outcomes import Ending, ending

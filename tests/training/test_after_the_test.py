@@ -36,7 +36,7 @@ def test_a_measure_that_fails_is_a_note(launched, monkeypatch, tmp_path, fault):
 
 
 def test_one_measure_of_measure_full_that_fails_leaves_the_others(launched, monkeypatch, tmp_path):
-    monkeypatch.setattr("poolab.measure.full.scale_accuracy", failing(MemoryError("the canvas is too large")))
+    monkeypatch.setattr("poolab.measure.full_report.scale_accuracy", failing(MemoryError("the canvas is too large")))
     record, _, _ = launched(tmp_path, "trainer.epochs=1", "measure=full", "measure.seconds=0.01", "measure.images=20")
     assert record["status"] == "completed"
     assert record["notes"]["robust/scale"] == "not measured: MemoryError: the canvas is too large"

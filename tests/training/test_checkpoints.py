@@ -10,7 +10,7 @@ import torch
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder
 from poolab.training.checkpoints import SIGNATURE
-from poolab.training.source import source_of
+from poolab.training.source_run import source_of
 
 
 @pytest.fixture(scope="module")

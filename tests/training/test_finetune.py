@@ -8,7 +8,7 @@ import torch
 from poolab.errors import ConfigError
 from poolab.records.table import arms
 from poolab.records.table_page import markdown
-from poolab.training.source import source_fingerprint, source_of
+from poolab.training.source_run import source_fingerprint, source_of
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ probabilities can be trusted, and what its poolings keep.
 from poolab.measure.corruptions import corrupted, corruption_accuracy
 from poolab.measure.costs import run_costs
 from poolab.measure.diagram import reliability_diagram
-from poolab.measure.footprints import Footprint, pooling_footprints
-from poolab.measure.full import run_full
+from poolab.measure.full_report import run_full
+from poolab.measure.gradient_support import Footprint, pooling_footprints
 from poolab.measure.memory import PeakMemory
 from poolab.measure.probabilities import calibration, reliability
 from poolab.measure.saved import pooling_saved_bytes

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from poolab.measure.undisturbed import uncompiled, undisturbed
+from poolab.measure.preserve_state import uncompiled, undisturbed
 
 
 def parameters(model: nn.Module) -> int:

@@ -6,7 +6,7 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from poolab.measure.undisturbed import device_of, undisturbed
+from poolab.measure.preserve_state import device_of, undisturbed
 
 MIN_ROUNDS = 3  # timed calls, however slow they are
 

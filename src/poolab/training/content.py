@@ -9,7 +9,7 @@ from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder, signature
 from poolab.records.content import file_sha256
-from poolab.training.source import source_fingerprint, source_sha256
+from poolab.training.source_run import source_fingerprint, source_sha256
 
 
 def content_of(config: Mapping[str, Any]) -> str:

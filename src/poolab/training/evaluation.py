@@ -15,9 +15,9 @@ import torch
 from poolab.measure import run_costs
 from poolab.measure.style import default_style
 from poolab.records import HEADLINES, RunFolder
-from poolab.training.full import measure_full
+from poolab.training.build import Parts
 from poolab.training.interruption import Interrupted
-from poolab.training.parts import Parts
+from poolab.training.robustness_eval import measure_full
 
 COSTS = ("cost", "speed")
 FULL = ("robust", "calibration", "footprint")

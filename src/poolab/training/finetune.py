@@ -11,12 +11,12 @@ from poolab.backbones import Backbone
 from poolab.errors import ConfigError
 from poolab.per_slot import pooling_words
 from poolab.training.checkpoints import read_checkpoint
-from poolab.training.source import Source
+from poolab.training.source_run import Source
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from poolab.training.parts import Parts
+    from poolab.training.build import Parts
 
 NETWORK = "network."  # the network's part of a checkpoint
 

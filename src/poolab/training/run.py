@@ -18,6 +18,7 @@ from poolab.measure.other_load import OtherLoad
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record, signature
 from poolab.text import one_line
+from poolab.training.build import Parts, build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
@@ -26,7 +27,6 @@ from poolab.training.content import files_of
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
-from poolab.training.parts import Parts, build
 from poolab.training.processes import first_process
 from poolab.training.trackers import WandbTracker, build_tracker, title
 

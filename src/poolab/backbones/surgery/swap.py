@@ -18,7 +18,7 @@ from poolab.backbones.surgery.saved import saved_bytes
 from poolab.backbones.surgery.sites import Site, Sites, find_sites
 from poolab.errors import ConfigError
 from poolab.measure import multiply_adds, parameters
-from poolab.measure.undisturbed import undisturbed
+from poolab.measure.preserve_state import undisturbed
 from poolab.pooling import get_pool
 
 

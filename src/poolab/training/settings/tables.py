@@ -4,7 +4,7 @@ The poolings declare theirs beside their formulas; `network` has those of the ba
 """
 
 from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES
-from poolab.measure.full import ROBUSTNESS
+from poolab.measure.full_report import ROBUSTNESS
 from poolab.measure.scales import SCALE_MODES, SCALES
 from poolab.measure.shifts import SHIFT_PADDINGS
 from poolab.pooling.core.options import Choice, Integer, Option, Real, Size, flag

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES, corruption_accuracy
 from poolab.measure.diagram import reliability_diagram
-from poolab.measure.footprints import pooling_footprints
+from poolab.measure.gradient_support import pooling_footprints
 from poolab.measure.predictions import Predict
 from poolab.measure.probabilities import calibration_of
 from poolab.measure.scales import SCALES, scale_accuracy

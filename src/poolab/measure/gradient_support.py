@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from poolab.measure.preserve_state import uncompiled, undisturbed
 from poolab.measure.saved import pooling_layers, slot_label
-from poolab.measure.undisturbed import uncompiled, undisturbed
 from poolab.streams import derive_seed
 
 OUTPUTS = 32

@@ -11,13 +11,13 @@ from poolab.data.subsets import apportion, pick
 from poolab.errors import ConfigError
 from poolab.measure import run_full
 from poolab.measure.predictions import Predict
+from poolab.measure.preserve_state import device_of, undisturbed
 from poolab.measure.shifts import checked_max_shift
-from poolab.measure.undisturbed import device_of, undisturbed
 from poolab.records import RunFolder
 from poolab.streams import derive_seed
 
 if TYPE_CHECKING:
-    from poolab.training.parts import Parts
+    from poolab.training.build import Parts
 
 # What goes to run_full under its own name; the rest of `measure` says what is measured and on how many images.
 PASSED = (

@@ -11,13 +11,13 @@ from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, train
 from poolab.errors import ConfigError
 from poolab.training.content import file_facts
 from poolab.training.finetune import TakenOver, take_over
-from poolab.training.full import check_full
 from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
 from poolab.training.preflight import check_batch, check_classes
+from poolab.training.robustness_eval import check_full
 from poolab.training.segmentation import Segmenter
 from poolab.training.settings import LOADER
-from poolab.training.source import source_of
+from poolab.training.source_run import source_of
 
 MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentation": Segmenter}
 

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from poolab.errors import PoolabError
-from poolab.training import handover
+from poolab.training import submitit_requeue as handover
 
 
 class Requeued(Exception):

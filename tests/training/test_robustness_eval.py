@@ -10,8 +10,8 @@ from PIL import Image
 
 from poolab.errors import ConfigError
 from poolab.measure.corruptions import CORRUPTIONS
-from poolab.training.full import measure_full, stratified
-from poolab.training.parts import build
+from poolab.training.build import build
+from poolab.training.robustness_eval import measure_full, stratified
 
 FULL = ("measure=full", "trainer.epochs=1", "pooling=avg", "pooling.slots=[pool2]")
 NAMES = {
