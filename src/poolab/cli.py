@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from poolab.errors import ConfigError, PoolabError, nearest
+from poolab.errors import INTERRUPTED, ConfigError, PoolabError, nearest
 
 STUDY_VERBS = ("plan", "run", "submit", "status", "cancel", "sync")  # asked for without `study`
-INTERRUPTED = 130  # as a shell counts a process that Ctrl-C ended
 VERBS = {
     "train": "train, measure and record one network (all of Hydra's words: --help, -m, key=value)",
     "shapes": "the size, parameters and activation bytes at every slot of a network",
@@ -199,9 +198,9 @@ def _launched(config: Any) -> int:
 
 
 def _run_by_submitit(config: Any) -> None:
-    from poolab.training.submitit_requeue import hand_over
+    from poolab.training.submitit_requeue import requeue
 
-    hand_over(_launched(config) == INTERRUPTED)
+    requeue(_launched(config) == INTERRUPTED)
 
 
 def _shapes(chosen: argparse.Namespace) -> None:

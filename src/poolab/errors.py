@@ -1,5 +1,7 @@
 """The errors that a user can mend; a traceback is for the faults that only a developer can."""
 
+INTERRUPTED = 130  # the exit code of a run that Ctrl-C or a signal ended, as a shell gives it
+
 
 class PoolabError(Exception):
     """A fault in what the user asked for: the message names it, what is allowed, and how to mend it."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from poolab.study.search.samplers import Drawer
+from poolab.study.search.samplers import Sampler
 from poolab.study.search.space import Space
 from poolab.study.sweep.distributions import coordinate_of, possible, value_at
 from poolab.study.sweep.parameters import read_parameters
@@ -42,7 +42,7 @@ def drawn(written):
 
     def draw(parameters, count=DRAWS, seed=0):
         space = Space(written(parameters, "random"))
-        drawer = Drawer("random", seed=seed)
+        drawer = Sampler("random", seed=seed)
         cells = [space.cell(drawer.draw(space, number, 0)[0]).values for number in range(count)]
         return {name: [cell[name] for cell in cells] for name in cells[0]}
 
@@ -103,10 +103,10 @@ def test_a_nested_parameter_is_drawn_by_its_dotted_name(drawn):
 
 def test_a_trial_depends_on_its_number_and_the_seed_alone(written):
     space = Space(written("{a: {min: 0.0, max: 1.0}, b: {values: [1, 2, 3]}}", "random"))
-    in_order = [Drawer("random", seed=4).draw(space, number, 0) for number in range(5)]
-    assert [Drawer("random", seed=4).draw(space, number, 0) for number in reversed(range(5))] == in_order[::-1]
-    assert Drawer("random", seed=5).draw(space, 0, 0) != in_order[0]
-    assert Drawer("random", seed=4).draw(space, 0, 1) != in_order[0]
+    in_order = [Sampler("random", seed=4).draw(space, number, 0) for number in range(5)]
+    assert [Sampler("random", seed=4).draw(space, number, 0) for number in reversed(range(5))] == in_order[::-1]
+    assert Sampler("random", seed=5).draw(space, 0, 0) != in_order[0]
+    assert Sampler("random", seed=4).draw(space, 0, 1) != in_order[0]
 
 
 @pytest.mark.parametrize("given", [

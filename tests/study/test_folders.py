@@ -77,7 +77,7 @@ def test_each_verb_asks_the_same(written, home, monkeypatch):
     asked = []
     monkeypatch.setattr("poolab.study.commands.cancel_verb.cancel", lambda chosen, study, runs: asked.append(runs) or 0)
     monkeypatch.setattr("poolab.study.commands.submit_verb.submit", lambda chosen, study, runs: asked.append(runs) or 0)
-    monkeypatch.setattr("poolab.study.commands.run_verb.run", lambda chosen, study, runs: asked.append(runs) or 0)
+    monkeypatch.setattr("poolab.study.commands.run_verb.run_here", lambda chosen, study, runs: asked.append(runs) or 0)
     monkeypatch.setattr("poolab.study.commands.sync_verb.sync", lambda chosen, runs: asked.append(runs) or 0)
     for verb in (["cancel"], ["submit", "--time", "1"], ["run"], ["sync"]):
         study_verb([verb[0], str(study.path), *verb[1:]], "")

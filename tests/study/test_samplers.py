@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from poolab.study.search.samplers import Drawer, Told
+from poolab.study.search.samplers import Sampler, TrialResult
 from poolab.study.search.space import Space
 
 PARAMETERS = (
@@ -18,12 +18,12 @@ def objective(values):
 
 
 def scores(space, sampler, seed, runs=40, goal="maximize"):
-    drawer = Drawer(sampler, goal, seed, runs)
+    drawer = Sampler(sampler, goal, seed, runs)
     history = []
     for number in range(runs):
         at, attributes = drawer.draw(space, number, 0, history)
         score = objective(space.cell(at).values)
-        history.append(Told(at, attributes, "complete", score if goal == "maximize" else -score))
+        history.append(TrialResult(at, attributes, "complete", score if goal == "maximize" else -score))
     return [objective(space.cell(told.at).values) for told in history]
 
 
@@ -46,23 +46,23 @@ def test_the_least_is_searched_as_the_most_is(written):
 def test_stopped_failed_diverged_and_open_trials_are_told(written):
     """Around what was stopped or diverged nothing is searched; what failed says nothing."""
     space = Space(written("{x: {min: 0.0, max: 1.0}}", "random"))
-    history = [Told({"x": index / 20}, {}, "complete", -abs(index / 20 - 0.8)) for index in range(20)]
-    history += [Told({"x": 0.5}, {}, "failed"), Told({"x": 0.6}, {}, "open")]
-    history += [Told({"x": 0.7}, {}, "stopped", rows=[0.1, 0.2]), Told({"x": 0.9}, {}, "complete", None)]
-    drawn = [Drawer("tpe", "maximize", seed).draw(space, 24, 0, history)[0]["x"] for seed in range(20)]
+    history = [TrialResult({"x": index / 20}, {}, "complete", -abs(index / 20 - 0.8)) for index in range(20)]
+    history += [TrialResult({"x": 0.5}, {}, "failed"), TrialResult({"x": 0.6}, {}, "open")]
+    history += [TrialResult({"x": 0.7}, {}, "stopped", rows=[0.1, 0.2]), TrialResult({"x": 0.9}, {}, "complete", None)]
+    drawn = [Sampler("tpe", "maximize", seed).draw(space, 24, 0, history)[0]["x"] for seed in range(20)]
     assert abs(statistics.median(drawn) - 0.8) < 0.1
     for state in (("complete", None), ("stopped", None)):
-        bad = [Told({"x": 0.9 + index / 1000}, {}, *state, rows=[0.0]) for index in range(30)]
-        drawn = [Drawer("tpe", "maximize", seed).draw(space, 50, 0, history + bad)[0]["x"] for seed in range(20)]
+        bad = [TrialResult({"x": 0.9 + index / 1000}, {}, *state, rows=[0.0]) for index in range(30)]
+        drawn = [Sampler("tpe", "maximize", seed).draw(space, 50, 0, history + bad)[0]["x"] for seed in range(20)]
         assert sum(value > 0.88 for value in drawn) <= 4
 
 
 def test_a_genetic_search_comes_to_later_generations(written):
     space = Space(written("{a: {values: [0, 1, 2, 3]}, b: {values: [0, 1, 2, 3]}}", "random"))
-    drawer, history = Drawer("genetic", "maximize", 0, 25), []
+    drawer, history = Sampler("genetic", "maximize", 0, 25), []
     for number in range(25):
         at, attributes = drawer.draw(space, number, 0, history)
-        history.append(Told(at, attributes, "complete", at["a"] + at["b"]))
+        history.append(TrialResult(at, attributes, "complete", at["a"] + at["b"]))
     generations = [next(iter(told.attributes.values())) for told in history]
     assert generations == [number // 5 for number in range(25)]
     first, last = history[:5], history[-5:]
@@ -71,6 +71,6 @@ def test_a_genetic_search_comes_to_later_generations(written):
 
 def test_a_small_search_does_not_only_draw_at_random(written):
     space = Space(written("{x: {min: 0.0, max: 1.0}}", "random"))
-    history = [Told({"x": index / 10}, {}, "complete", index / 10) for index in range(4)]
-    assert Drawer("tpe", "maximize", 0, 9).draw(space, 4, 0, history) != Drawer("random").draw(space, 4, 0)
-    assert Drawer("tpe", "maximize", 0, 90).draw(space, 4, 0, history) == Drawer("random").draw(space, 4, 0)
+    history = [TrialResult({"x": index / 10}, {}, "complete", index / 10) for index in range(4)]
+    assert Sampler("tpe", "maximize", 0, 9).draw(space, 4, 0, history) != Sampler("random").draw(space, 4, 0)
+    assert Sampler("tpe", "maximize", 0, 90).draw(space, 4, 0, history) == Sampler("random").draw(space, 4, 0)

@@ -9,7 +9,7 @@ from poolab.records import RunFolder
 from poolab.study.runner.jobs import Job
 from poolab.study.runner.journal import DiskFull, Journal
 from poolab.study.runner.outcomes import Ending
-from poolab.study.search.samplers import Drawer
+from poolab.study.search.samplers import Sampler
 from poolab.study.search.search import Search, hash_of
 from poolab.study.search.setup import conclusion
 from poolab.study.status import counted, status
@@ -32,7 +32,7 @@ def searching(written, tmp_path):
             return Job(hash_of(cell), str(cell), (), folder=tmp_path / "runs" / hash_of(cell))
 
         goal = study.metric.goal if study.metric else "minimize"
-        return Search(study, extra, tmp_path / "runs", job, Drawer(sampler, goal, seed, limit), limit)
+        return Search(study, extra, tmp_path / "runs", job, Sampler(sampler, goal, seed, limit), limit)
 
     return make
 

@@ -15,7 +15,7 @@ from poolab.errors import ConfigError
 from poolab.study.record_file import read_records
 from poolab.study.run import run_study
 from poolab.study.runner.journal import Journal
-from poolab.study.search.samplers import Drawer
+from poolab.study.search.samplers import Sampler
 from poolab.study.search.space import Space
 from poolab.study.search.trials import trials_of
 from poolab.study.status import counted, status
@@ -40,7 +40,7 @@ def study_file(tmp_path, monkeypatch):
 
 def first_two(study, seed):
     """What is drawn at random before TPE models anything."""
-    space, drawer = Space(study), Drawer("tpe", "maximize", seed, 6)
+    space, drawer = Space(study), Sampler("tpe", "maximize", seed, 6)
     return [str(space.cell(drawer.draw(space, number, 0)[0])) for number in range(2)]
 
 

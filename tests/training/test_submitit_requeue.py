@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from poolab.errors import PoolabError
-from poolab.training import submitit_requeue as handover
+from poolab.training import submitit_requeue
 
 
 class Requeued(Exception):
@@ -34,17 +34,17 @@ def states(tmp_path, monkeypatch):
 def test_a_job_that_runs_is_requeued(states):
     states("RUNNING")
     with pytest.raises(Requeued):
-        handover.hand_over(interrupted=True)
-    handover.hand_over(interrupted=False)
+        submitit_requeue.requeue(interrupted=True)
+    submitit_requeue.requeue(interrupted=False)
 
 
 @pytest.mark.parametrize("state", ["COMPLETING", "PENDING", ""])
 def test_a_job_that_is_cancelled_or_requeued_by_slurm_is_not(states, state):
     states(state)
     with pytest.raises(PoolabError, match="its job was not requeued"):
-        handover.hand_over(interrupted=True)
+        submitit_requeue.requeue(interrupted=True)
 
 
 def test_without_a_job_nothing_is_asked(monkeypatch):
-    assert not handover.still_running({})
-    assert not handover.still_running({"SLURM_JOB_ID": "1; rm -rf"})
+    assert not submitit_requeue.still_running({})
+    assert not submitit_requeue.still_running({"SLURM_JOB_ID": "1; rm -rf"})

@@ -27,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", type=Path, help="the JSON file from before the change")
     parser.add_argument("new", type=Path, help="the JSON file from after it")
     add_output_arguments(parser, picture=False)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=main)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Show what changed; 2 where a file cannot be read."""
     try:
         check_output(arguments)

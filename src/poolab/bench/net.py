@@ -30,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=choices.positive, default=64, help="of the first stage (default: %(default)s)")
     add_plan_arguments(parser, seconds=60.0)
     add_output_arguments(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=main)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Measure, show, write; 2 where something asked for is not there."""
     try:
         return _run(arguments)

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_plan_arguments(parser)
     add_output_arguments(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=main)
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser, rounds: int = 15, seconds: float = 10.0) -> None:
@@ -88,7 +88,7 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     return Plan(asked.rounds, 2 * asked.rounds, asked.seconds, asked.seed, asked.sample)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Measure, show, write; 2 where something asked for is not there."""
     try:
         return _run(arguments)

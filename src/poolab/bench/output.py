@@ -10,11 +10,10 @@ from typing import Any
 from poolab.bench.document import machine, write
 from poolab.bench.progress import Progress
 from poolab.bench.sheet import Sheet
-from poolab.errors import ConfigError
+from poolab.errors import INTERRUPTED, ConfigError
 
 Measure = Callable[[Callable[[int, int, str], None]], dict[str, Any]]
 PICTURES = (".png", ".svg", ".pdf")
-INTERRUPTED = 130  # what a shell gives for Ctrl-C
 
 
 def add_output_arguments(parser: argparse.ArgumentParser, picture: bool = True) -> None:

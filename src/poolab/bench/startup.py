@@ -45,10 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warm-up", type=int, default=1, help="rounds before: bytecode, disk (default: %(default)s)")
     parser.add_argument("--threads", type=int, help="torch threads, as OMP_NUM_THREADS (default: torch's own choice)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures to this file")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=main)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Measure, show a table, and write the JSON file if one is asked for."""
     chosen = (arguments.parts, arguments.rounds, arguments.warm_up, arguments.threads, arguments.overrides)
     try:
@@ -123,7 +123,7 @@ def _tracked_step(environment: Mapping[str, str], overrides: list[str]) -> dict[
     return _first_step("first step, W&B offline", environment, ["tracker=wandb_offline", *overrides])
 
 
-# Parts: what a process is started for. The names are those of the command line.
+# RunComponents: what a process is started for. The names are those of the command line.
 PARTS: dict[str, Callable[[Mapping[str, str], list[str]], dict[str, float]]] = {
     "pooling": _pooling,
     "lightning": _lightning,

@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, help="torch threads for both (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="where the batched path prepares: cpu or cuda (default: cpu)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures to this file")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=main)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Measure, show a table, and write the JSON file if one is asked for."""
     import torch
 

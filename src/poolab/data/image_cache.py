@@ -16,7 +16,7 @@ from torch import Tensor
 from poolab.data.array_file import open_array, write_array
 from poolab.data.content import in_threads, read_checked
 from poolab.data.faults import reason_of, report_faults
-from poolab.data.pixels import VERSION, Source, decode, decode_mask, read_header, read_whole
+from poolab.data.pixels import VERSION, ImageFile, decode, decode_mask, read_header, read_whole
 from poolab.data.raw import Request
 from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import DataError
@@ -84,7 +84,7 @@ def cache_path(tree: Tree, request: Request, kind: str = "") -> Path:
     return request.cache_dir / "images" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
 
 
-def attempt(tree: Tree, file: str, function: Callable[[Source], Any], what: str = "an image") -> Any:
+def attempt(tree: Tree, file: str, function: Callable[[ImageFile], Any], what: str = "an image") -> Any:
     """Return the function's result for a file's bytes, or a line that says what is wrong with the file.
 
     Where the tree has hashes, the bytes must be those that the run's identity was computed from.
@@ -158,5 +158,5 @@ def _chunks(
     report_faults(tree.root, damaged)
 
 
-def _attempts(tree: Tree, files: list[str], function: Callable[[Source], Any], what: str = "an image") -> list[Any]:
+def _attempts(tree: Tree, files: list[str], function: Callable[[ImageFile], Any], what: str = "an image") -> list[Any]:
     return list(in_threads(lambda file: attempt(tree, file, function, what), files))

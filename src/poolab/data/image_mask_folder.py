@@ -10,7 +10,7 @@ from poolab.data.content import in_threads
 from poolab.data.faults import report_faults
 from poolab.data.image_cache import attempt, cache_path, decoded, kept, mask_decoded
 from poolab.data.mask_pairs import NAMES, Pairs, fingerprint_of, hashed_pairs, pairs_summary, scan_pairs
-from poolab.data.pixels import Source, is_turned, read_mask, read_whole
+from poolab.data.pixels import ImageFile, is_turned, read_mask, read_whole
 from poolab.data.raw import IGNORED, Raw, Request
 from poolab.data.tree import tree_fingerprint
 from poolab.errors import DataError
@@ -72,7 +72,7 @@ def _check(pairs: Pairs) -> tuple[list[str], np.ndarray]:
 def _check_pair(pairs: Pairs, image: str, mask: str) -> tuple[list[str], np.ndarray]:
     held = np.zeros(256, np.uint8)
 
-    def hold(source: Source) -> tuple[int, ...]:
+    def hold(source: ImageFile) -> tuple[int, ...]:
         indices = read_mask(source)
         held[np.unique(indices)] = 1
         return indices.shape

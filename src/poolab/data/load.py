@@ -15,7 +15,7 @@ from poolab.data.image_data import ImageData, Split, channel_statistics
 from poolab.data.legacy import LEGACY
 from poolab.data.pixels import BACKGROUNDS
 from poolab.data.raw import Request, home_folder
-from poolab.data.sources import SOURCES, ImageShape, Source
+from poolab.data.sources import SOURCES, DataSource, ImageShape
 from poolab.data.subsets import hold_out, limit
 from poolab.errors import ConfigError, DataError, nearest
 from poolab.text import one_line
@@ -155,7 +155,7 @@ def data_shape(settings: Mapping[str, Any]) -> ImageShape:
     )
 
 
-def _source(name: str) -> Source:
+def _source(name: str) -> DataSource:
     if not isinstance(name, str) or name not in SOURCES:
         known = list_data()
         raise ConfigError(f"there is no data set {name!r}: {nearest(str(name), known)}choose from {', '.join(known)}")

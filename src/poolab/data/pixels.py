@@ -29,7 +29,7 @@ _UPRIGHT = {
 }
 _ORIENTATION = 0x0112
 
-Source = Path | IO[bytes]
+ImageFile = Path | IO[bytes]
 
 
 def is_image(path: Path) -> bool:
@@ -46,7 +46,7 @@ def is_image(path: Path) -> bool:
     return True
 
 
-def read_header(source: Source) -> tuple[tuple[int, int], bool]:
+def read_header(source: ImageFile) -> tuple[tuple[int, int], bool]:
     """Return height and width of an image as it is shown, and whether it is grey, without decoding it."""
     with _opened(source) as image:
         height, width = image.height, image.width
@@ -54,13 +54,13 @@ def read_header(source: Source) -> tuple[tuple[int, int], bool]:
         return (width, height) if turned else (height, width), image.mode in GREY_MODES
 
 
-def is_turned(source: Source) -> bool:
+def is_turned(source: ImageFile) -> bool:
     """Return whether the image is shown otherwise than it is stored."""
     with _opened(source) as image:
         return _orientation(image) != 1
 
 
-def decode(source: Source, channels: int, size: tuple[int, ...], background: str = "white") -> np.ndarray:
+def decode(source: ImageFile, channels: int, size: tuple[int, ...], background: str = "white") -> np.ndarray:
     """Return one image as (C, H, W) uint8: upright, on the background, resized to fit, and cropped to the centre."""
     from PIL import Image
 
@@ -71,7 +71,7 @@ def decode(source: Source, channels: int, size: tuple[int, ...], background: str
     return fitted.reshape(*size, channels).transpose(2, 0, 1)
 
 
-def decode_mask(source: Source, channels: int, size: tuple[int, ...], background: str = "white") -> np.ndarray:
+def decode_mask(source: ImageFile, channels: int, size: tuple[int, ...], background: str = "white") -> np.ndarray:
     """Return one mask as (1, H, W) uint8, resized and cropped as its image: each pixel takes the index nearest to it.
 
     `channels` and `background` say nothing here; they make it callable as `decode` is.
@@ -82,7 +82,7 @@ def decode_mask(source: Source, channels: int, size: tuple[int, ...], background
     return np.asarray(_fitted(indices, size, Image.Resampling.NEAREST))[None]
 
 
-def read_mask(source: Source) -> np.ndarray:
+def read_mask(source: ImageFile) -> np.ndarray:
     """Return the indices (H, W) uint8 of one mask, upright: a grey image's levels, or a palette's places."""
     with _opened(source) as opened:
         if opened.mode not in ("L", "P", "1"):
@@ -92,7 +92,7 @@ def read_mask(source: Source) -> np.ndarray:
         return np.asarray(_upright(opened)).astype(np.uint8)
 
 
-def read_whole(source: Source) -> tuple[tuple[int, int], bool]:
+def read_whole(source: ImageFile) -> tuple[tuple[int, int], bool]:
     """Return what `read_header` returns, and decode the image, so that damage shows."""
     size, grey = read_header(source)
     if not isinstance(source, Path):
@@ -101,7 +101,7 @@ def read_whole(source: Source) -> tuple[tuple[int, int], bool]:
     return size, grey
 
 
-def _opened(source: Source) -> "Image.Image":
+def _opened(source: ImageFile) -> "Image.Image":
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -29,7 +29,7 @@ GREY_28 = ImageShape(1, (28, 28), 10)
 COLOUR_32 = ImageShape(3, (32, 32), 10)
 
 
-class Source(NamedTuple):
+class DataSource(NamedTuple):
     """A loader, the version of what it returns (part of a run's identity), and the size taken where none is asked for.
 
     `native` is the form of the images as they come, where it is known without loading them; `identify` gives the
@@ -71,20 +71,20 @@ def _every_fifth(labels: Tensor) -> Tensor:
     return test
 
 
-SOURCES: dict[str, Source] = {
-    "cifar10": Source(torchvision_sets.load_cifar10, COLOUR_32),
-    "cifar100": Source(torchvision_sets.load_cifar100, COLOUR_32._replace(num_classes=100)),
-    "digits": Source(load_digits, ImageShape(1, (8, 8), 10), image_size=32),
-    "fashion_mnist": Source(torchvision_sets.load_fashion_mnist, GREY_28),
-    "image_folder": Source(
+SOURCES: dict[str, DataSource] = {
+    "cifar10": DataSource(torchvision_sets.load_cifar10, COLOUR_32),
+    "cifar100": DataSource(torchvision_sets.load_cifar100, COLOUR_32._replace(num_classes=100)),
+    "digits": DataSource(load_digits, ImageShape(1, (8, 8), 10), image_size=32),
+    "fashion_mnist": DataSource(torchvision_sets.load_fashion_mnist, GREY_28),
+    "image_folder": DataSource(
         image_folder.load_image_folder,
         identify=image_folder.folder_fingerprint,
         classes=image_folder.folder_classes,
     ),
-    "image_mask_folder": Source(
+    "image_mask_folder": DataSource(
         image_mask_folder.load_image_mask_folder, identify=mask_pairs.pairs_fingerprint, task="segmentation"
     ),
-    "mnist": Source(torchvision_sets.load_mnist, GREY_28),
-    "shapes": Source(drawn_shapes.load_shapes, ImageShape(3, (64, 64), 4), task="segmentation"),
-    "svhn": Source(torchvision_sets.load_svhn, COLOUR_32),
+    "mnist": DataSource(torchvision_sets.load_mnist, GREY_28),
+    "shapes": DataSource(drawn_shapes.load_shapes, ImageShape(3, (64, 64), 4), task="segmentation"),
+    "svhn": DataSource(torchvision_sets.load_svhn, COLOUR_32),
 }

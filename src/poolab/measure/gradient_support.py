@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poolab.measure.preserve_state import uncompiled, undisturbed
+from poolab.measure.preserve_state import preserve_state, uncompiled
 from poolab.measure.saved import pooling_layers, slot_label
 from poolab.streams import derive_seed
 
@@ -62,7 +62,7 @@ def pooling_footprints(
     """
     model = uncompiled(model)
     tallies = {path: _Tally() for path in pooling_layers(model)}
-    with undisturbed(model), _watching(model, tallies, outputs, seed), torch.no_grad():
+    with preserve_state(model), _watching(model, tallies, outputs, seed), torch.no_grad():
         model.eval()
         (predict or model)(images)
     return {slot_label(model, path): tally.footprint() for path, tally in tallies.items()}

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import torch
 
-Source = Literal["device allocator", "resident-set growth"]
+MemorySource = Literal["device allocator", "resident-set growth"]
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
 
@@ -33,7 +33,7 @@ class PeakMemory:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.source: Source = "device allocator" if self.device.type == "cuda" else "resident-set growth"
+        self.source: MemorySource = "device allocator" if self.device.type == "cuda" else "resident-set growth"
         self.bytes = 0
 
     def __enter__(self) -> Self:

@@ -23,11 +23,11 @@ def uncompiled(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
+def preserve_state(model: nn.Module) -> Iterator[None]:
     """Restore the training flag of each module, the buffers, and the generators of torch, the device and the layers.
 
     >>> model = nn.Dropout()
-    >>> with undisturbed(model):
+    >>> with preserve_state(model):
     ...     _ = model.eval()
     >>> model.training
     True

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from poolab.measure.preserve_state import uncompiled, undisturbed
+from poolab.measure.preserve_state import preserve_state, uncompiled
 from poolab.pooling import Pool
 
 TORCH_POOLS = (
@@ -40,7 +40,7 @@ def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
     model = uncompiled(model)
     pools = pooling_layers(model)
     counts = {path: SavedStorages(model.parameters()) for path in pools}
-    with undisturbed(model), _counting(pools, counts) as hooks, hooks, torch.enable_grad():
+    with preserve_state(model), _counting(pools, counts) as hooks, hooks, torch.enable_grad():
         model.eval()
         for pool in pools.values():
             pool.train()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from poolab.measure.preserve_state import uncompiled, undisturbed
+from poolab.measure.preserve_state import preserve_state, uncompiled
 
 
 def parameters(model: nn.Module) -> int:
@@ -29,6 +29,6 @@ def multiply_adds(model: nn.Module, input: Tensor) -> int:
     model = uncompiled(model)
     # With gradients: torch 2.15's counter hooks the backward of what modules are given, and without them fails where
     # that is a parameter (timm's PiT).
-    with undisturbed(model), FlopCounterMode(display=False) as counter, torch.enable_grad():
+    with preserve_state(model), FlopCounterMode(display=False) as counter, torch.enable_grad():
         model.eval()(input[:1])
     return counter.get_total_flops() // 2

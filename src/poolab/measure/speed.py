@@ -6,7 +6,7 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from poolab.measure.preserve_state import device_of, undisturbed
+from poolab.measure.preserve_state import device_of, preserve_state
 
 MIN_ROUNDS = 3  # timed calls, however slow they are
 
@@ -52,7 +52,7 @@ def inference_speed(
     precision = torch.autocast(place.type, autocast) if autocast else nullcontext()
     model.to(place)  # outside of inference mode, in which moved weights could never be trained again
     try:
-        with undisturbed(model), torch.inference_mode(), precision:
+        with preserve_state(model), torch.inference_mode(), precision:
             model.eval()
             _timed_calls(model, images, warmup, seconds, at_least=1)
             times = _timed_calls(model, images, rounds, seconds, at_least=MIN_ROUNDS)

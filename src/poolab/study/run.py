@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from poolab.errors import ConfigError
+from poolab.errors import INTERRUPTED, ConfigError
 from poolab.study.folders import expanded, runs_folder
 from poolab.study.job_factory import Programs, Trained
 from poolab.study.runner.jobs import Files, State
-from poolab.study.runner.outcomes import INTERRUPTED, Ending
+from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.progress import Progress
 from poolab.study.runner.registry import announced
 from poolab.study.runner.scheduler import Scheduler
-from poolab.study.runner.sources import Listed, Source
+from poolab.study.runner.sources import JobSource, Listed
 from poolab.study.search.setup import conclusion, search
 from poolab.study.sweep.sweep_file import Study
 
@@ -94,7 +94,7 @@ def run_study(
     folder = runs_folder(study) if runs_dir is None else expanded(runs_dir)
     files = Files(folder.resolve(), study.name)
     make = Trained(study, extra, folder, workers) if study.trains else Programs(study, extra, files.runs)
-    source: Source
+    source: JobSource
     if study.method == "grid":
         if count is not None or sampler is not None:
             raise ConfigError(f"{study.path} is a grid: it draws nothing, and takes neither --count nor --sampler")

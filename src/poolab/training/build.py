@@ -10,7 +10,7 @@ from poolab.backbones import Backbone, Match, create_backbone
 from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
 from poolab.errors import ConfigError
 from poolab.training.content import file_facts
-from poolab.training.finetune import TakenOver, take_over
+from poolab.training.finetune import WeightTransfer, take_over
 from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
 from poolab.training.preflight import check_batch, check_classes
@@ -23,7 +23,7 @@ MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentat
 
 
 @dataclass
-class Parts:
+class RunComponents:
     """What a run is made of."""
 
     data: ImageData
@@ -31,11 +31,11 @@ class Parts:
     network: Backbone
     module: TaskModule
     match: Match | None = None
-    taken: TakenOver | None = None
+    taken: WeightTransfer | None = None
     files: dict[str, str] = field(default_factory=dict)
 
 
-def build(config: Mapping[str, Any]) -> Parts:
+def build(config: Mapping[str, Any]) -> RunComponents:
     """Data, network and module of a configuration.
 
     Raises:
@@ -65,7 +65,7 @@ def build(config: Mapping[str, Any]) -> Parts:
     module = MODULES[config["task"]](network, config["optim"], data.num_classes, steps)
     if file_facts(config) != files:
         raise ConfigError("backbone.weights or recipe.checkpoint was changed while this run read it: start it again")
-    return Parts(data, loaders, network, module, match, taken, files)
+    return RunComponents(data, loaders, network, module, match, taken, files)
 
 
 def _processes(trainer: Mapping[str, Any]) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from poolab.backbones import Backbone, Match
     from poolab.data.folder_summary import FolderSummary
     from poolab.records import RunFolder
-    from poolab.training.finetune import TakenOver
+    from poolab.training.finetune import WeightTransfer
 
 SHORT = {"accuracy": "acc", "mean_iou": "IoU"}  # in the line of an epoch
 
@@ -51,7 +51,7 @@ class Console:
         trainer: pl.Trainer,
         checkpoint: Path | None,
         match: Match | None = None,
-        taken: TakenOver | None = None,
+        taken: WeightTransfer | None = None,
         folder: FolderSummary | None = None,
     ) -> None:
         """Say what runs, where, on what files, with what width and weights, and from where it goes on."""

@@ -15,7 +15,7 @@ import torch
 from poolab.measure import run_costs
 from poolab.measure.style import default_style
 from poolab.records import HEADLINES, RunFolder
-from poolab.training.build import Parts
+from poolab.training.build import RunComponents
 from poolab.training.interruption import Interrupted
 from poolab.training.robustness_eval import measure_full
 
@@ -32,7 +32,7 @@ class Figures:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def test_network(folder: RunFolder, trainer: pl.Trainer, parts: Parts) -> Figures:
+def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -> Figures:
     """Test every example once, with the network as the last epoch left it; the first process writes the examples."""
     trainer.test(parts.module, parts.loaders, verbose=False)
     details = parts.module.test_metrics.compute()
@@ -57,7 +57,7 @@ def measure(
     config: Mapping[str, Any],
     folder: RunFolder,
     trainer: pl.Trainer,
-    parts: Parts,
+    parts: RunComponents,
     test: Figures,
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
@@ -107,7 +107,7 @@ def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]
 
 
 def draw(
-    config: Mapping[str, Any], folder: RunFolder, parts: Parts, test: Figures, history: list[dict[str, Any]]
+    config: Mapping[str, Any], folder: RunFolder, parts: RunComponents, test: Figures, history: list[dict[str, Any]]
 ) -> None:
     """Draw the pictures beside the record; one that cannot be drawn is a warning."""
 

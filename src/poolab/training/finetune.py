@@ -11,21 +11,21 @@ from poolab.backbones import Backbone
 from poolab.errors import ConfigError
 from poolab.per_slot import pooling_words
 from poolab.training.checkpoints import read_checkpoint
-from poolab.training.source_run import Source
+from poolab.training.source_run import SourceRun
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from poolab.training.build import Parts
+    from poolab.training.build import RunComponents
 
 NETWORK = "network."  # the network's part of a checkpoint
 
 
 @dataclass(frozen=True)
-class TakenOver:
+class WeightTransfer:
     """A source, how many of its weights were taken over, and the names of those that start afresh or stay behind."""
 
-    source: Source
+    source: SourceRun
     count: int
     new: tuple[str, ...]
     left: tuple[str, ...]
@@ -37,7 +37,7 @@ class TakenOver:
         return f"{self.count} weights of {self.source.folder} ({was}){new}"
 
 
-def take_over(network: Backbone, source: Source) -> TakenOver:
+def take_over(network: Backbone, source: SourceRun) -> WeightTransfer:
     """Load what the network shares with the source: everything but the poolings.
 
     Raises:
@@ -56,16 +56,16 @@ def take_over(network: Backbone, source: Source) -> TakenOver:
             f"{', '.join(network.slots)}"
         )
     network.load_state_dict(shared, strict=False)
-    return TakenOver(source, len(shared), new, left)
+    return WeightTransfer(source, len(shared), new, left)
 
 
-def _weights(source: Source) -> dict[str, Tensor]:
+def _weights(source: SourceRun) -> dict[str, Tensor]:
     way_out = f"make the run {source.folder} again, or name another one with recipe.checkpoint"
     content = read_checkpoint(source.checkpoint, way_out, source.signature)["state_dict"]
     return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
 
 
-def before_training(trainer: "pl.Trainer", parts: "Parts", taken: TakenOver) -> dict[str, float]:
+def before_training(trainer: "pl.Trainer", parts: "RunComponents", taken: WeightTransfer) -> dict[str, float]:
     """The figures of the source (`before/...`), and those of the network with other poolings (`exchanged/...`).
 
     The source's are from its own record. The exchanged network is validated, not tested: the test split is for the end.

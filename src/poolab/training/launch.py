@@ -52,9 +52,9 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         return _in_processes(config, folder), folder.path, True
     with without_collector("pytorch_lightning"):
         import_wandb_first(config["tracker"])
-        from poolab.training.run import FinishedMeanwhile, run
+        from poolab.training.run import FinishedMeanwhile, run_training
     try:
-        return run(config, name), folder.path, True
+        return run_training(config, name), folder.path, True
     except FinishedMeanwhile:
         return _earlier(config, folder)
 

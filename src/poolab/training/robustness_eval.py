@@ -11,13 +11,13 @@ from poolab.data.subsets import apportion, pick
 from poolab.errors import ConfigError
 from poolab.measure import run_full
 from poolab.measure.predictions import Predict
-from poolab.measure.preserve_state import device_of, undisturbed
+from poolab.measure.preserve_state import device_of, preserve_state
 from poolab.measure.shifts import checked_max_shift
 from poolab.records import RunFolder
 from poolab.streams import derive_seed
 
 if TYPE_CHECKING:
-    from poolab.training.build import Parts
+    from poolab.training.build import RunComponents
 
 # What goes to run_full under its own name; the rest of `measure` says what is measured and on how many images.
 PASSED = (
@@ -46,7 +46,7 @@ def check_full(config: Mapping[str, Any], data: ImageData) -> None:
 def measure_full(
     config: Mapping[str, Any],
     folder: RunFolder,
-    parts: "Parts",
+    parts: "RunComponents",
     figures: Mapping[str, Any],
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
@@ -63,7 +63,7 @@ def measure_full(
         notes = dict.fromkeys(("robust", "calibration"), why)
     kept = slice(None) if segments or measure["images"] is None else stratified(parts.data, measure["images"])
     network = parts.network  # not its compiled twin, which would not run the hooks and compile for each new size
-    with undisturbed(network):
+    with preserve_state(network):
         found, more = run_full(
             normalised(network.eval(), parts, autocast),
             test.images_at(kept),
@@ -80,7 +80,7 @@ def measure_full(
     return found, notes | more
 
 
-def normalised(network: nn.Module, parts: "Parts", autocast: torch.dtype | None) -> Predict:
+def normalised(network: nn.Module, parts: "RunComponents", autocast: torch.dtype | None) -> Predict:
     """The network as a function of uint8 images, prepared as for the test and computed in the run's precision."""
     device = device_of(network)
     dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)

@@ -18,7 +18,7 @@ from poolab.measure.other_load import OtherLoad
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record, signature
 from poolab.text import one_line
-from poolab.training.build import Parts, build
+from poolab.training.build import RunComponents, build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
@@ -47,7 +47,7 @@ class Outcome:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+def run_training(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Train, test, measure and record; the other processes of a distributed run return an empty record.
 
     A run that is interrupted, diverges or fails leaves a record that says so; what failed is raised again.
@@ -77,7 +77,7 @@ def run(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         return record
 
 
-def _check_content(config: Mapping[str, Any], name: str, parts: Parts) -> None:
+def _check_content(config: Mapping[str, Any], name: str, parts: RunComponents) -> None:
     """Check that the images which were loaded are those that the run is named after.
 
     Raises:
@@ -92,7 +92,7 @@ def _check_content(config: Mapping[str, Any], name: str, parts: Parts) -> None:
         )
 
 
-def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dict[str, Any]:
+def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: RunComponents) -> dict[str, Any]:
     started = _now()
     folder.write_json("config.json", config)
     (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
@@ -146,7 +146,7 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: Parts) -> dic
 def _run(
     config: Mapping[str, Any],
     folder: RunFolder,
-    parts: Parts,
+    parts: RunComponents,
     tracker: WandbTracker | None,
     save: Callable[[Outcome, Mapping[str, Any]], Any] = lambda outcome, facts: None,
 ) -> tuple[Outcome, dict[str, Any]]:
@@ -202,7 +202,7 @@ def _run(
     return outcome, facts
 
 
-def _add_match(outcome: Outcome, parts: Parts) -> None:
+def _add_match(outcome: Outcome, parts: RunComponents) -> None:
     if parts.match is not None:
         outcome.metrics |= parts.match.metrics()
         outcome.notes |= parts.match.notes()

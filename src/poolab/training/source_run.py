@@ -16,7 +16,7 @@ FREE = ("match", "match_to", "pretrained", "weights")
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceRun:
     """A finished run: its folder, settings, figures and checkpoint."""
 
     folder: Path
@@ -34,7 +34,7 @@ class Source:
         return {name: value for name, value in self.metrics.items() if name.startswith("val/") or name in TESTED}
 
 
-def source_of(config: Mapping[str, Any]) -> Source | None:
+def source_of(config: Mapping[str, Any]) -> SourceRun | None:
     """The run that a configuration goes on from, or None.
 
     Raises:
@@ -81,7 +81,7 @@ def source_sha256(config: Mapping[str, Any]) -> str | None:
         raise ConfigError(f"{source.checkpoint} cannot be read: {fault.strerror or fault}") from fault
 
 
-def _read(folder: Path) -> Source:
+def _read(folder: Path) -> SourceRun:
     missing = [name for name in ("last.ckpt", "config.json", "result.json") if not (folder / name).is_file()]
     if missing:
         raise ConfigError(
@@ -102,7 +102,7 @@ def _read(folder: Path) -> Source:
     if faults:
         raise ConfigError(f"{folder / 'config.json'} is not the configuration of a run: {'; '.join(faults)}")
     figures = {name: value for name, value in record["metrics"].items() if value is not None}
-    return Source(folder, config, figures, record.get("signature"))
+    return SourceRun(folder, config, figures, record.get("signature"))
 
 
 def _config_faults(config: Any) -> list[str]:
@@ -118,7 +118,7 @@ def _is_named(group: Any) -> bool:
     return isinstance(group, Mapping) and isinstance(group.get("name"), str)
 
 
-def _check(source: Source, config: Mapping[str, Any]) -> None:
+def _check(source: SourceRun, config: Mapping[str, Any]) -> None:
     was = source.config
     differing = [] if was["backbone"]["name"] == config["backbone"]["name"] else [f"backbone={was['backbone']['name']}"]
     differing += [

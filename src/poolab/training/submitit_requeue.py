@@ -11,7 +11,7 @@ from poolab.errors import PoolabError
 SECONDS = 20  # for an answer of squeue
 
 
-def hand_over(interrupted: bool) -> None:
+def requeue(interrupted: bool) -> None:
     """After a run that was stopped: have submitit requeue the job, which then goes on from the checkpoint.
 
     submitit requeues inside its handler of USR2, in the middle of a training step. So the run takes the signal over,

@@ -13,9 +13,9 @@ def main() -> int:
     config = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     with without_collector("torch"):
         import_wandb_first(config["tracker"])
-        from poolab.training.run import FinishedMeanwhile, run
+        from poolab.training.run import FinishedMeanwhile, run_training
     try:
-        run(config, sys.argv[2])
+        run_training(config, sys.argv[2])
     except FinishedMeanwhile:
         return 0  # the caller reads the record
     except PoolabError as fault:

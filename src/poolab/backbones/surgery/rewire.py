@@ -72,7 +72,7 @@ def rewire(module: nn.Module, graphs: Traced, places: Sequence[Place], shared: M
     """Let the module's `forward` call its layers in these places; identity, class name and state stay."""
     training, evaluation = (_with_layers(graph, places, shared) for graph in (graphs.training, graphs.evaluation))
     base: Any = getattr(module, "as_written", type(module))
-    module.__class__ = _rewired(base, Source.of(training), Source.of(evaluation))
+    module.__class__ = _rewired(base, ForwardCode.of(training), ForwardCode.of(evaluation))
 
 
 def _graph(frame: Frame, training: bool) -> fx.Graph:
@@ -154,7 +154,7 @@ def _with_layers(graph: fx.Graph, places: Sequence[Place], shared: Mapping[str, 
 
 
 @dataclass(frozen=True)
-class Source:
+class ForwardCode:
     """A `forward` as text, the objects that it names, and the modules by their names: what a pickle keeps."""
 
     text: str
@@ -162,7 +162,7 @@ class Source:
     modules: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, graph: fx.Graph) -> "Source":
+    def of(cls, graph: fx.Graph) -> "ForwardCode":
         """The text of a graph."""
         code = graph.python_code("self")
         modules = {name: value for name, value in code.globals.items() if isinstance(value, ModuleType)}
@@ -179,7 +179,7 @@ class Source:
 
 
 @cache
-def _rewired(base: Any, training: Source, evaluation: Source) -> Any:
+def _rewired(base: Any, training: ForwardCode, evaluation: ForwardCode) -> Any:
     """A subclass of `base` with these two forwards."""
     in_training, in_evaluation = (each.function(base.__name__) for each in (training, evaluation))
 
@@ -201,7 +201,7 @@ def _rewired(base: Any, training: Source, evaluation: Source) -> Any:
     })  # fmt: skip
 
 
-def _blank(base: Any, training: Source, evaluation: Source) -> nn.Module:
+def _blank(base: Any, training: ForwardCode, evaluation: ForwardCode) -> nn.Module:
     """What a pickle or a copy starts from."""
     kind = _rewired(base, training, evaluation)
     made: nn.Module = kind.__new__(kind)

@@ -18,7 +18,7 @@ from poolab.backbones.surgery.saved import saved_bytes
 from poolab.backbones.surgery.sites import Site, Sites, find_sites
 from poolab.errors import ConfigError
 from poolab.measure import multiply_adds, parameters
-from poolab.measure.preserve_state import undisturbed
+from poolab.measure.preserve_state import preserve_state
 from poolab.pooling import get_pool
 
 
@@ -171,6 +171,6 @@ def _replacement(name: str, one: Planned, saved: Change | None) -> Replacement:
 @contextmanager
 def _in_evaluation(model: nn.Module) -> Iterator[None]:
     """Eval mode without gradients, and everything as it was afterwards."""
-    with undisturbed(model), torch.no_grad():
+    with preserve_state(model), torch.no_grad():
         model.eval()
         yield

@@ -15,7 +15,7 @@ from torch import Tensor, fx
 
 from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.recorder import NotFusable, Recorder, part, undisturbed
+from poolab.pooling.fused.recorder import NotFusable, Recorder, in_clean_thread, part
 from poolab.pooling.fused.taps import LANES, CellWindows, NotLocal, nature
 
 # The rank formulas have 5 operations for each pair of cells: 7x7 windows are fused, 9x9 (and 20 s of compiling) not.
@@ -54,7 +54,7 @@ def program(recipe: Recipe, *, is_masked: bool, dtype: torch.dtype) -> Program:
 
 @cache
 def _program(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
-    return undisturbed(lambda: _recorded(recipe, is_masked, dtype))
+    return in_clean_thread(lambda: _recorded(recipe, is_masked, dtype))
 
 
 def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:

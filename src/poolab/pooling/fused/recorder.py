@@ -18,7 +18,7 @@ class NotFusable(Exception):
     """No kernel can be made of the formula."""
 
 
-def undisturbed(work: Callable[[], T]) -> T:
+def in_clean_thread(work: Callable[[], T]) -> T:
     """The result of `work` in a thread of its own.
 
     What is set for the caller's thread does not reach it: no autocast, inference mode, dispatch mode, transformation,

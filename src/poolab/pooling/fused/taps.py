@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.recorder import undisturbed
+from poolab.pooling.fused.recorder import in_clean_thread
 
 LANES = 5  # how many windows the symbolic cells stand for; the number means nothing
 
@@ -145,7 +145,7 @@ def nature(recipe: Recipe) -> Nature | None:
     Local is a formula that computes each window of each channel from the cells of that window alone, element by
     element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
     """
-    return undisturbed(lambda: _nature(recipe))
+    return in_clean_thread(lambda: _nature(recipe))
 
 
 def _nature(recipe: Recipe) -> Nature | None:

@@ -45,7 +45,7 @@ def words(parser: argparse.ArgumentParser) -> None:
     drawn.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
 
 
-def run(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
+def run_here(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Run the study; the exit code is 0 when every cell has a result, 130 when it was stopped, else 1.
 
     Raises:

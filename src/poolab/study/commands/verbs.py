@@ -103,9 +103,9 @@ def _run_words(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from poolab.study.commands.run_verb import run
+    from poolab.study.commands.run_verb import run_here
 
-    return run(chosen, *named(chosen))
+    return run_here(chosen, *named(chosen))
 
 
 def _status_words(parser: argparse.ArgumentParser) -> None:

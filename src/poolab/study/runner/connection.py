@@ -45,7 +45,7 @@ class Link:
             sent = socket.send_fds(self.socket, [content], list(files))
             self.socket.sendall(content[sent:])  # a signal may have cut a long message
 
-    def hear(self, seconds: float) -> list[dict[str, Any]] | None:
+    def receive(self, seconds: float) -> list[dict[str, Any]] | None:
         """What it has told within some seconds; None when it is gone."""
         if not select.select([self.socket], [], [], seconds)[0]:
             return []

@@ -61,7 +61,7 @@ class ForkServer:
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._stop(signal.SIGTERM))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the runner's to hear
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the runner's to receive
         self.pipes = (wake, waker)
         self._tell({"ready": facts()})
         with selectors.DefaultSelector() as selector:

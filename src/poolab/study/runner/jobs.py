@@ -11,7 +11,7 @@ from poolab.study.runner.locks import Claim
 from poolab.study.runner.outcomes import Ending
 
 if TYPE_CHECKING:
-    from poolab.study.runner.sources import Source
+    from poolab.study.runner.sources import JobSource
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Held:
 class State:
     """How far a study is. `ended` has the last ending of each job by its key; `earlier` had one before."""
 
-    source: Source
+    source: JobSource
     running: dict[str, Held] = field(default_factory=dict)
     elsewhere: list[tuple[float, Job]] = field(default_factory=list)
     ended: dict[str, Ending] = field(default_factory=dict)

@@ -5,11 +5,10 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
-from poolab.errors import PoolabError
+from poolab.errors import INTERRUPTED, PoolabError
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
 
-INTERRUPTED = 130
 ANOTHER = "another process is making this run"  # RunFolder.claimed's words
 OUTCOMES = ("completed", "diverged", "failed", "killed", "interrupted", "refused", "busy", "stopped")
 LONGEST = 200  # characters of a reason

@@ -18,7 +18,7 @@ EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
 class Progress:
-    """Told of every ending; a context, since a terminal is to be given back."""
+    """TrialResult of every ending; a context, since a terminal is to be given back."""
 
     def __init__(self, workers: int, console: Console | None = None):
         from rich.console import Console

@@ -18,7 +18,7 @@ from poolab.study.runner.locks import BEAT, Claim
 from poolab.study.runner.orphans import adopt_orphans, orphan_ended
 from poolab.study.runner.outcomes import Ending, ending, last_line
 from poolab.study.runner.processes import drop_empty, record, send
-from poolab.study.runner.sources import Source
+from poolab.study.runner.sources import JobSource
 
 AGAIN = 1.0  # seconds until a cell that another runner has is looked at again
 LOOK = 0.5  # seconds between two looks at the progress
@@ -30,7 +30,7 @@ class Scheduler:
 
     def __init__(
         self,
-        source: Source,
+        source: JobSource,
         files: Files,
         watcher: Watcher,
         *,
@@ -164,7 +164,7 @@ class Scheduler:
         if self.link is None:
             time.sleep(0.05 if self.state.left else 0)
             return
-        messages = self.link.hear(0.05 if any(held.adopted for held in self.state.running.values()) else LOOK)
+        messages = self.link.receive(0.05 if any(held.adopted for held in self.state.running.values()) else LOOK)
         if messages is None:
             self._server_died()
             return
@@ -263,13 +263,13 @@ class Scheduler:
 
     @contextmanager
     def _requests(self) -> Iterator[None]:
-        def hear(*_: Any) -> None:
+        def receive(*_: Any) -> None:
             self.requests += 1
 
         heard = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
         if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it shall outlive the terminal
             heard.remove(signal.SIGHUP)
-        before = {number: signal.signal(number, hear) for number in heard}
+        before = {number: signal.signal(number, receive) for number in heard}
         try:
             yield
         finally:

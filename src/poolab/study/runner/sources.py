@@ -8,7 +8,7 @@ from poolab.study.runner.jobs import Job
 from poolab.study.runner.outcomes import Ending
 
 
-class Source(Protocol):
+class JobSource(Protocol):
     """Asked for a job when a worker is free, and told of each one's end."""
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from poolab.study.runner.jobs import Job
-from poolab.study.search.samplers import Drawer, Told
+from poolab.study.search.samplers import Sampler, TrialResult
 from poolab.study.search.space import Coordinates, Space
 from poolab.study.search.trials import Trial
 
@@ -16,7 +16,9 @@ TRIES = 200  # proposals without a new cell until a search is over
 LISTED = 100_000  # cells of a space that are looked through for one that is left
 
 
-def new_cell(drawer: Drawer, space: Space, trials: Sequence[Trial], history: Sequence[Told], make: Make) -> Drawn | str:
+def new_cell(
+    drawer: Sampler, space: Space, trials: Sequence[Trial], history: Sequence[TrialResult], make: Make
+) -> Drawn | str:
     """A new cell, or why there is none."""
     known = {trial.cell for trial in trials}
     for attempt in range(TRIES):

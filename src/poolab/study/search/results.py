@@ -9,7 +9,7 @@ from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.records import RunFolder
 from poolab.records.schema import FINISHED
 from poolab.study.runner.journal import read_entry
-from poolab.study.search.samplers import Told
+from poolab.study.search.samplers import TrialResult
 from poolab.study.search.trials import Trial
 from poolab.study.status import last_attempts
 from poolab.study.sweep.sweep_file import Metric, Study
@@ -20,10 +20,10 @@ class Results:
 
     def __init__(self, study: Study, runs: Path):
         self.study, self.runs = study, runs
-        self._final: dict[str, Told] = {}
+        self._final: dict[str, TrialResult] = {}
         self._rows: dict[str, tuple[tuple[int, int], list[float]]] = {}
 
-    def of(self, trials: Sequence[Trial]) -> list[Told]:
+    def of(self, trials: Sequence[Trial]) -> list[TrialResult]:
         """What a sampler is told of them.
 
         Raises:
@@ -32,9 +32,9 @@ class Results:
         attempts = last_attempts(self.study, self.runs)
         return [self._final.get(trial.cell) or self._of(trial, attempts.get(trial.cell, {})) for trial in trials]
 
-    def _of(self, trial: Trial, attempt: Mapping[str, Any]) -> Told:
+    def _of(self, trial: Trial, attempt: Mapping[str, Any]) -> TrialResult:
         outcome = attempt.get("outcome")
-        told = Told(trial.at, trial.attributes, "open")
+        told = TrialResult(trial.at, trial.attributes, "open")
         try:
             record = RunFolder(self.runs, trial.cell).result if self.study.trains and not trial.refused else None
         except PoolabError:  # damaged, which the runner says

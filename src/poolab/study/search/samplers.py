@@ -24,7 +24,7 @@ STARTUP = 10  # trials that TPE draws at random before it models: Optuna's defau
 POPULATION = 50  # individuals of a generation at most: Optuna's default
 
 
-class Told(NamedTuple):
+class TrialResult(NamedTuple):
     """What a sampler is told of a trial.
 
     `state` is complete (with its value), stopped (with its rows, one an epoch), failed or open. A run that diverged is
@@ -38,7 +38,7 @@ class Told(NamedTuple):
     rows: Sequence[float] = ()
 
 
-class Drawer(NamedTuple):
+class Sampler(NamedTuple):
     """How points are drawn: by which sampler, for which goal, from which seed, for about how many runs."""
 
     sampler: str
@@ -47,7 +47,7 @@ class Drawer(NamedTuple):
     runs: int = 100
 
     def draw(
-        self, space: Space, number: int, attempt: int, history: Sequence[Told] = ()
+        self, space: Space, number: int, attempt: int, history: Sequence[TrialResult] = ()
     ) -> tuple[Coordinates, dict[str, Any]]:
         """The point of a trial, and what its sampler wants to be kept with it.
 
@@ -94,7 +94,7 @@ def _distribution(parameter: Parameter) -> "BaseDistribution":
     return CategoricalDistribution(range(len(values)))
 
 
-def _trial(told: Told, distributions: dict[str, "BaseDistribution"], goal: str) -> "FrozenTrial":
+def _trial(told: TrialResult, distributions: dict[str, "BaseDistribution"], goal: str) -> "FrozenTrial":
     from optuna.trial import TrialState, create_trial
 
     states = {

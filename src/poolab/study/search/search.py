@@ -13,7 +13,7 @@ from poolab.study.runner.outcomes import Ending
 from poolab.study.search.hyperband import Hyperband
 from poolab.study.search.proposals import Made, new_cell
 from poolab.study.search.results import Results, better
-from poolab.study.search.samplers import Drawer
+from poolab.study.search.samplers import Sampler
 from poolab.study.search.space import Space
 from poolab.study.search.trials import Trial, trials_of
 from poolab.study.status import last_attempts
@@ -34,7 +34,7 @@ class Search:
         extra: Sequence[str],
         runs: Path,
         make: Callable[[Cell], Job],
-        drawer: Drawer,
+        drawer: Sampler,
         limit: int,
     ):
         self.study, self.make, self.drawer, self.limit = study, make, drawer, limit

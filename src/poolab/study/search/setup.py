@@ -6,8 +6,8 @@ from pathlib import Path
 
 from poolab.errors import ConfigError
 from poolab.study.job_factory import Programs, Trained
-from poolab.study.runner.sources import Source
-from poolab.study.search.samplers import SAMPLERS, Drawer
+from poolab.study.runner.sources import JobSource
+from poolab.study.search.samplers import SAMPLERS, Sampler
 from poolab.study.search.search import Search
 from poolab.study.sweep.distributions import possible
 from poolab.study.sweep.sweep_file import Study
@@ -30,7 +30,7 @@ def search(
     make.check()
     limit = min(one for one in (count, study.run_cap) if one is not None)
     goal = study.metric.goal if study.metric else "minimize"
-    return Search(study, make.extra, runs, make, Drawer(sampler, goal, seed, limit), limit)
+    return Search(study, make.extra, runs, make, Sampler(sampler, goal, seed, limit), limit)
 
 
 def default_sampler(study: Study) -> str:
@@ -61,7 +61,7 @@ def _faults(study: Study, sampler: str, count: int | None, seed: int) -> Iterato
         )
 
 
-def conclusion(source: Source) -> Iterator[str]:
+def conclusion(source: JobSource) -> Iterator[str]:
     """The last words on a search: why it ended, its best cell, and how to compare that with others."""
     if not isinstance(source, Search):
         return

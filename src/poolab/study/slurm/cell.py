@@ -4,6 +4,7 @@ Its exit code is that of train.py, but 85 where a signal asked the run to stop, 
 batch script asks for the requeue.
 """
 
+from poolab.errors import INTERRUPTED
 from poolab.training.interruption import EARLIER
 
 if __name__ == "__main__":  # before all else: the imports take seconds, in which a signal would kill the process
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import NoReturn
 
 REQUEUE = 85  # ERESTART, "interrupted system call should be restarted"
-INTERRUPTED = 130
 # `srun --kill-on-bad-exit` kills the other tasks as soon as one ends badly. So the first one, which writes the record,
 # ends last when a run is interrupted, and has some seconds for the record of one that fails.
 LAST, RECORD = 2.0, 5.0
@@ -29,7 +29,7 @@ def main() -> NoReturn:
 
     cells = json.loads(Path(sys.argv[1]).read_text())["cells"]
     words = [str(word) for word in cells[int(os.environ["SLURM_ARRAY_TASK_ID"])]]
-    # Several tasks hear of a signal at different times: they go on until they can agree, at their first step.
+    # Several tasks receive of a signal at different times: they go on until they can agree, at their first step.
     stopped = EARLIER.reason is not None and os.environ.get("SLURM_NTASKS") == "1"
     leave(_end(INTERRUPTED if stopped else train(words)))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from poolab.study.runner.outcomes import INTERRUPTED
+from poolab.errors import INTERRUPTED
 from poolab.study.runner.journal import Journal
 from poolab.study.wandb.sessions import Session, sessions
 
