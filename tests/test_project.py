@@ -99,7 +99,7 @@ def test_what_a_room_does_without(source, room, strangers):
     ("poolab.bench.ops", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.bench.compare", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.pooling", (*HEAVY, *LATE, "scipy")),
-    ("poolab.training.launch", (*HEAVY, *LATE, "scipy")),
+    ("poolab.training.launcher", (*HEAVY, *LATE, "scipy")),
     ("poolab.training.console", (*HEAVY, *LATE, "torch")),
     ("poolab.bench.startup", (*HEAVY, *LATE, "torch")),
 ])  # fmt: skip

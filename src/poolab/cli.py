@@ -189,7 +189,7 @@ def _launched(config: Any) -> int:
     from poolab.training.imports import without_collector
 
     with without_collector("torch"):
-        from poolab.training.launch import launch
+        from poolab.training.launcher import launch
         from poolab.training.wandb_access import stopped_by_agent
     record, folder, fresh = launch(plain(config))
     if record:  # the first process of a run has it

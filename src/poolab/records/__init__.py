@@ -6,8 +6,8 @@
 True
 """
 
-from poolab.records.environment import environment
 from poolab.records.identity import signature
+from poolab.records.machine import environment
 from poolab.records.reading import scan_results
 from poolab.records.schema import HEADLINES, SCHEMA_VERSION, STATUSES, result_record
 from poolab.records.store import RunFolder, read_results

@@ -75,7 +75,7 @@ def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple
     Raises:
         PoolabError: the place cannot be read, or a cell cannot be composed.
     """
-    from poolab.records.gather import gather as gather_records
+    from poolab.records.gathering import gather as gather_records
     from poolab.report.evidence import gather
     from poolab.report.runs import read_runs
     from poolab.study.slurm.submission import with_added

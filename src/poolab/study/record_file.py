@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from poolab.records.contents import content_of
-from poolab.records.gather import gather, tell
+from poolab.records.gathering import gather, tell
 from poolab.records.store import strict
 from poolab.study.sweep.arms import FILES
 

@@ -175,7 +175,7 @@ def document_of(analysis: Analysis, title: str, command: str, studies: Sequence[
 def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
     from poolab.report.evidence import gather
     from poolab.report.runs import read_runs
-    from poolab.report.versus import versus
+    from poolab.report.two_versions import versus
 
     given = read_sources(chosen.what, chosen.runs)
     if chosen.versus:
@@ -228,7 +228,7 @@ def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
 
 
 def _read(path: Path, given: Given) -> None:
-    from poolab.records.gather import gather
+    from poolab.records.gathering import gather
 
     records, faults = gather(path)
     given.sources.append((str(path), records))

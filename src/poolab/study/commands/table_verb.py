@@ -31,7 +31,7 @@ def table(chosen: argparse.Namespace, study: Study, runs: Path) -> None:
         PoolabError: there is no record of the study, none that can be compared, or no such baseline.
     """
     from poolab.records.contents import differing_content
-    from poolab.records.gather import tell
+    from poolab.records.gathering import tell
     from poolab.records.table import differing_code
     from poolab.report.tables import csv_tables, markdown_tables
     from poolab.report.terminal import print_tables

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 NEEDED = (
-    *("poolab.training.launch", "poolab.training.run", "hydra._internal.hydra", "rich.table"),
+    *("poolab.training.launcher", "poolab.training.run", "hydra._internal.hydra", "rich.table"),
     *("sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg"),
 )
 
