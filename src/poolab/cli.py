@@ -192,7 +192,7 @@ def _launched(config: Any) -> int:
     record, folder, fresh = launch(plain(config))
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
-    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
+    return INTERRUPTED if record and record.status == "interrupted" and not stopped_by_agent(record) else 0
 
 
 def _run_by_submitit(config: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.paths import PATHS, with_expanded_paths
-from poolab.records import RunFolder, read_record, signature
+from poolab.records import Record, RunFolder, read_record, signature
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector
@@ -26,8 +26,10 @@ from poolab.training.wandb_access import in_sweep
 LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID")
 
 
-def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
-    """The record of a configuration, its folder, and whether the run was made now or before.
+def launch(config: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
+    """Return the record of a configuration, its folder, and whether the run was made now or before.
+
+    The first process of a run has its record; the others have None.
 
     Raises:
         ConfigError: all faulty settings at once, or SLURM's tasks do not fit them.
@@ -81,13 +83,13 @@ def _give_home(runs_dir: str) -> None:
         os.environ["USER"] = f"uid{os.getuid()}"
 
 
-def _earlier(config: Mapping[str, Any], folder: RunFolder) -> tuple[dict[str, Any], Path, bool]:
+def _earlier(config: Mapping[str, Any], folder: RunFolder) -> tuple[Record | None, Path, bool]:
     """The record of a finished run, which a sweep is told of."""
-    record = read_record(folder / "result.json", whole=True)
+    record = read_record(folder / "result.json", folder.signature, whole=True)
     folder.forget_remake()
     if in_sweep():
         _tell_sweep(config, folder)
-    return {"reason": None, "notes": {}, **(record or {})}, folder.path, False
+    return record, folder.path, False
 
 
 def _tell_of_earlier(config: Mapping[str, Any], name: str) -> None:
@@ -159,7 +161,7 @@ def _wants_processes(trainer: Mapping[str, Any]) -> bool:
     return trainer["strategy"] == "ddp" or count != 1 or trainer["num_nodes"] != 1
 
 
-def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> Record:
     """Run in a fresh process, which starts one more for each further device.
 
     Lightning starts the others by repeating the command of the process that it is in. Inside Hydra's multirun that

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.per_slot import pooling_words
-from poolab.records import NOT_IDENTITY, below, content_of, flatten
+from poolab.records import NOT_IDENTITY, Record, Tree, below, content_of, flatten
 from poolab.study.plan.plan import Plan, Planned
 
 
@@ -34,14 +33,14 @@ class Estimate:
     device_seconds: float | None = None
 
 
-def likeness(config: Mapping[str, Any]) -> str:
+def likeness(config: Tree) -> str:
     """What like runs share: backbone, data and number of epochs, whatever else they have."""
     trainer = config.get("trainer") or {}
     flat = flatten({key: config.get(key) for key in ("backbone", "data")} | {"epochs": trainer.get("epochs")})
     return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
 
 
-def devices(config: Mapping[str, Any]) -> float:
+def devices(config: Tree) -> float:
     """The devices of a run, over all its nodes; nan where the machine decides (auto, -1).
 
     >>> devices({"trainer": {"devices": [0, 2], "num_nodes": 2}}), devices({"trainer": {"devices": 1, "num_nodes": 1}})
@@ -52,26 +51,26 @@ def devices(config: Mapping[str, Any]) -> float:
     return float(count * config["trainer"]["num_nodes"]) if isinstance(count, int) and count > 0 else math.nan
 
 
-def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def like_records(plan: Plan, records: Iterable[Record]) -> dict[str, list[Record]]:
     """Return the completed records that are like cells of a plan, by their likeness.
 
     Records of data whose content is known not to be the plan's are left out.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Record]] = {}
     contents: dict[str, set[str | None]] = {}
     for data, key in {(_data(planned.config), likeness(planned.config)): None for planned in plan.cells}:
         found[key] = []
         contents.setdefault(key, set()).add(_content(*data))
     for record in records:
-        key = likeness(record["config"])
+        key = likeness(record.config)
         known = {*contents.get(key, set()), None}  # a record that does not say its content may be like
         own = content_of(record).data
-        if key in found and record["status"] == "completed" and (own in known or None in contents[key]):
+        if key in found and record.completed and (own in known or None in contents[key]):
             found[key].append(record)
     return found
 
 
-def _data(config: Mapping[str, Any]) -> tuple[str, str | None]:
+def _data(config: Tree) -> tuple[str, str | None]:
     return config["data"]["name"], config["data"].get("root")
 
 
@@ -86,7 +85,7 @@ def _content(name: str, root: str | None) -> str | None:
         return None
 
 
-def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
+def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Record]]) -> Estimate | None:
     """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
     cells = Counter(
         (likeness(planned.config), pooling_words(planned.config["pooling"]), devices(planned.config))
@@ -94,10 +93,10 @@ def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[st
     )
     seconds, on_devices, known, used = 0.0, 0.0, 0, set()
     for (key, words, width), count in cells.items():
-        same = [record for record in like[key] if pooling_words(record["config"]["pooling"]) == words] or like[key]
+        same = [record for record in like[key] if pooling_words(record.config["pooling"]) == words] or like[key]
         times = [time for time in map(_seconds, same) if time is not None]
         if times:
-            used |= {record["signature"] for record in same}
+            used |= {record.signature for record in same}
             each = statistics.median(times)
             seconds += count * each
             on_devices += count * each * width
@@ -146,11 +145,11 @@ def _one_epoch(planned: Planned) -> tuple[float, float]:
         return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])
 
 
-def _seconds(record: Mapping[str, Any]) -> float | None:
+def _seconds(record: Record) -> float | None:
     """Return how long a run took; None where its record does not say it, or its clock went backwards."""
     try:
-        started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
+        started, ended = (datetime.fromisoformat(time) for time in (record.started, record.ended))
         seconds = (ended - started).total_seconds()
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):  # TypeError: one of the two has no time zone
         return None
     return seconds if seconds >= 0 else None
