@@ -1,4 +1,4 @@
-"""An arm has one name, whoever names it: a plan, a table, a report; from values as they were typed or as JSON has them."""
+"""An arm has one name, whoever names it: a plan, a table, a report; from values as typed or as JSON has them."""
 
 import json
 
@@ -89,14 +89,16 @@ LP = {"pooling.name": "lp"}
      ["gap", "gem head.p=3", "gem head.p=4"]),
     ([{**LP, "head.name": "gap"}, {"pooling.name": "max", "head.name": "gem"}], ["lp gap", "max gem"]),
     ([{**LP, "pooling.at.pool1.name": "avg"}, LP], ["lp pool1=avg", "lp"]),
-    ([{**LP, "pooling.at.pool1.name": "topk", "pooling.at.pool1.k": k} for k in (2, 3)], ["lp pool1.k=2", "lp pool1.k=3"]),
+    ([{**LP, "pooling.at.pool1.name": "topk", "pooling.at.pool1.k": k} for k in (2, 3)],
+     ["lp pool1.k=2", "lp pool1.k=3"]),
     ([{**LP, "backbone.match": "multiply_adds", "backbone.match_to.name": "lip", "backbone.match_to.k": 3}, LP],
      ["lp with as many multiply-adds as lip k=3", "lp"]),
     ([{**LP, "weights_sha256": "0123456789abcdef"}, {**LP, "weights_sha256": "f" * 16}],
      ["lp weights_sha256=01234567", "lp weights_sha256=ffffffff"]),
     ([{**LP, "recipe.checkpoint": "/a/one"}, {**LP, "recipe.checkpoint": "/b/one"}],
      ["lp recipe.checkpoint=one (1)", "lp recipe.checkpoint=one (2)"]),  # no two names are alike
-    ([{**LP, "data content": "data 3f..."}, {**LP, "data content": "data 77..."}], ["lp (data 3f...)", "lp (data 77...)"]),
+    ([{**LP, "data content": "data 3f..."}, {**LP, "data content": "data 77..."}],
+     ["lp (data 3f...)", "lp (data 77...)"]),
 ])  # fmt: skip
 def test_the_name_of_an_arm(settings, names):
     assert labels(*settings) == names

@@ -28,7 +28,7 @@ WHOLE = {
 
 
 def test_what_is_read_is_written():
-    assert KNOWN == WHOLE.keys()
+    assert WHOLE.keys() == KNOWN
     assert Record.from_json(copy.deepcopy(WHOLE)).to_json() == WHOLE
     assert list(Record.from_json(WHOLE).to_json()) == list(WHOLE)
 
