@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from poolab.errors import ConfigError
 from poolab.measure.corruptions import CORRUPTIONS
+from poolab.run_config import RunConfig
 from poolab.training.build import build
 from poolab.training.robustness_eval import measure_full, stratified
 
@@ -132,7 +134,7 @@ def test_asked_to_stop_it_ends_after_the_measure_and_goes_on_later(launched, tmp
 
 
 def test_the_limited_images_are_stratified_and_the_same_for_every_seed(configured, tmp_path):
-    first, other = (build(configured(tmp_path, *FULL, f"seed={seed}")).data for seed in (0, 1))
+    first, other = (build(RunConfig.from_tree(configured(tmp_path, *FULL, f"seed={seed}"))).data for seed in (0, 1))
     chosen = stratified(first, 30)
     assert torch.equal(chosen, stratified(other, 30))
     counts = torch.bincount(first.test.labels[chosen], minlength=10)
@@ -151,15 +153,15 @@ def test_the_limited_images_are_stratified_and_the_same_for_every_seed(configure
 )
 def test_what_does_not_fit_the_data_is_told_before_training(configured, tmp_path, setting, message):
     with pytest.raises(ConfigError, match=message):
-        build(configured(tmp_path, *FULL, setting))
+        build(RunConfig.from_tree(configured(tmp_path, *FULL, setting)))
 
 
 def test_a_task_without_a_class_for_each_image_gets_its_footprints(configured, tmp_path):
-    config = configured(tmp_path, *FULL)
+    config = RunConfig.from_tree(configured(tmp_path, *FULL))
     parts = build(config)
     told = []
     metrics, notes = measure_full(
-        {**config, "task": "segmentation"}, tmp_path, parts, {}, None, lambda name, _: told.append(name)
+        replace(config, task="segmentation"), tmp_path, parts, {}, None, lambda name, _: told.append(name)
     )
     assert {name.split("/")[0] for name in metrics} == {"footprint", "seconds"}
     assert set(notes) == {"robust", "calibration"}

@@ -10,6 +10,7 @@ from PIL import Image
 
 from poolab.data import ImageData, Split, drawn_shapes
 from poolab.records import RunFolder
+from poolab.run_config import AdamConfig
 from poolab.training.interruption import StopRequest
 from poolab.training.pictures import learning_curves, mask_grid
 from poolab.training.segmentation import SegmentationMetrics, SegmentationTestMetrics, Segmenter, image_figures
@@ -145,7 +146,9 @@ def test_the_counts_of_an_epoch_travel_in_the_checkpoint():
 
 @pytest.fixture
 def segmenter():
-    return Segmenter(torch.nn.Identity(), {"label_smoothing": 0.0}, num_classes=4, steps=1)
+    return Segmenter(
+        torch.nn.Identity(), AdamConfig("adam", 0.1, 0.0, "cosine", 0.0, 0.0, betas=(0.9, 0.99)), num_classes=4, steps=1
+    )
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
