@@ -1,6 +1,7 @@
 """The Hydra tree: where it lies, a configuration composed from it, and its faults in words that help."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,11 +11,13 @@ from poolab.errors import ConfigError, nearest
 from poolab.hydra_words import readable
 from poolab.paths import expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
+from poolab.records.renamed import RENAMED_SETTINGS
 
 __all__ = [
     "check_launcher",
     "compose",
     "config_dir",
+    "current_setting",
     "expanded_path",
     "explain",
     "plain",
@@ -68,9 +71,36 @@ def prepared(overrides: Sequence[str], sweep: bool = False) -> list[str]:
     Raises:
         ConfigError: every word that Hydra cannot read.
     """
-    words = _without_null_recipe(readable(overrides, groups(), sweep))
+    words = _without_null_recipe(readable([_with_current_name(word) for word in overrides], groups(), sweep))
     _offer_networks(words)
     return for_hydra(words)
+
+
+def current_setting(name: str) -> str:
+    """Return the present name of a setting; print a notice, once in a process, for a name of an earlier version.
+
+    >>> current_setting("measure.name")
+    'measure.name'
+    """
+    if name not in RENAMED_SETTINGS:
+        return name
+    _tell_renamed(name)
+    return RENAMED_SETTINGS[name]
+
+
+@cache
+def _tell_renamed(name: str) -> None:
+    print(
+        f"poolab: {name} is now called {RENAMED_SETTINGS[name]}; the next version will not read the old name",
+        file=sys.stderr,
+    )
+
+
+def _with_current_name(word: str) -> str:
+    """Return a `key=value` (or `~key`) in which the key has its present name."""
+    key, equals, value = word.partition("=")
+    name = key.lstrip("+~")
+    return f"{key.removesuffix(name)}{current_setting(name)}{equals}{value}" if name else word
 
 
 def _without_null_recipe(words: list[str]) -> list[str]:

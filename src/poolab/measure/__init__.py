@@ -6,7 +6,7 @@ from poolab.measure.corruptions import corrupted, corruption_accuracy
 from poolab.measure.costs import run_costs
 from poolab.measure.diagram import reliability_diagram
 from poolab.measure.full_report import run_full
-from poolab.measure.gradient_support import Footprint, pooling_footprints
+from poolab.measure.gradients import GradientSupport, gradient_support
 from poolab.measure.memory import PeakMemory
 from poolab.measure.probabilities import calibration, reliability
 from poolab.measure.saved import pooling_saved_bytes
@@ -16,15 +16,15 @@ from poolab.measure.size import multiply_adds, parameters
 from poolab.measure.speed import inference_speed
 
 __all__ = [
-    "Footprint",
+    "GradientSupport",
     "PeakMemory",
     "calibration",
     "corrupted",
     "corruption_accuracy",
+    "gradient_support",
     "inference_speed",
     "multiply_adds",
     "parameters",
-    "pooling_footprints",
     "pooling_saved_bytes",
     "reliability",
     "reliability_diagram",
