@@ -11,7 +11,7 @@ from poolab.errors import ConfigError, nearest
 from poolab.hydra_words import readable
 from poolab.paths import expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
-from poolab.records.renamed import RENAMED_SETTINGS
+from poolab.records import RENAMED_SETTINGS
 
 __all__ = [
     "check_launcher",

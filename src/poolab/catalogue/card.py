@@ -12,7 +12,7 @@ from poolab.catalogue.cost import measured
 from poolab.catalogue.docstring import parsed
 from poolab.configuration import config_dir
 from poolab.pooling import Pool
-from poolab.pooling.core.options import Option
+from poolab.pooling.core import Option
 from poolab.pooling.functional import has_twin
 from poolab.pooling.registry import SIBLINGS
 

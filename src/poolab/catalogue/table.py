@@ -5,8 +5,8 @@ from typing import Any
 
 from poolab.catalogue import render
 from poolab.catalogue.docstring import parsed
-from poolab.pooling import Pool, get_pool, list_pools
-from poolab.pooling.core.base import Reference, Role
+from poolab.pooling import Pool, Reference, get_pool, list_pools
+from poolab.pooling.core import Role
 from poolab.pooling.registry import SIBLINGS
 
 ROLES: tuple[Role, ...] = ("window", "global", "channel", "same")

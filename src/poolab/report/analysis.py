@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError, nearest
-from poolab.records.renamed import current_metric
+from poolab.records import current_metric
 from poolab.report.costs import Spread, is_comparable, spreads
 from poolab.report.details import correct_of
 from poolab.report.evidence import Arm, Evidence, Setting

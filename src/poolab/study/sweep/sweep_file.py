@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolab.errors import ConfigError, nearest
-from poolab.records.renamed import current_metric
+from poolab.records import current_metric
 from poolab.study.sweep.distributions import representable
 from poolab.study.sweep.own_command import FORM, Started, read_command, with_words
 from poolab.study.sweep.parameters import COUNTABLE, Parameter, cut, read_parameters

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolab.errors import PoolabError
-from poolab.records import RunFolder
-from poolab.records.schema import FINISHED
-from poolab.training.wandb_settings import wandb_folder
+from poolab.records import FINISHED, RunFolder
+from poolab.training import wandb_folder
 
 UNSENT = "unsent"  # `training.trackers` leaves it where a server did not take all
 
