@@ -5,10 +5,7 @@ import json
 
 import pytest
 
-from poolab.records import RunFolder
-from poolab.records.gather import gather
-from poolab.records.reading import read_record
-from poolab.records.renamed import current_metric, with_current_names
+from poolab.records import RunFolder, current_metric, gather, read_record, with_current_names
 
 OLD = {
     "schema_version": 1,
