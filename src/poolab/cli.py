@@ -1,4 +1,4 @@
-"""The console command `poolab`; it knows no formula and imports each room where it is used."""
+"""The console command `poolab`. Each room is imported where it is used, so that a command starts fast."""
 
 import argparse
 import os
@@ -74,7 +74,7 @@ def _version() -> str:
 
 
 def train(arguments: Sequence[str], program: str = "train.py") -> int:
-    """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
+    """Train from Hydra's arguments: one run, or with -m one run after the other. Return the exit code."""
     import hydra
 
     from poolab.configuration import check_launcher, config_dir, explain
@@ -132,7 +132,7 @@ def _hydras(arguments: Sequence[str]) -> list[str]:
 
 
 def _dispatch(config: Any, here: int, codes: list[int]) -> None:
-    """A run in this process; in one of a launcher's, from which no code comes back, its faults are raised."""
+    """Run in this process and keep the exit code; in a launcher's process, which passes no code back, raise faults."""
     if "SUBMITIT_EXECUTOR" in os.environ:
         _run_by_submitit(config)
     elif os.getpid() != here:
@@ -145,7 +145,7 @@ def _dispatch(config: Any, here: int, codes: list[int]) -> None:
 
 @contextmanager
 def _hydra_hears(arguments: list[str]) -> Iterator[None]:
-    """Hydra reads sys.argv, and prints its own errors, which advise what poolab refuses, unless told to raise them."""
+    """Set sys.argv, which Hydra reads, and make Hydra raise its errors: its own printed advice is wrong for poolab."""
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = arguments, "1"
     try:
@@ -173,7 +173,7 @@ def _run(config: Any) -> int:
 
 
 def _run_elsewhere(config: Any) -> None:
-    """A run whose faults are told here, and raised where it was asked for: Hydra raises the first of them only."""
+    """Run, and both print and raise faults: of several runs, Hydra raises only the first one's."""
     try:
         code = _launched(config)
     except PoolabError as fault:
@@ -247,7 +247,7 @@ def _guarded(action: Any) -> int:
 
 
 def _unread() -> int:
-    """The reader of the output is gone (`... | head`): no fault, and the interpreter's last flush must not be one."""
+    """Handle a closed output (`... | head`): it is no fault, and the interpreter's last flush must not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

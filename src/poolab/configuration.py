@@ -1,4 +1,4 @@
-"""The Hydra tree: where it lies, a configuration composed from it, and its faults in words that help."""
+"""The tree of configuration files: where it is, a configuration composed from it, and explained errors."""
 
 import re
 import sys
@@ -31,7 +31,7 @@ HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is lo
 
 
 def config_dir() -> Path:
-    """The tree: beside the package in a wheel, at the top of a checkout.
+    """Return the configuration tree: beside the package in a wheel, at the top of a checkout.
 
     >>> (config_dir() / "train.yaml").exists()
     True
@@ -42,7 +42,7 @@ def config_dir() -> Path:
 
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
-    """The resolved configuration of a run, as plain dictionaries.
+    """Compose the resolved configuration of a run, as plain dictionaries.
 
     Raises:
         ConfigError: an override that does not fit the tree.
@@ -167,7 +167,7 @@ def plain(config: Any) -> dict[str, Any]:
 
 
 def explain(fault: BaseException) -> str:
-    """Hydra's and OmegaConf's words with the near names, and without the advice to append an unknown key."""
+    """Explain an error of Hydra or OmegaConf: add similar names, and leave out the advice to append an unknown key."""
     text = "\n".join(_chain(fault))
     choice = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
     if choice:
@@ -186,14 +186,14 @@ def explain(fault: BaseException) -> str:
 
 
 def _chain(fault: BaseException | None) -> Iterator[str]:
-    """The fault's words and those of its causes: Hydra hides OmegaConf's reason behind its own."""
+    """Yield the messages of a fault and its causes: Hydra hides OmegaConf's reason behind its own."""
     while fault is not None:
         yield str(fault)
         fault = fault.__cause__
 
 
 def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
-    """The settings, as composed so far, that lack the key which OmegaConf looked for in them."""
+    """Yield the settings, as composed so far, that lack the key which OmegaConf looked for in them."""
     while fault is not None:
         node = getattr(fault, "parent_node", None)
         if isinstance(node, Mapping):
@@ -202,7 +202,7 @@ def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
 
 
 def _unknown_choice(group: str, name: str) -> str:
-    """The message for a choice that does not exist, or that is one of the other group."""
+    """Return the message for a choice that does not exist, or that belongs to the other group."""
     known, home = _choices(group), HOMES.get(group, "")
     if group == "data" and "/" in name:
         return f"data={name}: a folder is not a choice: write data=image_folder data.root={name}"
@@ -233,7 +233,7 @@ def _choices(group: str) -> list[str]:
 
 
 def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
-    """The message for a setting that does not exist, with those that what was chosen in its group takes.
+    """Return the message for a setting that does not exist, with the settings of what was chosen in its group.
 
     Where the choice cannot be told they are those of all choices of the group.
     """
@@ -285,7 +285,7 @@ def _meant(key: str) -> str:
 
 
 def _common(group: str) -> set[str]:
-    """The settings that hold for every choice of a group; without a group, those of the run."""
+    """Return the settings of every choice of a group; without a group, those of the run."""
     from omegaconf import DictConfig, OmegaConf
 
     root = OmegaConf.create((config_dir() / "train.yaml").read_text())

@@ -1,4 +1,4 @@
-"""The words of a command line before Hydra reads them: paths are quoted, and what Hydra cannot read is told plainly."""
+"""The arguments of a command line before Hydra reads them: paths are quoted, unreadable ones are explained."""
 
 import re
 import shlex
@@ -150,7 +150,7 @@ def _fault(words: Sequence[str], groups: Sequence[str], sweep: bool) -> tuple[st
 
 
 def _names_nothing(group: str, parsed: Any) -> bool:
-    """Whether the value of a group is a number, an empty text or null, which no choice is called but `recipe=null`."""
+    """Return True if the value of a group names no choice: a number, an empty text, or null (but for `recipe=null`)."""
     if parsed.is_sweep_override():
         return False
     value = parsed.value()

@@ -1,4 +1,4 @@
-"""Settings that name a file or a folder: `~` is expanded here and nowhere else, so that plan and run agree."""
+"""Settings that name a file or a folder. Only this module expands `~`, so that plan and run agree."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Texts from elsewhere (names of files, classes and arms, words of other programs) for a terminal or a log."""
+"""Text from elsewhere (names of files, classes and arms, output of other programs) for a terminal or a log."""
 
 
 def printable(text: object) -> str:

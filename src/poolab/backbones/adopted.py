@@ -62,11 +62,11 @@ class Adopted(Backbone):
         self._fill(slots, torch.zeros(1, in_channels, *image_size))
 
     def features(self, images: Tensor) -> Tensor:
-        """The class scores: where the head begins is the network's own affair."""
+        """Return the class scores: a network of a library keeps its head to itself."""
         return self.embed(images)
 
     def embed(self, images: Tensor) -> Tensor:
-        """The class scores."""
+        """Return the class scores."""
         scores: Tensor = self.network(images)
         return scores
 
@@ -74,7 +74,7 @@ class Adopted(Backbone):
         """Leave it: the network drew its own start when it was built, before any pooling."""
 
     def _check_size(self) -> None:
-        """Raises VanishError or ConfigError where the network cannot take the images."""
+        """Check that the network takes images of this size; raise VanishError or ConfigError otherwise."""
         height, width = self.image_size
         try:
             with torch.no_grad():

@@ -53,7 +53,7 @@ def _reset(model: "Backbone", module: nn.Module, path: str, seed: int | None, in
 
 
 def glorot_uniform(module: nn.Module) -> None:
-    """Keras' start: Glorot-uniform weights and zero biases; other layers as torch starts them."""
+    """Initialise as Keras does: Glorot-uniform weights and zero biases; other layers as torch does."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
@@ -63,7 +63,9 @@ def glorot_uniform(module: nn.Module) -> None:
 
 
 def he_normal(module: nn.Module) -> None:
-    """He's start (2015, arXiv:1502.01852): normal weights of variance 2 / fan_in, zero biases; others as torch's."""
+    """Initialise as He et al. (2015, arXiv:1502.01852): normal weights of variance 2 / fan_in, zero biases; other
+    layers as torch does.
+    """
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:

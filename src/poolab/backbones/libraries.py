@@ -27,7 +27,7 @@ def build_network(
     weights: str | None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> nn.Module:
-    """The network `torchvision/<name>` or `timm/<name>`.
+    """Build the network `torchvision/<name>` or `timm/<name>`.
 
     Args:
         name: the library and the library's name of the network.
@@ -61,7 +61,7 @@ def build_network(
 
 
 def list_networks(library: str) -> list[str]:
-    """The classification networks that a library has.
+    """Return the names of a library's classification networks.
 
     >>> "resnet18" in list_networks("torchvision")
     True

@@ -46,7 +46,7 @@ class Match:
         return self.count - self.target
 
     def metrics(self) -> dict[str, float]:
-        """The figures under the flat names of a run's record; the share is of the target."""
+        """Return the figures under the flat names of a run's record; the share is that of the target."""
         return {
             "match/width_mult": self.width_mult,
             "match/target": self.target,
@@ -56,12 +56,12 @@ class Match:
         }
 
     def notes(self) -> dict[str, str]:
-        """What the figures are of."""
+        """Return what each figure is, in words."""
         notes = {"match/target": f"{self._what} with {self.to}"}
         return notes if self.widened else {**notes, "match/width_mult": f"not widened: {self._why_not}"}
 
     def __str__(self) -> str:
-        """What was found, in one line."""
+        """Return the result in one line."""
         found = f"width_mult {self.width_mult:.5g}" if self.widened else f"not widened ({self._why_not})"
         share = self.metrics()["match/residual_share"]
         return f"{found}: {self.count:,} {self._what}, with {self.to} {self.target:,} ({share:+.2%})"
@@ -84,7 +84,7 @@ def match_width(
     width_mult: float = 1.0,
     **build: Any,
 ) -> Match:
-    """The `width_mult` with which a backbone is as large as the same backbone with the pooling `to` in it.
+    """Compute the `width_mult` with which a backbone is as large as the same backbone with the pooling `to`.
 
     The factor is searched from `width_mult` upwards, by bisection over all widths that differ, for the count that is
     nearest to the other arm's (the smaller of two that are equally near). Nothing is computed: networks are built on
@@ -144,7 +144,7 @@ def _count(model: Backbone, by: str) -> int:
 
 
 def _steps(model: Backbone) -> int:
-    """The steps from a width to twice that width that pass over no network.
+    """Return the widths between a width and its double at which the network changes.
 
     A layer of c channels grows by one at factors (k + 1/2) / c; beside layers of c/2, c/4, ... channels the next
     network is never nearer than 1 / 2c, and a step of 1 / 4c falls between any two.
@@ -164,7 +164,7 @@ def _other_arm(to: str | Mapping[str, Any], pooling: Mapping[str, Any] | None) -
 
 
 def _nearest_count(count: Callable[[int], int], start: int, target: int, steps: int) -> tuple[int, int]:
-    """The step whose count is nearest to a target above that of step 0, and the count; counts never fall."""
+    """Return the step above step 0 whose count is nearest to a target, and this count. Counts never decrease."""
     low, high, below, above = 0, steps, start, count(steps)
     while above < target:
         if high >= LARGEST * steps:

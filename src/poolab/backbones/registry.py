@@ -38,7 +38,7 @@ _GIVEN = ("slots", "in_channels", "num_classes", "image_size")
 
 
 def list_backbones(task: str | None = None) -> list[str]:
-    """The names of poolab's own backbones, with a task those that are for it.
+    """Return the names of poolab's own backbones; with a task, only those for it.
 
     `create_backbone` takes torchvision/<name> and timm/<name> too, which are for classification.
 
@@ -73,7 +73,7 @@ def create_backbone(
     seed: int | None = None,
     **options: Any,
 ) -> Backbone:
-    """A network with its pooling slots filled.
+    """Create a network with its pooling slots filled.
 
     Args:
         name: one of `list_backbones()`, or a network of a library: "torchvision/resnet18", "timm/resnet18" (then with
@@ -138,7 +138,7 @@ def backbone_options(name: str) -> list[str] | None:
 
 
 def image_pair(size: Any) -> tuple[int, int]:
-    """An image size as (height, width).
+    """Return an image size as (height, width).
 
     >>> image_pair(32)
     (32, 32)

@@ -32,14 +32,14 @@ class PoolingRequest:
     at: Mapping[str, "PoolingRequest"] = field(default_factory=dict)
 
     def filling(self, slot: str) -> "PoolingRequest | None":
-        """What fills that slot, or None where the backbone keeps its own pooling."""
+        """Return the pooling of this slot, or None where the backbone keeps its own."""
         if slot in self.at:
             return self.at[slot].filling(slot)
         return self if self.name != OWN and (self.slots is None or slot in self.slots) else None
 
 
 def read_pooling(mapping: Mapping[str, Any] | None) -> PoolingRequest:
-    """The window pooling that was asked for; None and the name "own" keep the backbone's.
+    """Read the requested window pooling; None and the name "own" keep the backbone's.
 
     >>> read_pooling({"name": "max", "slots": ["pool1"], "kernel_size": 3, "stride": None})
     PoolingRequest(name='max', slots=('pool1',), geometry={'kernel_size': 3}, options={}, at={})
@@ -55,7 +55,7 @@ def read_pooling(mapping: Mapping[str, Any] | None) -> PoolingRequest:
 
 
 def _at(tree: Any) -> dict[str, PoolingRequest]:
-    """The requests of single slots; all that are wrong at once."""
+    """Read the poolings of single slots; report all faults at once."""
     if tree is not None and not isinstance(tree, Mapping):
         raise ConfigError(f"pooling.at={tree!r} names no slot: write pooling.at.pool1=avg, with the slot's name.")
     requests: dict[str, PoolingRequest] = {}
@@ -100,7 +100,7 @@ def _request(where: str, settings: dict[str, Any]) -> PoolingRequest:
 
 
 def read_head(mapping: Mapping[str, Any] | None) -> PoolingRequest:
-    """The head that was asked for; None and the name "own" keep the backbone's.
+    """Read the requested head; None and the name "own" keep the backbone's.
 
     >>> read_head({"name": "global_max"}).name
     'global_max'
@@ -127,7 +127,7 @@ def _settings(where: str, mapping: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Lists of a configuration library become tuples, which the layers take as pairs."""
+    """Convert lists of a configuration library to tuples, which the layers take as pairs."""
     is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     return tuple(_plain(item) for item in value) if is_list else value
 

@@ -43,10 +43,10 @@ class ResNet18(Backbone):
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The map of the fourth stage."""
+        """Return the map of the fourth stage."""
         stem = F.relu(self.bn1(self.conv1(images)))
         return self.stage4(self.stage3(self.stage2(self.stage1(stem))))
 
     def reset_module(self, module: nn.Module) -> None:
-        """He's start."""
+        """Initialise as He et al. do."""
         he_normal(module)

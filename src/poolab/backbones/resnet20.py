@@ -40,12 +40,12 @@ class ResNet20(Backbone):
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The map of the third stage."""
+        """Return the map of the third stage."""
         stem = F.relu(self.bn1(self.conv1(images)))
         return self.stage3(self.stage2(self.stage1(stem)))
 
     def reset_module(self, module: nn.Module) -> None:
-        """He's start."""
+        """Initialise as He et al. do."""
         he_normal(module)
 
 

@@ -55,7 +55,7 @@ class SlotFiller:
     def fill(
         self, name: str, *, channels: int, own: str, kernel_size: int, stride: int | None = None, padding: int = 0
     ) -> nn.Module:
-        """The pooling of a window slot: the one asked for, or `own`, with the slot's geometry unless overridden.
+        """Return the pooling of a window slot: the requested one or `own`, with the slot's geometry unless overridden.
 
         Raises:
             ConfigError: the pooling does not take these options or this window.
@@ -64,7 +64,7 @@ class SlotFiller:
         return self._window(Slot(name, "window", channels, None, None, None, own, own), geometry)
 
     def fill_strided_conv(self, name: str, conv: nn.Conv2d, *, kernel_size: int = 2) -> nn.Module:
-        """The pooling that takes over the down-sampling of a strided convolution, or nothing (`nn.Identity`).
+        """Return the pooling that takes over the stride of a strided convolution, or `nn.Identity`.
 
         Where a pooling was asked for, `conv` is set to stride 1 and the pooling gets the stride that it had: put it
         after the convolution's normalisation and activation. The convolution's weights stay the same either way.
@@ -82,7 +82,7 @@ class SlotFiller:
         return self._window(slot, {"kernel_size": kernel_size, "stride": (sh, sw), "padding": 0})
 
     def fill_head(self, *, channels: int, own: str = "global_avg") -> nn.Module:
-        """The head: what turns the last map into features; `own="flatten"` keeps every pixel.
+        """Return the head, which turns the last map into features; `own="flatten"` keeps every pixel.
 
         Raises:
             ConfigError: the head does not take these options.
@@ -94,13 +94,13 @@ class SlotFiller:
         return self._remember(slot, nn.Identity() if flatten else self._create(slot, self.head.options))
 
     def stride_of(self, name: str) -> Pair:
-        """The stride of what stands in a slot that has been filled: what a shortcut around it must keep up with."""
+        """Return the stride of the layer in a slot that has been filled; a shortcut around it needs the same."""
         stride = self._filled[name][0].stride
         assert stride is not None
         return stride
 
     def close(self, model: nn.Module) -> dict[str, Slot]:
-        """Every slot by name, once all are filled; `paths` then says where in `model` each layer lies.
+        """Return every slot by name when all are filled; `paths` then has the name of each layer in `model`.
 
         Raises:
             ConfigError: `pooling.slots` or `pooling.at` names a slot that the backbone does not have, or a head was
@@ -162,7 +162,7 @@ class SlotFiller:
 
 
 def unknown_slots(backbone: str, where: str, asked: Iterable[str], allowed: list[str]) -> list[str]:
-    """A fault, or none, for the slots of a setting that a backbone does not have.
+    """Return the fault of a setting that names slots which the backbone does not have, or no fault.
 
     >>> unknown_slots("mine", "pooling.at", ["pol1"], ["pool1"])
     ['mine has no pooling slot pol1: did you mean pool1? Allowed in pooling.at: pool1.']

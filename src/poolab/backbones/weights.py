@@ -15,7 +15,7 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")  # unde
 
 
 def read_state(path: str | Path) -> State:
-    """The weights in a file: a state_dict by `torch.save`, alone or under "state_dict" or "model", or safetensors.
+    """Read the weights in a file: a state_dict by `torch.save`, alone or under "state_dict" or "model", or safetensors.
 
     Raises:
         ConfigError: there is no such file, or it holds something else. Code in it is never run.
@@ -115,7 +115,7 @@ def _of_network(state: State) -> State:
 
 
 def fit_channels(weight: Tensor, shape: torch.Size) -> Tensor:
-    """A convolution's weights (out, 3, h, w) for another number of image channels; others as they are.
+    """Convert a convolution's weights (out, 3, h, w) to another number of image channels; return others unchanged.
 
     >>> fit_channels(torch.ones(8, 3, 5, 5), torch.Size([8, 1, 5, 5])).unique()
     tensor([3.])
@@ -131,6 +131,6 @@ def fit_channels(weight: Tensor, shape: torch.Size) -> Tensor:
 
 
 def last_layer(network: nn.Module) -> str:
-    """The qualified name of the layer that gives the class scores: the last with weights."""
+    """Return the qualified name of the layer that gives the class scores: the last one with weights."""
     layers = (nn.Linear, nn.Conv2d)
     return [path for path, module in network.named_modules() if isinstance(module, layers)][-1]

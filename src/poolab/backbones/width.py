@@ -8,7 +8,7 @@ WIDTH_MULT = Real(1.0, least=1e-6, most=10_000.0)
 
 
 def scaled(channels: int, width_mult: float) -> int:
-    """The channels of a layer in a network that is `width_mult` times as wide, max(1, round(channels * width_mult)).
+    """Return a layer's channels in a network `width_mult` times as wide: max(1, round(channels * width_mult)).
 
     A half is rounded to the even number, as Python rounds; 1.0 changes nothing.
 

@@ -114,17 +114,17 @@ class Interleaved:
         return self.samples
 
     def seconds(self, name: str) -> Figure | None:
-        """Seconds of one call, or None where there is no sample."""
+        """Return the seconds of one call, or None without a sample."""
         values = list(self.samples[name].seconds.values())
         return figure(values) if values else None
 
     def ratio(self, name: str, to: str | None = None) -> Figure | None:
-        """The ratio to another case, by itself the baseline, within each round; None where there is none."""
+        """Return the ratio to another case, by default the baseline, within each round; None where there is none."""
         other = to or self.cases[name].baseline
         return paired(self.samples[name].seconds, self.samples[other].seconds) if other else None
 
     def _due(self, round_number: int) -> list[str]:
-        """The cases of this round, each with its baseline."""
+        """Return the cases of this round, each with its baseline."""
         extra = round_number >= self.plan.rounds
         own = [name for name in self.cases if self._has_time(name) and (not extra or self._unsteady(name))]
         if extra and not own:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The settings of the benchmark, on a parser or subparser."""
+    """Add the benchmark's settings to a parser or subparser."""
     groups = ", ".join([*choices.METHODS, "target (these 17)", "all"])
     add = partial(parser.add_argument, nargs="+")
     add("--methods", default=["target"], metavar="NAME", help=f"methods, or groups: {groups} (default: target)")
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser, rounds: int = 15, seconds: float = 10.0) -> None:
-    """How long to measure, and on how many threads."""
+    """Add the settings of how long to measure, and on how many threads."""
     parser.add_argument("--threads", type=choices.positive, help="torch threads (default: torch's own number)")
     parser.add_argument(
         "--rounds",
@@ -83,7 +83,7 @@ def add_plan_arguments(parser: argparse.ArgumentParser, rounds: int = 15, second
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
-    """The plan that was asked for."""
+    """Return the requested plan."""
     asked = arguments
     return Plan(asked.rounds, 2 * asked.rounds, asked.seconds, asked.seed, asked.sample)
 

@@ -17,7 +17,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser, picture: bool = True) -> None:
-    """Where the result goes."""
+    """Add the places where the result goes."""
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all figures there, anew after each group")
     parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the tables there")
     if picture:
@@ -91,7 +91,7 @@ def _finish(
 
 
 def _heading(document: dict[str, Any]) -> str:
-    """What made the figures, as the first lines of the Markdown."""
+    """Return what made the figures, as the first lines of the Markdown."""
     made = document["made_with"]
     commit = (
         f"commit {made['commit']}{' with changes' if made['dirty'] else ''}" if made["commit"] else "no commit known"

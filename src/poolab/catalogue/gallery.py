@@ -1,4 +1,4 @@
-"""One picture over all window methods: each one's output over its footprint, on the same photograph."""
+"""One picture of all window methods: the output of each, and the gradient below it, on the same photograph."""
 
 from pathlib import Path
 from textwrap import wrap
@@ -67,7 +67,7 @@ def _method(figure: Any, index: int, height: float, cls: type[Pool], colour: Ten
 
 
 def _cell(figure: Any, index: int, height: float, name: str, note: str) -> tuple[Any, Any]:
-    """The two tiles of one method under its name."""
+    """Draw the two tiles of one method under its name."""
     row, column = divmod(index, COLUMNS)
     left = GAP / 2 + column * (WIDE - GAP) / COLUMNS
     top = height - row * (LABEL + 2 * TILE + GAP) - LABEL

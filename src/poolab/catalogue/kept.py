@@ -1,4 +1,4 @@
-"""What a method keeps of an image, as numbers: its outputs, and the footprints of its gradient."""
+"""What a method keeps of an image, as numbers: its output, and the gradient of its input."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Kept:
 
 
 def kept(pool: Pool, input: Tensor, training: bool = False) -> Kept:
-    """One pass, with the draws of seed 0 in training; torch's global generator and the method are left as they were.
+    """Run one pass, with the draws of seed 0 in training; torch's global generator and the method are left unchanged.
 
     Raises:
         ConfigError: the method refuses the map.
@@ -55,7 +55,7 @@ def _step(pool: Pool) -> int:
 
 
 def _every(output: Tensor, step: int) -> Tensor:
-    """Ones at every `step`-th output cell in both directions, from the middle of the first `step` on."""
+    """Return ones at every `step`-th output cell in both directions, from the middle of the first `step` on."""
     mask = torch.zeros_like(output)
     if output.dim() == 4:
         mask[..., step // 2 :: step, step // 2 :: step] = 1

@@ -14,7 +14,8 @@ LUMINANCE = (0.299, 0.587, 0.114)
 
 
 def photograph(file: str | Path | None = None, side: int = SIDE) -> "Tensor":
-    """A square photograph (1, 3, side, side) with values in [0, 1]: the middle of a file, or scikit-learn's flower.
+    """Load a square photograph (1, 3, side, side) with values in [0, 1]: the middle of a file, or scikit-learn's
+    flower.
 
     Raises:
         ConfigError: the file is not there or no image.
@@ -31,12 +32,14 @@ def photograph(file: str | Path | None = None, side: int = SIDE) -> "Tensor":
 
 
 def grey(image: "Tensor") -> "Tensor":
-    """The luminance (1, 1, H, W) of a photograph."""
+    """Return the luminance (1, 1, H, W) of a photograph."""
     return (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def features(image: "Tensor", side: int) -> "Tensor":
-    """Eight maps (1, 8, side, side) as a first layer would give: edges of eight directions, negative ones cut off."""
+    """Return eight maps (1, 8, side, side) like those of a first layer: edges of eight directions, without negative
+    values.
+    """
     import math
 
     import torch

@@ -106,7 +106,7 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
 
 
 def _single(cls: type[Pool], given: dict[str, Any], pool: Pool, colour: Tensor) -> tuple[Pool, Tensor]:
-    """The method for one channel, in which a window's cells can be told apart, unless it needs all three."""
+    """Return the method for one channel, which shows single cells, unless it needs all three."""
     try:
         return make(cls, given, channels=1, kernels=KERNELS)[0], grey(colour)
     except ConfigError:
@@ -114,8 +114,8 @@ def _single(cls: type[Pool], given: dict[str, Any], pool: Pool, colour: Tensor) 
 
 
 def part(light: Tensor, pool: Any, told: Kept) -> tuple[float, float, float, float]:
-    """The limits (left, right, top, bottom) of the part that varies most inside its windows: three times three windows
-    that are told apart, with a margin.
+    """Return the limits (left, right, top, bottom) of the part that varies most inside its windows: three times three
+    separate windows with a margin.
     """
     g = pool.geometry
     rows, columns = (min(step, size) for step, size in zip(g.stride, light.shape[-2:], strict=True))

@@ -19,7 +19,7 @@ EXAMPLES = """examples:
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The words of the verb."""
+    """Return the parser of the verb's arguments."""
     words = argparse.ArgumentParser(
         prog="poolab pools",
         usage=USAGE,

@@ -48,12 +48,12 @@ class Split:
 
     @property
     def mapped(self) -> bool:
-        """Whether the images lie in a file that is mapped into memory."""
+        """True if the images are in a file that is mapped into memory."""
         return self._rows is not None
 
     @property
     def masked(self) -> bool:
-        """Whether each image has a mask for its label."""
+        """True if each image has a mask as its label."""
         return self._labels.ndim > 1
 
     @property

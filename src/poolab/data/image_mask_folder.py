@@ -46,7 +46,8 @@ def load_image_mask_folder(request: Request) -> Raw:
 
 
 def _held(pairs: Pairs, request: Request) -> Tensor:
-    """Which of the 256 indices each mask holds in its own size, (masks, 256): from the cache, or by reading all pairs.
+    """Return which of the 256 indices each mask has in its own size, (masks, 256), from the cache or by reading all
+    pairs.
 
     Counted before masks are resized: whether there is a class must not depend on data.image_size.
     """
@@ -90,7 +91,7 @@ def _check_pair(pairs: Pairs, image: str, mask: str) -> tuple[list[str], np.ndar
 
 
 def _strangers(pairs: Pairs, held: Tensor) -> list[str]:
-    """The masks that hold indices beyond the named classes."""
+    """Return the masks with indices beyond the named classes."""
     if pairs.names is None:
         return []
     count, found = len(pairs.names), dict[int, list[str]]()
@@ -105,7 +106,7 @@ def _strangers(pairs: Pairs, held: Tensor) -> list[str]:
 
 
 def _classes_of(pairs: Pairs, held: Tensor) -> tuple[str, ...]:
-    """The classes where no file names them: the indices of all masks, which must have no gap.
+    """Return the classes where no file names them: the indices of all masks, which must have no gap.
 
     A gap is the mark of masks that are no indices: black and white of 0 and 255, or edges smoothed into greys.
     """

@@ -114,7 +114,7 @@ def folders_beside(root: Path, taken: tuple[str, ...]) -> list[LeftOut]:
 
 
 def _status(entry: os.DirEntry[str]) -> tuple[os.stat_result | None, str | None]:
-    """What an entry leads to, and why it is left out, whatever it is."""
+    """Return the status of the file that an entry leads to, and the reason if it is left out."""
     if entry.name.startswith("."):
         return None, HIDDEN
     try:
@@ -127,7 +127,7 @@ def _status(entry: os.DirEntry[str]) -> tuple[os.stat_result | None, str | None]
 
 
 def _reason(entry: os.DirEntry[str], status: os.stat_result | None) -> str | None:
-    """Why a file is left out, or None."""
+    """Return the reason why a file is left out, or None."""
     assert status is not None
     if not stat.S_ISREG(status.st_mode):
         return SPECIAL
@@ -142,7 +142,7 @@ def _reason(entry: os.DirEntry[str], status: os.stat_result | None) -> str | Non
 
 
 def _images_below(root: Path, folder: str) -> Iterator[LeftOut]:
-    """The images of a sub-folder at any depth."""
+    """Return the images of a sub-folder at any depth."""
     for place, _, files in os.walk(root / folder):
         below = os.path.relpath(place, root)
         yield from (LeftOut(f"{below}/{name}", NESTED) for name in sorted(files) if name.lower().endswith(SUFFIXES))
@@ -163,7 +163,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _why(root: Path) -> str:
-    """What the system says of a root that is there and cannot be looked at."""
+    """Return the system's reason why an existing root cannot be listed."""
     try:
         os.stat(root)
     except FileNotFoundError:

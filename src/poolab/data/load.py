@@ -23,7 +23,7 @@ from poolab.text import one_line
 
 
 def list_data(task: str | None = None) -> list[str]:
-    """The names that `load_data` takes; with a task those whose labels are for it.
+    """Return the names that `load_data` takes; with a task, only those with labels for it.
 
     >>> list_data(task="segmentation")
     ['image_mask_folder', 'shapes']
@@ -32,7 +32,7 @@ def list_data(task: str | None = None) -> list[str]:
 
 
 def data_task(name: str) -> str:
-    """What a data set's labels are for: "classification" or "segmentation"; nothing is loaded.
+    """Return the task of a data set's labels, "classification" or "segmentation"; load nothing.
 
     >>> data_task("digits")
     'classification'
@@ -133,8 +133,8 @@ def legacy_fingerprint(name: str, *, root: str | Path | None = None) -> str:
 
 
 def data_shape(settings: Mapping[str, Any]) -> ImageShape:
-    """Channels, size and classes of the images that `load_data(**settings)` gives; of a folder that says
-    no size or no number of channels, the images have to be loaded.
+    """Return channels, size and classes of the images that `load_data(**settings)` gives. The images of a folder are
+    loaded for this if the settings lack the size or the number of channels.
 
     `settings` may hold those of the batches too, as `conf/data` does.
 

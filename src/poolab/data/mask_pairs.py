@@ -71,7 +71,7 @@ def scan_pairs(root: Path | None) -> Pairs:
 
 
 def _pairs_of(root: Path, split: str, faults: list[str], left: list[LeftOut]) -> tuple[list[File], list[File]]:
-    """The images and masks of one split that have a partner; what has none becomes a fault."""
+    """Return the image-mask pairs of one split; a file without its partner becomes a fault."""
     images, masks = (_by_stem(root, f"{split}/{kind}", faults, left) for kind in ("images", "masks"))
     for stem, file in images.items():
         if stem not in masks:

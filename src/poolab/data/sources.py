@@ -47,7 +47,7 @@ class DataSource(NamedTuple):
 
 
 def load_digits(request: Request) -> Raw:
-    """scikit-learn's 1,797 handwritten digits, 8x8 grey, embedded in the package: no download.
+    """Load scikit-learn's 1,797 handwritten digits, 8x8 grey, which are part of the package.
 
     The set has no test split of its own: every fifth image of each class, in a fixed random order, is its test split.
     """

@@ -29,7 +29,7 @@ class OtherLoad:
 
 
 def _now() -> tuple[float, float, float] | None:
-    """Seconds of the wall clock, of all processes on all cores, and of this process and its ended children."""
+    """Return the seconds of the wall clock, of all processes on all cores, and of this process and its children."""
     try:
         fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
         busy = sum(int(fields[place]) for place in BUSY) / os.sysconf("SC_CLK_TCK")

@@ -19,7 +19,7 @@ def predictions(
     batch_size: int = 512,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """The predicted class of each image, int64 (N,) on the CPU, without gradients.
+    """Predict the class of each image, int64 (N,) on the CPU, without gradients.
 
     Args:
         predict: uint8 images (n, C, H, W) to logits (n, classes); it normalises, and its model is in eval mode.
@@ -51,7 +51,7 @@ def predictions(
 
 
 def accuracy(predicted: Tensor, labels: Tensor) -> float:
-    """The share of predictions that are right.
+    """Compute the share of predictions that are right.
 
     >>> accuracy(torch.tensor([1, 0, 2, 2]), torch.tensor([1, 0, 0, 2]))
     0.75

@@ -14,7 +14,7 @@ SHARED = {"kernel_size", "stride", "padding", "dilation", "ceil_mode", "slots", 
 
 @item("attributes", variants="choice")
 def attributes(subject: Subject) -> None:
-    """What the class says of itself is well-formed and true: role, options, parameters, channels, positions."""
+    """Check that the class's attributes are well-formed and true: role, options, parameters, channels, positions."""
     if subject.kind == BREADTH[0]:
         _well_formed(subject.cls)
         _signature_is_true(subject.cls)
@@ -70,7 +70,7 @@ def _parameters_are_true(subject: Subject) -> None:
 
 
 def _positional_is_true(subject: Subject) -> None:
-    """Whether moving the cells inside the first window changes it is what `positional` says."""
+    """Check that `positional` says whether moving the cells inside the first window changes the output."""
     kernel = (3, 3, 2)[: subject.dims]
     shape = subject.shape(Shape.of(kernel, kernel))
     module = subject.make(shape, dtype=torch.float64)

@@ -71,17 +71,17 @@ class Frame:
 
 
 def is_pooling(module: nn.Module) -> bool:
-    """Whether a module is a pooling layer for maps, of torch or of poolab."""
+    """Return True if a module is a pooling layer for maps, of torch or of poolab."""
     return isinstance(module, WINDOWS + ADAPTIVE) or (isinstance(module, Pool) and module.role == "global")
 
 
 def is_strided(module: nn.Module) -> bool:
-    """Whether a module is a convolution with a window that leaves pixels out."""
+    """Return True if a module is a strided convolution over a window."""
     return isinstance(module, nn.Conv2d) and max(module.stride) > 1 and max(module.kernel_size) > 1
 
 
 def named_arguments(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a pooling function by name, those that are None left out.
+    """Return the arguments of a pooling function by name, without those that are None.
 
     >>> named_arguments("max_pool2d", ("x", 3), {"stride": None, "padding": 1})
     {'input': 'x', 'kernel_size': 3, 'padding': 1}
@@ -91,7 +91,7 @@ def named_arguments(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
 
 
 def reduces_map(arguments: Mapping[str, Any]) -> bool:
-    """Whether a reduction is one over the last two of four dimensions.
+    """Return True if a reduction is over the last two of four dimensions.
 
     >>> reduces_map({"dim": (-2, -1)}), reduces_map({"dim": [2, 3]}), reduces_map({"dim": 1}), reduces_map({})
     (True, True, False, False)

@@ -26,7 +26,7 @@ class Planned:
 
 
 def choose(sites: Sequence[Site], slots: str | Sequence[str], name: str) -> list[Site]:
-    """The places asked for, in the order of the forward pass.
+    """Return the requested places, in the order of the forward pass.
 
     Raises:
         ConfigError: there is no such place, or the method is not for it.
@@ -53,12 +53,12 @@ def choose(sites: Sequence[Site], slots: str | Sequence[str], name: str) -> list
 
 
 def listed(sites: Sequence[Site]) -> str:
-    """Places in words."""
+    """Return places as text."""
     return ", ".join(f"{site.name} ({site.kind}, {site.was})" for site in sites) or "none"
 
 
 def plan(site: Site, name: str, options: Mapping[str, Any], modes: Mapping[str, bool]) -> Planned:
-    """The new layer of a place, tried on the map that it will get.
+    """Build the new layer of a place, and try it on the map that the place gets.
 
     Args:
         site: the place.
