@@ -9,14 +9,14 @@ from typing import Any
 
 from poolab.errors import INTERRUPTED, ConfigError, PoolabError, nearest
 
-STUDY_VERBS = ("plan", "run", "submit", "status", "cancel", "sync")  # asked for without `study`
+STUDY_VERBS = ("plan", "run", "submit", "status", "cancel", "sync")  # typed without `study`
 VERBS = {
-    "train": "train, measure and record one network (all of Hydra's words: --help, -m, key=value)",
-    "shapes": "the size, parameters and activation bytes at every slot of a network",
-    "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
-    "table": "the records of a folder as a table: one line for each arm",
-    "report": "which pooling is better, and how sure that is: verdict, tables, figures and a page from records",
-    "study": "many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
+    "train": "train, measure and record one network (arguments as for Hydra: --help, -m, key=value)",
+    "shapes": "print size, parameters and activation bytes of every slot of a network",
+    "pools": "list all pooling methods, or describe one; --show draws what it keeps of an image",
+    "table": "print the records of a folder as a table: one line for each arm",
+    "report": "compare poolings: verdicts, tables, figures and a page from records",
+    "study": "make many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verb(given: list[str]) -> int:
-    if given and given[0] == "train":  # everything after it is Hydra's
+    if given and given[0] == "train":  # everything after it is for Hydra
         return train(given[1:], program="poolab train")
     if given and given[0] == "pools":
         return _guarded(lambda: _pools(given[1:]))
@@ -59,11 +59,11 @@ def _verb(given: list[str]) -> int:
 
 
 def _unknown_verb(word: str) -> str:
-    """Return the message for a word that is no verb; what `poolab study` knows, and settings, are told as such."""
+    """Return the message for an unknown verb; verbs of `poolab study` and settings get their own message."""
     if word in STUDY_VERBS:
         return f"poolab {word}: write poolab study {word} FILE"
     if "=" in word:
-        return f"poolab {word}: a setting stands behind a verb: poolab train {word}"
+        return f"poolab {word}: a setting comes after a verb: poolab train {word}"
     return f"poolab {word}: there is no such verb; {nearest(word, list(VERBS))}the verbs are {', '.join(VERBS)}"
 
 
@@ -127,7 +127,7 @@ def _hydras(arguments: Sequence[str]) -> list[str]:
     sweep = bool({"-m", "--multirun"} & set(options))
     launcher = next((word for word in settings if word.lstrip("+").startswith("hydra/launcher=")), None)
     if launcher is not None and not sweep:
-        raise ConfigError(f"{launcher} starts the runs of a multirun: add -m (and a setting with several values)")
+        raise ConfigError(f"{launcher} starts the runs of a multirun: add -m, and a setting with several values")
     return [*prepared(settings, sweep=sweep), *options]
 
 
@@ -160,8 +160,8 @@ def _hydra_hears(arguments: list[str]) -> Iterator[None]:
 def _quiet_ray() -> None:
     import warnings
 
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # it takes lines that differ in their numbers for one and the same
-    # The plugin's own file has that name, and is what ours is checked by: Hydra calls that deprecated.
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # Ray otherwise merges lines that differ only in numbers
+    # poolab's file has the name of the plugin's own, which Hydra validates it against: Hydra calls that deprecated.
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
 
 
@@ -180,7 +180,7 @@ def _run_elsewhere(config: Any) -> None:
         _complain(fault)
         raise
     if code == INTERRUPTED:
-        raise PoolabError("a run was stopped; the same command goes on from its checkpoint")
+        raise PoolabError("a run was stopped; the same command resumes it from its checkpoint")
 
 
 def _launched(config: Any) -> int:

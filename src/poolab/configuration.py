@@ -27,7 +27,7 @@ __all__ = [
 
 # The plugin and the extra of hydra/launcher=...
 LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray"), "slurm": ("hydra_submitit_launcher", "slurm")}
-HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is looked for in the wrong one of the two
+HOMES = {"pooling": "head", "head": "pooling"}  # the other group, in which a method may be
 
 
 def config_dir() -> Path:
@@ -161,7 +161,7 @@ def plain(config: Any) -> dict[str, Any]:
     content = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(content, dict)
     config = {str(key): value for key, value in content.items() if key != "hydra"}
-    if isinstance(config.get("pooling"), dict):  # what is no group is for the check of the settings
+    if isinstance(config.get("pooling"), dict):  # the check of the settings refuses anything else
         config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
     return with_expanded_paths(config)
 
@@ -180,8 +180,8 @@ def explain(fault: BaseException) -> str:
         return _unknown_key(group_key.group(1))
     merged = re.search(r"Error merging override ([^=\s]+)=(.*)", text)
     if merged:
-        why = "a single value, a list and a mapping cannot take each other's place"
-        return f"{merged[1]}={merged[2][:80]}: {why}: the setting must be what it is in --cfg job"
+        why = "a single value, a list and a mapping cannot replace each other"
+        return f"{merged[1]}={merged[2][:80]}: {why}: the setting must have the form that --cfg job shows"
     return "\n".join(line for line in str(fault).splitlines() if "append to your" not in line)
 
 
@@ -235,7 +235,7 @@ def _choices(group: str) -> list[str]:
 def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
     """Return the message for a setting that does not exist, with the settings of what was chosen in its group.
 
-    Where the choice cannot be told they are those of all choices of the group.
+    If the choice is not known, list the settings of all choices of the group.
     """
     group, _, key = full_key.rpartition(".")
     common = sorted(_common(group))
@@ -255,7 +255,7 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
         hint = f"{key} is for {group}={' or '.join(owners)}; "
     else:
         hint = nearest(key, [*own, *common])
-    takes = f"{group}={chosen} takes {', '.join(own) or 'no settings of its own'}"
+    takes = f"{group}={chosen} takes {', '.join(own) or 'no settings'}"
     also = f", and every {group} takes {', '.join(common)}" if common else ""
     return f"{full_key}: there is no such setting; {hint}{takes}{also}"
 

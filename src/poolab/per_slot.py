@@ -52,7 +52,7 @@ def resolved(at: Any, choices: Path) -> Any:
     """Return `at` as a run keeps it: for each slot the name and all settings of its pooling, also of a preset.
 
     Args:
-        choices: the folder of the poolings' files. What has none there is left as it is, for the network to refuse.
+        choices: the folder of the poolings' files. A pooling without a file stays as it is; the network refuses it.
     """
     if not isinstance(at, Mapping):
         return {} if at is None else at

@@ -30,7 +30,7 @@ class Adopted(Backbone):
 
     Attributes:
         network: the network itself.
-        notes: what is to be told of its weights.
+        notes: remarks on its weights, for the user.
         swaps: what surgery did.
     """
 
@@ -100,7 +100,7 @@ class Adopted(Backbone):
         self._note(sites)
 
     def _fill_all(self, asked: PoolingRequest, sites: list[Site], example: Tensor) -> None:
-        """Put a pooling where it goes, but for the places that have a request of their own."""
+        """Put a pooling into its slots, except those with a pooling of their own."""
         where: str | Sequence[str] = "window" if asked.slots is None else asked.slots
         if where == "window" and not any(site.kind == "window" for site in sites):
             if asked.at:
@@ -139,7 +139,7 @@ class Adopted(Backbone):
             raise ConfigError(f"{self.name}: {fault}") from fault
 
     def _note(self, sites: list[Site]) -> None:
-        """Name the slots. A function that was not replaced is none: no layer stands there."""
+        """Name the slots. A function that was not replaced has no layer, and is not a slot."""
         filled = {place.name: report.pooling for report in self.swaps for place in report.replaced}
         for site in sites:
             if site.name not in filled and site.ordinal is not None:

@@ -30,7 +30,7 @@ class Airbench94(Backbone):
     orthonormal basis of the patches from the seed: the whitening of images whose pixels are independent. They do not
     take part in `width_mult`.
 
-    Slots: pool1 to pool3 (max 2x2) in the blocks, pool4 (max 3x3) after them, and the head, "flatten" by itself.
+    Slots: pool1 to pool3 (max 2x2) in the blocks, pool4 (max 3x3) after them, and the head (default "flatten").
     """
 
     def __init__(

@@ -15,13 +15,13 @@ from poolab.pooling import Pool, WindowPool2d
 
 
 class Backbone(nn.Module, ABC):
-    """A network that names the places where it pools; here one that classifies whole images.
+    """A network for image classification that names the places where it pools.
 
     A subclass builds its layers with a `SlotFiller`, then its classifier from `self.close(slots)`, the number of
-    features that the head leaves. It says in `features` how the layers before the head follow each other.
+    features that the head gives. Its `features` runs the layers before the head.
 
     Attributes:
-        task: what it is for; a run's task and data set must be of the same.
+        task: the task of the network; a run's task and data set must have the same.
         slots: every place where the network pools, by name, in the order of the forward pass; the head comes last.
         features_out: the number of features that the classifier gets.
     """
@@ -94,7 +94,7 @@ class Backbone(nn.Module, ABC):
             self.slots[name] = slot
 
     def fit_to(self, batches: Iterable[torch.Tensor]) -> None:
-        """Set what is computed from images and not trained; most backbones have nothing of the kind and look at none.
+        """Set weights that are computed from images and not trained. Most backbones have none, and do nothing.
 
         A run calls it once before training, with batches (N, C, H, W) of normalised training images on the CPU.
         """
@@ -104,7 +104,7 @@ class Backbone(nn.Module, ABC):
         module.reset_parameters()  # type: ignore[operator]
 
     def close(self, slots: SlotFiller) -> int:
-        """Take the filled slots over and count the features that the head leaves for images of `image_size`.
+        """Take the filled slots over and count the features that the head gives for images of `image_size`.
 
         Raises:
             ConfigError: a slot was asked for that is not there, or a map would vanish on the way.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def initialise(model: "Backbone", seed: int | None) -> None:
-    """Draw every initial weight anew, each module from the stream of its own qualified name.
+    """Draw all initial weights, each module from the random stream of its own qualified name.
 
     What another arm has besides (a learnable pooling, a strided convolution) therefore changes no weight that both
     have. torch's global generators are left as they were. A pooling layer knows its own start; every other module
@@ -33,7 +33,7 @@ def initialise(model: "Backbone", seed: int | None) -> None:
     """
     away = {str(parameter.device) for parameter in model.parameters()} - {"cpu", "meta"}
     if away:
-        raise ValueError(f"{model.name} lies on {', '.join(sorted(away))}: initialise it on the CPU, then move it.")
+        raise ValueError(f"{model.name} is on {', '.join(sorted(away))}: initialise it on the CPU, then move it.")
     with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.no_grad():
         _reset(model, model, "", seed, in_pool=False)
 

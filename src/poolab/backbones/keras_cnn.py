@@ -13,7 +13,7 @@ from poolab.backbones.width import scaled
 class KerasCNN(Backbone):
     """Valid 3x3 convolutions of 32 and 64 channels with a 2x2 maximum after each, flatten, dense 64, classes.
 
-    Weights start Glorot-uniform, biases at zero. Slots: pool1, pool2, and the head, which is "flatten" by itself.
+    Weights start Glorot-uniform, biases at zero. Slots: pool1, pool2, and the head (default "flatten").
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def build_network(
         in_channels, num_classes, image_size: of the data; the size is for networks that are built for one.
         pretrained: load the library's own weights, downloaded where they are not in its cache.
         weights: load them from this file.
-        tell: is told what of the file's names and weights was left out.
+        tell: called with a sentence for each name or weight of the file that is left out.
 
     Raises:
         ConfigError: no such network, its library is missing, or weights that are not there or do not fit.

@@ -23,14 +23,15 @@ COUNTS: dict[str, Callable[[Backbone, torch.Tensor], int]] = {
 
 @dataclass(frozen=True)
 class Match:
-    """How wide a network was made, and how near that came.
+    """The width of a matched network, and the difference that remains.
 
     Attributes:
-        by: what was to be equal, "parameters" or "multiply_adds".
+        by: the quantity that is matched, "parameters" or "multiply_adds".
         to: the pooling of the other arm.
         width_mult: the factor that was found.
-        target, count: of the other arm, and of the network with this factor.
-        widened: whether the network had to grow; if not, the other arm is no larger, or no wider network is nearer.
+        target: the quantity of the other arm.
+        count: the quantity of the network with this factor.
+        widened: True if the network was widened; False if the other arm is not larger, or no wider network is nearer.
     """
 
     by: str
@@ -42,7 +43,7 @@ class Match:
 
     @property
     def residual(self) -> int:
-        """What the network has more than the other arm; negative where it has less."""
+        """The count minus the target."""
         return self.count - self.target
 
     def metrics(self) -> dict[str, float]:
@@ -72,7 +73,7 @@ class Match:
 
     @property
     def _why_not(self) -> str:
-        return f"{self.to} is no larger" if self.residual >= 0 else "no wider network is nearer"
+        return f"{self.to} is not larger" if self.residual >= 0 else "no wider network is nearer"
 
 
 def match_width(
@@ -88,7 +89,7 @@ def match_width(
 
     The factor is searched from `width_mult` upwards, by bisection over all widths that differ, for the count that is
     nearest to the other arm's (the smaller of two that are equally near). Nothing is computed: networks are built on
-    torch's meta device. Where the other arm is no larger, the width stays as it is.
+    torch's meta device. If the other arm is not larger, the width does not change.
 
     Args:
         backbone: a name of `create_backbone`, with a `width_mult`.
@@ -157,7 +158,7 @@ def _other_arm(to: str | Mapping[str, Any], pooling: Mapping[str, Any] | None) -
         raise ConfigError(f"match_to={to!r} is neither the name of a pooling nor a mapping with a name and options.")
     arm = {"name": to} if isinstance(to, str) else dict(to)
     if "name" not in arm:
-        raise ConfigError(f"match_to={arm} names no pooling: write e.g. {{name: lip, logit: bottleneck}}.")
+        raise ConfigError(f"match_to={arm} has no name of a pooling: write e.g. {{name: lip, logit: bottleneck}}.")
     if arm["name"] == OWN:
         return arm
     return {**{key: pooling[key] for key in ("slots", "at", *GEOMETRY) if pooling and key in pooling}, **arm}

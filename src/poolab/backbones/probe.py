@@ -32,7 +32,7 @@ class Network(Protocol):
         """Return the features that the head leaves."""
 
     def slot_of(self, path: str) -> str | None:
-        """Return the slot that a module lies in."""
+        """Return the slot of a module."""
 
     def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
         """Return the modules with their qualified names."""

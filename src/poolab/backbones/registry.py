@@ -87,10 +87,10 @@ def create_backbone(
             None, or the name "own", keeps the backbone's pooling.
         head: `{"name": ..., ...options}`; None, or the name "own", keeps the backbone's.
         seed: of the initial weights (see `initialise`); None draws them from torch's global generator.
-        options: the backbone's own; `width_mult` widens any of ours, 1.5 giving half as many channels again.
+        options: the backbone's own; `width_mult` of poolab's backbones multiplies all channels.
 
     Raises:
-        ConfigError: a name, slot, option or size is wrong, or a map would vanish; the message says what would do.
+        ConfigError: a name, slot, option or size is wrong, or a map would be empty; the message says what is possible.
 
     >>> model = create_backbone("keras_cnn", in_channels=3, num_classes=10, image_size=32, pooling={"name": "avg"})
     >>> {name: slot.pooling for name, slot in model.slots.items()}
@@ -172,5 +172,5 @@ def _check_options(name: str, builder: Callable[..., Backbone], options: Mapping
     allowed = _options(builder)
     for key in options:
         if key not in allowed:
-            choice = f"Allowed: {', '.join(allowed)}." if allowed else "It has none."
+            choice = f"Allowed: {', '.join(allowed)}." if allowed else "It has no options."
             raise ConfigError(f"backbone {name} has no option {key}: {nearest(key, allowed)}{choice}")

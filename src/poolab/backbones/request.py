@@ -57,7 +57,7 @@ def read_pooling(mapping: Mapping[str, Any] | None) -> PoolingRequest:
 def _at(tree: Any) -> dict[str, PoolingRequest]:
     """Read the poolings of single slots; report all faults at once."""
     if tree is not None and not isinstance(tree, Mapping):
-        raise ConfigError(f"pooling.at={tree!r} names no slot: write pooling.at.pool1=avg, with the slot's name.")
+        raise ConfigError(f"pooling.at={tree!r} has no slot: write pooling.at.pool1=avg, with the slot's name.")
     requests: dict[str, PoolingRequest] = {}
     faults = []
     for slot, choice in by_slot(tree or {}).items():
@@ -75,9 +75,9 @@ def _at_slot(where: str, choice: Any) -> PoolingRequest:
     if not isinstance(given.get("name"), str):
         parent = where.rpartition(".")[0]
         if parent != "pooling.at":  # an option without its pooling, most probably
-            raise ConfigError(f"{where}={choice!r} stands without a pooling: write {parent}=NAME beside it.")
+            raise ConfigError(f"{where}={choice!r} has no pooling: add {parent}=NAME.")
         raise ConfigError(
-            f"{where}={choice!r} names no pooling: write {where}=avg, with options {where}.k=3 beside it."
+            f"{where}={choice!r} has no name of a pooling: write {where}=avg, and options as {where}.k=3."
         )
     strange = [key for key in ("slots", "at") if key in given]
     if strange:

@@ -18,7 +18,7 @@ class ResNet18(Backbone):
     stride and its maximum, would leave 8x8 pixels. Where the map is halved the shortcut is He's option B, a strided 1x1
     convolution with BN; it follows the pooling's stride. Weights start He-normal.
 
-    Slots: stage2, stage3 and stage4, where a strided convolution halves the map by itself and where a filled slot is
+    Slots: stage2, stage3 and stage4, where a strided convolution halves the map, and where a filled slot is
     the same convolution with stride 1, BN, ReLU and the pooling; and the head (global_avg).
     """
 

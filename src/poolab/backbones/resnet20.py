@@ -16,7 +16,7 @@ BLOCKS = 3  # in each stage: 6 * 3 + 2 = 20 layers
 class ResNet20(Backbone):
     """A convolution of 16 channels, then stages of 16, 32 and 64 channels of three basic blocks each.
 
-    Weights start He-normal. Slots: stage2 and stage3, where a strided convolution halves the map by itself and where
+    Weights start He-normal. Slots: stage2 and stage3, where a strided convolution halves the map, and where
     a filled slot is the same convolution with stride 1, BN, ReLU and the pooling; and the head (global_avg).
     """
 

@@ -17,9 +17,9 @@ FLATTEN = "flatten"  # a head that keeps every pixel
 
 @dataclass(frozen=True)
 class Slot:
-    """One place where a backbone pools: what stands there by itself (`own`) and what stands there now (`pooling`).
+    """One place where a backbone pools: its default (`own`) and its present pooling (`pooling`).
 
-    The geometry is that of what stands there now; a head has none.
+    The geometry is that of the present pooling; a head has none.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Slot:
 
 
 class SlotFiller:
-    """Gives a backbone under construction the layer for each of its slots, and remembers what it gave.
+    """Creates the layer of each slot while a backbone is built, and keeps a list of them.
 
     A backbone names each place once: `self.pool1 = slots.fill("pool1", channels=32, own="max", kernel_size=2)`.
 
@@ -104,7 +104,7 @@ class SlotFiller:
 
         Raises:
             ConfigError: `pooling.slots` or `pooling.at` names a slot that the backbone does not have, or a head was
-                asked for that has no place.
+                requested and the backbone has none.
         """
         self._check_slots(self.pooling)
         self._check_head()
@@ -156,7 +156,7 @@ class SlotFiller:
     def _check_head(self) -> None:
         if self.head.filling("head") and "head" not in self._filled:
             raise ConfigError(
-                f"{self.backbone} has no head, since it keeps the map: head={self.head.name} has no place in it. Leave "
+                f"{self.backbone} has no head, since it keeps the map: head={self.head.name} cannot be used. Leave "
                 "head=own; pooling= fills its slots."
             )
 

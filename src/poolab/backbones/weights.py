@@ -55,7 +55,7 @@ def _kind(value: Any) -> str:
 
 
 def take_over(network: nn.Module, state: State, what: str) -> list[str]:
-    """Load weights into a network that may have other classes and other image channels; return what is to be told.
+    """Load weights into a network that may have other classes and other image channels; return remarks for the user.
 
     The first convolution's weights for three colours are spread over other channels so that its output keeps its
     scale: summed for one channel, else repeated and scaled by 3 / channels. A last layer for other classes keeps its
@@ -79,10 +79,10 @@ def take_over(network: nn.Module, state: State, what: str) -> list[str]:
         )
     other = {*found.missing, *found.reshaped, *found.unexpected}
     network.load_state_dict({name: value for name, value in fitted.items() if name not in other}, strict=False)
-    told = [f"{what}: the prefix {prefix!r} of the names is left out"] if prefix else []
+    told = [f"{what}: the prefix {prefix!r} of the names was removed"] if prefix else []
     afresh = [*found.missing, *found.reshaped]
     if afresh:
-        told.append(f"{what}: the last layer starts afresh ({', '.join(afresh)})")
+        told.append(f"{what}: the last layer has new initial weights ({', '.join(afresh)})")
     if found.unexpected:
         more = ", ..." if len(found.unexpected) > 3 else ""
         told.append(f"{what}: {len(found.unexpected)} weights are not used ({', '.join(found.unexpected[:3])}{more})")

@@ -16,7 +16,7 @@ def scaled(channels: int, width_mult: float) -> int:
     (64, 72, 1)
 
     Raises:
-        ConfigError: the factor is no number from 1e-6 to 10,000.
+        ConfigError: the factor is not a number from 1e-6 to 10,000.
     """
     if not WIDTH_MULT.fits(width_mult, None):
         raise ConfigError(

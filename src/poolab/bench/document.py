@@ -1,4 +1,4 @@
-"""The result of a benchmark as a JSON document, with what made it; written anew after each group, in one step."""
+"""The result of a benchmark as a JSON document, with its provenance; written after each group, in one step."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def read(path: Path) -> dict[str, Any]:
         raise PoolabError(f"{path} cannot be read as a result: {fault}; make one with --json {path}") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT or "groups" not in found:
         raise PoolabError(
-            f"{path} is no result of format {FORMAT} of `bench.py ops` or `net`; make it anew with --json"
+            f"{path} is not a result of format {FORMAT} of `bench.py ops` or `net`; make it again with --json"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""The memory of one pooling layer: what it keeps for backward, and the most that forward and backward have in use."""
+"""The memory of one pooling layer: what it keeps for backward, and the peak of forward and backward."""
 
 import os
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def peak_bytes(module: nn.Module, input: Tensor, inputs: Sequence[Tensor], outpu
     """Return the most that forward and backward allocate at one time, beyond the input and the output gradient.
 
     On CUDA by the allocator's own record. On the CPU by the profiler's, which sees every tensor, also those of compiled
-    kernels and of custom autograd functions; memory that a kernel takes by itself and gives back is not seen.
+    kernels and of custom autograd functions; memory that a kernel allocates and frees itself is not seen.
     Run the layer before: a first call may allocate what later ones find.
 
     >>> x = torch.zeros(1, 1, 8, 8, requires_grad=True)  # 64 bytes of output, 128 of indices, 256 of map gradient

@@ -67,7 +67,7 @@ class TrainingStep:
         self.optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
         self.model: Callable[[torch.Tensor], torch.Tensor] = model
         if place.mode == "compile":
-            # One graph: a break that a pooling makes is a fault to be told, and no slower figure.
+            # One graph: a graph break by a pooling must be reported, and not be timed.
             self.model = torch.compile(model, fullgraph=True)
 
     def __call__(self) -> None:

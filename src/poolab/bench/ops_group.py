@@ -108,11 +108,11 @@ def measure_group(
         place: map, window, layout, dtype and device.
         methods: names of window methods.
         paths: plain, fused or both.
-        packages: whose other implementations run beside ours.
+        packages: those whose implementations are compared with poolab's.
         directions: both (forward and backward in one stretch), forward, backward.
         plan: how many rounds.
         bandwidth: the device's copy bandwidth in bytes a second.
-        progress: is told how far it is.
+        progress: called with the state of the measurement.
     """
     layers, faults = _layers(place, methods, paths, packages)
     cases = {

@@ -39,7 +39,7 @@ CHANNELS = {
 
 @dataclass(frozen=True)
 class OptionRow:
-    """One option: its default, what it may be, and what it means."""
+    """One option: its default, its allowed values, and its meaning."""
 
     name: str
     default: str

@@ -8,9 +8,9 @@ from poolab.errors import ConfigError
 from poolab.pooling import Pool, create_pool, get_pool, list_pools
 
 KERNELS = (2, 4, 3)  # what is tried for a window method, so that also one that is tied to a size is shown
-SET = {  # arguments of `create_pool` that are no options, and what sets them
+SET = {  # arguments of `create_pool` that are not options, and what sets them
     "name": "the method is the word before the options",
-    "channels": "it comes with the map that is shown or measured, as a network states it by itself",
+    "channels": "it is that of the map that is shown or measured; in a network it is set automatically",
     "dims": "a card and a picture are those of two dimensions",
     "generator": "the draws are those of seed 0",
 }
@@ -37,7 +37,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
     """Parse the options of `key=value` words, whose values are written as for `train.py`.
 
     Raises:
-        ConfigError: all words that are no option.
+        ConfigError: all arguments that are not options.
 
     >>> values(["k=3", "kernel_size=[3,2]", "p=inf", "norm=mean", "output_size=null"])
     {'k': 3, 'kernel_size': [3, 2], 'p': inf, 'norm': 'mean', 'output_size': None}
@@ -53,7 +53,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
         except HydraException:
             override = None
         if override is None or override.is_sweep_override():
-            faults.append(f"{word} is no option: write key=value, and a list as key=[1,2]")
+            faults.append(f"{word} is not an option: write key=value, and a list as key=[1,2]")
         else:
             found[key] = override.value()
     if faults:

@@ -1,4 +1,4 @@
-"""What a method costs: parameters, and what it keeps for backward. Counted, not timed, so the same on every machine."""
+"""The cost of a method: parameters, and bytes kept for backward. They are counted: equal on every machine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MAP = (16, 16)
 
 @dataclass(frozen=True)
 class Cost:
-    """What one method costs, and what it was measured with.
+    """The cost of one method, and the options that it was measured with.
 
     Attributes:
         made: the method as it prints itself.

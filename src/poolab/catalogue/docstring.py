@@ -1,4 +1,4 @@
-"""A class's docstring, taken apart: what it computes, what is to be known about it, and what its arguments mean."""
+"""The parts of a class's docstring: the first sentence, the notes, and the meaning of its arguments."""
 
 import inspect
 import re

@@ -11,7 +11,7 @@ SHARES = (
     *(("1", 1.0), ("1/2", 0.5), ("1/4", 0.25), ("1/16", 1 / 16), ("0", 0.0)),
     *(("-1/16", -1 / 16), ("-1/4", -0.25), ("-1/2", -0.5), ("-1", -1.0)),
 )
-PLACED = "#e8590c"  # the windows that are told apart
+PLACED = "#e8590c"  # the windows whose gradients are shown separately
 
 
 def as_image(maps: Tensor) -> tuple[Any, bool]:
@@ -69,7 +69,7 @@ def colours() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     stops = ["#7f0000", "#d7301f", "#fdbb84", "#ffffff", "#9ecae1", "#2171b5", "#08204a"]
-    return LinearSegmentedColormap.from_list("footprint", stops).with_extremes(bad=BORDER)
+    return LinearSegmentedColormap.from_list("gradient", stops).with_extremes(bad=BORDER)
 
 
 def plain(axes: Any) -> None:
@@ -88,9 +88,9 @@ def draw_map(axes: Any, maps: Tensor, extent: Any = None) -> bool:
     return stretched
 
 
-def draw_footprint(axes: Any, footprint: Tensor, full: float = 1.0) -> None:
+def draw_gradient(axes: Any, gradient: Tensor, full: float = 1.0) -> None:
     """Draw a gradient; `full` is the gradient with the full colour."""
-    shown = tiled(footprint / full, empty=float("nan")).numpy()  # a border is no cell without gradient
+    shown = tiled(gradient / full, empty=float("nan")).numpy()  # a border must not look like a cell with gradient 0
     axes.imshow(shown, cmap=colours(), norm=scale(), interpolation="nearest")
     plain(axes)
 

@@ -16,7 +16,7 @@ from poolab.pooling import Pool
 
 COLUMNS = 8
 DPI = 200  # twice the width of a README's column, for sharp cells
-WIDE, TILE, GAP = 8.5, 0.98, 0.06  # inches: the picture, a tile, and what lies between tiles
+WIDE, TILE, GAP = 8.5, 0.98, 0.06  # inches: the picture, a tile, and the space between tiles
 FRAME = 0.5  # points
 LABEL, LEGEND = 0.36, 0.86  # inches: the name over a tile, and the lines under all
 CAPTION = (
@@ -60,7 +60,7 @@ def _method(figure: Any, index: int, height: float, cls: type[Pool], colour: Ten
     notes += [f"kernel {made['kernel_size']}"] if made["kernel_size"] != KERNELS[0] else []
     above, below = _cell(figure, index, height, cls.name, "")
     notes += ["stretched"] * drawing.draw_map(above, seen.output)
-    drawing.draw_footprint(below, told.apart)
+    drawing.draw_gradient(below, told.apart)
     drawing.draw_windows(below, single, told.output, told.step, FRAME)
     _limit(below, window)
     above.text(0, 1.05, ", ".join(notes), transform=above.transAxes, fontsize=5.6, color="#52606d")

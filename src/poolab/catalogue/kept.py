@@ -18,13 +18,13 @@ class Kept:
 
     Attributes:
         output: what came out, without the batch dimension.
-        footprint: d sum(y) / dx, summed over the input's channels: where the gradient arrives.
+        gradient: d sum(y) / dx, summed over the input's channels: where the gradient arrives.
         apart: the same for output cells so far from each other that the windows of a local method do not meet.
         step: every how many-th output cell that is.
     """
 
     output: Tensor
-    footprint: Tensor
+    gradient: Tensor
     apart: Tensor
     step: int
 
@@ -43,8 +43,8 @@ def kept(pool: Pool, input: Tensor, training: bool = False) -> Kept:
         with refusals(pool, input.shape):
             output = pool.train(training)(leaf)
         pool.train(was)
-    footprints = [gradient_at(output, leaf, _every(output, each))[0] for each in (1, step)]
-    return Kept(output.detach()[0], footprints[0], footprints[1], step)
+    gradients = [gradient_at(output, leaf, _every(output, each))[0] for each in (1, step)]
+    return Kept(output.detach()[0], gradients[0], gradients[1], step)
 
 
 def _step(pool: Pool) -> int:

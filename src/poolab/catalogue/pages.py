@@ -16,12 +16,11 @@ INDEX = f"""# Poolings
 
 ![What the window methods keep of a photograph](../images/gallery.png)
 
-*Each method's output over its footprint: how its gradient is distributed over the cells of some windows
+*The output of each method, and below it the gradient of some outputs with respect to their cells
 (`poolab pools NAME --show FILE` shows it larger, with any option, on any photograph).*
 
-The same table on the terminal is `poolab pools`, a page is `poolab pools NAME`. A role is where a method goes:
-`window` in place of a max pooling, `global` as a network's head, `channel` across the channels, `same` where no cell is
-to be lost.
+`poolab pools` prints the same table, `poolab pools NAME` a page. The role says where a method is used: `window` in place
+of a max pooling, `global` as a network's head, `channel` across the channels, `same` where the map keeps its size.
 """
 
 

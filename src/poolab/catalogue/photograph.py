@@ -67,7 +67,7 @@ def _opened(file: str | Path) -> Any:
     except FileNotFoundError:
         raise ConfigError(f"--image {file}: there is no such file") from None
     except OSError as fault:
-        raise ConfigError(f"--image {file}: this is no image that can be read: {fault}") from None
+        raise ConfigError(f"--image {file}: it cannot be read as an image: {fault}") from None
 
 
 def _middle(width: int, height: int) -> tuple[float, float, float, float]:

@@ -79,7 +79,7 @@ def _open(path: Path) -> Any:
     file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError("it is no regular file any more")
+        raise OSError("it is no longer a regular file")
     return file
 
 

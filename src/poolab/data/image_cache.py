@@ -22,7 +22,7 @@ from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import DataError
 from poolab.text import one_line
 
-# How much is decoded at a time: so many images, and no more than so many bytes of them.
+# The largest number of images, and of their bytes, that are decoded at a time.
 CHUNK, CHUNK_BYTES = 1024, 1 << 24
 
 
@@ -74,7 +74,7 @@ def kept(
 
 
 def cache_path(tree: Tree, request: Request, kind: str = "") -> Path:
-    """Return the file of a tree's content at a size, on a background; its name says nothing of where the tree lies."""
+    """Return the file of a tree's content at a size, on a background, whatever the place of the tree."""
     how = (
         f"{request.image_size}|{request.channels}|{request.background}"
         if kind == ""

@@ -28,7 +28,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_fingerprint(root: Path | None) -> str:
-    """Return a hash of the files' content and relative paths and the class names: the same wherever the folder lies."""
+    """Return a hash of the files' content and relative paths and the class names: independent of its place."""
     return fingerprint_of(hashed_pairs(scan_pairs(root)))
 
 
@@ -80,7 +80,7 @@ def _pairs_of(root: Path, split: str, faults: list[str], left: list[LeftOut]) ->
         if stem not in images:
             faults.append(f"{one_line(file.path)} has no image of its name in {split}/images/")
         if not file.path.lower().endswith(".png"):
-            faults.append(f"{one_line(file.path)} is no PNG; other formats may not keep the indices: convert it")
+            faults.append(f"{one_line(file.path)} is not a PNG; other formats may not keep the indices: convert it")
     if not images and not masks:
         faults.append(f"{split}/images/ and {split}/masks/ hold no images")
     both = [stem for stem in images if stem in masks]

@@ -30,7 +30,7 @@ COLOUR_32 = ImageShape(3, (32, 32), 10)
 
 
 class DataSource(NamedTuple):
-    """A loader, the version of what it returns (part of a run's identity), and the size taken where none is asked for.
+    """A loader, the version of what it returns (part of a run's identity), and the default size of its images.
 
     `native` is the form of the images as they come, where it is known without loading them; `identify` gives the
     identity of content that differs from user to user; `task` is what the labels are for, and known without loading;

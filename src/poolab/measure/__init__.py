@@ -1,5 +1,5 @@
-"""What a network costs (size, operations, memory, speed), what it withstands (shifts, corruptions, scale), how far its
-probabilities can be trusted, and what its poolings keep.
+"""Measures of a network: size, operations, memory, speed, robustness (shifts, corruptions, scale), calibration, and the
+gradient support of its poolings.
 """
 
 from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES, corrupted, corruption_accuracy

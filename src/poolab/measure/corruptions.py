@@ -74,8 +74,8 @@ def corrupted(images: Tensor, kind: str, severity: int, *, place: Tensor | None 
     """Apply one corruption to images; return uint8 (rounded, where the authors' code truncates).
 
     Images whose shorter side is at most 84 pixels get the amounts of CIFAR-10-C, larger ones those of ImageNet-C. All
-    is computed where the images are, but for JPEG, which is Pillow's on the CPU: a GPU's codec loses other things, and
-    each machine is to see the same pictures. The noise of an image comes from the CPU stream (`seed`,
+    corruptions are computed on the images' device, except JPEG, which is Pillow's on the CPU: a GPU's codec gives other
+    results, and every machine must see the same images. The noise of an image comes from the CPU stream (`seed`,
     "gaussian_noise", severity, place).
 
     Args:

@@ -24,7 +24,7 @@ class OtherLoad:
         if self._start is None or end is None:
             return None
         wall, busy, own = (b - a for a, b in zip(self._start, end, strict=True))
-        # The machine's clock counts in ticks of 10 ms: in a shorter time nothing can be told.
+        # The machine's clock counts in ticks of 10 ms: a shorter time cannot be measured.
         return max(0.0, round((busy - own) / wall, 2)) if wall > 0.05 else None
 
 

@@ -29,7 +29,7 @@ def predictions(
         device: where batches go; None leaves them where the images are.
 
     Raises:
-        DataError: the images are no uint8 (N, C, H, W), or the answer is no (n, classes).
+        DataError: the images are not uint8 (N, C, H, W), or the predictions are not (n, classes).
 
     >>> darkest_first = lambda images: images.float().mean((2, 3)).neg()
     >>> predictions(darkest_first, torch.tensor([[[[0]], [[9]]], [[[9]], [[0]]]], dtype=torch.uint8))
@@ -60,7 +60,7 @@ def accuracy(predicted: Tensor, labels: Tensor) -> float:
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse what is no set of 8-bit images."""
+    """Check that these are 8-bit images."""
     if images.dtype != torch.uint8 or images.dim() != 4 or len(images) == 0:
         raise DataError(
             f"the images must be uint8 (N, C, H, W) with N >= 1, found {images.dtype} {tuple(images.shape)}: "

@@ -24,7 +24,7 @@ TORCH_POOLS = (
 def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
     """Return the bytes that each pooling layer saves for backward beyond its own input, for one training batch.
 
-    Counted are poolab's and torch's pooling layers, by slot where a backbone names one, else by module name. Each
+    It counts poolab's and torch's pooling layers, by slot where a backbone names one, else by module name. Each
     storage counts once and in full; the layer's input (which the layer before it or behind it keeps anyway) and
     parameters do not count. Only the pooling layers run in training mode, so that no running statistic moves; the
     model is left as it was, without gradients.

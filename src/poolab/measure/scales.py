@@ -48,8 +48,8 @@ def scale_accuracy(
 def rescaled(images: Tensor, factor: float, mode: str = "canvas") -> Tensor:
     """Resize images (N, C, H, W) uint8 to `factor` times their sides, bilinearly with antialiasing, rounded.
 
-    "canvas" brings them back to H x W, the middle at the middle: a larger picture is cropped, a smaller one lies on
-    black, which is what a padded crop shows in training. "size" leaves them as they are.
+    "canvas" brings them back to H x W around the middle: a larger image is cropped, a smaller one is padded with
+    black, as padded crops show in training. "size" keeps the new size.
 
     Raises:
         ConfigError: a factor that is not above 0, or an unknown mode.

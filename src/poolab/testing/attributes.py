@@ -1,4 +1,4 @@
-"""A class says what it is by attributes, and they are true."""
+"""The check of a class's attributes: they describe it, and are true."""
 
 import inspect
 
@@ -33,7 +33,7 @@ def _well_formed(cls: type[Pool]) -> None:
         value = getattr(cls, attribute)
         expect(value in ("never", "option", "always"), f"{name}: {attribute} must be a word of `Use`, found {value!r}")
     unknown = set(cls.exempt) - set(ITEMS)
-    expect(not unknown, f"{name}: exempt from {sorted(unknown)}, which are no items; those are {sorted(ITEMS)}")
+    expect(not unknown, f"{name}: exempt from {sorted(unknown)}, which are not items; the items are {sorted(ITEMS)}")
     short = [item for item, reason in cls.exempt.items() if len(reason) <= 10]
     expect(not short, f"{name}: exempt from {short} without a reason")
     hidden = set(cls.options) & SHARED

@@ -22,7 +22,7 @@ class Item:
     Attributes:
         name: as in `Pool.exempt`.
         check: raises AssertionError where the subject does not do it; may answer a remark.
-        says: what it is, the first line of the check's docstring.
+        says: what it checks, from the check's docstring.
         roles: the roles that it applies to.
         dims: the numbers of dimensions that it applies to.
         variants: how many kinds of variants it is worth: "default" alone, "learned" too, or every "choice".

@@ -11,7 +11,7 @@ from poolab.testing.shapes import Shape, each_window, fitting_cases, windows
 from poolab.testing.subject import Subject
 
 RANDOM_CASES = {1: 15, 2: 15, 3: 6}
-BY_ITSELF = "by itself: no oracle was given"
+BY_ITSELF = "compared with itself: no oracle was given"
 NOTHING = "nothing to compare with: give an oracle or a reference"
 
 

@@ -15,7 +15,7 @@ MARKS: dict[Status, str] = {"failed": "FAIL", "exempt": "exempt", "not given": "
 
 @dataclass(frozen=True)
 class Row:
-    """One item for one variant in so many dimensions."""
+    """The result of one item for one variant and number of dimensions."""
 
     item: str
     dims: int

@@ -35,7 +35,7 @@ class Call:
     """One pooling, or one strided convolution, of a forward pass.
 
     Attributes:
-        owner: the qualified name of the module in whose `forward` it stands.
+        owner: the qualified name of the module whose `forward` contains the call.
         op: the class of the layer, or the name of the function.
         layer: the qualified name of the layer; None for a function.
         arguments: a function's, by name, without the input.
@@ -62,7 +62,7 @@ class Call:
 
 @dataclass
 class Frame:
-    """A module that runs: its qualified name, itself, and what it was given."""
+    """A running module: its qualified name, itself, and its inputs."""
 
     path: str
     module: nn.Module
@@ -101,7 +101,7 @@ def reduces_map(arguments: Mapping[str, Any]) -> bool:
 
 
 class Observer(TorchFunctionMode):
-    """Watches a model while it runs; what goes on inside of a pooling layer is not looked at.
+    """Records the poolings of a model while it runs; calls inside a pooling layer are ignored.
 
     Attributes:
         calls: what was seen, in the order of the forward pass.

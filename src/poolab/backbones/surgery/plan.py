@@ -63,11 +63,11 @@ def plan(site: Site, name: str, options: Mapping[str, Any], modes: Mapping[str, 
     Args:
         site: the place.
         name: the method.
-        options: its own, and the geometry where it differs from what stands there.
+        options: the method's own, and the geometry where it differs from the present one.
         modes: whether each module, by qualified name, is in training.
 
     Raises:
-        ConfigError: it cannot be made, or gives another shape than what stands there.
+        ConfigError: it cannot be created, or its output has another shape than the present one.
     """
     try:
         pool = _made(site, name, options, site.geometry)

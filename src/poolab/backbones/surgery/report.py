@@ -26,7 +26,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Replacement:
-    """One place: the layer's qualified name, what stood there, what stands there now.
+    """One place: the layer's qualified name, its old and its new pooling.
 
     `input` and `output` are the shapes (C, H, W) of one example; the bytes are those that the place saves for the
     backward of the whole example batch beyond the map that it is given.

@@ -50,11 +50,11 @@ def follow(frame: Frame, shared: Mapping[str, str]) -> Traced:
     """Trace the graphs of a module's own `forward`, and check one by running it on the module's inputs.
 
     Args:
-        frame: the module, and what it was given.
+        frame: the module and its inputs.
         shared: the layers, by their name in the module, that it calls several times, and their classes.
 
     Raises:
-        Untraceable: torch.fx cannot follow it, or what it followed computes something else.
+        Untraceable: torch.fx cannot trace it, or the traced graph computes something else.
     """
     graphs = Traced(_graph(frame, training=True), _graph(frame, training=False))
     if pooling_kinds(graphs.training, shared) != pooling_kinds(graphs.evaluation, shared):

@@ -13,7 +13,7 @@ from poolab.backbones.surgery.rewire import Traced, Untraceable, follow, pooling
 from poolab.pooling import Pool
 
 Kind = Literal["window", "strided_conv", "head", "gate"]
-SMALLEST_WHOLE = 4  # an average over a whole map with a window of so many pixels a side is meant as a head
+SMALLEST_WHOLE = 4  # an average over a whole map whose window has at least this many pixels a side is a head
 LARGEST_STRIDE = 4  # beyond it a strided convolution cuts patches, and with stride 1 would compute 64 times as much
 
 
@@ -22,10 +22,10 @@ class Site:
     """One place where a network pools.
 
     Attributes:
-        name: the qualified name of the layer that stands there, or that will.
+        name: the qualified name of the layer, or of the one that will replace a function.
         kind: "window", "strided_conv" (a convolution that leaves pixels out), "head" (the last pooling of a whole map)
             or "gate" (an earlier one, as in squeeze-and-excitation).
-        was: what stands there, in words.
+        was: the present pooling, in words.
         call: how it was called.
         geometry: of a window; for a strided convolution that of the pooling which would follow it.
         ordinal: its place among the poolings of its owner's `forward`, if that must be rewired to get there.

@@ -32,7 +32,7 @@ def swap_pooling(
     """Replace the poolings of any network, in place.
 
     The geometry is that of what is replaced unless `options` says otherwise; weights, dtype, device and mode stay.
-    Replaced are layers, and functions (`F.max_pool2d` and the like) where torch.fx can follow the `forward` that
+    It replaces layers, and functions (such as `F.max_pool2d`) if torch.fx can trace the `forward` that
     calls them: that `forward` is then made from its graph, while the other methods of its class stay. A strided
     convolution becomes the same convolution with stride 1, and the pooling after it.
 
