@@ -50,8 +50,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The cards, their index and the gallery, made from the classes; a test says when they are out of date.
+# The stub files, the cards, their index and the gallery, made from the classes; tests say when they are out of date.
 docs: $(READY)
+	$(BIN)/python -m poolab.catalogue stubs
 	$(BIN)/python -m poolab.catalogue docs
 	$(BIN)/python -m poolab.catalogue gallery
 

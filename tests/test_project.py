@@ -182,6 +182,7 @@ def test_the_wheel_carries_the_whole_configuration_and_nothing_else(wheel, pytes
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     wanted = {f"poolab/{path.relative_to(root)}" for path in (root / "conf").rglob("*.yaml")}
     wanted |= {str(path.relative_to(root / "src")) for path in (root / "src").rglob("*.py")} | {"poolab/py.typed"}
+    wanted |= {f"poolab/pooling/{name}.pyi" for name in ("__init__", "functional")}
     wanted |= {f"poolab/report/page/page.{kind}" for kind in ("html", "css", "js")}
     wanted |= {f"poolab/pooling/fused/{name}.c" for name in ("common", "channels_last", "contiguous", "probe")}
     assert "poolab/conf/train.yaml" in names

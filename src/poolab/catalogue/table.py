@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from poolab.catalogue import render
-from poolab.catalogue.docstring import parsed
 from poolab.pooling import Pool, get_pool, list_pools
 from poolab.pooling.core.base import Reference, Role
+from poolab.pooling.core.docstring import parsed
 from poolab.pooling.registry import SIBLINGS
 
 ROLES: tuple[Role, ...] = ("window", "global", "channel", "same")

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from poolab.errors import nearest
 from poolab.pooling.core.base import Pool, Role
+from poolab.pooling.core.docstring import written
+from poolab.pooling.core.documentation import Documentation
 from poolab.pooling.window_pool import WindowPool2d, siblings
 
 POOLS: dict[str, type[Pool]] = {}
@@ -29,6 +31,7 @@ def register(name: str) -> Callable[[P], P]:
                 f"the pooling name {name} belongs to {known.__qualname__}; choose another for {cls.__qualname__}"
             )
         cls.name = name
+        cls.__doc__ = Documentation(written(cls))  # type: ignore[assignment]
         POOLS[name] = cls
         if issubclass(cls, WindowPool2d) and "dimensions" not in cls.exempt:
             SIBLINGS[name, 1], SIBLINGS[name, 3] = siblings(cls)
@@ -110,4 +113,4 @@ def create_pool(name: str, *, channels: int | None = None, dims: int = 2, **argu
 
 
 def _parameters(cls: type[Pool]) -> list[str]:
-    return [str(parameter) for parameter in cls.__signature__.parameters.values()]
+    return [str(p.replace(annotation=p.empty)) for p in cls.__signature__.parameters.values()]

@@ -8,31 +8,34 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Pool, check_floating, memory_format
+from poolab.pooling.core.docstring import written
+from poolab.pooling.core.documentation import Documentation
 from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Sizes
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused import backend
 
 
 class WindowPool2d(Pool):
-    """A pooling over local windows: geometry, checks, dtype and shape here; one formula over `Windows` in the leaf.
+    """Base of the layers that pool over local windows: a leaf gives one formula over `Windows`.
 
     Input (N, C, H, W) or (C, H, W), any floating dtype; output of the same dtype, device and memory format and of the
     size that `nn.MaxPool2d` gives. Padding never takes part: a window is its real cells. `siblings` makes the same
     method for (N, C, L) and (N, C, D, H, W).
 
     Args:
-        kernel_size: the window, an int or a pair (height, width).
-        stride: the step; None means `kernel_size`.
-        padding: cells around the map that widen the grid of windows, at most half of `kernel_size`.
+        kernel_size: the size of the window.
+        stride: the step from one window to the next; None means `kernel_size`.
+        padding: cells around the map that windows may cover, at most half of `kernel_size`; they hold no value.
         dilation: the step between the cells of one window.
-        ceil_mode: round the output size up.
-        channels: the number of channels, for the methods that need it.
-        generator: the source of random numbers in training, for the random methods; None is torch's global one.
+        ceil_mode: round the output size up instead of down.
+        channels: the number of channels of the input.
+        generator: the source of random numbers in training; None means torch's global one.
         options: the method's own.
 
     Raises:
-        ValueError: a wrong option or geometry (at construction), a map that is too small or not 3-d or 4-d (at call).
-        TypeError: an input that is not floating.
+        ValueError: a wrong option or geometry (at construction); an input with a wrong number of dimensions or of
+            channels, or a map that is too small (at call). One message names all faults and what is allowed.
+        TypeError: an input that is no tensor of a floating dtype.
     """
 
     role = "window"
@@ -152,9 +155,7 @@ def siblings(cls: type[WindowPool2d]) -> tuple[type[WindowPool2d], type[WindowPo
 
 def _sibling(cls: type[WindowPool2d], dims: int) -> type[WindowPool2d]:
     name = cls.__name__.removesuffix("2d") + f"{dims}d"
-    layout = {1: "(N, C, L) or (C, L)", 3: "(N, C, D, H, W) or (C, D, H, W)"}[dims]
-    described = f"`{cls.__name__}` for input {layout}; see there for the formula and the options."
-    made = type(name, (cls,), {"dims": dims, "__doc__": described, "__module__": cls.__module__})
+    made = type(name, (cls,), {"dims": dims, "__doc__": Documentation(written(cls)), "__module__": cls.__module__})
     setattr(sys.modules[cls.__module__], name, made)
     return made
 

@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from poolab.pooling.core.geometry import SIZE_TYPES, IntOrSizes
 from poolab.pooling.core.learned import Learned
 from poolab.pooling.core.options import Option, is_whole, sorted_out
 
 Role = Literal["window", "global", "channel", "same"]
 Use = Literal["never", "option", "always"]
+EXTRAS = ("training", "generator", "labels")  # what a formula may take beside the options, with a default of its own
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Pool(nn.Module):
         uses_channels: whether it must know the number of channels: never, by an option, or always.
         positional: whether a cell's place in the window matters, beyond its value.
         resizes: whether the output's size may change while it learns.
+        output_shape: the output's shape for an input (N, C, H, W), as Python writes it; a window method needs none.
         options: the method's own options by name.
         learned: the option that `learnable=True` turns into a parameter.
         reference: authors, year, arXiv or DOI.
@@ -64,6 +67,7 @@ class Pool(nn.Module):
     uses_channels: ClassVar[Use] = "never"
     positional: ClassVar[bool] = False
     resizes: ClassVar[bool] = False
+    output_shape: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Option]] = {}
     learned: ClassVar[Learned | None] = None
     reference: ClassVar[Reference]
@@ -182,19 +186,37 @@ class Pool(nn.Module):
 
 
 def constructor_signature(cls: type[Pool]) -> inspect.Signature:
-    """The constructor's parameters with the declared options in place of `**options`."""
-    shown = [p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
-    if cls.uses_channels == "never":
-        shown = [p for p in shown if p.name != "channels"]
-    if not cls.random:
-        shown = [p for p in shown if p.name != "generator"]
+    """Return the constructor's parameters with the declared options in place of `**options`."""
+    hidden = {*(["channels"] if cls.uses_channels == "never" else []), *([] if cls.random else ["generator"])}
+    declared = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    shown = [p for p in declared if p.kind is not p.VAR_KEYWORD and p.name not in hidden]
+    shown = [p.replace(annotation=sized(p.annotation, cls.dims)) for p in shown]
+    if cls.uses_channels == "always":  # None is refused with the other faults, in one message
+        shown = [p.replace(annotation=int, default=p.empty) if p.name == "channels" else p for p in shown]
     taken = {p.name for p in shown}
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
-        for name, option in cls.options.items()
-        if name not in taken
-    ]
+    options = [option_parameter(name, option) for name, option in cls.options.items() if name not in taken]
     return inspect.Signature([*shown, *options])
+
+
+def option_parameter(name: str, option: Option) -> inspect.Parameter:
+    """Return an option as a parameter by keyword, with its default and its type."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation)
+
+
+def sized(annotation: Any, dims: int) -> Any:
+    """Return a type in which "an int, or one for each dimension" says how many dimensions there are."""
+    size: Any = SIZE_TYPES[dims]
+    return {IntOrSizes: size, IntOrSizes | None: size | None}.get(annotation, annotation)
+
+
+def formula_parameters(cls: type[Pool]) -> dict[str, inspect.Parameter]:
+    """Return what the formula takes beside its windows or its map."""
+    return dict(list(inspect.signature(cls.formula).parameters.items())[1:])
+
+
+def has_twin(cls: type[Pool]) -> bool:
+    """Return True if the formula takes only options and random numbers, so that a function can compute it."""
+    return cls.learns != "always" and set(formula_parameters(cls)) <= {*cls.options, *EXTRAS}
 
 
 LAYOUTS = {1: ("(N, C, L)", "(C, L)"), 2: ("(N, C, H, W)", "(C, H, W)"), 3: ("(N, C, D, H, W)", "(C, D, H, W)")}

@@ -8,6 +8,7 @@ from poolab.pooling.core.options import is_whole
 
 Sizes = tuple[int, ...]
 IntOrSizes = int | Sequence[int]
+SIZE_TYPES = {1: int | tuple[int], 2: int | tuple[int, int], 3: int | tuple[int, int, int]}
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 

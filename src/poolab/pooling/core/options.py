@@ -5,7 +5,7 @@ import numbers
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from poolab.errors import nearest
 
@@ -23,6 +23,26 @@ class Option:
     default: Any
     optional: bool = field(default=False, kw_only=True)
     unit: str = field(default="", kw_only=True)
+
+    @property
+    def annotation(self) -> Any:
+        """Return the type of the values that may be given, for signatures, editors and type checkers.
+
+        >>> Integer(None).annotation, Real(0.5).annotation, flag(True).annotation, Size(1).annotation
+        (int | None, <class 'float'>, <class 'bool'>, int | tuple[int, int])
+        >>> Choice("mean", ("mean", "sum")).annotation
+        typing.Literal['mean', 'sum']
+        """
+        return self._type | None if self.is_open(None) else self._type
+
+    @property
+    def kept_annotation(self) -> Any:
+        """Return the type of the value that the pooling keeps as an attribute."""
+        return self.annotation
+
+    @property
+    def _type(self) -> Any:
+        return Any
 
     def is_open(self, value: Any) -> bool:
         """Whether the option is left open, and may be."""
@@ -72,6 +92,10 @@ class Integer(Option):
     most: int | None = None
     within_window: bool = False
 
+    @property
+    def _type(self) -> Any:
+        return int
+
     def fits(self, value: Any, cells: int | None) -> bool:
         """Whether it is a whole number within the bounds."""
         most = cells if self.within_window else self.most
@@ -109,6 +133,10 @@ class Real(Option):
     open_least: bool = False
     infinite: bool = False
 
+    @property
+    def _type(self) -> Any:
+        return float
+
     def fits(self, value: Any, cells: int | None) -> bool:
         """Whether it is a number within the bounds."""
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
@@ -138,6 +166,11 @@ class Choice(Option):
     """One of `allowed`."""
 
     allowed: tuple[Any, ...] = ()
+
+    @property
+    def _type(self) -> Any:
+        values = tuple(one for one in self.allowed if one is not None)
+        return bool if set(map(type, values)) == {bool} else Literal[values]
 
     def fits(self, value: Any, cells: int | None) -> bool:
         """Whether it is one of them; `type` too: 1 == True, but `learnable=1` is a slip."""
@@ -171,6 +204,10 @@ class Size(Option):
     least: int = 1
     most: int | None = None
 
+    @property
+    def _type(self) -> Any:
+        return int | tuple[int, int]
+
     def fits(self, value: Any, cells: int | None) -> bool:
         """Whether it is one of them, or a list of two."""
         pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
@@ -200,6 +237,15 @@ class Integers(Option):
     least: int = 1
     most: int | None = None
     longest: int | None = None
+
+    @property
+    def _type(self) -> Any:
+        return tuple[int, ...] | list[int]
+
+    @property
+    def kept_annotation(self) -> Any:
+        """Return the type of a tuple."""
+        return tuple[int, ...]
 
     def fits(self, value: Any, cells: int | None) -> bool:
         """Whether it is such a list."""

@@ -18,7 +18,7 @@ MIXES = "the weight of a cell depends on all its channels, so NaN reaches the ot
 
 @register("attention")
 class AttentionPool2d(HeadPool2d):
-    """Attention pooling of a bag of cells: y = sum_i a_i x_i with a = softmax_i(w^T tanh(V x_i + b)), as (N, C, 1, 1).
+    """Apply attention pooling: y = sum_i a_i x_i over all cells i of the map, a = softmax_i(w^T tanh(V x_i + b)).
 
     Gated: a = softmax_i(w^T (tanh(V x_i + b) * sigmoid(U x_i + d))). w starts at zero, so that the layer starts as
     global average pooling; V and U start as torch's linear layers do.
@@ -71,7 +71,8 @@ class AttentionPool2d(HeadPool2d):
 
 @register("simpool")
 class SimPool2d(HeadPool2d):
-    """SimPool: y = sum_i a_i v_i, a = softmax_i(q . k_i / sqrt(d)), q = W_q mean(x), k_i = W_k v_i, v_i = LN(x_i).
+    """Apply SimPool attention pooling: y = sum_i a_i v_i, a = softmax_i(q . k_i / sqrt(d)), q = W_q mean(x), k_i =
+    W_k v_i, v_i = LN(x_i).
 
     One output (N, C, 1, 1); the values are the normalised cells themselves, without a projection of theirs or of the
     output. With `gamma`, a power mean of the values above their least one, y = (sum_i a_i (v_i - min v + 1e-6)^gamma)

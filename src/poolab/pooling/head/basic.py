@@ -20,7 +20,7 @@ BINS = (
 
 @register("global_avg")
 class GlobalAvgPool2d(HeadPool2d):
-    """The mean of the map, (N, C, H, W) to (N, C, 1, 1).
+    """Apply global average pooling, the mean of the map: y = (1/HW) sum_i x_i.
 
     Example:
         >>> import torch
@@ -38,7 +38,7 @@ class GlobalAvgPool2d(HeadPool2d):
 
 @register("global_max")
 class GlobalMaxPool2d(HeadPool2d):
-    """The maximum of the map, (N, C, H, W) to (N, C, 1, 1); on a tie the gradient goes to the first.
+    """Apply global max pooling, the maximum of the map: y = max_i x_i; on a tie the gradient goes to the first.
 
     Example:
         >>> import torch
@@ -61,7 +61,8 @@ class GlobalMaxPool2d(HeadPool2d):
 
 @register("adaptive_avg")
 class AdaptiveAvgPool2d(HeadPool2d):
-    """The means of a grid of bins, bin i over rows floor(iH/h) to ceil((i+1)H/h) - 1; torch's own.
+    """Apply adaptive average pooling, means of a grid of bins; bin i has the rows floor(iH/h) to ceil((i+1)H/h)
+    - 1.
 
     Args:
         output_size: the grid, an int or a pair (h, w).
@@ -72,6 +73,7 @@ class AdaptiveAvgPool2d(HeadPool2d):
         torch.Size([8, 2, 2])
     """
 
+    output_shape = "(N, C, h, w), where (h, w) = pair(output_size)"
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     options = {"output_size": Size(1, most=1024)}
     disagreements = BINS
@@ -84,7 +86,8 @@ class AdaptiveAvgPool2d(HeadPool2d):
 
 @register("adaptive_max")
 class AdaptiveMaxPool2d(HeadPool2d):
-    """The maxima of a grid of bins, bin i over rows floor(iH/h) to ceil((i+1)H/h) - 1; torch's own.
+    """Apply adaptive max pooling, maxima of a grid of bins; bin i has the rows floor(iH/h) to ceil((i+1)H/h) -
+    1.
 
     Args:
         output_size: the grid, an int or a pair (h, w).
@@ -95,6 +98,7 @@ class AdaptiveMaxPool2d(HeadPool2d):
         torch.Size([8, 1, 3])
     """
 
+    output_shape = "(N, C, h, w), where (h, w) = pair(output_size)"
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     options = {"output_size": Size(1, most=1024)}
     disagreements = BINS

@@ -28,7 +28,8 @@ class Projection(nn.Linear):
 
 @register("clip_attention")
 class CLIPAttentionPool2d(HeadPool2d):
-    """CLIP's attention pooling: y = W_o sum_i a_i W_v t_i with a = softmax_i(W_q t_0 . W_k t_i / sqrt(d)), by heads.
+    """Apply CLIP's attention pooling: y = W_o sum_i a_i W_v t_i with a = softmax_i((W_q t_0)^T (W_k t_i) /
+    sqrt(d)), by heads.
 
     The tokens are t_0 = mean(x) + e_0 and t_i = x_i + e_i for each cell; the query is token 0. The output is
     (N, output_dim). Any height and width will do: the learned positions e are those of a map of `size` and are resized
@@ -49,6 +50,7 @@ class CLIPAttentionPool2d(HeadPool2d):
         torch.Size([8, 10])
     """
 
+    output_shape = "(N, output_dim or C)"
     reference = Reference("Radford et al.", 2021, "arXiv:2103.00020")
     learns = "always"
     uses_channels = "always"

@@ -16,7 +16,8 @@ LEAST_TRACE = 1e-20  # below it, the square of 1e-10, a map counts as constant a
 
 @register("isqrt_cov")
 class ISqrtCovPool2d(HeadPool2d):
-    """The matrix square root of the covariance, R = S^(1/2), S = (1/n) sum_i (x_i - m)(x_i - m)^T, R's upper triangle.
+    """Apply iSQRT-COV pooling, the root of the covariance: R = S^(1/2), S = (1/n) sum_i (x_i - m)(x_i -
+    m)^T, R's upper triangle.
 
     First a 1x1 convolution without bias, batch normalisation and ReLU reduce C channels to `dim`. With A = S / tr S,
     Y = A, Z = I the Newton-Schulz iteration Y <- Y (3I - ZY) / 2, Z <- (3I - ZY) Z / 2 goes to A^(1/2), and
@@ -38,6 +39,7 @@ class ISqrtCovPool2d(HeadPool2d):
         torch.Size([2, 10])
     """
 
+    output_shape = "(N, D * (D + 1) // 2), where D = dim or C"
     reference = Reference("Li, Xie, Wang, Gao", 2018, "arXiv:1712.01034")
     learns = "always"
     uses_channels = "always"

@@ -15,7 +15,8 @@ from poolab.pooling.registry import register
 
 @register("spp")
 class SpatialPyramidPool2d(HeadPool2d):
-    """Spatial pyramid pooling: the maxima (or means) of n x n bins for each level n: (N, C * sum n^2) features.
+    """Apply spatial pyramid pooling, n x n bins for each level n; the maxima (or means) of all bins are the
+    features.
 
     The features of one level follow those of the level before it; within a level they run over channel, row, column.
     The bins are those of adaptive pooling, bin i over the rows floor(iH/n) to ceil((i+1)H/n) - 1: any map has all of
@@ -31,6 +32,7 @@ class SpatialPyramidPool2d(HeadPool2d):
         torch.Size([8, 336])
     """
 
+    output_shape = "(N, C * sum(n * n for n in levels))"
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     levels: tuple[int, ...]
     options = {"levels": Integers((1, 2, 4), most=256, longest=16), "mode": Choice("max", ("max", "avg"))}
@@ -56,7 +58,8 @@ class SpatialPyramidPool2d(HeadPool2d):
 
 @register("pixel_pyramid")
 class PixelPyramidPool2d(MapPool2d):
-    """Per-pixel pyramid pooling (4P): the map pooled at stride 1 with several windows, (N, C, H, W) to (N, C*M, H, W).
+    """Apply per-pixel pyramid pooling (4P), stride 1; the map pooled with M windows, side by side as C * M
+    channels.
 
     The window of a cell is centred on it and is its real cells: at a border it is cut, never padded. The C maps of one
     window follow those of the window before it. Window 1 is the map itself.
@@ -73,6 +76,7 @@ class PixelPyramidPool2d(MapPool2d):
         torch.Size([8, 64, 13, 10])
     """
 
+    output_shape = "(N, C if project else C * len(windows), H, W)"
     reference = Reference("Park, Lee", 2017, "arXiv:1709.06248")
     role = "same"
     learns = "option"

@@ -24,7 +24,7 @@ MAP = (-2, -1)
 
 @register("global_lp")
 class GlobalLpPool2d(HeadPool2d):
-    """The power mean of the absolute values of the map, y = ((1/HW) sum_i |x_i|^p)^(1/p), as (N, C, 1, 1).
+    """Apply global Lp pooling, the power mean of the map: y = ((1/HW) sum_i |x_i|^p)^(1/p).
 
     Computed in float32 at least and with the largest value factored out, as in `LpPool2d`.
 
@@ -57,7 +57,7 @@ class GlobalLpPool2d(HeadPool2d):
 
 @register("global_gem")
 class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
-    """The generalized mean of the map, y = ((1/HW) sum_i max(x_i, eps)^p)^(1/p), as (N, C, 1, 1).
+    """Apply global generalized-mean pooling (GeM): y = ((1/HW) sum_i max(x_i, eps)^p)^(1/p).
 
     Computed in float32 at least, with the largest value M factored out, as M exp(log((1/HW) sum_i (x_i/M)^p) / p), so
     that p may be small or large. Cells below eps count as eps and get no gradient.
@@ -96,7 +96,7 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
 
 @register("global_lse")
 class GlobalLSEPool2d(HeadPool2d):
-    """The log of the mean exponential of the map, y = (1/r) log((1/HW) sum_i exp(r x_i)), as (N, C, 1, 1).
+    """Apply global log-sum-exp pooling, a smooth maximum: y = (1/r) log((1/HW) sum_i exp(r x_i)).
 
     Computed as M + (1/r) log((1/HW) sum_i exp(r (x_i - M))) with M the maximum, in float32 at least, and by
     log1p and expm1 where the exponentials are all near 1, so that small r is as precise as large r.
@@ -135,7 +135,7 @@ class GlobalLSEPool2d(HeadPool2d):
 
 @register("global_topk")
 class GlobalTopKPool2d(HeadPool2d):
-    """The mean of the k largest cells of the map, y = (1/k) sum_{r<=k} x_(r), as (N, C, 1, 1).
+    """Apply global top-k pooling, the mean of the k largest: y = (1/k) sum_{r<=k} x_(r) over the map.
 
     k = 1 is the maximum, k = HW the mean. Equal cells rank in raster order, so that the first takes the gradient.
 
@@ -171,7 +171,7 @@ class GlobalTopKPool2d(HeadPool2d):
 
 @register("global_avgmax")
 class GlobalAvgMaxPool2d(HeadPool2d):
-    """Mean and maximum of the map, y = (mean + max) / 2 as (N, C, 1, 1), or both one after the other, (N, 2C, 1, 1).
+    """Apply global average and max pooling: y = (mean + max) / 2, or both one after the other, (N, 2C, 1, 1).
 
     Args:
         mode: "mean" of the two, or "cat": all means, then all maxima.
@@ -183,6 +183,7 @@ class GlobalAvgMaxPool2d(HeadPool2d):
         (3.25, [2.5, 4.0])
     """
 
+    output_shape = "(N, 2 * C if mode == 'cat' else C, 1, 1)"
     reference = Reference("Wightman", 2019, "doi:10.5281/zenodo.4414861")
     mode: str
     options = {"mode": Choice("mean", ("mean", "cat"))}

@@ -14,7 +14,8 @@ from poolab.pooling.registry import register
 
 @register("superpixel")
 class SuperpixelPool2d(HeadPool2d):
-    """Superpixel pooling: y[n, c, k] = max (or mean) of x[n, c, p] over the cells p of label k, as (N, C, K).
+    """Apply superpixel pooling, over regions of a label map: y[n, c, k] = max (or mean) of x[n, c, p] over the
+    cells p of label k.
 
     An empty region gives 0. One label for each cell is the flattened map, one label for all the global pooling. On a
     tie the gradient of the maximum goes to the first cell. The labels get no gradient: they are no function of the
@@ -37,6 +38,7 @@ class SuperpixelPool2d(HeadPool2d):
         ([[3.0, 0.0, 4.0]], [[2.0, 4.0]])
     """
 
+    output_shape = "(N, C, regions or h * w), where (h, w) = pair(grid)"
     reference = Reference("Schuurmans, Berman, Blaschko", 2018, "arXiv:1806.02705")
     labels: ClassVar[None] = None  # what the formula gets unless a call brings some
     options = {

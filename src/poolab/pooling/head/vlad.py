@@ -21,7 +21,8 @@ NEAREST_GAP = 1e-4  # squared distances that differ by less count as this, so th
 
 @register("netvlad")
 class NetVLADPool2d(HeadPool2d):
-    """The residuals to K centroids, V_k = sum_i a_k(x_i) (x_i - c_k), shares a(x) = softmax_k(w_k . x + b_k).
+    """Apply NetVLAD pooling, the residuals to K centroids: V_k = sum_i a_k(x_i) (x_i - c_k), shares a(x) =
+    softmax_k(w_k . x + b_k).
 
     Each cell x_i (its C channels) is brought to length 1 first, then each V_k, then all of them together: features
     (N, K * C). A length is |v| = sqrt(sum v^2 + 1e-8), so that a vector much shorter than 1e-4 (a cluster without
@@ -43,6 +44,7 @@ class NetVLADPool2d(HeadPool2d):
         torch.Size([2, 32])
     """
 
+    output_shape = "(N, clusters * C)"
     reference = Reference("Arandjelovic, Gronat, Torii, Pajdla, Sivic", 2016, "arXiv:1511.07247")
     learns = "always"
     uses_channels = "always"
@@ -131,7 +133,8 @@ class NetVLADPool2d(HeadPool2d):
 
 @register("mop")
 class MOPPool2d(HeadPool2d):
-    """Multi-scale orderless pooling: the mean of the map, then the NetVLAD of the means of its regions, for each scale.
+    """Apply multi-scale orderless pooling (MOP); the mean of the map, then the NetVLAD of the means of its regions,
+    for each scale.
 
     Our trainable reading. The paper takes the activations of a fixed network for the whole image and for patches of a
     half and of a quarter of its side, and aggregates the patches of each size by PCA and VLAD, offline. Here a region
@@ -150,6 +153,7 @@ class MOPPool2d(HeadPool2d):
         torch.Size([2, 72])
     """
 
+    output_shape = "(N, C * (1 + len(scales) * clusters))"
     reference = Reference("Gong, Wang, Guo, Lazebnik", 2014, "arXiv:1403.1840")
     learns = "always"
     uses_channels = "always"

@@ -14,7 +14,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("adapool")
 class AdaPool2d(WindowPool2d):
-    """adaPool, y = beta y_eDSCW + (1 - beta) y_eM; y_eM is SoftPool and y_eDSCW = sum_i softmax(DSC(x_i, m))_i x_i.
+    """Apply adaPool, a blend of two weighted means: y = beta y_eDSCW + (1 - beta) y_eM; y_eM is SoftPool and
+    y_eDSCW = sum_i softmax(DSC(x_i, m))_i x_i.
 
     DSC(a, b) = 2 |a b| / (a^2 + b^2) is the likeness of a cell to the window's mean m, from 0 to 1; DSC(0, 0) = 1 (our
     reading: equal cells are alike). The gradient is the true one, through the weights and the mean.

@@ -12,7 +12,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("max")
 class MaxPool2d(WindowPool2d):
-    """The largest cell of each window, y = max_i x_i; torch's own kernel.
+    """Apply max pooling: y = max_i x_i, by torch's own kernel.
 
     Example:
         >>> import torch
@@ -37,7 +37,7 @@ class MaxPool2d(WindowPool2d):
 
 @register("avg")
 class AvgPool2d(WindowPool2d):
-    """The mean of each window, y = (1/n) sum_i x_i; torch's own kernel.
+    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel.
 
     Args:
         count_include_pad: count padded zeros as cells (torch's default); cells that only `ceil_mode` adds never count.
@@ -66,7 +66,7 @@ class AvgPool2d(WindowPool2d):
 
 @register("min")
 class MinPool2d(WindowPool2d):
-    """The smallest cell of each window, y = min_i x_i.
+    """Apply min pooling: y = min_i x_i.
 
     After a ReLU it is 0 almost everywhere, and so is its gradient.
 
@@ -90,7 +90,7 @@ class MinPool2d(WindowPool2d):
 
 @register("mam")
 class MAMPool2d(WindowPool2d):
-    """MAM pooling, y = max - min where max - min > mean, and (max + mean) / 2 elsewhere.
+    """Apply max-average-min pooling (MAM): y = max - min where max - min > mean, and (max + mean) / 2 elsewhere.
 
     The rule jumps where max - min passes the mean, and has no threshold to learn. A constant c < 0 gives 0, since its
     range 0 is larger than its mean; c >= 0 gives c.

@@ -19,7 +19,7 @@ CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.con
 
 @register("strided_conv")
 class StridedConv2d(WindowPool2d):
-    """A learned convolution with the window's geometry in place of a pooling: y = b + sum_c sum_i w_ci x_ci.
+    """Apply a strided convolution in place of a pooling: y = b + sum_c sum_i w_ci x_ci.
 
     Missing cells are zeros, as in any convolution. It adds channels * channels / groups * n weights (and a bias), so
     that an arm with it is larger than the others.
@@ -74,7 +74,8 @@ class StridedConv2d(WindowPool2d):
 
 @register("space_to_depth")
 class SpaceToDepth2d(WindowPool2d):
-    """The window's cells side by side as channels and a 1x1 convolution back, y = b + W (x_c1 ... x_cn for all c).
+    """Apply space to depth and a 1x1 convolution: y = b + W (x_c1 ... x_cn for all c), the window's values side by
+    side as channels.
 
     With kernel size equal to stride nothing is lost before the projection (`torch.nn.functional.pixel_unshuffle`).
     Missing cells are zeros. The projection of the cells of a window is a convolution with that window, so that this arm
@@ -133,7 +134,8 @@ class SpaceToDepth2d(WindowPool2d):
 
 @register("subsample")
 class Subsample2d(WindowPool2d):
-    """Plain subsampling: output (i, j) is the cell (i * stride, j * stride), or the last one where that lies outside.
+    """Apply plain subsampling; output (i, j) is the cell (i * stride, j * stride), or the last one where that lies
+    outside.
 
     With kernel size equal to stride it is x[..., ::s, ::s]; the window's other cells are thrown away.
 

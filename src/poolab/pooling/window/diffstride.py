@@ -13,7 +13,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("diffstride")
 class DiffStridePool2d(WindowPool2d):
-    """Spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m a ramp to the crop.
+    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m
+    a ramp to the crop.
 
     Along each axis m_p = clip((R + L - |p|) / R, 0, 1), with R the smoothness and R + L = (kept + 1) / 2 the first
     frequency that is not kept; kept = o s0 / s is a real number, with o the geometry's output size, s0 its stride and s

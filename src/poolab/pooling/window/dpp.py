@@ -18,7 +18,8 @@ MOST = 10.0  # of log alpha and log lambda: beyond it the layer is the mean, or 
 
 @register("dpp")
 class DetailPreservingPool2d(WindowPool2d):
-    """Detail-preserving pooling, y = sum_i w_i x_i / sum_j w_j with w_i = alpha + (d_i / mean_j d_j)^(lambda / 2).
+    """Apply detail-preserving pooling (DPP): y = sum_i w_i x_i / sum_j w_j with w_i = alpha + (d_i / mean_j
+    d_j)^(lambda / 2).
 
     d_i = (x_i - s)^2 + 0.001 is how far a cell stands out from the smoothed window s. alpha and lambda are learned for
     each channel, as the exponentials (at most exp(10)) of free numbers that start from U(-1/sqrt(C), 1/sqrt(C)), the

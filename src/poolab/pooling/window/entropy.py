@@ -11,7 +11,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("weighted")
 class EntropyWeightedPool2d(WindowPool2d):
-    """Entropy weights, y = sum_i w_i x_i with w_i = p_i log p_i / sum_j p_j log p_j and p_i = |x_i| / sum_j |x_j|.
+    """Apply entropy-weighted pooling: y = sum_i w_i x_i with w_i = p_i log p_i / sum_j p_j log p_j and p_i = |x_i|
+    / sum_j |x_j|.
 
     Our reading: the paper weighs by the entropy of the window and the mutual information between a cell and its window,
     and its abstract does not say how these are estimated. A window without entropy, where at most one cell is not 0,

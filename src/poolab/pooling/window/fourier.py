@@ -85,7 +85,8 @@ def _turns(length: int, places: Tensor) -> Tensor:
 
 @register("spectral")
 class SpectralPool2d(WindowPool2d):
-    """The map's low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete Fourier transform.
+    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete
+    Fourier transform.
 
     The crop is the centred block of the output's size. So y is the map without its frequencies above the output's
     Nyquist frequency, sampled at i * (size in / size out): a constant stays that constant and a cosine up to that
@@ -124,7 +125,7 @@ class SpectralPool2d(WindowPool2d):
 
 @register("flc")
 class FrequencyLowCutPool2d(WindowPool2d):
-    """The map's low frequencies without aliases: y = Re F^-1(crop(w F x)) * cells out / cells in.
+    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * cells out / cells in.
 
     As `SpectralPool2d`, with two differences. The crop is one-sided, as in the published code: of the two frequencies
     that an even output cannot tell apart, -n/2 and +n/2, it keeps -n/2 alone, and the real part of that is half of

@@ -14,7 +14,8 @@ LEE_2016 = Reference("Lee, Gallagher, Tu", 2016, "arXiv:1509.08985")
 
 @register("gated")
 class GatedPool2d(WindowPool2d):
-    """A blend by a gate that sees the window, y = g max_i x_i + (1 - g) mean_i x_i with g = logistic(sum_i w_i x_i).
+    """Apply gated pooling, max and mean by a learned gate: y = g max_i x_i + (1 - g) mean_i x_i with g =
+    logistic(sum_i w_i x_i).
 
     The mask w has the window's shape and no bias. A missing cell adds nothing to the gate, and takes no part in maximum
     and mean. The masks start at zero, which is the mixture with 0.5 each for every input: a start that is the same for
@@ -65,7 +66,8 @@ class GatedPool2d(WindowPool2d):
 
 @register("tree")
 class TreePool2d(WindowPool2d):
-    """A soft binary tree over filters: a leaf is v.x = sum_i v_i x_i, a node g left + (1 - g) right, g = logistic(w.x).
+    """Apply tree pooling, a soft binary tree over filters; a leaf is v.x = sum_i v_i x_i, a node g left + (1 - g)
+    right, g = logistic(w.x).
 
     All masks have the window's shape, are shared by the channels and have no bias; missing cells are zeros. A leaf is
     any filter, so that a constant does not stay that constant. All masks start from N(0, 0.1), as the authors' do:

@@ -18,7 +18,8 @@ STEEPNESS = 12.0  # logits lie between 0 and 12: the most that one cell counts b
 
 @register("lip")
 class LIPPool2d(WindowPool2d):
-    """Local importance pooling, y = sum_i exp(l_i) x_i / sum_j exp(l_j), with a network's logits l = G(x).
+    """Apply local importance pooling (LIP): y = sum_i exp(l_i) x_i / sum_j exp(l_j), with a network's logits l =
+    G(x).
 
     G works at the map's full size and ends in l = 12 logistic(gamma norm(conv(x)) + beta), norm being instance
     normalisation. gamma and beta start at 0, all logits are equal then and the layer is average pooling. Only the real

@@ -13,7 +13,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("mixed")
 class MixedPool2d(WindowPool2d):
-    """A blend of maximum and mean, y = alpha max_i x_i + (1 - alpha) (1/n) sum_i x_i.
+    """Apply mixed pooling, a blend of maximum and mean: y = alpha max_i x_i + (1 - alpha) (1/n) sum_i x_i.
 
     Args:
         alpha: the weight of the maximum, from 0 (mean) to 1 (maximum); the start value where it is learned.
@@ -53,7 +53,8 @@ class MixedPool2d(WindowPool2d):
 
 @register("mixed_random")
 class MixedRandomPool2d(WindowPool2d):
-    """Maximum or mean by a draw, y = z max_i x_i + (1 - z) (1/n) sum_i x_i with z = 1 with probability p, else 0.
+    """Apply mixed pooling by a draw, maximum or mean: y = z max_i x_i + (1 - z) (1/n) sum_i x_i with z = 1 with
+    probability p, else 0.
 
     Args:
         p: the probability of the maximum, from 0 (mean) to 1 (maximum).

@@ -18,9 +18,10 @@ LARGEST = 0.99  # the first rank's weight for init="max"; nearer to 1 the other 
 
 @register("ordinal")
 class OrdinalPool2d(WindowPool2d):
-    """A learned mean by rank, y = sum_r w_r x_(r) with w = softmax(logits); max, mean, min and median are among them.
+    """Apply ordinal pooling, learned weights by rank: y = sum_r w_r x_(r) with w = softmax(logits).
 
-    A window with k < n real cells at the border takes the first k weights, divided by their sum.
+    Max, mean, min and median pooling are among them. A window with k < n real cells at the border takes the first k
+    weights, divided by their sum.
 
     Args:
         init: "uniform" draws the weights from (0, 1) and normalises them, as the published code does; "avg" is the

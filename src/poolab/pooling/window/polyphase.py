@@ -14,7 +14,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("aps")
 class PolyphasePool2d(WindowPool2d):
-    """Adaptive polyphase sampling, y_i = x_(i s + a) with the offsets a for which the norm of y is largest.
+    """Apply adaptive polyphase sampling (APS): y_i = x_(i s + a) with the offsets a for which the norm of y is
+    largest.
 
     The s^2 polyphase components (for stride s and two axes; offsets 0 to s - 1 along each) are compared for each
     sample over all channels jointly, on the blurred map where there is a blur; on a tie the first in raster order

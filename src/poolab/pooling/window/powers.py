@@ -16,7 +16,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("lp")
 class LpPool2d(WindowPool2d):
-    """The power mean of the absolute values, y = ((1/n) sum_i |x_i|^p)^(1/p).
+    """Apply Lp pooling, the power mean of absolute values: y = ((1/n) sum_i |x_i|^p)^(1/p).
 
     Computed as M ((1/n) sum_i (|x_i|/M)^p)^(1/p) with M = max_i |x_i|, so that large p and half precision are safe.
     A window of zeros gives 0 with gradient 0.
@@ -92,7 +92,7 @@ class GeneralizedMean(Pool):
 
 @register("gem")
 class GeMPool2d(GeneralizedMean, WindowPool2d):
-    """The generalized mean, y = ((1/n) sum_i max(x_i, eps)^p)^(1/p).
+    """Apply generalized-mean pooling (GeM): y = ((1/n) sum_i max(x_i, eps)^p)^(1/p).
 
     Computed as M exp(log(1 + (1/n) sum_i ((x_i/M)^p - 1)) / p), M the largest clamped cell, in float32 for half
     precision: no power underflows to 0, and p may be small or large. Cells below eps count as eps and get no gradient.
@@ -137,7 +137,7 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
 
 @register("lehmer")
 class LehmerPool2d(WindowPool2d):
-    """The Lehmer mean, y = sum_i x_i^(a+1) / sum_i x_i^a over the positive cells.
+    """Apply Lehmer-mean pooling: y = sum_i x_i^(a+1) / sum_i x_i^a over the positive values.
 
     Negative cells count as 0, as in stochastic pooling, whose evaluation is a = 1; a window without a positive cell
     gives 0 with gradient 0: our reading, the formula is one of positive numbers. With a > 0 a cell that is 0 has no

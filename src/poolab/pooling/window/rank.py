@@ -14,7 +14,7 @@ SHI_2016 = Reference("Shi, Ye, Wu", 2016, "doi:10.1016/j.neunet.2016.07.003")
 
 @register("avg_topk")
 class AvgTopKPool2d(WindowPool2d):
-    """The mean of the k largest cells, y = (1/k) sum_{r<=k} x_(r).
+    """Apply average top-k pooling, the mean of the k largest: y = (1/k) sum_{r<=k} x_(r).
 
     k = 1 is max pooling, k = n the mean. A window that has fewer than k cells at the border uses those it has.
 
@@ -50,7 +50,8 @@ class AvgTopKPool2d(WindowPool2d):
 
 @register("rank_avg")
 class RankAvgPool2d(WindowPool2d):
-    """Rank-based average pooling (RAP), y = (1/t) sum_{r<=t} x_(r): the same function as `avg_topk`, published earlier.
+    """Apply rank-based average pooling (RAP): y = (1/t) sum_{r<=t} x_(r), the same function as `avg_topk`,
+    published earlier.
 
     Args:
         t: how many cells, from 1 to the number of cells of the window.
@@ -75,7 +76,7 @@ class RankAvgPool2d(WindowPool2d):
 
 @register("rank_weighted")
 class RankWeightedPool2d(WindowPool2d):
-    """Rank-based weighted pooling (RWP), y = sum_r p_r x_(r) with p_r = alpha (1 - alpha)^(r-1).
+    """Apply rank-based weighted pooling (RWP): y = sum_r p_r x_(r) with p_r = alpha (1 - alpha)^(r-1).
 
     Args:
         alpha: the weight of the largest cell, above 0; 1 is max pooling.
@@ -106,7 +107,8 @@ class RankWeightedPool2d(WindowPool2d):
 
 @register("median")
 class MedianPool2d(WindowPool2d):
-    """The median, y = x_((n+1)/2) for an odd number n of cells and (x_(n/2) + x_(n/2+1)) / 2 for an even one.
+    """Apply median pooling: y = x_((n+1)/2) for an odd number n of values and (x_(n/2) + x_(n/2+1)) / 2 for an even
+    one.
 
     The middle cells share the gradient; on a tie those are the middle ones in raster order.
 
@@ -135,8 +137,7 @@ class MedianPool2d(WindowPool2d):
 
 @register("t_max_avg")
 class TMaxAvgPool2d(WindowPool2d):
-    """The maximum where the k largest cells reach a threshold T, else their mean: y = x_(1) if x_(k) >= T, else
-    (1/k) sum_{r<=k} x_(r).
+    """Apply T-Max-Avg pooling, maximum or top-k mean: y = x_(1) if x_(k) >= T, else (1/k) sum_{r<=k} x_(r).
 
     T is in units of the activations, so that the method depends on their scale; it jumps at T and gives T no gradient.
     T <= 0 on non-negative input is max pooling, T = inf is `avg_topk`.

@@ -13,7 +13,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("rank_stochastic")
 class RankStochasticPool2d(WindowPool2d):
-    """Rank-based stochastic pooling (RSP): in training the cell of a drawn rank, P(r) = p_r / sum_s p_s, p as in RWP.
+    """Apply rank-based stochastic pooling (RSP); in training the value of a drawn rank, P(r) = p_r / sum_s p_s, p
+    as in RWP.
 
     The probabilities are normalised over the window's real cells.
 
@@ -52,7 +53,8 @@ class RankStochasticPool2d(WindowPool2d):
 
 @register("max_dropout")
 class MaxDropoutPool2d(WindowPool2d):
-    """The maximum of the cells that are kept, each with probability p; P(y = x_(r)) = p (1 - p)^(r-1).
+    """Apply max pooling with dropout of values; in training the maximum of those kept, each with probability p, P(y
+    = x_(r)) = p (1 - p)^(r-1).
 
     A dropped cell is not in the window, and a window that keeps no cell gives 0 (with gradient 0). The paper has
     non-negative input, where this is the same as setting dropped cells to 0; for signed input it is our reading, so

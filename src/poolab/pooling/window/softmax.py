@@ -13,7 +13,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("softpool")
 class SoftPool2d(WindowPool2d):
-    """The softmax-weighted mean, y = sum_i w_i x_i with w_i = exp(x_i/T) / sum_j exp(x_j/T), per window and channel.
+    """Apply SoftPool, the softmax-weighted mean: y = sum_i w_i x_i with w_i = exp(x_i/T) / sum_j exp(x_j/T).
 
     Gradient dy/dx_i = w_i (1 + (x_i - y)/T), the true one, which may be negative.
 
@@ -63,7 +63,8 @@ class SoftPool2d(WindowPool2d):
 
 @register("lse")
 class LSEPool2d(WindowPool2d):
-    """Log-mean-exp, y = (1/r) log((1/n) sum_i exp(r x_i)): a smooth maximum that keeps constants.
+    """Apply log-sum-exp pooling, a smooth maximum: y = (1/r) log((1/n) sum_i exp(r x_i)), the mean form, which
+    keeps constants.
 
     Computed as M + (1/r) log(1 + (1/n) sum_i (exp(r (x_i - M)) - 1)), M the window's maximum, which overflows for no r
     and goes to the mean without a loss of digits as r goes to 0.

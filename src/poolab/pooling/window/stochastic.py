@@ -11,7 +11,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("stochastic")
 class StochasticPool2d(WindowPool2d):
-    """Stochastic pooling: in training x_l with l drawn by p_i = x_i / sum_j x_j; in evaluation sum_i x_i^2 / sum_i x_i.
+    """Apply stochastic pooling; in training x_l with l drawn by p_i = x_i / sum_j x_j, in evaluation sum_i x_i^2 /
+    sum_i x_i.
 
     Negative cells have probability 0, and a window without a positive cell gives 0 (with gradient 0): our reading, the
     paper has non-negative input.

@@ -16,7 +16,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("s3")
 class S3Pool2d(WindowPool2d):
-    """S3 pooling: in training m_(r_i), window maxima m at stride 1 in drawn rows and columns r; in evaluation means.
+    """Apply S3 pooling, a stochastic stride after maxima; in training window maxima in drawn rows and columns, in
+    evaluation their means.
 
     Training: the maximum of the window at every place (stride 1, real cells only); its rows are cut into strips of
     `grid_size`, and each strip keeps, sorted and without replacement, as many random rows as outputs start in it; so
@@ -95,7 +96,8 @@ def _drawn_rows(keys: Tensor, grid: int, step: int, count: int) -> Tensor:
 
 @register("fractional_max")
 class FractionalMaxPool2d(WindowPool2d):
-    """Fractional max pooling, y_i = max(x_(a_i), ..., x_(a_i + k - 1)), a_i = floor(alpha (i + u)) - floor(alpha u).
+    """Apply fractional max pooling: y_i = max(x_(a_i), ..., x_(a_i + k - 1)), a_i = floor(alpha (i + u)) -
+    floor(alpha u).
 
     Along each axis, with alpha = (size - k) / (output size - 1), which need not be whole; u is drawn from [0, 1) for
     each sample, channel and axis in training and is 1/2 in evaluation. The last region ends with the map. The output

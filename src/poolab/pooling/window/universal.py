@@ -14,7 +14,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("universal")
 class UniversalPool2d(WindowPool2d):
-    """A softmax over the positions of the window, y = sum_k w_k x_k with w = softmax(A x + b), A and b of each channel.
+    """Apply universal pooling, a learned softmax by position: y = sum_k w_k x_k with w = softmax(A x + b), A and b
+    of each channel.
 
     The paper's abstract calls it a channel-wise local spatial attention that contains mean, maximum and stride pooling;
     which module makes the logits we could not read. This is our reading of it, the smallest that contains them: the

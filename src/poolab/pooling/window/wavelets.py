@@ -30,7 +30,8 @@ FILTERS: dict[str, tuple[float, ...]] = {
 
 @register("wavelet")
 class WaveletPool2d(WindowPool2d):
-    """The low-low band of one wavelet level, scaled to keep constants: y_i = sum_k h_k x_(first_i + k) / sum_k h_k.
+    """Apply wavelet pooling, the low-low band of one level: y_i = sum_k h_k x_(first_i + k) / sum_k h_k, scaled to
+    keep constants.
 
     h is the wavelet's scaling filter, used along each axis. For a 2x2 window of stride 2 this is the discrete wavelet
     transform; its orthonormal low-low band is 2 y. Other geometries generalise it: the filter keeps its length and is
