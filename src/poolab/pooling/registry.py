@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 from poolab.errors import nearest
 from poolab.pooling.core.base import Pool, Role
-from poolab.pooling.core.docstring import written
-from poolab.pooling.core.documentation import Documentation
+from poolab.pooling.core.documentation import document
 from poolab.pooling.window_pool import WindowPool2d, siblings
 
 POOLS: dict[str, type[Pool]] = {}
@@ -31,7 +30,7 @@ def register(name: str) -> Callable[[P], P]:
                 f"the pooling name {name} belongs to {known.__qualname__}; choose another for {cls.__qualname__}"
             )
         cls.name = name
-        cls.__doc__ = Documentation(written(cls))  # type: ignore[assignment]
+        document(cls)
         POOLS[name] = cls
         if issubclass(cls, WindowPool2d) and "dimensions" not in cls.exempt:
             SIBLINGS[name, 1], SIBLINGS[name, 3] = siblings(cls)

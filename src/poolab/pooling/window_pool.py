@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Pool, check_floating, memory_format
-from poolab.pooling.core.docstring import written
-from poolab.pooling.core.documentation import Documentation
+from poolab.pooling.core.documentation import document
 from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Sizes
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused import backend
@@ -155,7 +154,8 @@ def siblings(cls: type[WindowPool2d]) -> tuple[type[WindowPool2d], type[WindowPo
 
 def _sibling(cls: type[WindowPool2d], dims: int) -> type[WindowPool2d]:
     name = cls.__name__.removesuffix("2d") + f"{dims}d"
-    made = type(name, (cls,), {"dims": dims, "__doc__": Documentation(written(cls)), "__module__": cls.__module__})
+    made = type(name, (cls,), {"dims": dims, "__module__": cls.__module__})
+    document(made, like=cls)
     setattr(sys.modules[cls.__module__], name, made)
     return made
 

@@ -27,7 +27,7 @@ class Documentation:
     """Make a class's docstring when it is asked for; 150 of them at import would take milliseconds.
 
     Attributes:
-        written: the docstring as the source has it.
+        written: the docstring as the source has it, with its indent.
     """
 
     def __init__(self, written: str):
@@ -36,6 +36,12 @@ class Documentation:
     def __get__(self, owner: object, cls: type[Pool]) -> str:
         """Return the completed docstring, as `cls.__doc__`."""
         return class_documentation(cls)
+
+
+def document(cls: type[Pool], like: type[Pool] | None = None) -> None:
+    """Let `help()` show the completed docstring of a class, from its own words or those of another class."""
+    own = vars(like or cls).get("__doc__")
+    cls.__doc__ = Documentation(getattr(own, "written", own) or "")  # type: ignore[assignment]
 
 
 def class_documentation(cls: type[Pool]) -> str:
@@ -214,5 +220,6 @@ def summary(cls: type[Pool]) -> str:
     >>> summary(AvgTopKPool2d)
     'average top-k pooling, the mean of the k largest'
     """
-    sentence = parsed(cls).formula.removeprefix("Apply ")
-    return END.split(sentence, maxsplit=1)[0]
+    # Read from the raw text: the import of the package does this for all layers, and must stay quick.
+    sentence = " ".join(vars(cls)["__doc__"].written.partition("\n\n")[0].split())
+    return END.split(sentence.removeprefix("Apply "), maxsplit=1)[0]
