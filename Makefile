@@ -49,6 +49,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # The stub files, the cards, their index and the gallery, made from the classes; tests say when they are out of date.
 docs: $(READY)

@@ -43,7 +43,7 @@ def configured():
 @pytest.fixture(scope="session")
 def launched(configured):
     """Launches a tiny run without its pictures, which take longer than all else: its record, folder, whether fresh."""
-    from poolab.training.launch import launch
+    from poolab.training.launcher import launch
 
     def make(runs_dir, *more):
         with pytest.MonkeyPatch.context() as patch:
@@ -57,7 +57,7 @@ def launched(configured):
 @pytest.fixture(scope="session")
 def whole_run(configured, tmp_path_factory) -> tuple[dict, Path]:
     """The record and the folder of one completed run, for reading only."""
-    from poolab.training.launch import launch
+    from poolab.training.launcher import launch
 
     record, folder, fresh = launch(configured(tmp_path_factory.mktemp("whole")))
     assert fresh

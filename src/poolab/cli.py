@@ -185,12 +185,10 @@ def _run_elsewhere(config: Any) -> None:
 
 def _launched(config: Any) -> int:
     from poolab.configuration import plain
-    from poolab.training.console import print_record
-    from poolab.training.imports import without_collector
+    from poolab.training import print_record, without_collector
 
     with without_collector("torch"):
-        from poolab.training.launch import launch
-        from poolab.training.wandb_access import stopped_by_agent
+        from poolab.training import launch, stopped_by_agent
     record, folder, fresh = launch(plain(config))
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
@@ -198,7 +196,7 @@ def _launched(config: Any) -> int:
 
 
 def _run_by_submitit(config: Any) -> None:
-    from poolab.training.submitit_requeue import requeue
+    from poolab.training import requeue
 
     requeue(_launched(config) == INTERRUPTED)
 
@@ -208,7 +206,7 @@ def _shapes(chosen: argparse.Namespace) -> None:
 
     from poolab.backbones import render_shapes
     from poolab.configuration import compose
-    from poolab.training.shapes import matched_shapes
+    from poolab.training import matched_shapes
 
     rows, match = matched_shapes(compose(chosen.overrides))
     console = Console(highlight=False)
@@ -236,7 +234,7 @@ def _report(given: Sequence[str]) -> int:
 
 
 def _table(chosen: argparse.Namespace) -> None:
-    from poolab.records.table_page import print_table
+    from poolab.records import print_table
 
     print_table(chosen.folder or chosen.runs, chosen.markdown)
 

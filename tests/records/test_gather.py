@@ -8,7 +8,7 @@ import pytest
 
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
-from poolab.records.gather import SHOWN, gather, tell
+from poolab.records.gathering import SHOWN, gather, tell
 from poolab.records.table import arms, differing_code
 
 CONFIG = {"seed": 0, "pooling": {"name": "max"}, "backbone": {"name": "keras_cnn"}, "data": {"name": "digits"}}

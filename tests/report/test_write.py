@@ -10,7 +10,7 @@ import pytest
 from poolab.errors import PoolabError
 from poolab.report.figures import draw_all
 from poolab.report.figures.pareto import front
-from poolab.report.page.render import render
+from poolab.report.page.rendering import render
 from poolab.report.write import write_report
 from tests.report.made import answer, document, drawn, record, study
 

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from rich.console import Console
 
 from poolab.study.runner import progress
-from poolab.study.runner.jobs import Job, State
+from poolab.study.runner.jobs import Job
 from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.sources import Listed
+from poolab.study.runner.state import State
 
 
 def test_the_time_left_passes_until_the_next_cell_ends(monkeypatch):

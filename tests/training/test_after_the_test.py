@@ -11,7 +11,7 @@ import pytest
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
 from poolab.training import evaluation
-from poolab.training.launch import launch
+from poolab.training.launcher import launch
 from poolab.training.module import Classifier
 
 
@@ -101,7 +101,7 @@ def test_force_that_is_killed_keeps_the_finished_record(launched, configured, tm
     config = tmp_path / "config.json"
     config.write_text(json.dumps(configured(tmp_path, "trainer.epochs=1", "force=true")))
     script = (
-        "import json, sys, time; from poolab.training.launch import launch\n"
+        "import json, sys, time; from poolab.training.launcher import launch\n"
         "from poolab.training.module import Classifier\n"
         "Classifier.training_step = lambda *_: (print('training', flush=True), time.sleep(600))\n"
         "launch(json.load(open(sys.argv[1])))"

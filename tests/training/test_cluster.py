@@ -124,7 +124,7 @@ def test_lightning_is_told_who_starts_the_processes(monkeypatch):
 
 @pytest.mark.slow
 def test_a_run_in_a_batch_script_of_many_tasks_is_a_run_of_one_process(configured, tmp_path, monkeypatch):
-    from poolab.training.launch import launch
+    from poolab.training.launcher import launch
 
     for key, value in {"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_NNODES": "2"}.items():
         monkeypatch.setenv(key, value)

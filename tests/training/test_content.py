@@ -12,7 +12,7 @@ from poolab.errors import ConfigError, DataError
 from poolab.records import RunFolder, signature
 from poolab.records.content import file_sha256
 from poolab.training.content import content_of, earlier_run, file_facts, files_of
-from poolab.training.launch import under
+from poolab.training.launcher import under
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_folder_that_changes_between_its_hash_and_its_loading_is_refused(launc
                 level = 20 * number + label
                 Image.new("RGB", (16, 16), (level, 0, 0)).save(tmp_path / "data" / split / name / f"{number}.png")
     words = ("data=image_folder", f"data.root={tmp_path / 'data'}", "data.limit_train=null", "data.limit_test=null")
-    monkeypatch.setattr("poolab.training.launch.content_of", lambda config: "image_folder-of-a-moment-ago")
+    monkeypatch.setattr("poolab.training.launcher.content_of", lambda config: "image_folder-of-a-moment-ago")
     with pytest.raises(DataError, match=r"data.root=.* was changed while this run read it; start it again"):
         launched(tmp_path / "runs", *words, "data.batch_size=4")
     assert not (tmp_path / "runs").exists()

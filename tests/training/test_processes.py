@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from poolab.errors import ConfigError
-from poolab.training.launch import _wants_processes
+from poolab.training.launcher import _wants_processes
 
 DDP = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 

@@ -183,7 +183,7 @@ def few_shapes():
 @pytest.fixture(scope="module")
 def segmented(few_shapes, configured, tmp_path_factory):
     """The record and the folder of one completed run with its pictures, for reading only."""
-    from poolab.training.launch import launch
+    from poolab.training.launcher import launch
 
     record, folder, _ = launch(configured(tmp_path_factory.mktemp("segmented"), *SMALL))
     return record, folder

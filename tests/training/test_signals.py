@@ -128,7 +128,7 @@ def test_a_closed_terminal_is_a_request_to_stop_unless_nohup_ignores_it(ignored,
 def test_a_run_in_a_thread_takes_no_signals_and_completes(configured, tmp_path):
     import threading
 
-    from poolab.training.launch import launch
+    from poolab.training.launcher import launch
 
     found = []
     before = signal.getsignal(signal.SIGINT)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from poolab.errors import PoolabError
-from poolab.training.launch import launch
+from poolab.training.launcher import launch
 
 
 def test_a_working_folder_that_was_deleted_is_one_sentence(configured, tmp_path, monkeypatch):

@@ -2,15 +2,21 @@
 
 from poolab.backbones.base import Backbone, PixelBackbone
 from poolab.backbones.initialise import initialise
+from poolab.backbones.libraries import LIBRARIES
 from poolab.backbones.match import Match, match_width
-from poolab.backbones.probe import VanishError
-from poolab.backbones.registry import backbone_task, create_backbone, list_backbones
+from poolab.backbones.probe import VanishError, meta_twin
+from poolab.backbones.registry import backbone_options, backbone_task, create_backbone, list_backbones
+from poolab.backbones.request import OWN, ROLES, Group
 from poolab.backbones.shapes import SlotShape, render_shapes, slot_shapes
 from poolab.backbones.slots import Slot, SlotFiller
 from poolab.backbones.surgery import SwapReport, swap_pooling
 
 __all__ = [
+    "LIBRARIES",
+    "OWN",
+    "ROLES",
     "Backbone",
+    "Group",
     "Match",
     "PixelBackbone",
     "Slot",
@@ -18,11 +24,13 @@ __all__ = [
     "SlotShape",
     "SwapReport",
     "VanishError",
+    "backbone_options",
     "backbone_task",
     "create_backbone",
     "initialise",
     "list_backbones",
     "match_width",
+    "meta_twin",
     "render_shapes",
     "slot_shapes",
     "swap_pooling",

@@ -11,8 +11,7 @@ from torch import nn
 from poolab.backbones.probe import meta_twin, probe
 from poolab.backbones.slots import FLATTEN, Slot, SlotFiller
 from poolab.errors import ConfigError
-from poolab.pooling import Pool
-from poolab.pooling.window_pool import WindowPool2d
+from poolab.pooling import Pool, WindowPool2d
 
 
 class Backbone(nn.Module, ABC):

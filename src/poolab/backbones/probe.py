@@ -4,15 +4,13 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
 
+from poolab.backbones.slots import Slot
 from poolab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from poolab.backbones.base import Backbone
 
 LARGEST_TRIED = 2048  # pixels; the upper end of the search for an image size that works
 
@@ -20,6 +18,27 @@ LARGEST_TRIED = 2048  # pixels; the upper end of the search for an image size th
 FAULTS = (RuntimeError, ValueError, AssertionError)
 
 Shape = tuple[int, ...]
+M = TypeVar("M", bound=nn.Module)
+
+
+class Network(Protocol):
+    """What is asked of a network here: `Backbone` has it."""
+
+    name: str
+    in_channels: int
+    slots: dict[str, Slot]
+
+    def embed(self, input: torch.Tensor) -> torch.Tensor:
+        """Return the features that the head leaves."""
+
+    def slot_of(self, path: str) -> str | None:
+        """Return the slot that a module lies in."""
+
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
+        """Return the modules with their qualified names."""
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """Return a module by its qualified name."""
 
 
 class VanishError(ConfigError):
@@ -41,14 +60,14 @@ class Trace:
     error: Exception | None = None
 
 
-def meta_twin(model: "Backbone") -> "Backbone":
+def meta_twin(model: M) -> M:
     """A copy that has shapes and no data, in eval mode; the model itself is neither run nor copied."""
     tensors = [*model.parameters(), *model.buffers()]
     memo: dict[int, Any] = {id(tensor): _on_meta(tensor) for tensor in tensors}
     return copy.deepcopy(model, memo).eval()
 
 
-def trace(twin: "Backbone", image_size: tuple[int, int]) -> Trace:
+def trace(twin: Network, image_size: tuple[int, int]) -> Trace:
     """Send one image of shapes through the twin up to the classifier, and note what each module got and gave."""
     seen = Trace()
     image = torch.empty(1, twin.in_channels, *image_size, device="meta")
@@ -60,7 +79,7 @@ def trace(twin: "Backbone", image_size: tuple[int, int]) -> Trace:
     return seen
 
 
-def probe(model: "Backbone", twin: "Backbone", image_size: tuple[int, int]) -> int:
+def probe(model: Network, twin: Network, image_size: tuple[int, int]) -> int:
     """The number of features that the head leaves.
 
     Raises:
@@ -81,7 +100,7 @@ def probe(model: "Backbone", twin: "Backbone", image_size: tuple[int, int]) -> i
     ) from seen.error
 
 
-def describe_place(model: "Backbone", seen: Trace) -> str:
+def describe_place(model: Network, seen: Trace) -> str:
     """Where a forward pass ended, with the map's size there, in words."""
     map_size = "x".join(map(str, seen.inputs[seen.last][-2:]))
     name = model.slot_of(seen.last)
@@ -92,7 +111,7 @@ def describe_place(model: "Backbone", seen: Trace) -> str:
     return f"slot {name} ({slot.pooling}{window}), where it is {map_size}"
 
 
-def smallest_image(twin: "Backbone") -> int | None:
+def smallest_image(twin: Network) -> int | None:
     """The side of the smallest square image that works, or None up to `LARGEST_TRIED` pixels.
 
     Output sizes never shrink when the input grows, so doubling and then halving the interval finds it.
@@ -109,7 +128,7 @@ def smallest_image(twin: "Backbone") -> int | None:
     return high
 
 
-def _works(twin: "Backbone", side: int) -> bool:
+def _works(twin: Network, side: int) -> bool:
     return trace(twin, (side, side)).error is None
 
 
@@ -119,7 +138,7 @@ def _on_meta(tensor: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def _noting(twin: nn.Module, seen: Trace) -> Iterator[None]:
+def _noting(twin: Network, seen: Trace) -> Iterator[None]:
     handles = []
     for path, module in twin.named_modules():
         if not path:

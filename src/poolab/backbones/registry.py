@@ -20,7 +20,7 @@ from poolab.backbones.torch_cnn import TorchCNN
 from poolab.backbones.unet import UNet
 from poolab.backbones.vgg_small import VGGSmall
 from poolab.errors import ConfigError, nearest
-from poolab.pooling.core.options import is_whole
+from poolab.pooling.core import is_whole
 from poolab.streams import derive_seed
 
 # A builder is called as Class(slots, in_channels=, num_classes=, image_size=, **options) and gives a Backbone.

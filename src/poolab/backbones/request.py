@@ -7,7 +7,7 @@ from typing import Any, Literal
 from poolab.errors import ConfigError
 from poolab.per_slot import by_slot
 from poolab.pooling import get_pool, list_pools
-from poolab.pooling.core.base import Role
+from poolab.pooling.core import Role
 from poolab.pooling.registry import hint
 
 Group = Literal["pooling", "head"]

@@ -1,7 +1,7 @@
 """How wide a network is: one factor for all its channels, so that arms can be made equally large."""
 
 from poolab.errors import ConfigError
-from poolab.pooling.core.options import Real, shown
+from poolab.pooling.core import Real, shown
 
 # The search of `match_width` goes to 65 times the widest setting of a run.
 WIDTH_MULT = Real(1.0, least=1e-6, most=10_000.0)

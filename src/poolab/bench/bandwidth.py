@@ -6,7 +6,7 @@ import torch
 
 from poolab.bench.choices import Shape
 from poolab.bench.figures import Figure, figure
-from poolab.measure.speed import synchronise
+from poolab.measure import synchronise
 
 # Far beyond the caches: 54 MB of last level on the processor that this was written on, 50 MB on an H100.
 CPU_BYTES = 256 * 2**20

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
-from poolab.records import environment
-from poolab.records.store import strict, write_atomically
+from poolab.records import environment, strict, write_atomically
 
 FORMAT = 1
 MORE_PACKAGES = ("triton", "timm", "kornia", "antialiased-cnns")

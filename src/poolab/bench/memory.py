@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from poolab.measure.memory import PeakMemory
-from poolab.measure.saved import SavedStorages
+from poolab.measure import PeakMemory, SavedStorages
 
 
 def saved_bytes(module: nn.Module, input: Tensor) -> int:

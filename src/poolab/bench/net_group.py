@@ -15,7 +15,7 @@ from poolab.bench import backends
 from poolab.bench.figures import Figure
 from poolab.bench.interleaved import Case, Interleaved, Plan
 from poolab.bench.ops_group import BASELINE
-from poolab.measure.speed import synchronise
+from poolab.measure import synchronise
 
 TARGET = 1.05  # of the step with max pooling
 TARGET_METHOD = "avg_topk"

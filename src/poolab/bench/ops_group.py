@@ -16,7 +16,7 @@ from poolab.bench.figures import Figure
 from poolab.bench.interleaved import Case, Interleaved, Plan, Step
 from poolab.bench.memory import peak_bytes, saved_bytes
 from poolab.bench.peers import Peer, peers_of
-from poolab.measure.speed import synchronise
+from poolab.measure import synchronise
 from poolab.pooling import create_pool
 
 BASELINE = ("max", "nn.MaxPool2d")

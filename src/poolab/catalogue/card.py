@@ -11,8 +11,7 @@ from poolab.catalogue.chosen import known
 from poolab.catalogue.cost import measured
 from poolab.configuration import config_dir
 from poolab.pooling import Pool
-from poolab.pooling.core.docstring import parsed
-from poolab.pooling.core.options import Option
+from poolab.pooling.core import Option, parsed
 from poolab.pooling.functional import has_twin
 from poolab.pooling.registry import SIBLINGS
 

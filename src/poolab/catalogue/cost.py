@@ -7,7 +7,7 @@ from typing import Any
 from poolab.catalogue.chosen import make, refusals
 from poolab.errors import ConfigError
 from poolab.pooling import Pool
-from poolab.pooling.core.options import Choice
+from poolab.pooling.core import Choice
 
 CHANNELS = 64
 BATCH = 2  # a method with batch normalisation needs more than one value

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from poolab.catalogue.chosen import refusals
-from poolab.measure.gradient_support import gradient_at
+from poolab.measure import gradient_at
 from poolab.pooling import Pool
 
 

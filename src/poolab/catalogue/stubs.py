@@ -16,9 +16,8 @@ from typing import Any
 import torch
 
 from poolab import pooling
-from poolab.pooling import functional
-from poolab.pooling.core.base import Pool
-from poolab.pooling.core.docstring import parsed
+from poolab.pooling import Pool, functional
+from poolab.pooling.core import parsed
 
 WIDTH = 120
 FOLDER = Path("src/poolab/pooling")

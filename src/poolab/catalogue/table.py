@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from poolab.catalogue import render
-from poolab.pooling import Pool, get_pool, list_pools
-from poolab.pooling.core.base import Reference, Role
-from poolab.pooling.core.docstring import parsed
+from poolab.pooling import Pool, Reference, get_pool, list_pools
+from poolab.pooling.core import Role, parsed
 from poolab.pooling.registry import SIBLINGS
 
 ROLES: tuple[Role, ...] = ("window", "global", "channel", "same")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolab.data.faults import reason_of
-from poolab.data.raw import home_folder
+from poolab.data.folders import home_folder
 from poolab.data.stat_index import Stamp, StatIndex, index_folder, now_ns
 from poolab.text import one_line
 

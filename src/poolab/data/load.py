@@ -11,10 +11,11 @@ from torch import Tensor
 
 from poolab.data.faults import reason_of
 from poolab.data.fit import check_channels, fit_channels, fit_masks, fit_size, parse_size
+from poolab.data.folders import home_folder
 from poolab.data.image_data import ImageData, Split, channel_statistics
 from poolab.data.legacy import LEGACY
 from poolab.data.pixels import BACKGROUNDS
-from poolab.data.raw import Request, home_folder
+from poolab.data.raw import Request
 from poolab.data.sources import SOURCES, DataSource, ImageShape
 from poolab.data.subsets import hold_out, limit
 from poolab.errors import ConfigError, DataError, nearest

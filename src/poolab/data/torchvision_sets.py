@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poolab.data.raw import Raw, Request, download_folder
+from poolab.data.folders import download_folder
+from poolab.data.raw import Raw, Request
 from poolab.errors import DataError
 
 # A server that accepts and then says nothing would otherwise hold a run for ever.

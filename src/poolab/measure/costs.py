@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from poolab.measure.preserve_state import device_of
+from poolab.measure.module_state import device_of
 from poolab.measure.saved import pooling_saved_bytes
 from poolab.measure.size import multiply_adds, parameters
 from poolab.measure.speed import inference_speed

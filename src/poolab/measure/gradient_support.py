@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poolab.measure.preserve_state import preserve_state, uncompiled
+from poolab.measure.module_state import preserve_state, uncompiled
 from poolab.measure.saved import pooling_layers, slot_label
 from poolab.streams import derive_seed
 

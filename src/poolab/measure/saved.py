@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from poolab.measure.preserve_state import preserve_state, uncompiled
+from poolab.measure.module_state import preserve_state, uncompiled
 from poolab.pooling import Pool
 
 TORCH_POOLS = (

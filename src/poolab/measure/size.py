@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from poolab.measure.preserve_state import preserve_state, uncompiled
+from poolab.measure.module_state import preserve_state, uncompiled
 
 
 def parameters(model: nn.Module) -> int:

@@ -6,7 +6,7 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from poolab.measure.preserve_state import device_of, preserve_state
+from poolab.measure.module_state import device_of, preserve_state
 
 MIN_ROUNDS = 3  # timed calls, however slow they are
 

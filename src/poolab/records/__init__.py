@@ -6,20 +6,52 @@
 True
 """
 
-from poolab.records.environment import environment
-from poolab.records.identity import signature
-from poolab.records.reading import scan_results
-from poolab.records.schema import HEADLINES, SCHEMA_VERSION, STATUSES, result_record
-from poolab.records.store import RunFolder, read_results
+from poolab.records.content import file_sha256
+from poolab.records.contents import Content, content_of, differing_content, own_settings, told_apart
+from poolab.records.gathering import gather, tell
+from poolab.records.identity import NOT_IDENTITY, below, flatten, signature
+from poolab.records.labels import AT, BARE, setting_words, short_key, value_words
+from poolab.records.machine import environment
+from poolab.records.reading import RecordError, read_json, read_record, scan_results
+from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite, result_record
+from poolab.records.store import RunFolder, read_results, replace_synced, strict, write_atomically
+from poolab.records.table import differing_code
+from poolab.records.table_page import print_table
 
 __all__ = [
+    "AT",
+    "BARE",
+    "FINISHED",
     "HEADLINES",
+    "NOT_IDENTITY",
     "SCHEMA_VERSION",
     "STATUSES",
+    "Content",
+    "RecordError",
     "RunFolder",
+    "below",
+    "content_of",
+    "differing_code",
+    "differing_content",
     "environment",
+    "file_sha256",
+    "finite",
+    "flatten",
+    "gather",
+    "own_settings",
+    "print_table",
+    "read_json",
+    "read_record",
     "read_results",
+    "replace_synced",
     "result_record",
     "scan_results",
+    "setting_words",
+    "short_key",
     "signature",
+    "strict",
+    "tell",
+    "told_apart",
+    "value_words",
+    "write_atomically",
 ]

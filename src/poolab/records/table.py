@@ -8,7 +8,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records.contents import Content, content_of, own_settings, says_content, told_apart
-from poolab.records.gather import gather
+from poolab.records.gathering import gather
 from poolab.records.identity import NOT_IDENTITY, below
 from poolab.records.labels import AT, setting_words, short_key, value_words
 from poolab.records.schema import HEADLINES

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poolab.records.gather import gather, tell
+from poolab.records.gathering import gather, tell
 from poolab.records.table import SCORES, TUNED, arms_of, differing_code
 
 if TYPE_CHECKING:

@@ -3,3 +3,8 @@
 The path of a report: `runs` reads records, `evidence` sorts them into arms and settings, `statistics` compares the
 arms, `analysis` joins both, and everything else writes the result down.
 """
+
+import lazy_loader
+
+# `__init__.pyi` lists what this package exports.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -126,6 +126,6 @@ class Document:
     @staticmethod
     def inline(drawn: Drawn) -> str:
         """An SVG for a page."""
-        from poolab.report.page.render import inlined
+        from poolab.report.figures.inline import inlined
 
         return inlined(drawn)

@@ -9,8 +9,7 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from poolab.records.identity import NOT_IDENTITY, below, flatten
-from poolab.records.labels import value_words
+from poolab.records import NOT_IDENTITY, below, flatten, value_words
 from poolab.report.labels import CONTENT, arm_labels, setting_labels
 from poolab.report.runs import Doubled, Run, without_doubles
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from poolab.records.contents import Content, told_apart
-from poolab.records.identity import below
-from poolab.records.labels import short_key
+from poolab.records import Content, below, short_key, told_apart
 
 MATCH = ("backbone.match", "backbone.match_to")
 # Facts of a record that stand for the content of files, which no plan knows; runs on other content are other settings.

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from poolab.records.identity import flatten
-from poolab.records.schema import HEADLINES, STATUSES
+from poolab.records import HEADLINES, STATUSES, flatten
 from poolab.report.labels import CONTENT
 
 Record = Mapping[str, Any]

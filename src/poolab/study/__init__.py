@@ -6,7 +6,8 @@
 grid 60
 """
 
-from poolab.study.sweep.cells import Cell, grid_cells
+from poolab.study.sweep.cells import Cell
+from poolab.study.sweep.grid import grid_cells
 from poolab.study.sweep.sweep_file import Study, read_study
 
 __all__ = ["Cell", "Study", "grid_cells", "read_study"]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolab.errors import ConfigError
-from poolab.records.identity import signature
+from poolab.records import signature
 from poolab.study.sweep.sweep_file import Study
 
 if TYPE_CHECKING:
-    from poolab.report.evidence import Evidence
+    from poolab.report import Evidence
     from poolab.study.sweep.cells import Cell
 
 Records = Sequence[Mapping[str, Any]]
@@ -61,7 +61,7 @@ def cells_of(study: Study, records: Records, extra: Sequence[str], runs: Path | 
     """Return the cells of a grid, or those that a search has drawn."""
     from poolab.study.search.history import known
     from poolab.study.sweep.candidates import drawn_cells
-    from poolab.study.sweep.cells import grid_cells
+    from poolab.study.sweep.grid import grid_cells
 
     if study.method == "grid":
         return grid_cells(study, extra)
@@ -75,9 +75,8 @@ def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple
     Raises:
         PoolabError: the place cannot be read, or a cell cannot be composed.
     """
-    from poolab.records.gather import gather as gather_records
-    from poolab.report.evidence import gather
-    from poolab.report.runs import read_runs
+    from poolab.records import gather as gather_records
+    from poolab.report import gather, read_runs
     from poolab.study.slurm.submission import with_added
 
     records, faults = gather_records(runs)

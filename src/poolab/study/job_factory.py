@@ -13,8 +13,9 @@ from poolab.study.plan.cache import remember
 from poolab.study.plan.checks import Checks
 from poolab.study.plan.plan import Planned, plan
 from poolab.study.runner.jobs import Job
-from poolab.study.sweep.cells import Cell, assignments, grid_cells, in_words
+from poolab.study.sweep.cells import Cell, assignments, in_words
 from poolab.study.sweep.command import command
+from poolab.study.sweep.grid import grid_cells
 from poolab.study.sweep.sweep_file import Study
 
 

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from poolab.records.contents import content_of
-from poolab.records.gather import gather, tell
-from poolab.records.store import strict
+from poolab.records import content_of, gather, strict, tell
 from poolab.study.sweep.arms import FILES
 
 PLACES = ("runs_dir", "data.root", "data.cache_dir", *FILES)
@@ -46,7 +44,7 @@ def save_records(records: Sequence[Mapping[str, Any]], path: str | Path, runs: s
 
 def _with_details(record: Mapping[str, Any], runs: str | Path | None) -> Mapping[str, Any]:
     """Return a record with what a report reads beside it in its run's folder."""
-    from poolab.report.details import compact_history, packed, read_correct
+    from poolab.report import compact_history, packed, read_correct
 
     folder = Path(runs or "") / str(record.get("signature"))
     if runs is None or not folder.is_dir():

@@ -9,12 +9,13 @@ from pathlib import Path
 from poolab.errors import INTERRUPTED, ConfigError
 from poolab.study.folders import expanded, runs_folder
 from poolab.study.job_factory import Programs, Trained
-from poolab.study.runner.jobs import Files, State
+from poolab.study.runner.jobs import Files
 from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.progress import Progress
 from poolab.study.runner.registry import announced
 from poolab.study.runner.scheduler import Scheduler
 from poolab.study.runner.sources import JobSource, Listed
+from poolab.study.runner.state import State
 from poolab.study.search.setup import conclusion, search
 from poolab.study.sweep.sweep_file import Study
 

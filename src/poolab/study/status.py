@@ -1,6 +1,5 @@
 """What became of a study's runs: from their folders and locks, the journal of `poolab study run`, and SLURM's queue."""
 
-import fcntl
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,21 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
-from poolab.records import RunFolder
-from poolab.records.schema import FINISHED
+from poolab.records import FINISHED, RunFolder
 from poolab.study.plan.cache import expected
-from poolab.study.runner.journal import read_entry
-from poolab.study.runner.locks import Claim
-from poolab.study.runner.outcomes import OUTCOMES
+from poolab.study.runner.attempts import last_attempts
+from poolab.study.runner.locks import CLAIMS, Claim, busy_elsewhere, is_held
 from poolab.study.search.trials import Trial, trials_of
 from poolab.study.slurm.ending import job_ending
 from poolab.study.slurm.queue import RUNNING, Queue, look
-from poolab.study.sweep.cells import grid_cells
+from poolab.study.sweep.grid import grid_cells
 from poolab.study.sweep.sweep_file import Study
 
 # The order of the lines; a run that diverged is done, and its record says so.
 STATES = ("completed", "diverged", "stopped", "running", "waiting", "missing", "interrupted", "failed")
-CLAIMS = ".claims"  # where `poolab study run` locks a file for each cell, before the run has its folder
 
 
 @dataclass(frozen=True)
@@ -70,23 +66,6 @@ def counted(states: Iterable[State]) -> dict[str, int]:
     return {state: counts[state] for state in (*STATES, *counts) if counts[state]}
 
 
-def last_attempts(study: Study, runs_dir: Path) -> dict[str, Mapping[str, Any]]:
-    """The last attempt at each cell that `poolab study run` noted, by the cell's signature."""
-    path = runs_dir / "studies" / f"{study.name}.jsonl"
-    try:
-        lines = path.read_bytes().split(b"\n") if path.is_file() else []
-    except OSError:
-        return {}
-    entries = [read_entry(line) for line in lines]  # None: being written now, torn by kill -9, or of another program
-    return {one["cell"]: one for one in entries if one is not None and _attempt(one)}
-
-
-def _attempt(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of a journal is an attempt of `poolab study run`."""
-    texts = all(isinstance(entry.get(key, ""), str) for key in ("what", "started", "reason"))
-    return isinstance(entry.get("cell"), str) and texts and entry.get("outcome") in (None, *OUTCOMES)
-
-
 def _of_programs(
     study: Study, runs_dir: Path, extra: Sequence[str], attempts: Mapping[str, Mapping[str, Any]]
 ) -> list[State]:
@@ -100,7 +79,7 @@ def _of_programs(
 
 
 def _claimed(text: str, key: str, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
-    if _held(runs_dir / CLAIMS / key):
+    if is_held(runs_dir / CLAIMS / key):
         return State(text, "running")
     if Claim.done(runs_dir / CLAIMS / key):
         return State(text, "completed")
@@ -113,7 +92,7 @@ def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
     """What a cell's last attempt came to; without an end it runs, or its runner was killed."""
     name, outcome = str(attempt.get("what") or key), attempt.get("outcome")
     if outcome is None:
-        runs = _held(runs_dir / CLAIMS / key)
+        runs = is_held(runs_dir / CLAIMS / key)
         return State(name, "running") if runs else State(name, "interrupted", "it was killed before its record")
     known = outcome in ("completed", "diverged", "interrupted", "stopped")
     return State(name, outcome if known else "failed", str(attempt.get("reason") or ""))
@@ -159,22 +138,3 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
 
 def _goes_on(folder: RunFolder) -> str:
     return ", and goes on from its checkpoint" if folder.checkpoint else ""
-
-
-def busy_elsewhere(runs_dir: Path, signature: str) -> bool:
-    """Whether a process makes this run, or a runner is about to."""
-    return _held(runs_dir / signature / ".lock") or _held(runs_dir / CLAIMS / signature)
-
-
-def _held(lock: Path) -> bool:
-    """Whether a process makes this run: it holds a lock, which the system frees when it ends."""
-    try:
-        with open(lock) as file:
-            fcntl.flock(
-                file, fcntl.LOCK_SH | fcntl.LOCK_NB
-            )  # for microseconds, and shared: two that ask do not see each other
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False

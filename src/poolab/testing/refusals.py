@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from poolab.pooling.core.options import Choice, Integer, Integers, Option, Real, Size
+from poolab.pooling.core import Choice, Integer, Integers, Option, Real, Size
 from poolab.testing.items import expect, expect_refusal, item
 from poolab.testing.shapes import Shape
 from poolab.testing.subject import Subject

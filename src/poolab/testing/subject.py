@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from poolab.pooling import Pool
-from poolab.pooling.core.options import Choice, Integer, Size
+from poolab.pooling.core import Choice, Integer, Size
 from poolab.testing.shapes import KINDS, USUAL, Shape
 
 Oracle = Callable[[Tensor, Pool], Any]

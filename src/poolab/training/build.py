@@ -1,16 +1,16 @@
-"""What a run is made of, built from its configuration: data, network, module."""
+"""Builds what a run is made of from its configuration: data, network, module."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from poolab.backbones import Backbone, Match, create_backbone
-from poolab.data import ImageData, ImageDataModule, ImageShape, load_data, training_sample
+from poolab.backbones import create_backbone
+from poolab.data import ImageDataModule, ImageShape, load_data, training_sample
 from poolab.errors import ConfigError
+from poolab.training.components import RunComponents
 from poolab.training.content import file_facts
-from poolab.training.finetune import WeightTransfer, take_over
+from poolab.training.finetune import take_over
 from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
 from poolab.training.preflight import check_batch, check_classes
@@ -20,19 +20,6 @@ from poolab.training.settings import LOADER
 from poolab.training.source_run import source_of
 
 MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentation": Segmenter}
-
-
-@dataclass
-class RunComponents:
-    """What a run is made of."""
-
-    data: ImageData
-    loaders: ImageDataModule
-    network: Backbone
-    module: TaskModule
-    match: Match | None = None
-    taken: WeightTransfer | None = None
-    files: dict[str, str] = field(default_factory=dict)
 
 
 def build(config: Mapping[str, Any]) -> RunComponents:

@@ -14,8 +14,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from poolab.measure import PeakMemory
 from poolab.pooling import WindowPool2d
-from poolab.records.schema import finite
-from poolab.records.store import replace_synced, write_atomically
+from poolab.records import finite, replace_synced, write_atomically
 from poolab.streams import derive_seed
 from poolab.training.checkpoints import SIGNATURE
 from poolab.training.interruption import Diverged, Interrupted, StopRequest

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poolab.records.schema import HEADLINES
+from poolab.records import HEADLINES
 from poolab.text import printable
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from poolab.backbones import Backbone, Match
-    from poolab.data.folder_summary import FolderSummary
+    from poolab.data import FolderSummary
     from poolab.records import RunFolder
-    from poolab.training.finetune import WeightTransfer
+    from poolab.training.source_run import WeightTransfer
 
 SHORT = {"accuracy": "acc", "mean_iou": "IoU"}  # in the line of an epoch
 

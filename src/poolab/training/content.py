@@ -7,8 +7,7 @@ from typing import Any
 import poolab.data
 from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
-from poolab.records import RunFolder, signature
-from poolab.records.content import file_sha256
+from poolab.records import RunFolder, file_sha256, signature
 from poolab.training.source_run import source_fingerprint, source_sha256
 
 

@@ -12,10 +12,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from poolab.measure import run_costs
-from poolab.measure.style import default_style
+from poolab.measure import default_style, run_costs
 from poolab.records import HEADLINES, RunFolder
-from poolab.training.build import RunComponents
+from poolab.training.components import RunComponents
 from poolab.training.interruption import Interrupted
 from poolab.training.robustness_eval import measure_full
 

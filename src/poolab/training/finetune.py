@@ -1,7 +1,6 @@
 """Fine-tuning: the weights of a finished run in a network whose poolings are others, and what that does to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -9,32 +8,14 @@ from torchmetrics import Metric
 
 from poolab.backbones import Backbone
 from poolab.errors import ConfigError
-from poolab.per_slot import pooling_words
 from poolab.training.checkpoints import read_checkpoint
-from poolab.training.source_run import SourceRun
+from poolab.training.components import RunComponents
+from poolab.training.source_run import SourceRun, WeightTransfer
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-    from poolab.training.build import RunComponents
-
 NETWORK = "network."  # the network's part of a checkpoint
-
-
-@dataclass(frozen=True)
-class WeightTransfer:
-    """A source, how many of its weights were taken over, and the names of those that start afresh or stay behind."""
-
-    source: SourceRun
-    count: int
-    new: tuple[str, ...]
-    left: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """One line."""
-        was = pooling_words(self.source.config["pooling"])
-        new = f", {len(self.new)} of the new pooling start afresh" if self.new else ""
-        return f"{self.count} weights of {self.source.folder} ({was}){new}"
 
 
 def take_over(network: Backbone, source: SourceRun) -> WeightTransfer:
@@ -65,7 +46,7 @@ def _weights(source: SourceRun) -> dict[str, Tensor]:
     return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
 
 
-def before_training(trainer: "pl.Trainer", parts: "RunComponents", taken: WeightTransfer) -> dict[str, float]:
+def before_training(trainer: "pl.Trainer", parts: RunComponents, taken: WeightTransfer) -> dict[str, float]:
     """The figures of the source (`before/...`), and those of the network with other poolings (`exchanged/...`).
 
     The source's are from its own record. The exchanged network is validated, not tested: the test split is for the end.

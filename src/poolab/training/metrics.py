@@ -13,7 +13,7 @@ from torchmetrics.classification import (
     MulticlassConfusionMatrix,
 )
 
-from poolab.measure.probabilities import example_scores
+from poolab.measure import example_scores
 
 
 class EpochMetrics(torch.nn.Module, ABC):

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poolab.data import ImageData, prepare
-from poolab.data.raw import IGNORED
+from poolab.data import IGNORED, ImageData, prepare
 from poolab.text import printable
 
 RIGHT, WRONG = "#1b6e3c", "#b3261e"

@@ -27,7 +27,7 @@ def check_batch(network: Any, batch_size: int, processes: int) -> None:
         return
     import torch
 
-    from poolab.backbones.probe import meta_twin
+    from poolab.backbones import meta_twin
 
     try:
         with torch.no_grad():

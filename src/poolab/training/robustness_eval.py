@@ -1,23 +1,17 @@
 """`measure=full` on a run: the test split, the trained network in the run's precision, and the settings."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from poolab.data import ImageData, prepare
-from poolab.data.subsets import apportion, pick
+from poolab.data import ImageData, apportion, pick, prepare
 from poolab.errors import ConfigError
-from poolab.measure import run_full
-from poolab.measure.predictions import Predict
-from poolab.measure.preserve_state import device_of, preserve_state
-from poolab.measure.shifts import checked_max_shift
+from poolab.measure import Predict, checked_max_shift, device_of, preserve_state, run_full
 from poolab.records import RunFolder
 from poolab.streams import derive_seed
-
-if TYPE_CHECKING:
-    from poolab.training.build import RunComponents
+from poolab.training.components import RunComponents
 
 # What goes to run_full under its own name; the rest of `measure` says what is measured and on how many images.
 PASSED = (
@@ -46,7 +40,7 @@ def check_full(config: Mapping[str, Any], data: ImageData) -> None:
 def measure_full(
     config: Mapping[str, Any],
     folder: RunFolder,
-    parts: "RunComponents",
+    parts: RunComponents,
     figures: Mapping[str, Any],
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
@@ -80,7 +74,7 @@ def measure_full(
     return found, notes | more
 
 
-def normalised(network: nn.Module, parts: "RunComponents", autocast: torch.dtype | None) -> Predict:
+def normalised(network: nn.Module, parts: RunComponents, autocast: torch.dtype | None) -> Predict:
     """The network as a function of uint8 images, prepared as for the test and computed in the run's precision."""
     device = device_of(network)
     dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)

@@ -13,15 +13,15 @@ import pytorch_lightning as pl
 import torch
 
 from poolab.errors import DataError, PoolabError
-from poolab.measure import PeakMemory
-from poolab.measure.other_load import OtherLoad
+from poolab.measure import OtherLoad, PeakMemory
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record, signature
 from poolab.text import one_line
-from poolab.training.build import RunComponents, build
+from poolab.training.build import build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
+from poolab.training.components import RunComponents
 from poolab.training.console import Console
 from poolab.training.content import files_of
 from poolab.training.evaluation import draw, measure, test_network, unmeasured

@@ -15,8 +15,7 @@ from torchmetrics.classification import (
     MulticlassJaccardIndex,
 )
 
-from poolab.data import ImageData
-from poolab.data.raw import IGNORED
+from poolab.data import IGNORED, ImageData
 from poolab.training.metrics import Columns, EpochMetrics, FinalMetrics, mean_metric
 from poolab.training.module import TaskModule
 

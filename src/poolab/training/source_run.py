@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError
-from poolab.records.content import file_sha256
-from poolab.records.reading import RecordError, read_json, read_record
+from poolab.per_slot import pooling_words
+from poolab.records import RecordError, file_sha256, read_json, read_record
 
 TESTED = ("test/loss", "test/accuracy", "test/mean_iou", "test/dice")
 # Settings of a backbone that may differ from the source's: its weights come from the checkpoint.
@@ -32,6 +32,22 @@ class SourceRun:
     def figures(self) -> dict[str, float]:
         """What the run measured on the validation and the test split, without what is of single classes."""
         return {name: value for name, value in self.metrics.items() if name.startswith("val/") or name in TESTED}
+
+
+@dataclass(frozen=True)
+class WeightTransfer:
+    """A source, how many of its weights were taken over, and the names of those that start afresh or stay behind."""
+
+    source: SourceRun
+    count: int
+    new: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """One line."""
+        was = pooling_words(self.source.config["pooling"])
+        new = f", {len(self.new)} of the new pooling start afresh" if self.new else ""
+        return f"{self.count} weights of {self.source.folder} ({was}){new}"
 
 
 def source_of(config: Mapping[str, Any]) -> SourceRun | None:

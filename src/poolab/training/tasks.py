@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from poolab.backbones import Backbone, backbone_task, list_backbones
-from poolab.backbones.libraries import LIBRARIES
+from poolab.backbones import LIBRARIES, Backbone, backbone_task, list_backbones
 from poolab.data import data_task, list_data
 from poolab.errors import ConfigError, nearest
 from poolab.records import HEADLINES

@@ -12,9 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from poolab.per_slot import pooling_words
-from poolab.records import RunFolder
-from poolab.records.schema import FINISHED
-from poolab.records.store import strict
+from poolab.records import FINISHED, RunFolder, strict
 from poolab.text import printable
 from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets

@@ -18,7 +18,7 @@ from poolab.study.slurm.resources import Resources
 from poolab.study.slurm.submission import Submission, all_submissions, with_added
 from poolab.study.slurm.submit import submit
 from poolab.study.status import counted, status
-from poolab.study.sweep.cells import grid_cells
+from poolab.study.sweep.grid import grid_cells
 from poolab.study.sweep.sweep_file import read_study
 
 

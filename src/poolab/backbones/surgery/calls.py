@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from poolab.pooling.core.base import Pool
-from poolab.pooling.window_pool import WindowPool2d
+from poolab.pooling import Pool, WindowPool2d
 
 Shape = tuple[int, ...]
 WINDOWS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d, WindowPool2d)

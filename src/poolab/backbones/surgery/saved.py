@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from poolab.measure.saved import SavedStorages
+from poolab.measure import SavedStorages
 
 
 def saved_bytes(run: Callable[[Tensor], Tensor], given: Tensor, layer: nn.Module | None) -> int:

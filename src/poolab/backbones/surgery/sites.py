@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from poolab.backbones.surgery.calls import REDUCTIONS, WINDOWS, Call, Frame, Observer, is_pooling, is_strided
 from poolab.backbones.surgery.geometry import fitting, pair, window_of, words
 from poolab.backbones.surgery.rewire import Traced, Untraceable, follow, pooling_kinds
-from poolab.pooling.core.base import Pool
+from poolab.pooling import Pool
 
 Kind = Literal["window", "strided_conv", "head", "gate"]
 SMALLEST_WHOLE = 4  # an average over a whole map with a window of so many pixels a side is meant as a head

@@ -17,8 +17,7 @@ from poolab.backbones.surgery.report import Change, Replacement, SwapReport, Unr
 from poolab.backbones.surgery.saved import saved_bytes
 from poolab.backbones.surgery.sites import Site, Sites, find_sites
 from poolab.errors import ConfigError
-from poolab.measure import multiply_adds, parameters
-from poolab.measure.preserve_state import preserve_state
+from poolab.measure import multiply_adds, parameters, preserve_state
 from poolab.pooling import get_pool
 
 

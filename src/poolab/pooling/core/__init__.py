@@ -1,1 +1,22 @@
 """What all poolings share: their base class, geometry, options, learned values, random numbers and windows."""
+
+from poolab.pooling.core.base import Pool, Reference, Role
+from poolab.pooling.core.docstring import parsed
+from poolab.pooling.core.options import Choice, Integer, Integers, Option, Real, Size, flag, is_whole, shown, whole_hint
+
+__all__ = [
+    "Choice",
+    "Integer",
+    "Integers",
+    "Option",
+    "Pool",
+    "Real",
+    "Reference",
+    "Role",
+    "Size",
+    "flag",
+    "is_whole",
+    "parsed",
+    "shown",
+    "whole_hint",
+]

@@ -1,5 +1,5 @@
 """index.html: the report as one file that needs no network."""
 
-from poolab.report.page.render import render
+from poolab.report.page.rendering import render
 
 __all__ = ["render"]

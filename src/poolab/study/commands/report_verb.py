@@ -14,10 +14,7 @@ from poolab.study.evidence import Cells, Records
 from poolab.study.sweep.sweep_file import Study
 
 if TYPE_CHECKING:
-    from poolab.report.analysis import Analysis
-    from poolab.report.document import Document
-    from poolab.report.evidence import Evidence
-    from poolab.report.runs import Run
+    from poolab.report import Analysis, Document, Evidence, Run
 
 DESCRIPTION = "which pooling is better, and how sure that is: a verdict, tables, figures and a page, from records alone"
 STUDIES = (".yaml", ".yml")
@@ -78,8 +75,7 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
     Raises:
         PoolabError: a source, an arm, a metric or a number is wrong.
     """
-    from poolab.report.terminal import print_tables, printable, verdict_text, width
-    from poolab.report.write import write_report
+    from poolab.report import print_tables, printable, verdict_text, width, write_report
 
     chosen = words(program).parse_intermixed_args(list(arguments))
     formats = formats_of(chosen.formats)
@@ -101,7 +97,7 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
 
 
 def _said(text: str) -> None:
-    from poolab.report.terminal import printable
+    from poolab.report import printable
 
     print(printable(text))
 
@@ -128,9 +124,7 @@ def analysis_of(studies: Sequence[Study], evidence: Evidence, chosen: argparse.N
     Raises:
         ConfigError: there is no such arm or metric, or a number is out of its range.
     """
-    from poolab.report.analysis import analyse
-    from poolab.report.metric import Metric
-    from poolab.report.statistics import Looks
+    from poolab.report import Looks, Metric, analyse
 
     asked = vars(chosen) if chosen is not None else {}
     metric, baseline, margin = (asked.get(name) for name in ("metric", "baseline", "margin"))
@@ -159,7 +153,7 @@ def _one_of(key: str, values: Sequence[Any]) -> Any:
 
 def document_of(analysis: Analysis, title: str, command: str, studies: Sequence[Study] = ()) -> Document:
     """Return the document of an analysis."""
-    from poolab.report.document import Document
+    from poolab.report import Document
 
     selected = [study.metric.name for study in studies if study.metric]
     return Document(
@@ -173,9 +167,7 @@ def document_of(analysis: Analysis, title: str, command: str, studies: Sequence[
 
 
 def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
-    from poolab.report.evidence import gather
-    from poolab.report.runs import read_runs
-    from poolab.report.versus import versus
+    from poolab.report import gather, read_runs, versus
 
     given = read_sources(chosen.what, chosen.runs)
     if chosen.versus:
@@ -228,7 +220,7 @@ def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
 
 
 def _read(path: Path, given: Given) -> None:
-    from poolab.records.gather import gather
+    from poolab.records import gather
 
     records, faults = gather(path)
     given.sources.append((str(path), records))

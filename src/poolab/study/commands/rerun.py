@@ -9,7 +9,7 @@ from typing import Any
 
 from poolab.configuration import compose, config_dir
 from poolab.errors import PoolabError
-from poolab.records.identity import below, flatten
+from poolab.records import below, flatten
 from poolab.study.sweep.cells import in_words
 
 GROUPS = ("pooling", "head", "backbone", "data", "optim", "trainer", "measure", "tracker")

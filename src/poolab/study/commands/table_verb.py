@@ -30,11 +30,8 @@ def table(chosen: argparse.Namespace, study: Study, runs: Path) -> None:
     Raises:
         PoolabError: there is no record of the study, none that can be compared, or no such baseline.
     """
-    from poolab.records.contents import differing_content
-    from poolab.records.gather import tell
-    from poolab.records.table import differing_code
-    from poolab.report.tables import csv_tables, markdown_tables
-    from poolab.report.terminal import print_tables
+    from poolab.records import differing_code, differing_content, tell
+    from poolab.report import csv_tables, markdown_tables, print_tables
     from poolab.study.commands.report_verb import analysis_of
     from poolab.study.evidence import study_evidence
     from poolab.study.record_file import save_records

@@ -26,8 +26,7 @@ def report_run(study: Study, runs: Path, extra: Sequence[str], say: Callable[[st
 
 
 def _report(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str], None]) -> None:
-    from poolab.report.terminal import verdict_text, width
-    from poolab.report.write import write_report
+    from poolab.report import verdict_text, width, write_report
     from poolab.study.commands.report_verb import analysis_of, document_of
     from poolab.study.evidence import study_evidence
 

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import poolab.study.plan.plan as plans
 from poolab.configuration import config_dir
-from poolab.records.gather import gather, tell
-from poolab.records.store import write_atomically
+from poolab.records import gather, tell, write_atomically
 from poolab.study.sweep.candidates import drawn_cells
 from poolab.study.sweep.sweep_file import Study
 

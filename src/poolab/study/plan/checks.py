@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from poolab.errors import ConfigError, PoolabError
-from poolab.records import signature
-from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.records import NOT_IDENTITY, below, flatten, signature
 
 # What a network does not depend on.
 NOT_NETWORK = ("seed", "optim", "trainer", "measure", "recipe", "task", *NOT_IDENTITY)
@@ -27,7 +26,7 @@ class Checks:
         Raises:
             ConfigError: it cannot, with every fault that was found.
         """
-        from poolab.training.settings import check_settings, faults_by_group
+        from poolab.training import check_settings, faults_by_group
 
         settings = {**config, "seed": _seed(config.get("seed"))}
         results = [self._once("settings", settings, lambda: check_settings(config))]
@@ -81,7 +80,7 @@ def _files_key(config: Mapping[str, Any]) -> Any:
 
 
 def _files(config: Mapping[str, Any]) -> str:
-    from poolab.training.content import files_of
+    from poolab.training import files_of
 
     return files_of(config)
 
@@ -91,8 +90,7 @@ def _build(config: Mapping[str, Any]) -> None:
     import torch
 
     from poolab.backbones import create_backbone
-    from poolab.training.network import matched_settings
-    from poolab.training.preflight import check_batch, check_classes
+    from poolab.training import check_batch, check_classes, matched_settings
 
     shape = _image_shape(config["data"])
     check_classes(config["task"], shape.num_classes, f"data={config['data']['name']}")

@@ -17,8 +17,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.per_slot import pooling_words
-from poolab.records.contents import content_of
-from poolab.records.identity import NOT_IDENTITY, below, flatten
+from poolab.records import NOT_IDENTITY, below, content_of, flatten
 from poolab.study.plan.plan import Plan, Planned
 
 

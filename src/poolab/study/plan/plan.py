@@ -12,8 +12,9 @@ from poolab.study.folders import expanded
 from poolab.study.plan.checks import Checks
 from poolab.study.sweep.arms import label_arms
 from poolab.study.sweep.candidates import sample_cells
-from poolab.study.sweep.cells import Cell, grid_cells
+from poolab.study.sweep.cells import Cell
 from poolab.study.sweep.composition import Composer
+from poolab.study.sweep.grid import grid_cells
 from poolab.study.sweep.sweep_file import Study
 
 

@@ -7,9 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from poolab.records import HEADLINES
-from poolab.records.contents import content_of, own_settings
-from poolab.records.identity import NOT_IDENTITY, below
+from poolab.records import HEADLINES, NOT_IDENTITY, below, content_of, own_settings
 
 ALPHA = 0.05
 POWER = 0.8

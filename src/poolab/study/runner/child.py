@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 NEEDED = (
-    *("poolab.training.launch", "poolab.training.run", "hydra._internal.hydra", "rich.table"),
+    *("poolab.training.launcher", "poolab.training.run", "hydra._internal.hydra", "rich.table"),
     *("sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg"),
 )
 
@@ -32,7 +32,7 @@ def import_for_runs(tracker: str) -> None:
     """
     threads = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    from poolab.training.imports import import_wandb_first, without_collector
+    from poolab.training import import_wandb_first, without_collector
 
     with without_collector("torch"):
         import_module("torch")

@@ -1,17 +1,12 @@
-"""What there is to run, how far it is, and the files that say so."""
+"""The jobs of a study, those that are under way, and the files that say so."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from poolab.study.runner.locks import Claim
-from poolab.study.runner.outcomes import Ending
-
-if TYPE_CHECKING:
-    from poolab.study.runner.sources import JobSource
 
 
 @dataclass(frozen=True)
@@ -39,38 +34,6 @@ class Held:
     adopted: bool = False  # its fork server is gone, and it is this process's child now
     stopped: str | None = None  # why it was asked to stop, where its source did
     started: float = field(default_factory=time.monotonic)
-
-
-@dataclass
-class State:
-    """How far a study is. `ended` has the last ending of each job by its key; `earlier` had one before."""
-
-    source: JobSource
-    running: dict[str, Held] = field(default_factory=dict)
-    elsewhere: list[tuple[float, Job]] = field(default_factory=list)
-    ended: dict[str, Ending] = field(default_factory=dict)
-    earlier: set[str] = field(default_factory=set)
-    attempts: dict[str, int] = field(default_factory=dict)
-    fault: str | None = None
-
-    @property
-    def left(self) -> bool:
-        """Whether there is anything to do or to wait for."""
-        return bool(self.source.waiting or self.running or self.elsewhere)
-
-    def count(self, *outcomes: str) -> int:
-        """How many jobs ended so."""
-        return sum(ended.outcome in outcomes for ended in self.ended.values())
-
-
-class Watcher(Protocol):
-    """Who is told of the progress."""
-
-    def ended(self, job: Job, became: Ending, attempt: int, again: bool) -> None:
-        """An attempt has ended."""
-
-    def look(self, state: State) -> None:
-        """Some time has passed."""
 
 
 @dataclass(frozen=True)

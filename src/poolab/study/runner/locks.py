@@ -21,6 +21,7 @@ from poolab.study.runner.journal import write_whole
 EXPIRES = 300.0  # seconds without a sign of life, after which another machine takes a claim over
 BEAT = 30.0  # seconds between two signs of life
 SIZE = 256  # bytes, all written at the start: the state can then be changed on a full disk
+CLAIMS = ".claims"  # the folder with a locked file for each cell, before the run has its folder
 
 
 class Claim:
@@ -117,3 +118,22 @@ def _read(file: int) -> dict[str, Any]:
     except (OSError, ValueError):  # a folder in its place; or blank: whoever made it was killed before the first word
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def busy_elsewhere(runs_dir: Path, signature: str) -> bool:
+    """Whether a process makes this run, or a runner is about to."""
+    return is_held(runs_dir / signature / ".lock") or is_held(runs_dir / CLAIMS / signature)
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process makes this run: it holds a lock, which the system frees when it ends."""
+    try:
+        with open(lock) as file:
+            fcntl.flock(
+                file, fcntl.LOCK_SH | fcntl.LOCK_NB
+            )  # for microseconds, and shared: two that ask do not see each other
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

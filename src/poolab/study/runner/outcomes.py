@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolab.errors import INTERRUPTED, PoolabError
-from poolab.records import RunFolder
-from poolab.records.schema import FINISHED
+from poolab.records import FINISHED, RunFolder
 
 ANOTHER = "another process is making this run"  # RunFolder.claimed's words
 OUTCOMES = ("completed", "diverged", "failed", "killed", "interrupted", "refused", "busy", "stopped")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from poolab.study.runner.jobs import Held, Job, State
+from poolab.study.runner.jobs import Held, Job
 from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.output import Output
+from poolab.study.runner.state import State
 from poolab.text import one_line, printable
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from typing import Any
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
 from poolab.study.runner.connection import Link
-from poolab.study.runner.jobs import Files, Held, Job, State, Watcher
+from poolab.study.runner.jobs import Files, Held, Job
 from poolab.study.runner.journal import DiskFull, Journal
 from poolab.study.runner.locks import BEAT, Claim
 from poolab.study.runner.orphans import adopt_orphans, orphan_ended
 from poolab.study.runner.outcomes import Ending, ending, last_line
 from poolab.study.runner.processes import drop_empty, record, send
 from poolab.study.runner.sources import JobSource
+from poolab.study.runner.state import State, Watcher
 
 AGAIN = 1.0  # seconds until a cell that another runner has is looked at again
 LOOK = 0.5  # seconds between two looks at the progress

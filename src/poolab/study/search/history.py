@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from poolab.study.runner.attempts import last_attempts
 from poolab.study.search.space import Space
 from poolab.study.search.trials import trials_of
-from poolab.study.status import last_attempts
 from poolab.study.sweep.cells import Cell
 from poolab.study.sweep.sweep_file import Study
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, PoolabError, nearest
-from poolab.records import RunFolder
-from poolab.records.schema import FINISHED
+from poolab.records import FINISHED, RunFolder
+from poolab.study.runner.attempts import last_attempts
 from poolab.study.runner.journal import read_entry
 from poolab.study.search.samplers import TrialResult
 from poolab.study.search.trials import Trial
-from poolab.study.status import last_attempts
 from poolab.study.sweep.sweep_file import Metric, Study
 
 

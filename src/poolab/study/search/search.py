@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from poolab.errors import ConfigError
+from poolab.study.runner.attempts import last_attempts
 from poolab.study.runner.jobs import Job
 from poolab.study.runner.outcomes import Ending
 from poolab.study.search.hyperband import Hyperband
@@ -16,7 +17,6 @@ from poolab.study.search.results import Results, better
 from poolab.study.search.samplers import Sampler
 from poolab.study.search.space import Space
 from poolab.study.search.trials import Trial, trials_of
-from poolab.study.status import last_attempts
 from poolab.study.sweep.cells import Cell
 from poolab.study.sweep.sweep_file import Study
 

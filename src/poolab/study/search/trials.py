@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poolab.records.identity import NOT_IDENTITY, below
+from poolab.records import NOT_IDENTITY, below
 from poolab.study.runner.journal import end_of_lines, locked, read_entry, write_whole
 from poolab.study.sweep.cells import assignments
 from poolab.study.sweep.distributions import searched

@@ -5,7 +5,7 @@ batch script asks for the requeue.
 """
 
 from poolab.errors import INTERRUPTED
-from poolab.training.interruption import EARLIER
+from poolab.training import EARLIER
 
 if __name__ == "__main__":  # before all else: the imports take seconds, in which a signal would kill the process
     EARLIER.listen()

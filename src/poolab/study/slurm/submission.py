@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
-from poolab.records.store import write_atomically
+from poolab.records import write_atomically
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from pathlib import Path
 from poolab.errors import ConfigError, PoolabError
 from poolab.study.job_factory import tracked_as
 from poolab.study.plan.plan import Plan, Planned, plan
+from poolab.study.runner.locks import busy_elsewhere
 from poolab.study.slurm.queue import look
 from poolab.study.slurm.resources import Resources
 from poolab.study.slurm.script import batch_script, option_names
 from poolab.study.slurm.submission import Submission, folder_of
 from poolab.study.slurm.tools import SlurmFault, call, clean_environment, there
-from poolab.study.status import busy_elsewhere
 from poolab.study.sweep.cells import assignments, in_words
 from poolab.study.sweep.sweep_file import Study
 
@@ -91,7 +91,7 @@ def _check(study: Study, extra: Sequence[str]) -> None:
 
 def _check_tasks(made: Plan, resources: Resources) -> None:
     """What the run itself would say as soon as it is on a node, after a night in the queue."""
-    from poolab.training.cluster import task_fault
+    from poolab.training import task_fault
 
     tasks = [resources.tasks] * resources.nodes
     faults = {task_fault(one.config["trainer"], tasks) for one in made.cells} - {None}

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poolab.per_slot import by_slot
-from poolab.records.identity import NOT_IDENTITY, below, flatten
-from poolab.records.labels import AT, BARE, setting_words, value_words
+from poolab.records import AT, BARE, NOT_IDENTITY, below, flatten, setting_words, value_words
 from poolab.study.sweep.cells import assignments
 from poolab.study.sweep.sweep_file import Study
 from poolab.text import one_line

@@ -7,7 +7,7 @@ from typing import Any
 
 from poolab.configuration import config_dir
 from poolab.per_slot import resolved_choice
-from poolab.records.identity import flatten
+from poolab.records import flatten
 from poolab.study.sweep.cells import Cell, assignments, with_extra
 from poolab.study.sweep.distributions import ends
 from poolab.study.sweep.parameters import Parameter

@@ -1,24 +1,19 @@
 """The cells of a study: one combination of its parameters each, in the words of Hydra's command line."""
 
-import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from poolab.errors import ConfigError
 from poolab.hydra_words import quoted
 from poolab.study.sweep.parameters import LOOKED_UP
 
-if TYPE_CHECKING:
-    from poolab.study.sweep.sweep_file import Study
-
 ASSIGNMENT = re.compile(r"([A-Za-z_][\w./-]*)=(.*)", re.DOTALL)
 # A text that Hydra takes as it stands and as a text. What it would take for a number or a constant is quoted.
 PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
-MOST = 100_000  # cells of a grid: a plan of so many takes minutes
 CONSTANTS = ("null", "true", "false", "inf", "nan")
 
 
@@ -57,27 +52,6 @@ class Cell:
         return [word for word in self.overrides if not word.startswith("runs_dir=")]
 
 
-def grid_cells(study: "Study", extra: Sequence[str] = ()) -> list[Cell]:
-    """Every cell of a grid, in the order of the file: its last parameter varies fastest.
-
-    Args:
-        extra: key=value pairs of the command line, which replace a parameter of the file or are added to every cell.
-
-    Raises:
-        ConfigError: the study is no grid, it has too many cells, or an extra is no key=value.
-    """
-    if study.method != "grid":
-        raise ConfigError(f"{study.path} is a {study.method} study: its cells are drawn, one after the other")
-    replaced = {key for key, _ in assignments(extra)}
-    count = math.prod(parameter.count for parameter in study.parameters if parameter.name not in replaced)
-    if count > MOST:
-        raise ConfigError(
-            f"{study.path} has {count:,} cells, and a grid has at most {MOST:,}: list fewer values, split the file, or "
-            "draw some of the cells with method: random and run_cap"
-        )
-    return [with_extra(drawn, extra) for drawn in _combinations(study, replaced)]
-
-
 def with_extra(values: Mapping[str, Any], extra: Sequence[str]) -> Cell:
     """The cell of these values, with the pairs of the command line in the place of theirs."""
     return Cell({**values, **{key: Words(words) for key, words in assignments(extra)}})
@@ -101,13 +75,6 @@ def assignments(extra: Sequence[str]) -> list[tuple[str, str]]:
             raise ConfigError(f"{text!r}: a study's values are what they say; ${{...}} is not looked up")
         found.append((match[1], match[2]))
     return found
-
-
-def _combinations(study: "Study", replaced: set[str]) -> Iterator[dict[str, Any]]:
-    """A parameter that the command line replaces has one value only, else its cells would come again."""
-    names = [parameter.name for parameter in study.parameters]
-    choices = [(None,) if p.name in replaced else p.choices for p in study.parameters]
-    return (dict(zip(names, values, strict=True)) for values in itertools.product(*choices))
 
 
 def in_words(value: Any) -> str:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
-from poolab.records.schema import FINISHED
-from poolab.training.wandb_settings import wandb_folder
+from poolab.records import FINISHED
+from poolab.training import wandb_folder
 
 UNSENT = "unsent"  # `training.trackers` leaves it where a server did not take all
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from poolab.errors import PoolabError
 from poolab.study.wandb.sessions import Session
-from poolab.training.secret_words import LOGIN, without_secrets
+from poolab.training import LOGIN, without_secrets
 
 PARALLEL = 4  # uploads of one client at a time
 REACH = 10.0  # seconds for a server to answer

@@ -5,7 +5,7 @@ from typing import Any
 
 from poolab.data import list_data
 from poolab.errors import ConfigError, nearest
-from poolab.pooling.core.options import Option, shown
+from poolab.pooling.core import Option, shown
 from poolab.training.settings.faults import declared_faults, where_words
 from poolab.training.settings.network import network_faults, options_of
 from poolab.training.settings.tables import (

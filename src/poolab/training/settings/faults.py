@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from poolab.errors import nearest
-from poolab.pooling.core.options import Option, shown
+from poolab.pooling.core import Option, shown
 
 
 def declared_faults(

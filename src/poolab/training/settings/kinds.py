@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from poolab.pooling.core.options import Option, is_whole, shown, whole_hint
+from poolab.pooling.core import Option, is_whole, shown, whole_hint
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from poolab.backbones.registry import backbone_options
-from poolab.backbones.request import OWN, ROLES, Group
+from poolab.backbones import OWN, ROLES, Group, backbone_options
 from poolab.per_slot import by_slot
 from poolab.pooling import get_pool, list_pools
-from poolab.pooling.core.options import Option, shown
+from poolab.pooling.core import Option, shown
 from poolab.training.settings.faults import declared_faults, where_words
 from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, Table
 

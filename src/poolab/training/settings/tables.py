@@ -3,11 +3,8 @@
 The poolings declare theirs beside their formulas; `network` has those of the backbones.
 """
 
-from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES
-from poolab.measure.full_report import ROBUSTNESS
-from poolab.measure.scales import SCALE_MODES, SCALES
-from poolab.measure.shifts import SHIFT_PADDINGS
-from poolab.pooling.core.options import Choice, Integer, Option, Real, Size, flag
+from poolab.measure import CORRUPTIONS, ROBUSTNESS, SCALE_MODES, SCALES, SEVERITIES, SHIFT_PADDINGS
+from poolab.pooling.core import Choice, Integer, Option, Real, Size, flag
 from poolab.training.settings.kinds import AtSlots, Betas, Devices, Place, Several, Slots, Text, nullable
 
 Table = dict[str, Option]

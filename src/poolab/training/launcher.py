@@ -13,8 +13,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.paths import PATHS, with_expanded_paths
-from poolab.records import RunFolder, signature
-from poolab.records.reading import read_record
+from poolab.records import RunFolder, read_record, signature
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector

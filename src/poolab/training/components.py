@@ -1,0 +1,21 @@
+"""What a run is made of."""
+
+from dataclasses import dataclass, field
+
+from poolab.backbones import Backbone, Match
+from poolab.data import ImageData, ImageDataModule
+from poolab.training.module import TaskModule
+from poolab.training.source_run import WeightTransfer
+
+
+@dataclass
+class RunComponents:
+    """What a run is made of."""
+
+    data: ImageData
+    loaders: ImageDataModule
+    network: Backbone
+    module: TaskModule
+    match: Match | None = None
+    taken: WeightTransfer | None = None
+    files: dict[str, str] = field(default_factory=dict)
