@@ -42,7 +42,7 @@ def _window_twin(cls: type[WindowPool2d]) -> Callable[..., Tensor]:
         faults, taps = [], None
         try:
             geometry = Geometry.of(cls.__name__, kernel_size, stride, padding, dilation, ceil_mode, cls.dims)
-            taps = geometry.cells
+            taps = geometry.taps
         except ValueError as fault:
             faults.append(str(fault))
         values, wrong = sorted_out(declared, options, taps)

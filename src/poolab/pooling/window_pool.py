@@ -56,7 +56,7 @@ class WindowPool2d(Pool):
         owner, faults, cells = type(self).__name__, [], None
         try:
             self.geometry = Geometry.of(owner, kernel_size, stride, padding, dilation, ceil_mode, self.dims)
-            cells = self.geometry.cells
+            cells = self.geometry.taps
         except ValueError as fault:
             faults.append(str(fault))
         if generator is not None and not self.random:

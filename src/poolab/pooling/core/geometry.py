@@ -56,9 +56,14 @@ class Geometry:
         return len(self.kernel_size)
 
     @property
-    def cells(self) -> int:
-        """The number of taps of one window."""
+    def taps(self) -> int:
+        """Return the number of taps of one window."""
         return math.prod(self.kernel_size)
+
+    @property
+    def cells(self) -> int:
+        """Return `taps`, for formulas of users that know it by its first name."""
+        return self.taps
 
     @property
     def is_dilated(self) -> bool:

@@ -127,7 +127,7 @@ class Windows:
     def counts(self, count_include_pad: bool = False) -> Tensor | int:
         """The number of cells of each window: an int where all are complete, else a map (oH, oW)."""
         if self.complete:
-            return self.geometry.cells
+            return self.geometry.taps
         along = [self._inside(axis, count_include_pad).sum(1) for axis in range(self.dims)]
         return _outer(along, torch.mul).to(compute_dtype(self.input.dtype))
 
@@ -148,11 +148,11 @@ class Windows:
         Missing cells rank last. Where a window holds NaN its ranks mean nothing.
         """
         with torch.no_grad():
-            cells = self._ranked()
-            ranks = [torch.full_like(cell, place) for place, cell in enumerate(cells)]
-            for later in range(1, len(cells)):
+            taps = self._ranked()
+            ranks = [torch.full_like(tap, place) for place, tap in enumerate(taps)]
+            for later in range(1, len(taps)):
                 for earlier in range(later):
-                    ahead = (cells[later] > cells[earlier]).to(cells[0].dtype)
+                    ahead = (taps[later] > taps[earlier]).to(taps[0].dtype)
                     ranks[earlier] = ranks[earlier] + ahead
                     ranks[later] = ranks[later] - ahead
         return ranks
@@ -161,11 +161,11 @@ class Windows:
         """The cells as they are compared: a missing one is -inf, a real -inf the lowest number."""
         if self.complete:
             return self.taps(0.0)
-        return self.mapped(lambda cell: cell.clamp(min=torch.finfo(cell.dtype).min)).taps(-torch.inf)
+        return self.mapped(lambda tap: tap.clamp(min=torch.finfo(tap.dtype).min)).taps(-torch.inf)
 
     def sum_by_rank(self, term: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """The sum of term(rank, cell) over each window, where missing cells are 0; NaN where it holds NaN."""
-        summed = total([term(rank, cell) for rank, cell in zip(self.ranks(), self.taps(0.0), strict=True)])
+        summed = total([term(rank, tap) for rank, tap in zip(self.ranks(), self.taps(0.0), strict=True)])
         with torch.no_grad():
             has_nan = self.has_nan()
         return summed.masked_fill(has_nan, torch.nan)
@@ -250,17 +250,17 @@ def _outer(vectors: list[Tensor], combine: Callable[[Tensor, Tensor], Tensor]) -
     return reduce(lambda table, vector: combine(table.unsqueeze(-1), vector), vectors)
 
 
-def peak(cells: list[Tensor]) -> Tensor:
+def peak(taps: list[Tensor]) -> Tensor:
     """The largest of the cells without its gradient: the shift or scale of a formula that does not depend on it."""
-    return reduce(torch.maximum, [cell.detach() for cell in cells])
+    return reduce(torch.maximum, [tap.detach() for tap in taps])
 
 
-def rescue_infinite(cell: Tensor, top: Tensor, ordinary: Tensor, at_top: float, below: float) -> Tensor:
+def rescue_infinite(tap: Tensor, top: Tensor, ordinary: Tensor, at_top: float, below: float) -> Tensor:
     """`ordinary`, but `at_top` or `below` where the cell is infinite: inf - inf and inf / inf would be NaN there."""
-    infinite, highest = cell.isinf(), cell == top
+    infinite, highest = tap.isinf(), tap == top
     return ordinary.masked_fill(infinite & highest, at_top).masked_fill(infinite & ~highest, below)
 
 
-def total(terms: list[Tensor], term: Callable[[Tensor], Tensor] = lambda cell: cell) -> Tensor:
+def total(terms: list[Tensor], term: Callable[[Tensor], Tensor] = lambda tap: tap) -> Tensor:
     """The sum of term(cell), one cell at a time."""
-    return reduce(torch.add, (term(cell) for cell in terms))
+    return reduce(torch.add, (term(tap) for tap in terms))

@@ -186,7 +186,7 @@ FORMS: dict[Any, Callable[..., str]] = {
     aten.clamp: _clamp,
     aten.clamp_min: lambda node, a, low: f"SELECT({a} < {low}, {low}, {a})",
     aten.clamp_max: lambda node, a, high: f"SELECT({a} > {high}, {high}, {a})",
-    aten.threshold_backward: lambda node, slope, a, limit: f"SELECT({a} <= {limit}, {ZERO}, {slope})",
+    aten.threshold_backward: lambda node, grad_output, a, limit: f"SELECT({a} <= {limit}, {ZERO}, {grad_output})",
     aten.where: _chosen,
     aten.masked_fill: lambda node, a, flag, value: _chosen(node, flag, value, a),
     aten.gt: _infix(">"),

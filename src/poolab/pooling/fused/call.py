@@ -51,7 +51,7 @@ class Recipe:
         return arguments
 
 
-def taken_apart(
+def to_spec(
     formula: Formula, geometry: Geometry, arguments: Mapping[str, Any], channels: int
 ) -> tuple[Recipe, list[Tensor]] | None:
     """A call's recipe and its tensors; None where an argument is neither a constant nor a number for each channel."""

@@ -16,14 +16,14 @@ from poolab.pooling.fused.recorder import in_clean_thread
 
 LANES = 5  # how many windows the symbolic cells stand for; the number means nothing
 
-Draw = Callable[[str], Any]  # what to draw for: see CellWindows
+Draw = Callable[[str], Any]  # what to draw for: see TapWindows
 
 
 class NotLocal(Exception):
     """The formula asks for more than the cells of its window."""
 
 
-class CellWindows(Windows):
+class TapWindows(Windows):
     """The windows as a formula sees them, where each tap is a row of LANES cells instead of a view of a map.
 
     Args:
@@ -35,11 +35,11 @@ class CellWindows(Windows):
     """
 
     def __init__(
-        self, cells: list[Tensor], real: list[Tensor] | None, counts: Tensor | None, draw: Draw, geometry: Geometry
+        self, taps: list[Tensor], real: list[Tensor] | None, counts: Tensor | None, draw: Draw, geometry: Geometry
     ):
-        self._cells, self._real, self._counts, self._draw = cells, real, counts, draw
+        self._given, self._real, self._counts, self._draw = taps, real, counts, draw
         self.geometry, self.dims = geometry, geometry.dims
-        self.gave_cells = False  # to the formula itself, beside maxima, minima and means
+        self.uses_taps = False  # to the formula itself, beside maxima, minima and means
 
     def __getattr__(self, name: str) -> Any:
         """There is no map, and it has no sizes."""
@@ -48,12 +48,12 @@ class CellWindows(Windows):
     @property
     def dtype(self) -> torch.dtype:
         """The cells' dtype."""
-        return self._cells[0].dtype
+        return self._given[0].dtype
 
     @property
     def device(self) -> torch.device:
         """The cells' device."""
-        return self._cells[0].device
+        return self._given[0].device
 
     @property
     def complete(self) -> bool:
@@ -62,19 +62,17 @@ class CellWindows(Windows):
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> Windows:
         """The same windows over function(cell)."""
-        return CellWindows(
-            [function(cell) for cell in self._cells], self._real, self._counts, self._draw, self.geometry
-        )
+        return TapWindows([function(tap) for tap in self._given], self._real, self._counts, self._draw, self.geometry)
 
     def taps(self, fill: float) -> list[Tensor]:
         """The cells, or `fill` where one is missing."""
-        self.gave_cells = True
+        self.uses_taps = True
         return self._taps(fill)
 
     def _taps(self, fill: float) -> list[Tensor]:
         if self._real is None:
-            return list(self._cells)
-        return [torch.where(real, cell, fill) for real, cell in zip(self._real, self._cells, strict=True)]
+            return list(self._given)
+        return [torch.where(real, tap, fill) for real, tap in zip(self._real, self._given, strict=True)]
 
     def real(self) -> list[Tensor] | None:
         """Which cells are there."""
@@ -84,15 +82,15 @@ class CellWindows(Windows):
         """How many cells are there."""
         if count_include_pad and self.geometry.is_padded:
             raise NotLocal("padded zeros count as cells")
-        return self.geometry.cells if self._counts is None else self._counts
+        return self.geometry.taps if self._counts is None else self._counts
 
     def maximum(self) -> Tensor:
         """The first largest cell; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
-        return reduce(lambda top, cell: torch.where((cell > top) | cell.isnan(), cell, top), self._taps(-torch.inf))
+        return reduce(lambda top, tap: torch.where((tap > top) | tap.isnan(), tap, top), self._taps(-torch.inf))
 
     def minimum(self) -> Tensor:
         """The first smallest cell; NaN wins."""
-        return reduce(lambda low, cell: torch.where((cell < low) | cell.isnan(), cell, low), self._taps(torch.inf))
+        return reduce(lambda low, tap: torch.where((tap < low) | tap.isnan(), tap, low), self._taps(torch.inf))
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
         """The mean of the cells that are there."""
@@ -104,7 +102,7 @@ class CellWindows(Windows):
 
     def has_nan(self) -> Tensor:
         """Which windows hold NaN."""
-        return reduce(torch.logical_or, [cell.isnan() for cell in self.taps(0.0)])
+        return reduce(torch.logical_or, [tap.isnan() for tap in self.taps(0.0)])
 
     def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
         """values[rank], by a chain of choices."""
@@ -126,37 +124,37 @@ class CellWindows(Windows):
 
 
 @dataclass(frozen=True)
-class Nature:
+class FormulaTraits:
     """What a local formula asks of its windows.
 
     Attributes:
         draws: what it draws for, one word for each map of numbers.
-        takes_cells: whether it looks at the cells, beside their maximum, minimum and mean.
+        uses_taps: whether it looks at the cells, beside their maximum, minimum and mean.
     """
 
     draws: tuple[str, ...]
-    takes_cells: bool
+    uses_taps: bool
 
 
 @cache
-def nature(recipe: Recipe) -> Nature | None:
+def formula_traits(recipe: Recipe) -> FormulaTraits | None:
     """What the formula asks of its windows; None where it is not local.
 
     Local is a formula that computes each window of each channel from the cells of that window alone, element by
     element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
     """
-    return in_clean_thread(lambda: _nature(recipe))
+    return in_clean_thread(lambda: _formula_traits(recipe))
 
 
-def _nature(recipe: Recipe) -> Nature | None:
+def _formula_traits(recipe: Recipe) -> FormulaTraits | None:
     asked: list[str] = []
 
     def draw(shared: str) -> Any:
         asked.append(shared)
-        return cells if shared == "cell" else cells[0]
+        return taps if shared == "cell" else taps[0]
 
-    cells = [torch.full((LANES,), 0.5) for _ in range(recipe.geometry.cells)]
-    windows = CellWindows(cells, None, None, draw, recipe.geometry)
+    taps = [torch.full((LANES,), 0.5) for _ in range(recipe.geometry.taps)]
+    windows = TapWindows(taps, None, None, draw, recipe.geometry)
     values = [torch.full((LANES,), 0.5) for _ in range(recipe.values)]
     try:
         with torch.no_grad(), _OnlyElementwise():
@@ -164,7 +162,7 @@ def _nature(recipe: Recipe) -> Nature | None:
     except Exception:  # whatever it needs, it is computed on the whole map, where a true fault is told as it is
         return None
     is_local = isinstance(output, Tensor) and output.shape in ((), (LANES,))
-    return Nature(tuple(asked), windows.gave_cells) if is_local else None
+    return FormulaTraits(tuple(asked), windows.uses_taps) if is_local else None
 
 
 class _OnlyElementwise(TorchDispatchMode):

@@ -43,43 +43,43 @@ class TorchKernel:
         return output
 
     def backward(
-        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """The gradients of the map and, in float64, of the values for each sample and channel."""
         gradient = torch.zeros_like(input)
-        taught = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
-        cells = self.recipe.geometry.cells
-        for block, found in self._run(input, slope, seed, values):
-            gradient[block.places] = self._on_map(input[block.places], found[:cells])
-            for lesson, part in zip(taught, found[cells:], strict=True):
+        param_grads = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
+        taps = self.recipe.geometry.taps
+        for block, found in self._run(input, grad_output, seed, values):
+            gradient[block.places] = self._on_map(input[block.places], found[:taps])
+            for param_grad, part in zip(param_grads, found[taps:], strict=True):
                 if isinstance(part, Tensor):
-                    lesson[block.places] = part.flatten(2).sum(2, dtype=torch.float64)
-        return gradient, taught
+                    param_grad[block.places] = part.flatten(2).sum(2, dtype=torch.float64)
+        return gradient, param_grads
 
     def _run(
-        self, input: Tensor, slope: Tensor | None, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor | None, seed: Tensor | None, values: list[Tensor]
     ) -> Iterator[tuple[Block, list[Any]]]:
         is_masked = not Windows(input[:1, :1], self.recipe.geometry).complete
-        function = self._function(is_masked, slope is not None)
+        function = self._function(is_masked, grad_output is not None)
         flags, buffers, shape = [], [], None
         for block in blocks(input, self.recipe.geometry, BLOCK):
             part = input[block.places]
             windows = Windows(part, self.recipe.geometry, block.noise(seed))
-            cells = [cell.contiguous(memory_format=memory_format(part)) for cell in windows.taps(0.0)]
-            if cells[0].shape != shape:
-                shape = cells[0].shape
-                flags = [_pair(flag) for flag in self._flags(windows, cells[0])] if is_masked else []
-                buffers = [_pair(torch.empty_like(cells[0])) for _ in range(function.buffers)]
-            given = [*map(_pair, cells), *flags]
+            taps = [tap.contiguous(memory_format=memory_format(part)) for tap in windows.taps(0.0)]
+            if taps[0].shape != shape:
+                shape = taps[0].shape
+                flags = [_pair(flag) for flag in self._flags(windows, taps[0])] if is_masked else []
+                buffers = [_pair(torch.empty_like(taps[0])) for _ in range(function.buffers)]
+            given = [*map(_pair, taps), *flags]
             given += [
                 _pair(number.expand(shape).contiguous(memory_format=memory_format(part)))
                 for number in self._noise(windows)
             ]
             given += [
-                _pair(torch.empty_like(cells[0]).copy_(own)) for own in block.own(values, self.recipe.geometry.dims)
+                _pair(torch.empty_like(taps[0]).copy_(own)) for own in block.own(values, self.recipe.geometry.dims)
             ]
-            if slope is not None:
-                given.append(_pair(torch.empty_like(cells[0]).copy_(slope[block.places])))
+            if grad_output is not None:
+                given.append(_pair(torch.empty_like(taps[0]).copy_(grad_output[block.places])))
             yield block, function.run(given, buffers)
 
     def _flags(self, windows: Windows, like: Tensor) -> list[Tensor]:

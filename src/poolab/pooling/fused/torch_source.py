@@ -306,8 +306,8 @@ FORMS: dict[Any, Callable[..., Operand]] = {
     aten.relu: lambda steps, node, a: steps.call("clamp({}, min=0.0", a),
     aten.clamp_min: lambda steps, node, a, low: _clamped(steps, node, a, low),
     aten.clamp_max: lambda steps, node, a, high: _clamped(steps, node, a, None, high),
-    aten.threshold_backward: lambda steps, node, slope, a, limit: steps.chosen(
-        steps.call("le({}, {}", a, limit), 0.0, slope
+    aten.threshold_backward: lambda steps, node, grad_output, a, limit: steps.chosen(
+        steps.call("le({}, {}", a, limit), 0.0, grad_output
     ),
     aten.where: lambda steps, node, flag, a, b: steps.chosen(flag, a, b),
     aten.masked_fill: lambda steps, node, a, flag, value: steps.chosen(flag, value, a),

@@ -60,20 +60,20 @@ class TritonKernel:
         return output
 
     def backward(
-        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """The gradients of the map and of the values, these for each sample and channel."""
         gradient = torch.empty_like(input)
         if not values:
-            self._launch("backward", [input, slope, gradient], input, seed, values)
+            self._launch("backward", [input, grad_output, gradient], input, seed, values)
             return gradient, []
         # One number of each window, which torch sums in one order; in the order of the windows in memory.
-        samples, channels, *sizes = slope.shape
+        samples, channels, *sizes = grad_output.shape
         windows = prod(sizes)
         shape = (samples, windows, channels) if self.is_channels_last else (samples, channels, windows)
-        taught = torch.empty((len(values), *shape), dtype=self.wide, device=input.device)
-        self._launch("backward", [input, slope, gradient, taught], input, seed, values)
-        return gradient, list(taught.sum(2 if self.is_channels_last else 3).unbind(0))
+        param_grads = torch.empty((len(values), *shape), dtype=self.wide, device=input.device)
+        self._launch("backward", [input, grad_output, gradient, param_grads], input, seed, values)
+        return gradient, list(param_grads.sum(2 if self.is_channels_last else 3).unbind(0))
 
     def _launch(
         self, direction: str, maps: list[Tensor], input: Tensor, seed: Tensor | None, values: list[Tensor]
@@ -99,13 +99,13 @@ class TritonKernel:
     def _dtype_of(self, pointer: str) -> torch.dtype:
         if pointer == "seed":
             return torch.int64
-        return self.wide if pointer.startswith(("value", "taught")) else self.dtype
+        return self.wide if pointer.startswith(("value", "param_grads")) else self.dtype
 
     def _vector(self, channels: int) -> int:
         """The channels that one thread takes: 16 bytes of memory, less where many taps would fill the registers."""
         if not self.is_channels_last:
             return 1
-        most = 16 // self.dtype.itemsize if self.recipe.geometry.cells <= FEW_TAPS else 2
+        most = 16 // self.dtype.itemsize if self.recipe.geometry.taps <= FEW_TAPS else 2
         return most if channels % most == 0 else 1
 
 
@@ -139,7 +139,7 @@ def launch_of(geometry: Geometry, shape: Sizes, vector: int, direction: str) -> 
     for name, size in list(sizes.items()):
         sizes[f"{name}_times"], sizes[f"{name}_shift"] = divisor(size)
     # Two windows a thread keep more loads under way; many taps fill the registers with one.
-    groups = 2 * THREADS if vector == 1 and geometry.cells <= FEW_TAPS else THREADS
+    groups = 2 * THREADS if vector == 1 and geometry.taps <= FEW_TAPS else THREADS
     is_wide = max(lanes * vector, prod(shape)) + groups * vector >= MOST_NUMBERS
     constants = {"GROUPS": groups, "VECTOR": vector, "IS_WIDE": is_wide}
     return Launch(sizes, constants, -(-lanes // groups))

@@ -58,8 +58,8 @@ class Names:
 def names(lanes: Lanes, direction: str) -> Names:
     """The arguments of a kernel, in their order."""
     axes, program = range(lanes.geometry.dims), lanes.program
-    pointers = ["x", "y"] if direction == "forward" else ["x", "slope", "gradient"]
-    pointers += ["taught"] if direction == "backward" and program.values else []
+    pointers = ["x", "y"] if direction == "forward" else ["x", "grad_output", "gradient"]
+    pointers += ["param_grads"] if direction == "backward" and program.values else []
     pointers += ["seed"] if program.draws else []
     pointers += [f"value{index}" for index in range(program.values)]
     counted = "out" if direction == "forward" else "block"
@@ -264,29 +264,33 @@ class _Writer:
         for number, before in enumerate(product(*(range(most + 1) for most in self.lanes.reach))):
             taps = list(self._taps(before))
             own = [n for n, tap in enumerate(taps) if all(0 <= at < step for at, step in zip(tap, steps, strict=True))]
-            lessons = self.program.values if not any(before) else 0
-            if own or lessons:
-                given = self._window(before, number, own, lessons)
+            param_grads = self.program.values if not any(before) else 0
+            if own or param_grads:
+                given = self._window(before, number, own, param_grads)
                 for n, gradient in zip(own, given, strict=True):
                     sums[taps[n]] = f"{sums[taps[n]]} + {gradient}" if taps[n] in sums else gradient
         for place in product(*map(range, steps)):
             gradient = sums.get(place, self.body.literal(0.0))  # a cell between the windows
             self._store("gradient", f"(origin + {self._shift(place)})", gradient, f"is_lane & {self._is_cell(place)}")
 
-    def _window(self, before: Sizes, number: int, own: list[int], lessons: int) -> list[str]:
+    def _window(self, before: Sizes, number: int, own: list[int], param_grads: int) -> list[str]:
         """The gradients of the own taps of one of the windows that reach into a block; its values' are stored."""
         note, prefix = self.body.note, f"w{number}_"
         windows = [f"(p{axis} - {before[axis]})" for axis in self.axes]
         there = [f"(p{a} < out{a} + {b})" + (f" & (p{a} >= {b})" if b else "") for a, b in enumerate(before)]
         valid = note(f"{prefix}valid", " & ".join(["is_lane", *there]))
         place = note(f"{prefix}place", self._place(windows, "out"))
-        slope = note(f"{prefix}slope", f"tl.load(slope + {place}, mask={valid}, other=0.0).to({self.real})")
+        grad_output = note(
+            f"{prefix}grad_output", f"tl.load(grad_output + {place}, mask={valid}, other=0.0).to({self.real})"
+        )
         taps = self.program.taps
-        wanted = [*own, *range(taps, taps + lessons)]
-        given = self.body.add(self.program.backward, [*self._inputs(before, prefix), slope], wanted, f"v{number}_")
-        for index, lesson in enumerate(given[len(own) :]):
+        wanted = [*own, *range(taps, taps + param_grads)]
+        given = self.body.add(
+            self.program.backward, [*self._inputs(before, prefix), grad_output], wanted, f"v{number}_"
+        )
+        for index, param_grad in enumerate(given[len(own) :]):
             at = f"{place} + total.to(tl.int64) * {index}"
-            self._store("taught", at, lesson, valid)
+            self._store("param_grads", at, param_grad, valid)
         zero = self.body.literal(0.0)
         return [
             note(f"{prefix}g{n}", f"tl.where({valid}, {value}, {zero})") for n, value in enumerate(given[: len(own)])

@@ -69,16 +69,16 @@ def _blurred_along(input: Tensor, axis: int, filter_size: int, mode: str, step: 
     dim, length, dims = axis + 2, input.shape[axis + 2], input.dim() - 2
     beyond = (count - 1) * step >= length  # the last outputs are centred on the last cell
     pace, kept = (1, length) if beyond else (step, count)
-    cells = extended(input, dim, (filter_size - 1) // 2, filter_size // 2, mode)
-    cells = cells.narrow(dim, 0, (kept - 1) * pace + filter_size)
+    reached = extended(input, dim, (filter_size - 1) // 2, filter_size // 2, mode)
+    reached = reached.narrow(dim, 0, (kept - 1) * pace + filter_size)
     one, here = (1,) * dims, [place == axis for place in range(dims)]
     geometry = Geometry(
         tuple(filter_size if at else 1 for at in here), tuple(pace if at else 1 for at in here), (0,) * dims, one, False
     )
-    taps = Windows(cells, geometry).taps(0.0)
+    taps = Windows(reached, geometry).taps(0.0)
     # Pascal's triangle of sums: with a power of two at the end a constant stays what it is, to the last bit.
     while len(taps) > 1:
-        taps = [cell + following for cell, following in pairwise(taps)]
+        taps = [tap + following for tap, following in pairwise(taps)]
     output = taps[0] * 0.5 ** (filter_size - 1)
     if beyond:
         output = output.index_select(dim, (torch.arange(count, device=input.device) * step).clamp(max=length - 1))

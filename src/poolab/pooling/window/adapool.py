@@ -60,11 +60,11 @@ class AdaPool2d(WindowPool2d):
 
 def _alike(windows: Windows) -> Tensor:
     """The mean of the cells with the weights exp(DSC(x_i, m))."""
-    cells, real = windows.taps(0.0), windows.real()
-    top = peak([cell.abs() for cell in cells])  # y(a x) = a y(x): the scale changes neither the value nor the gradient
+    taps, real = windows.taps(0.0), windows.real()
+    top = peak([tap.abs() for tap in taps])  # y(a x) = a y(x): the scale changes neither the value nor the gradient
     scale = torch.where(top == 0, 1.0, top)
-    shares = [rescue_infinite(cell, top, cell / scale, 1.0, 0.0) for cell in cells]
-    shares = [share.masked_fill(cell == -torch.inf, -1.0) for share, cell in zip(shares, cells, strict=True)]
+    shares = [rescue_infinite(tap, top, tap / scale, 1.0, 0.0) for tap in taps]
+    shares = [share.masked_fill(tap == -torch.inf, -1.0) for share, tap in zip(shares, taps, strict=True)]
     centre = (total(shares) / windows.counts()).abs()
     weights, weighted = torch.zeros_like(top), torch.zeros_like(top)
     for place, share in enumerate(shares):

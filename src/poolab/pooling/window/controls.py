@@ -114,12 +114,12 @@ class SpaceToDepth2d(WindowPool2d):
     def build(self) -> None:
         """Make the projection."""
         assert self.channels is not None
-        cells = self.channels * self.geometry.cells
-        self.projection = CONV[self.dims](cells, self.channels, 1) if self.project else None
+        in_channels = self.channels * self.geometry.taps
+        self.projection = CONV[self.dims](in_channels, self.channels, 1) if self.project else None
 
     def out_channels(self, channels: int) -> int:
         """`channels`, or that many times the cells of the window."""
-        return channels if self.project else channels * self.geometry.cells
+        return channels if self.project else channels * self.geometry.taps
 
     @staticmethod
     def formula(windows: Windows, projection: Any) -> Tensor:
@@ -128,7 +128,7 @@ class SpaceToDepth2d(WindowPool2d):
         if projection is None:
             return torch.stack(windows.taps(0.0), 2).flatten(1, 2)
         # By one convolution over the map, which holds no copy of each window's cells.
-        weight = projection.weight.unflatten(1, (-1, g.cells)).view(-1, windows.input.shape[1], *g.kernel_size)
+        weight = projection.weight.unflatten(1, (-1, g.taps)).view(-1, windows.input.shape[1], *g.kernel_size)
         return CONVOLVE[windows.dims](windows.padded(0.0), weight, projection.bias, g.stride, 0, g.dilation)
 
 

@@ -73,15 +73,15 @@ class DetailPreservingPool2d(WindowPool2d):
         nn.init.uniform_(self.log_lambda, -bound, bound)
         nn.init.uniform_(self.log_alpha, -bound, bound)
         if self.mask is not None:
-            nn.init.constant_(self.mask, 1 / self.geometry.cells)
+            nn.init.constant_(self.mask, 1 / self.geometry.taps)
 
     @staticmethod
     def formula(
         windows: Windows, log_lambda: Tensor, log_alpha: Tensor, mask: Tensor | None, symmetric: bool
     ) -> Tensor:
         """Sum w x / sum w with w = alpha + (d / mean d)^(lambda / 2)."""
-        mean, cells, real = windows.mean(), windows.taps(0.0), windows.real()
-        apart = [cell - mean for cell in cells]  # from the mean, so that no large value cancels
+        mean, taps, real = windows.mean(), windows.taps(0.0), windows.real()
+        apart = [tap - mean for tap in taps]  # from the mean, so that no large value cancels
         if real is not None:
             apart = [d.masked_fill(~here, 0.0) for d, here in zip(apart, real, strict=True)]
         if mask is not None:
@@ -99,7 +99,7 @@ class DetailPreservingPool2d(WindowPool2d):
         if real is not None:
             weights = [w * here for w, here in zip(weights, real, strict=True)]
         # Every cell has a weight: an infinite one decides the mean and the output alike.
-        return torch.where(mean.isfinite(), weighted_mean(cells, weights), mean)
+        return torch.where(mean.isfinite(), weighted_mean(taps, weights), mean)
 
 
 def _smoothed_less_mean(apart: list[Tensor], mean: Tensor, mask: Tensor) -> Tensor:

@@ -34,13 +34,13 @@ class EntropyWeightedPool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows) -> Tensor:
         """sum_i p_i log p_i x_i / sum_i p_i log p_i."""
-        cells = windows.taps(0.0)
-        top = peak([cell.abs() for cell in cells])  # y(a x) = a y(x): the scale changes neither value nor gradient
+        taps = windows.taps(0.0)
+        top = peak([tap.abs() for tap in taps])  # y(a x) = a y(x): the scale changes neither value nor gradient
         scale = torch.where(top == 0, 1.0, top)
-        least = torch.finfo(top.dtype).tiny * len(cells)  # what is smaller counts as 0: its logarithm overflows
+        least = torch.finfo(top.dtype).tiny * len(taps)  # what is smaller counts as 0: its logarithm overflows
         signed, sizes = [], []
-        for cell in cells:
-            share = rescue_infinite(cell, top, cell / scale, 1.0, 0.0).masked_fill(cell == -torch.inf, -1.0)
+        for tap in taps:
+            share = rescue_infinite(tap, top, tap / scale, 1.0, 0.0).masked_fill(tap == -torch.inf, -1.0)
             signed.append(share.masked_fill(share.abs() < least, 0.0))
             sizes.append(signed[-1].abs())
         weights = [_information(size, rest) for size, rest in zip(sizes, _sums_of_others(sizes), strict=True)]

@@ -114,24 +114,24 @@ class TreePool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows, leaves: Tensor, gates: Tensor) -> Tensor:
         """From the leaves up: logistic(w.x) left + (1 - logistic(w.x)) right."""
-        cells = windows.taps(0.0)
-        values = [weighted_sum(cells, leaf) for leaf in leaves.unbind()]
+        taps = windows.taps(0.0)
+        values = [weighted_sum(taps, leaf) for leaf in leaves.unbind()]
         nodes = list(gates.unbind())
         while nodes:
             pairs = zip(values[::2], values[1::2], strict=True)
             lowest = nodes[-(len(values) // 2) :]
             values = [
-                blend(weighted_sum(cells, gate), left, right) for gate, (left, right) in zip(lowest, pairs, strict=True)
+                blend(weighted_sum(taps, gate), left, right) for gate, (left, right) in zip(lowest, pairs, strict=True)
             ]
             nodes = nodes[: -len(values)]
         return values[0]
 
 
-def weighted_sum(cells: list[Tensor], mask: Tensor) -> Tensor:
+def weighted_sum(taps: list[Tensor], mask: Tensor) -> Tensor:
     """sum_i w_i x_i for a mask (*kernel), or for one of each channel (C, *kernel)."""
-    dims = cells[0].dim() - 2
-    weights = mask.to(cells[0].dtype).flatten(-dims).unbind(-1)
-    return total([weight.reshape(-1, *(1,) * dims) * cell for weight, cell in zip(weights, cells, strict=True)])
+    dims = taps[0].dim() - 2
+    weights = mask.to(taps[0].dtype).flatten(-dims).unbind(-1)
+    return total([weight.reshape(-1, *(1,) * dims) * tap for weight, tap in zip(weights, taps, strict=True)])
 
 
 def blend(logit: Tensor, first: Tensor, second: Tensor) -> Tensor:

@@ -87,9 +87,9 @@ def exponentials(logits: list[Tensor]) -> list[Tensor]:
     return [(logit - top).exp() for logit in logits]
 
 
-def weighted_mean(cells: list[Tensor], weights: list[Tensor]) -> Tensor:
+def weighted_mean(taps: list[Tensor], weights: list[Tensor]) -> Tensor:
     """sum_i w_i x_i / sum_j w_j."""
-    return total([weight * cell for weight, cell in zip(weights, cells, strict=True)]) / total(weights)
+    return total([weight * tap for weight, tap in zip(weights, taps, strict=True)]) / total(weights)
 
 
 def logit_network(kind: str, channels: int, dims: int) -> nn.Sequential:

@@ -54,14 +54,14 @@ class OrdinalPool2d(WindowPool2d):
 
     def build(self) -> None:
         """Make the logits, (C, n) or (n,)."""
-        n = self.geometry.cells
+        n = self.geometry.taps
         self.logits = nn.Parameter(torch.empty((self.channels or 1, n) if self.is_per_channel else (n,)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Set the logits to the logarithms of the start weights, up to a constant."""
         nn.init.zeros_(self.logits)
-        n = self.geometry.cells
+        n = self.geometry.taps
         if self.init == "uniform":
             nn.init.uniform_(self.logits, 1e-3, 1.0)
             with torch.no_grad():
@@ -84,12 +84,12 @@ class OrdinalPool2d(WindowPool2d):
         """sum_r softmax(logits)_r x_(r)."""
         counts = windows.counts()
         if isinstance(counts, int):
-            return windows.sum_by_rank(lambda rank, cell: windows.by_rank(rank, weights) * cell)
+            return windows.sum_by_rank(lambda rank, tap: windows.by_rank(rank, weights) * tap)
         # By the logits of the ranks that the window has; in this way no sum of small weights is divided by.
         whole = windows.by_rank(counts - 1, sums)
 
-        def term(rank: Tensor, cell: Tensor) -> Tensor:
+        def term(rank: Tensor, tap: Tensor) -> Tensor:
             weight = (windows.by_rank(rank, logits) - whole).exp()
-            return torch.where(rank < counts, weight, 0.0) * cell
+            return torch.where(rank < counts, weight, 0.0) * tap
 
         return windows.sum_by_rank(term)

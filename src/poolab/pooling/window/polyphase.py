@@ -55,13 +55,13 @@ class PolyphasePool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows, norm: str = "l2", filter_size: int | None = None) -> Tensor:
         """x_(i s + a) with the a of the largest norm over i and all channels."""
-        cells, stride, dims = windows.input, windows.geometry.stride, windows.dims
+        maps, stride, dims = windows.input, windows.geometry.stride, windows.dims
         if filter_size is not None:
-            cells = blurred(cells, filter_size, "circular", (1,) * dims, windows.sizes)
+            maps = blurred(maps, filter_size, "circular", (1,) * dims, windows.sizes)
         for axis, (step, out) in enumerate(zip(stride, windows.output_size, strict=True)):
             more = max(0, out * step - windows.sizes[axis])
-            cells = extended(cells, axis + 2, 0, more, "circular").narrow(axis + 2, 0, out * step)
-        components = Windows(cells, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
+            maps = extended(maps, axis + 2, 0, more, "circular").narrow(axis + 2, 0, out * step)
+        components = Windows(maps, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
         chosen = _chosen(components, norm)
         output = components[0].clone()  # never a view of the input
         for place, component in enumerate(components[1:], start=1):

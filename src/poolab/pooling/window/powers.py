@@ -124,11 +124,11 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
         """M * (mean of (max(x, eps) / M)^p)^(1/p)."""
         if isinstance(p, float) and math.isinf(p):
             return windows.maximum().clamp(min=eps)
-        cells, real = [tap.clamp(min=eps) for tap in windows.taps(0.0)], windows.real()
-        top = peak(cells)  # the formula does not depend on the scale, so neither does the gradient
+        taps, real = [tap.clamp(min=eps) for tap in windows.taps(0.0)], windows.real()
+        top = peak(taps)  # the formula does not depend on the scale, so neither does the gradient
         gains = []
-        for place, cell in enumerate(cells):
-            share = rescue_infinite(cell, top, cell / top, 1.0, 0.0).clamp(min=torch.finfo(top.dtype).tiny)
+        for place, tap in enumerate(taps):
+            share = rescue_infinite(tap, top, tap / top, 1.0, 0.0).clamp(min=torch.finfo(top.dtype).tiny)
             # The power less 1. For small p it is near 0, and only expm1 has all its digits.
             gain = share.pow(p) - 1 if isinstance(p, float) and p >= 1 else (p * share.log()).expm1()
             gains.append(gain if real is None else gain.masked_fill(~real[place], 0.0))
@@ -167,12 +167,12 @@ class LehmerPool2d(WindowPool2d):
         """M * sum (x/M)^(a+1) / sum (x/M)^a."""
         if isinstance(a, float) and a == 0.0:
             return windows.mapped(torch.relu).mean()
-        cells = [tap.relu() for tap in windows.taps(0.0)]
-        top = peak(cells)  # the formula does not depend on the scale, so neither does the gradient
+        taps = [tap.relu() for tap in windows.taps(0.0)]
+        top = peak(taps)  # the formula does not depend on the scale, so neither does the gradient
         scale = torch.where(top == 0, 1.0, top)
         weights, weighted = torch.zeros_like(top), torch.zeros_like(top)
-        for cell in cells:
-            share = rescue_infinite(cell, top, cell / scale, 1.0, 0.0)
+        for tap in taps:
+            share = rescue_infinite(tap, top, tap / scale, 1.0, 0.0)
             zero = share == 0  # the power has no finite slope at 0
             weight = share.masked_fill(zero, 1.0).pow(a).masked_fill(zero, 0.0)
             weights = weights + weight

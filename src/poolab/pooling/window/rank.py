@@ -16,10 +16,10 @@ SHI_2016 = Reference("Shi, Ye, Wu", 2016, "doi:10.1016/j.neunet.2016.07.003")
 class AvgTopKPool2d(WindowPool2d):
     """Apply average top-k pooling, the mean of the k largest: y = (1/k) sum_{r<=k} x_(r).
 
-    k = 1 is max pooling, k = n the mean. A window that has fewer than k cells at the border uses those it has.
+    k = 1 is max pooling, k = n the mean. A window with fewer than k values at the border averages those it has.
 
     Args:
-        k: how many cells, from 1 to the number of cells of the window.
+        k: how many of the largest values are averaged.
 
     Example:
         >>> AvgTopKPool2d(2, k=2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -41,11 +41,11 @@ class AvgTopKPool2d(WindowPool2d):
         """(1/k) sum_{r<=k} x_(r)."""
         if k == 1:
             return windows.maximum()
-        if k == windows.geometry.cells:
+        if k == windows.geometry.taps:
             return windows.mean()
         counts = windows.counts()
         taken = k if isinstance(counts, int) else counts.clamp(max=k)
-        return windows.sum_by_rank(lambda rank, cell: torch.where(rank < k, cell, 0.0)) / taken
+        return windows.sum_by_rank(lambda rank, tap: torch.where(rank < k, tap, 0.0)) / taken
 
 
 @register("rank_avg")
@@ -54,7 +54,7 @@ class RankAvgPool2d(WindowPool2d):
     published earlier.
 
     Args:
-        t: how many cells, from 1 to the number of cells of the window.
+        t: how many of the largest values are averaged.
 
     Example:
         >>> RankAvgPool2d(2, t=3)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -101,8 +101,8 @@ class RankWeightedPool2d(WindowPool2d):
         if alpha == 1.0:
             return windows.maximum()
         whole = 1 - (1 - alpha) ** windows.counts() if normalize else 1.0
-        weights = [(1 - alpha) ** rank for rank in range(windows.geometry.cells)]
-        return windows.sum_by_rank(lambda rank, cell: windows.by_rank(rank, weights) * cell) * (alpha / whole)
+        weights = [(1 - alpha) ** rank for rank in range(windows.geometry.taps)]
+        return windows.sum_by_rank(lambda rank, tap: windows.by_rank(rank, weights) * tap) * (alpha / whole)
 
 
 @register("median")
@@ -131,7 +131,7 @@ class MedianPool2d(WindowPool2d):
         """The middle cell, or the mean of the two middle ones."""
         counts = windows.counts()
         first, last = (counts - 1) // 2, counts // 2  # one rank where the count is odd
-        middle = windows.sum_by_rank(lambda rank, cell: torch.where((rank == first) | (rank == last), cell, 0.0))
+        middle = windows.sum_by_rank(lambda rank, tap: torch.where((rank == first) | (rank == last), tap, 0.0))
         return middle / (1 + last - first)
 
 
@@ -143,7 +143,7 @@ class TMaxAvgPool2d(WindowPool2d):
     T <= 0 on non-negative input is max pooling, T = inf is `avg_topk`.
 
     Args:
-        k: how many cells, from 1 to the number of cells of the window; a window with fewer at the border uses those.
+        k: how many of the largest values are compared and averaged; a window with fewer at the border uses those.
         threshold: T, also inf.
         rule: what must reach T: "all" of the k largest, which is to say x_(k); the "max"; or the "mean" of the k.
 
@@ -181,7 +181,7 @@ class TMaxAvgPool2d(WindowPool2d):
         largest = windows.maximum().to(mean.dtype)
         if rule == "all":
             with torch.no_grad():
-                passing = total([(cell >= threshold).to(mean.dtype) for cell in windows.taps(-torch.inf)])
+                passing = total([(tap >= threshold).to(mean.dtype) for tap in windows.taps(-torch.inf)])
                 counts = windows.counts()
                 passed = passing >= (k if isinstance(counts, int) else counts.clamp(max=k))
         else:

@@ -46,9 +46,9 @@ class RankStochasticPool2d(WindowPool2d):
         counts = windows.counts()
         mark = windows.uniform(generator) * (1 - (1 - alpha) ** counts)
         # The first r ranks hold 1 - (1 - alpha)^r of the probability.
-        passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.cells)]
+        passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.taps)]
         drawn = sum(passed, torch.zeros_like(mark)).clamp(max=counts - 1)  # rounding may pass the last real cell
-        return windows.sum_by_rank(lambda rank, cell: torch.where(rank == drawn, cell, 0.0))
+        return windows.sum_by_rank(lambda rank, tap: torch.where(rank == drawn, tap, 0.0))
 
 
 @register("max_dropout")
@@ -88,15 +88,15 @@ class MaxDropoutPool2d(WindowPool2d):
         """The largest kept cell in training, its expectation otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, retain, normalize=False)
-        cells, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()
+        taps, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()
         # NaN is not lost. A missing cell is not kept.
-        kept = [(number < retain) | cell.isnan() for number, cell in zip(numbers, cells, strict=True)]
+        kept = [(number < retain) | tap.isnan() for number, tap in zip(numbers, taps, strict=True)]
         if real is not None:
             kept = [keep & here for keep, here in zip(kept, real, strict=True)]
-        largest = torch.zeros_like(cells[0])
+        largest = torch.zeros_like(taps[0])
         any_kept = torch.zeros_like(kept[0])
-        for cell, keep in zip(cells, kept, strict=True):
+        for tap, keep in zip(taps, kept, strict=True):
             # Of equal cells the first keeps the gradient, as in `nn.MaxPool2d`.
-            largest = torch.where(keep & (~any_kept | (cell > largest) | cell.isnan()), cell, largest)
+            largest = torch.where(keep & (~any_kept | (tap > largest) | tap.isnan()), tap, largest)
             any_kept = any_kept | keep
         return largest

@@ -203,7 +203,7 @@ def _maximum_along(input: Tensor, dim: int, starts: Tensor, kernel: int) -> Tens
     with torch.no_grad():
         place, top = starts, input.gather(dim, starts)
         for offset in range(1, kernel):
-            cell = input.gather(dim, starts + offset)
-            ahead = (cell > top) | cell.isnan()
-            place, top = torch.where(ahead, starts + offset, place), torch.where(ahead, cell, top)
+            tap = input.gather(dim, starts + offset)
+            ahead = (tap > top) | tap.isnan()
+            place, top = torch.where(ahead, starts + offset, place), torch.where(ahead, tap, top)
     return input.gather(dim, place)

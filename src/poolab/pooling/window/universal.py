@@ -52,8 +52,8 @@ class UniversalPool2d(WindowPool2d):
     def build(self) -> None:
         """Make A (channel, position, cells of the window) and b (channel, position)."""
         assert self.channels is not None
-        self.weight = nn.Parameter(torch.empty(self.channels, self.geometry.cells, *self.kernel_size))
-        self.bias = nn.Parameter(torch.empty(self.channels, self.geometry.cells))
+        self.weight = nn.Parameter(torch.empty(self.channels, self.geometry.taps, *self.kernel_size))
+        self.bias = nn.Parameter(torch.empty(self.channels, self.geometry.taps))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -66,11 +66,11 @@ class UniversalPool2d(WindowPool2d):
         """sum_k w_k x_k with w = softmax(A x + b) over the real cells."""
         weights = exponentials(_logits(windows, weight, bias))
         # Where no weight is left an infinite cell takes no part: 0 * inf would be NaN.
-        cells = [
-            cell.masked_fill(cell.isinf() & (share == 0), 0.0)
-            for cell, share in zip(windows.taps(0.0), weights, strict=True)
+        taps = [
+            tap.masked_fill(tap.isinf() & (share == 0), 0.0)
+            for tap, share in zip(windows.taps(0.0), weights, strict=True)
         ]
-        return weighted_mean(cells, weights)
+        return weighted_mean(taps, weights)
 
 
 def _logits(windows: Windows, weight: Tensor, bias: Tensor) -> list[Tensor]:

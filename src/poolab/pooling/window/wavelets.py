@@ -86,8 +86,8 @@ def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], 
     ones = [1] * g.dims
     kernel, stride = ((*ones[:axis], size, *ones[axis + 1 :]) for size in (length, g.stride[axis]))
     line = Geometry(kernel, stride, (0,) * g.dims, tuple(ones), False)
-    cells = Windows(_extended(input, axis + 2, first, extent, mode), line).taps(0.0)
-    return total([weight * cell for weight, cell in zip(weights, cells, strict=True) if weight])
+    taps = Windows(_extended(input, axis + 2, first, extent, mode), line).taps(0.0)
+    return total([weight * tap for weight, tap in zip(weights, taps, strict=True) if weight])
 
 
 def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Tensor:
