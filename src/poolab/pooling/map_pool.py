@@ -10,7 +10,7 @@ from poolab.pooling.core.windows import compute_dtype
 
 
 class MapPool2d(Pool):
-    """Base of the layers that pool a whole map (N, C, H, W) or (C, H, W), without windows.
+    """Pool a whole map (N, C, H, W) or (C, H, W), without windows: the base of heads and of methods across channels.
 
     The formula gets the batched map (N, C, H, W); what it gives for the first dimension N is squeezed away again for an
     unbatched map. Output of the input's dtype and, where it is a map too, of its memory format.
@@ -41,7 +41,7 @@ class MapPool2d(Pool):
 
     @classmethod
     def compute(cls, input: Tensor, **arguments: Any) -> Tensor:
-        """The formula on a checked input: what the module and its functional twin share."""
+        """Compute the formula on a checked input: what the module and its function share."""
         check_map(cls.__name__, input)
         is_batch = input.dim() == 4
         batched = input if is_batch else input.unsqueeze(0)
@@ -54,7 +54,7 @@ class MapPool2d(Pool):
 
 
 class HeadPool2d(MapPool2d):
-    """Base of the heads: they pool a whole map to a size that does not depend on it, (N, C, h, w) or (N, F)."""
+    """Pool a whole map to a size that does not depend on it, (N, C, h, w) or (N, F): the base of the heads."""
 
     role = "global"
     output_shape = "(N, C, 1, 1)"

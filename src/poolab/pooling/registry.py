@@ -40,7 +40,7 @@ def register(name: str) -> Callable[[P], P]:
 
 
 def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
-    """The names of all poolings, or of those with one role, that there are for so many spatial dimensions.
+    """Return the names of all poolings, or of those of one role, for the given number of spatial dimensions.
 
     >>> "avg_topk" in list_pools("window"), "avg_topk" in list_pools("global")
     (True, False)
@@ -53,7 +53,7 @@ def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
 
 
 def get_pool(name: str, dims: int = 2) -> type[Pool]:
-    """The class of a name, for so many spatial dimensions.
+    """Return the class of a name, for the given number of spatial dimensions.
 
     Raises:
         ValueError: no such pooling, the message lists the near names and all of them; or it has not these dimensions.
@@ -72,7 +72,7 @@ def get_pool(name: str, dims: int = 2) -> type[Pool]:
 
 
 def hint(name: object, known: Sequence[str]) -> str:
-    """What a name that is none may mean, among the known ones: the name of a class is told from a mistyped name.
+    """Suggest known names close to an unknown one; the name of a class is told from a mistyped name.
 
     >>> hint("AvgTopKPool2d", list_pools())
     'AvgTopKPool2d is the class, did you mean avg_topk? '
@@ -92,7 +92,7 @@ def hint(name: object, known: Sequence[str]) -> str:
 
 
 def create_pool(name: str, *, channels: int | None = None, dims: int = 2, **arguments: Any) -> Pool:
-    """A pooling by its name, with torch's geometry arguments and the method's own options.
+    """Make a pooling by its name, with torch's geometry arguments and the method's own options.
 
     `channels` reaches the methods that use it and is ignored by the others, so that a network can always state it.
 

@@ -15,7 +15,7 @@ from poolab.pooling.fused import backend
 
 
 class WindowPool2d(Pool):
-    """Base of the layers that pool over local windows: a leaf gives one formula over `Windows`.
+    """Pool over local windows: the base of layers that give one formula over `Windows`.
 
     Input (N, C, H, W) or (C, H, W), any floating dtype; output of the same dtype, device and memory format and of the
     size that `nn.MaxPool2d` gives. Padding never takes part: a window is its real cells. `siblings` makes the same
@@ -77,7 +77,7 @@ class WindowPool2d(Pool):
         return _on_a_batch(type(self), input, self.geometry, lambda maps: backend.operate(operation, maps, arguments))
 
     def _operation(self) -> str | None:
-        """What a compiler is to see in place of the formula; asked once for each tracing."""
+        """Return what a compiler is to see in place of the formula; asked once for each tracing."""
         if self.native or torch.compiler.is_exporting():
             return None
         return backend.operation_of(type(self).formula, self.geometry, self.arguments())
@@ -87,7 +87,7 @@ class WindowPool2d(Pool):
 
     @classmethod
     def compute(cls, input: Tensor, geometry: Geometry, **arguments: Any) -> Tensor:
-        """The formula on a checked input: what the module and its functional twin share."""
+        """Compute the formula on a checked input: what the module and its function share."""
 
         def run(maps: Tensor) -> Tensor:
             if cls.native:
@@ -98,36 +98,36 @@ class WindowPool2d(Pool):
 
     @property
     def kernel_size(self) -> Sizes:
-        """The window (height, width)."""
+        """Return the size of the window (height, width)."""
         return self.geometry.kernel_size
 
     @property
     def stride(self) -> Sizes:
-        """The step (height, width)."""
+        """Return the step (height, width)."""
         return self.geometry.stride
 
     @property
     def padding(self) -> Sizes:
-        """The padding (height, width)."""
+        """Return the padding (height, width)."""
         return self.geometry.padding
 
     @property
     def dilation(self) -> Sizes:
-        """The step between the cells of one window."""
+        """Return the step between the cells of one window."""
         return self.geometry.dilation
 
     @property
     def ceil_mode(self) -> bool:
-        """Whether the output size is rounded up."""
+        """Return True if the output size is rounded up."""
         return self.geometry.ceil_mode
 
     def extra_repr(self) -> str:
-        """The geometry and the options that differ from their defaults."""
+        """Return the geometry and the options that differ from their defaults."""
         return ", ".join(part for part in (str(self.geometry), super().extra_repr()) if part)
 
 
 def _on_a_batch(cls: type[WindowPool2d], input: Tensor, geometry: Geometry, run: Callable[[Tensor], Tensor]) -> Tensor:
-    """What `run` makes of a batch of maps, for a batch or one map, in the memory format and dtype of the input."""
+    """Run a batch of maps or one map through `run`, and return it in the memory format and dtype of the input."""
     _check(cls, input, geometry)
     is_batch = input.dim() == geometry.dims + 2
     batched = input if is_batch else input.unsqueeze(0)
@@ -140,7 +140,7 @@ def _on_a_batch(cls: type[WindowPool2d], input: Tensor, geometry: Geometry, run:
 
 
 def siblings(cls: type[WindowPool2d]) -> tuple[type[WindowPool2d], type[WindowPool2d]]:
-    """The same method in one and in three dimensions: subclasses that only the number of dimensions tells apart.
+    """Make the same method for one and three dimensions: subclasses that differ in the number of dimensions alone.
 
     They are put into the module of `cls`, where pickle looks for them by their name.
 

@@ -34,7 +34,7 @@ class InterMapPool2d(MapPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """One for each group.
+        """Return one channel for each group.
 
         Raises:
             ValueError: the groups do not divide the channels.
@@ -43,7 +43,7 @@ class InterMapPool2d(MapPool2d):
 
     @staticmethod
     def formula(input: Tensor, groups: int = 2) -> Tensor:
-        """The maximum of each group of maps."""
+        """Compute the maximum of each group of maps."""
         grouped = input.unflatten(1, (_groups_in(input.shape[1], groups), groups))
         return grouped.max(2).values  # not amax, which splits the gradient of a tie
 

@@ -1,4 +1,4 @@
-"""What all poolings share: their base class, geometry, options, learned values, random numbers and windows."""
+"""What all layers share: base class, geometry, windows, options, learned values, random numbers, documentation."""
 
 from poolab.pooling.core.base import Pool, Reference, Role
 from poolab.pooling.core.docstring import parsed

@@ -19,26 +19,26 @@ EXTRAS = ("training", "generator", "labels")  # what a formula may take beside t
 
 @dataclass(frozen=True)
 class Reference:
-    """Where a method comes from."""
+    """Name where a method comes from."""
 
     authors: str
     year: int
     source: str
 
     def __str__(self) -> str:
-        """One line, as in a table."""
+        """Return one line, as in a table."""
         return f"{self.authors}, {self.year}, {self.source}"
 
 
 class _Signature:
-    """A class's constructor with its options; made when asked for, since 140 classes at import took 20 ms."""
+    """Give a class's constructor its options; made when asked for, since 140 classes at import took 20 ms."""
 
     def __get__(self, owner: object, cls: type["Pool"]) -> inspect.Signature:
         return constructor_signature(cls)
 
 
 class Pool(nn.Module):
-    """The base of all poolings; its class attributes drive tests, tables, documentation, surgery and reports.
+    """Define what all layers have: class attributes drive tests, tables, documentation, surgery and reports.
 
     Attributes:
         name: the method's stem, as in configurations; set by `register`.
@@ -86,18 +86,18 @@ class Pool(nn.Module):
 
     @staticmethod
     def formula(*arguments: Any, **options: Any) -> Tensor:
-        """The method itself; each leaf writes its own."""
+        """Compute the method itself; each leaf writes its own."""
         raise TypeError("this pooling has no formula: give its class a static method formula(windows, ...)")
 
     def arguments(self) -> dict[str, Any]:
-        """What the formula gets beside its windows; a learned value takes the place of its option."""
+        """Return what the formula gets beside its windows; a learned value takes the place of its option."""
         values = {name: getattr(self, name) for name in self._formula_names}
         if self.learned is not None and self.is_learning:
             values[self.learned.option] = self.learned.current(self)
         return values
 
     def conflicts(self) -> Iterator[str]:
-        """What is wrong with the options together, or with `channels`, each option being right by itself."""
+        """Tell what is wrong with the options together, or with `channels`, each option being right by itself."""
         yield from ()
 
     def build(self) -> None:
@@ -111,33 +111,33 @@ class Pool(nn.Module):
             self.learned.reset(self)
 
     def out_channels(self, channels: int) -> int:
-        """The number of channels that come out for `channels` going in."""
+        """Return the number of channels that come out for `channels` going in."""
         return channels
 
     def extra_repr(self) -> str:
-        """The arguments that differ from their defaults, as torch's layers show them."""
+        """Return the arguments that differ from their defaults, as torch's layers show them."""
         shown = [f"{name}={value!r}" for name, value in self._given().items()]
         return ", ".join(shown)
 
     @property
     def is_learning(self) -> bool:
-        """Whether the option `learnable` asks for a parameter."""
+        """Return True if the option `learnable` asks for a parameter."""
         return bool(getattr(self, "learnable", False))
 
     @property
     def is_per_channel(self) -> bool:
-        """Whether each channel has a parameter of its own; where nothing is learned there is none to share."""
+        """Return True if each channel has a parameter of its own; where nothing is learned there is none to share."""
         asked = getattr(self, "sharing", None) == "channel" or bool(getattr(self, "per_channel", False))
         return asked and (self.is_learning or "learnable" not in self.options)
 
     @property
     def shared_shape(self) -> tuple[int, ...]:
-        """The shape of a parameter that the layer shares, or that each channel has for itself."""
+        """Return the shape of a parameter that the layer shares, or that each channel has for itself."""
         return (self.channels or 1, *(1,) * self.dims) if self.is_per_channel else ()
 
     @property
     def is_bound_to_channels(self) -> bool:
-        """Whether the parameters are those of one number of channels."""
+        """Return True if the parameters are those of one number of channels."""
         return self.uses_channels == "always" or len(self.shared_shape) > 0
 
     def check_channels(self, input: Tensor, owner: str = "") -> None:
@@ -237,7 +237,7 @@ def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
 
 
 def memory_format(input: Tensor) -> torch.memory_format:
-    """channels_last where the map is laid out so and only so, else contiguous (as inside vmap, which cannot tell)."""
+    """Return channels_last where the map is laid out so and only so, else contiguous (as inside vmap)."""
     if torch._C._functorch.is_batchedtensor(input):
         return torch.contiguous_format
     last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())

@@ -113,7 +113,7 @@ def _checked(name: Backend) -> Backend:
 
 
 def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]) -> Tensor:
-    """The formula on a batch of maps, by the chosen backend."""
+    """Compute the formula on a batch of maps, by the chosen backend."""
     spec = None if _is_watched(input) else to_spec(formula, geometry, arguments, input.shape[1])
     traits = None if spec is None else formula_traits(spec[0])
     if spec is None or traits is None:
@@ -129,7 +129,7 @@ def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, a
 
 
 def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: Mapping[str, Any]) -> str | None:
-    """The name of the call for a compiler that traces it, or None where it is to see the formula itself."""
+    """Return the name of the call for a compiler that traces it, or None where it is to see the formula itself."""
     from poolab.pooling.fused.operator import register
     from poolab.pooling.fused.program import program
     from poolab.pooling.fused.recorder import NotFusable
@@ -146,7 +146,7 @@ def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: 
 
 
 def operate(operation: str, input: Tensor, arguments: Mapping[str, Any]) -> Tensor:
-    """The call that `operation_of` named, as one operation for the compiler that traces it."""
+    """Compute the call that `operation_of` named, as one operation for the compiler that traces it."""
     from poolab.pooling.fused.operator import window_pool
 
     seed = draw_seed(arguments.get("generator"), input.device) if operation.startswith(DRAWS) else None
@@ -162,12 +162,12 @@ def _tensors(arguments: Mapping[str, Any]) -> list[Tensor]:
 
 
 def _for_channels(values: list[Tensor], input: Tensor) -> list[Tensor]:
-    """One number for each channel, (C,), in the dtype that is computed in."""
+    """Return one number for each channel, (C,), in the dtype that is computed in."""
     return [value.to(compute_dtype(input.dtype)).flatten().expand(input.shape[1]) for value in values]
 
 
 def _is_watched(input: Tensor) -> bool:
-    """Whether somebody looks at the operations: a compiler, exporter, transformation, mode or tensor subclass."""
+    """Return True if the operations are observed: by a compiler, exporter, transformation, mode or tensor subclass."""
     return (
         input.numel() == 0
         or type(input) not in (Tensor, torch.nn.Parameter)
@@ -180,7 +180,7 @@ def _is_watched(input: Tensor) -> bool:
 
 
 def _kernel(recipe: Recipe, traits: FormulaTraits, input: Tensor) -> Kernel | None:
-    """What computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
+    """Choose what computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
     if input.dtype not in DTYPES:
         return None
     key = kernel_key(recipe, input)

@@ -15,7 +15,8 @@ ZERO, ONE = "all((real)0.0)", "all((real)1.0)"
 
 
 def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str], set[str]]:
-    """The C statements of a graph whose placeholders are the expressions `inputs`; its outputs; the inputs it uses.
+    """Return the C statements of a graph whose placeholders are the expressions `inputs`, its outputs, the inputs it
+    uses.
 
     Raises:
         NotFusable: an operation that has no C form here.
@@ -46,7 +47,7 @@ def _is_literal(text: str) -> bool:
 
 
 def literal(value: float | bool | int) -> str:
-    """A number in C, exact, for all lanes."""
+    """Write a number in C, exact, for all lanes."""
     if isinstance(value, bool):
         return f"((vmask){{0}} - {int(value)})"
     if math.isnan(value):

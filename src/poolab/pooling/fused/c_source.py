@@ -21,7 +21,7 @@ NOISE = {"window": "NOISE_WINDOW", "channel": "NOISE_CHANNEL", "sample": "NOISE_
 
 @dataclass(frozen=True)
 class Loops:
-    """What a C kernel is made for; the padding and the sizes of the map are arguments of its functions."""
+    """Describe a C kernel; the padding and the sizes of the map are arguments of its functions."""
 
     whole: Program
     masked: Program
@@ -31,7 +31,7 @@ class Loops:
 
 
 def c_source(loops: Loops) -> str:
-    """The text of the C file."""
+    """Return the text of the C file."""
     layout = "channels_last.c" if loops.is_channels_last else "contiguous.c"
     parts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("common.c", layout, "probe.c")]
     return "\n".join([*_sizes(loops), *_param_grads(loops.whole.values), *_bodies(loops), *parts])
@@ -50,7 +50,7 @@ def _sizes(loops: Loops) -> list[str]:
 
 
 def _param_grads(count: int) -> list[str]:
-    """The sums of the values' gradients over a contiguous row: a vector each, then one number."""
+    """Return the sums of the values' gradients over a contiguous row: a vector each, then one number."""
     names = [f"param_grad{index}" for index in range(count)]
     valid = "vmask valid; for (long i = 0; i < LANES; i++) valid[i] = -(i < count);" if names else ""
     added = " ".join(f"param_grad_sums[{n}] += param_grad{n}[i];" for n in range(count))
@@ -84,7 +84,7 @@ def _inputs(program: Program) -> list[str]:
 
 
 def _named(given: list[str], used: set[str]) -> list[str]:
-    """Each input that is used, read once into a name."""
+    """Return each input that is used, read once into a name."""
     kinds = ["vmask" if text.startswith("REAL") else "vreal" for text in given]
     named = zip(kinds, given, strict=True)
     return [f"const {kind} in{n} = {text};" for n, (kind, text) in enumerate(named) if f"in{n}" in used]

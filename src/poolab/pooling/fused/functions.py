@@ -22,16 +22,16 @@ class Kernel(Protocol):
     recipe: Recipe
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
-        """The pooled map."""
+        """Compute the pooled map."""
 
     def backward(
         self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and, in float64, of the values for each sample and channel."""
+        """Compute the gradients of the map and, in float64, of the values for each sample and channel."""
 
 
 class Fused(torch.autograd.Function):
-    """A kernel and its gradient."""
+    """Run a kernel and its gradient."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Kernel, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:
@@ -52,14 +52,14 @@ class Fused(torch.autograd.Function):
 
 
 def summed(param_grads: list[Tensor], values: Sequence[Tensor], recipe: Recipe) -> list[Tensor | None]:
-    """The gradient of each value, (C,), from those of all samples; None where the formula does not use it."""
+    """Sum the gradient of each value, (C,), over all samples; None where the formula does not use it."""
     used = uses(recipe, values[0].dtype) if values else ()
     sums = [param_grad.sum(0).to(value.dtype) for param_grad, value in zip(param_grads, values, strict=True)]
     return [total if is_used else None for total, is_used in zip(sums, used, strict=True)]
 
 
 class Recomputed(torch.autograd.Function):
-    """The formula itself, run again with autograd in the backward."""
+    """Run the formula itself, again with autograd in the backward."""
 
     @staticmethod
     def forward(ctx: Any, recipe: Recipe, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Recomputed(torch.autograd.Function):
 
 
 def computed(recipe: Recipe, seed: Tensor | None, input: Tensor, values: Sequence[Tensor]) -> Tensor:
-    """The formula on a whole map, in the memory format of `input`."""
+    """Compute the formula on a whole map, in the memory format of `input`."""
     shape = (-1, *(1,) * recipe.geometry.dims)
     windows = Windows(input, recipe.geometry, None if seed is None else Noise(seed))
     output = recipe.formula(windows, **recipe.arguments([value.view(shape) for value in values]))
@@ -86,7 +86,7 @@ def computed(recipe: Recipe, seed: Tensor | None, input: Tensor, values: Sequenc
 def gradients(
     recipe: Recipe, seed: Tensor | None, input: Tensor, values: list[Tensor], grad_output: Tensor
 ) -> list[Any]:
-    """The gradients by the formula itself; they can be differentiated again where the grad mode says so."""
+    """Compute the gradients by the formula itself; they can be differentiated again where the grad mode says so."""
     again = torch.is_grad_enabled()  # create_graph=True
     leaves = [input, *values] if again else [leaf.detach() for leaf in (input, *values)]
     wanted = [leaf for leaf in leaves if leaf.requires_grad] if again else [leaf.requires_grad_() for leaf in leaves]

@@ -18,7 +18,7 @@ _recipes: dict[str, Recipe] = {}
 
 
 def register(recipe: Recipe, prefix: str = "") -> str:
-    """The name under which the operation knows a recipe; the same in every process, since compilers keep it."""
+    """Return the name under which the operation knows a recipe; the same in every process, since compilers keep it."""
     formula = recipe.formula
     name = f"{prefix}{formula.__module__}.{formula.__qualname__} {recipe.fixed} {recipe.learned} {recipe.geometry!r}"
     _recipes[name] = recipe
@@ -27,7 +27,7 @@ def register(recipe: Recipe, prefix: str = "") -> str:
 
 @torch.library.custom_op("poolab::window_pool", mutates_args=())
 def window_pool(input: Tensor, values: list[Tensor], seed: Tensor | None, name: str) -> Tensor:
-    """The pooled map; values are (C,), the name is `register`'s."""
+    """Compute the pooled map; values are (C,), the name is `register`'s."""
     kernel = compiled_kernel(_recipes[name], input)
     if kernel is None:  # there is no compiler for kernels
         return computed(_recipes[name], seed, input, values)
@@ -38,7 +38,7 @@ def window_pool(input: Tensor, values: list[Tensor], seed: Tensor | None, name: 
 def window_pool_backward(
     input: Tensor, grad_output: Tensor, values: list[Tensor], seed: Tensor | None, name: str
 ) -> list[Tensor]:
-    """The gradients of the map and of each value."""
+    """Compute the gradients of the map and of each value."""
     kernel = compiled_kernel(_recipes[name], input)
     if kernel is None:
         return gradients(_recipes[name], seed, input, values, grad_output)

@@ -24,7 +24,7 @@ MOST_NODES = 12_000
 
 @dataclass(frozen=True)
 class Program:
-    """The forward and the backward of one window as graphs over lanes.
+    """Hold the forward and the backward of one window as graphs over lanes.
 
     The placeholders are, in order: a cell for each tap; a flag for each tap (whether it is real) and the count, where
     the windows may be incomplete; the random numbers of each draw (one for each tap where it is for cells); each value;
@@ -41,7 +41,7 @@ class Program:
 
 
 def program(recipe: Recipe, *, is_masked: bool, dtype: torch.dtype) -> Program:
-    """The program of a recipe, for complete windows or for those that may lack cells.
+    """Return the program of a recipe, for complete windows or for those that may lack cells.
 
     Raises:
         NotFusable: the formula needs more than the cells, or it is too long.
@@ -87,7 +87,7 @@ def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
 
 @cache
 def uses(recipe: Recipe, dtype: torch.dtype) -> tuple[bool, ...]:
-    """Which of its values the formula uses, in complete windows or in others."""
+    """Return which of its values the formula uses, in complete windows or in others."""
     used = set()
     for is_masked in (False, True):
         *_, output = program(recipe, is_masked=is_masked, dtype=dtype).backward.nodes
@@ -97,7 +97,7 @@ def uses(recipe: Recipe, dtype: torch.dtype) -> tuple[bool, ...]:
 
 
 class _Inputs:
-    """Makes the placeholders, with values that no formula stumbles over."""
+    """Make the placeholders, with values that are valid for any formula."""
 
     def __init__(self, recorder: Recorder, dtype: torch.dtype):
         self.recorder, self.dtype = recorder, dtype
@@ -113,7 +113,7 @@ class _Inputs:
 
 
 class _Given:
-    """Hands out the placeholders of the random numbers."""
+    """Hand out the placeholders of the random numbers."""
 
     def __init__(self, numbers: Sequence[Tensor], taps: int):
         self.numbers, self.taps = iter(numbers), taps

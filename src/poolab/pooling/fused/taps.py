@@ -20,11 +20,11 @@ Draw = Callable[[str], Any]  # what to draw for: see TapWindows
 
 
 class NotLocal(Exception):
-    """The formula asks for more than the cells of its window."""
+    """Tell that the formula asks for more than the taps of its window."""
 
 
 class TapWindows(Windows):
-    """The windows as a formula sees them, where each tap is a row of LANES cells instead of a view of a map.
+    """Give a formula its windows where each tap is a row of LANES cells instead of a view of a map.
 
     Args:
         cells: the taps.
@@ -42,30 +42,30 @@ class TapWindows(Windows):
         self.uses_taps = False  # to the formula itself, beside maxima, minima and means
 
     def __getattr__(self, name: str) -> Any:
-        """There is no map, and it has no sizes."""
+        """Refuse: there is no map, and it has no sizes."""
         raise NotLocal(f"the formula reads windows.{name}")
 
     @property
     def dtype(self) -> torch.dtype:
-        """The cells' dtype."""
+        """Return the taps' dtype."""
         return self._given[0].dtype
 
     @property
     def device(self) -> torch.device:
-        """The cells' device."""
+        """Return the taps' device."""
         return self._given[0].device
 
     @property
     def complete(self) -> bool:
-        """Whether these windows lie wholly on the map."""
+        """Return True if these windows lie wholly on the map."""
         return self._real is None
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> Windows:
-        """The same windows over function(cell)."""
+        """Return the same windows over function(tap)."""
         return TapWindows([function(tap) for tap in self._given], self._real, self._counts, self._draw, self.geometry)
 
     def taps(self, fill: float) -> list[Tensor]:
-        """The cells, or `fill` where one is missing."""
+        """Return the taps, or `fill` where one is missing."""
         self.uses_taps = True
         return self._taps(fill)
 
@@ -75,37 +75,37 @@ class TapWindows(Windows):
         return [torch.where(real, tap, fill) for real, tap in zip(self._real, self._given, strict=True)]
 
     def real(self) -> list[Tensor] | None:
-        """Which cells are there."""
+        """Return which taps are there."""
         return self._real
 
     def counts(self, count_include_pad: bool = False) -> Tensor | int:
-        """How many cells are there."""
+        """Return how many taps are there."""
         if count_include_pad and self.geometry.is_padded:
             raise NotLocal("padded zeros count as cells")
         return self.geometry.taps if self._counts is None else self._counts
 
     def maximum(self) -> Tensor:
-        """The first largest cell; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
+        """Return the first largest tap; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
         return reduce(lambda top, tap: torch.where((tap > top) | tap.isnan(), tap, top), self._taps(-torch.inf))
 
     def minimum(self) -> Tensor:
-        """The first smallest cell; NaN wins."""
+        """Return the first smallest tap; NaN wins."""
         return reduce(lambda low, tap: torch.where((tap < low) | tap.isnan(), tap, low), self._taps(torch.inf))
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
-        """The mean of the cells that are there."""
+        """Return the mean of the taps that are there."""
         return reduce(torch.add, self._taps(0.0)) / self.counts(count_include_pad)
 
     def padded(self, fill: float) -> Tensor:
-        """There is no map."""
+        """Refuse: there is no map."""
         raise NotLocal("the formula reads the map itself")
 
     def has_nan(self) -> Tensor:
-        """Which windows hold NaN."""
+        """Return which windows hold NaN."""
         return reduce(torch.logical_or, [tap.isnan() for tap in self.taps(0.0)])
 
     def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
-        """values[rank], by a chain of choices."""
+        """Return values[rank], by a chain of choices."""
         last = values[-1]
         chosen = last if isinstance(last, Tensor) else torch.full_like(rank, last)
         for place in range(len(values) - 2, -1, -1):
@@ -113,19 +113,19 @@ class TapWindows(Windows):
         return chosen
 
     def uniform(self, generator: torch.Generator | None = None, shared: str = "window") -> Tensor:
-        """The window's next random number, or that of its channel or its sample."""
+        """Return the window's next random number, or that of its channel or its sample."""
         number: Tensor = self._draw(shared)
         return number
 
     def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
-        """The next random number of each cell."""
+        """Return the next random number of each cell."""
         numbers: list[Tensor] = self._draw("cell")
         return numbers
 
 
 @dataclass(frozen=True)
 class FormulaTraits:
-    """What a local formula asks of its windows.
+    """Tell what a local formula asks of its windows.
 
     Attributes:
         draws: what it draws for, one word for each map of numbers.
@@ -138,7 +138,7 @@ class FormulaTraits:
 
 @cache
 def formula_traits(recipe: Recipe) -> FormulaTraits | None:
-    """What the formula asks of its windows; None where it is not local.
+    """Return what the formula asks of its windows; None where it is not local.
 
     Local is a formula that computes each window of each channel from the cells of that window alone, element by
     element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
@@ -166,7 +166,7 @@ def _formula_traits(recipe: Recipe) -> FormulaTraits | None:
 
 
 class _OnlyElementwise(TorchDispatchMode):
-    """Refuses what is not element by element."""
+    """Refuse what is not element by element."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.Tag.pointwise not in func.tags and func.overloadpacket not in HARMLESS:

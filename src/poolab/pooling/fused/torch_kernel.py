@@ -22,7 +22,7 @@ Pair = tuple[Tensor, Tensor]  # a tensor and its view as integers
 
 
 class TorchKernel:
-    """The forward and the backward of a recipe for CPU tensors of any size and layout.
+    """Run the forward and the backward of a recipe for CPU tensors of any size and layout.
 
     Raises:
         NotFusable: the formula needs more than the cells of a window.
@@ -35,7 +35,7 @@ class TorchKernel:
             self._function(is_masked, is_backward)
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
-        """The pooled map."""
+        """Return the pooled map."""
         size = self.recipe.geometry.output_size(*input.shape[2:])
         output = torch.empty((*input.shape[:2], *size), dtype=input.dtype, memory_format=memory_format(input))
         for block, (result,) in self._run(input, None, seed, values):
@@ -45,7 +45,7 @@ class TorchKernel:
     def backward(
         self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and, in float64, of the values for each sample and channel."""
+        """Return the gradients of the map and, in float64, of the values for each sample and channel."""
         gradient = torch.zeros_like(input)
         param_grads = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
         taps = self.recipe.geometry.taps
@@ -94,7 +94,7 @@ class TorchKernel:
         return numbers
 
     def _on_map(self, part: Tensor, gradients: list[Any]) -> Tensor:
-        """The sum of the taps' gradients over the cells that they were."""
+        """Sum the taps' gradients over the cells that they were."""
         g, sizes = self.recipe.geometry, part.shape[2:]
         reach = [size + 2 * g.padding[axis] + g.span(axis) + g.stride[axis] for axis, size in enumerate(sizes)]
         whole = torch.empty((*part.shape[:2], *reach), dtype=self.dtype, memory_format=memory_format(part)).zero_()

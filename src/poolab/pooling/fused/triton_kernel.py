@@ -28,7 +28,7 @@ MOST_NUMBERS = 2**31  # as many as 32-bit offsets can tell apart
 
 
 class TritonKernel:
-    """The forward and the backward of a recipe for one dtype and layout, any sizes.
+    """Run the forward and the backward of a recipe for one dtype and layout, any sizes.
 
     Args:
         recipe: what is computed.
@@ -51,7 +51,7 @@ class TritonKernel:
         self._compile()
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
-        """The pooled map. `input` is dense in this kernel's layout, each value one number for each channel, (C,)."""
+        """Return the pooled map; `input` is dense in this kernel's layout, each value is (C,)."""
         size = self.recipe.geometry.output_size(*input.shape[2:])
         output = torch.empty(
             (*input.shape[:2], *size), dtype=input.dtype, device=input.device, memory_format=memory_format(input)
@@ -62,7 +62,7 @@ class TritonKernel:
     def backward(
         self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and of the values, these for each sample and channel."""
+        """Return the gradients of the map and of the values, these for each sample and channel."""
         gradient = torch.empty_like(input)
         if not values:
             self._launch("backward", [input, grad_output, gradient], input, seed, values)
@@ -102,7 +102,7 @@ class TritonKernel:
         return self.wide if pointer.startswith(("value", "param_grads")) else self.dtype
 
     def _vector(self, channels: int) -> int:
-        """The channels that one thread takes: 16 bytes of memory, less where many taps would fill the registers."""
+        """Return the channels of one thread: 16 bytes of memory, less where many taps would fill the registers."""
         if not self.is_channels_last:
             return 1
         most = 16 // self.dtype.itemsize if self.recipe.geometry.taps <= FEW_TAPS else 2
@@ -111,7 +111,7 @@ class TritonKernel:
 
 @dataclass(frozen=True)
 class Launch:
-    """The sizes of one launch.
+    """Hold the sizes of one launch.
 
     Attributes:
         sizes: the arguments of the kernel by name.
@@ -126,7 +126,7 @@ class Launch:
 
 @lru_cache(maxsize=1024)
 def launch_of(geometry: Geometry, shape: Sizes, vector: int, direction: str) -> Launch:
-    """The launch for a map of this shape, `vector` channels to a thread."""
+    """Return the launch for a map of this shape, `vector` channels to a thread."""
     samples, channels, *map_sizes = shape
     out = geometry.output_size(*map_sizes)
     along = zip(map_sizes, geometry.padding, geometry.stride, strict=True)
@@ -146,7 +146,7 @@ def launch_of(geometry: Geometry, shape: Sizes, vector: int, direction: str) -> 
 
 
 def divisor(by: int) -> tuple[int, int]:
-    """The factor, as a signed 32-bit number, and the shift of `triton_math.divided`.
+    """Return the factor, as a signed 32-bit number, and the shift of `triton_math.divided`.
 
     With them n // by is the high half of n * factor, plus n, shifted: exact for n < 2^31 (T. Granlund and
     P. Montgomery, "Division by Invariant Integers using Multiplication", 1994).

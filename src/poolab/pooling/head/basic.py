@@ -32,7 +32,7 @@ class GlobalAvgPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor) -> Tensor:
-        """(1/HW) sum x."""
+        """Compute (1/HW) sum x."""
         return _adaptive_avg(input, (1, 1))
 
 
@@ -54,7 +54,7 @@ class GlobalMaxPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor) -> Tensor:
-        """Max x."""
+        """Compute max_i x_i."""
         # Not amax: that splits the gradient of a tie, and after a ReLU many cells tie at 0.
         return F.adaptive_max_pool2d(input, 1)
 
@@ -80,7 +80,7 @@ class AdaptiveAvgPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
-        """The mean of each bin."""
+        """Compute the mean of each bin."""
         return _adaptive_avg(input, output_size)
 
 
@@ -105,7 +105,7 @@ class AdaptiveMaxPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
-        """The maximum of each bin."""
+        """Compute the maximum of each bin."""
         return F.adaptive_max_pool2d(input, output_size)
 
 

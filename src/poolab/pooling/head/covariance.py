@@ -62,13 +62,13 @@ class ISqrtCovPool2d(HeadPool2d):
             self.reduction = nn.Sequential(conv, nn.BatchNorm2d(self.dim), nn.ReLU())
 
     def out_channels(self, channels: int) -> int:
-        """The upper triangle with the diagonal."""
+        """Return the size of the upper triangle with the diagonal."""
         dim = self.dim or channels
         return dim * (dim + 1) // 2
 
     @staticmethod
     def formula(input: Tensor, reduction: nn.Module, iterations: int) -> Tensor:
-        """The upper triangle of sqrt(tr S) (S / tr S)^(1/2)."""
+        """Compute the upper triangle of sqrt(tr S) (S / tr S)^(1/2)."""
         _check_batch(input, reduction)
         reduced = reduction(input)
         with without_autocast(input):
@@ -78,7 +78,7 @@ class ISqrtCovPool2d(HeadPool2d):
 
 
 def sqrt_by_iteration(matrices: Tensor, iterations: int) -> Tensor:
-    """The square roots of symmetric matrices (N, d, d) without negative eigenvalues, by Newton-Schulz.
+    """Return the square roots of symmetric matrices (N, d, d) without negative eigenvalues, by Newton-Schulz.
 
     >>> sqrt_by_iteration(torch.tensor([[[4.0, 0.0], [0.0, 9.0]]]), 12).round(decimals=3)
     tensor([[[2., 0.],
@@ -97,7 +97,7 @@ def sqrt_by_iteration(matrices: Tensor, iterations: int) -> Tensor:
 
 
 def upper_triangle(matrices: Tensor) -> Tensor:
-    """The entries on and above the diagonal of (N, d, d), row by row, (N, d (d + 1) / 2)."""
+    """Return the entries on and above the diagonal of (N, d, d), row by row, (N, d (d + 1) / 2)."""
     size = matrices.shape[1]
     row, column = torch.triu_indices(size, size, device=matrices.device)
     return matrices.flatten(1).index_select(1, row * size + column)

@@ -38,12 +38,12 @@ class BilinearPool2d(HeadPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """One for each ordered pair of channels."""
+        """Return one for each ordered pair of channels."""
         return channels * channels
 
     @staticmethod
     def formula(input: Tensor, normalize: bool = True) -> Tensor:
-        """s((1/n) sum x x^T) of length 1."""
+        """Compute s((1/n) sum x x^T) of length 1."""
         with without_autocast(input):
             moment = second_moment(input).flatten(1)
             return (signed_root_unit(moment) if normalize else moment).to(input.dtype)
@@ -113,12 +113,12 @@ class CompactBilinearPool2d(HeadPool2d):
         self.signs.copy_(2 * heads - 1)
 
     def out_channels(self, channels: int) -> int:
-        """The sketch's length."""
+        """Return the sketch's length."""
         return self.output_dim
 
     @staticmethod
     def formula(input: Tensor, bins: Tensor, signs: Tensor, output_dim: int, normalize: bool) -> Tensor:
-        """s(sketch of (1/n) sum x x^T) of length 1."""
+        """Compute s(sketch of (1/n) sum x x^T) of length 1."""
         with without_autocast(input):
             pairs = second_moment(input) * (signs[0, :, None] * signs[1])
             places = (bins[0, :, None] + bins[1]) % output_dim
@@ -127,6 +127,6 @@ class CompactBilinearPool2d(HeadPool2d):
 
 
 def second_moment(input: Tensor) -> Tensor:
-    """(1/n) sum x x^T over the cells of each map, (N, C, C); in float32 for narrower dtypes."""
+    """Return (1/n) sum x x^T over the cells of each map, (N, C, C); in float32 for narrower dtypes."""
     cells = input.to(compute_dtype(input.dtype)).flatten(2)
     return cells @ cells.transpose(1, 2) / cells.shape[2]

@@ -45,12 +45,12 @@ class SpatialPyramidPool2d(HeadPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """The number of features."""
+        """Return the number of features."""
         return channels * sum(level**2 for level in self.levels)
 
     @staticmethod
     def formula(input: Tensor, levels: Sequence[int] = (1, 2, 4), mode: str = "max") -> Tensor:
-        """The bins of every level, one level after the other."""
+        """Compute the bins of every level, one level after the other."""
         cells = input if mode == "max" else input.to(compute_dtype(input.dtype))
         pool = F.adaptive_max_pool2d if mode == "max" else F.adaptive_avg_pool2d
         return torch.cat([pool(cells, level).flatten(1) for level in levels], 1)
@@ -90,7 +90,7 @@ class PixelPyramidPool2d(MapPool2d):
     }
 
     def conflicts(self) -> Iterator[str]:
-        """A window needs a centre, the convolution the number of channels."""
+        """Check that each window has a centre, and that the convolution knows the number of channels."""
         if any(window % 2 == 0 for window in self.windows):
             yield f"windows must be odd, so that each has a centre, found {tuple(self.windows)}"
         if self.project and self.channels is None:
@@ -110,27 +110,27 @@ class PixelPyramidPool2d(MapPool2d):
 
     @property
     def is_learning(self) -> bool:
-        """Whether there is a convolution."""
+        """Return True if there is a convolution."""
         return self.project
 
     @property
     def is_bound_to_channels(self) -> bool:
-        """Whether there is a convolution: it takes one number of channels."""
+        """Return True if there is a convolution: it takes one number of channels."""
         return self.project
 
     def out_channels(self, channels: int) -> int:
-        """As many times the channels as there are windows, unless they are projected."""
+        """Return as many times the channels as there are windows, unless they are projected."""
         return channels if self.project else channels * len(self.windows)
 
     @staticmethod
     def formula(input: Tensor, windows: Sequence[int] = (27, 9, 3, 1), mode: str = "max") -> Tensor:
-        """The pooled maps of every window, one window after the other."""
+        """Compute the pooled maps of every window, one window after the other."""
         cells = input if mode == "max" else input.to(compute_dtype(input.dtype))
         return torch.cat([_centred(cells, window, mode) for window in windows], 1)
 
 
 def _centred(cells: Tensor, window: int, mode: str) -> Tensor:
-    """One window at stride 1: along the rows, then along the columns, which costs 2 * window instead of window^2.
+    """Pool one window at stride 1: along the rows, then along the columns, which costs 2 * window instead of window^2.
 
     The first of the largest of each row, then the first row that has the largest, is the first in raster order; a
     window's real cells are a rectangle, so the mean of its rows' means is its mean.

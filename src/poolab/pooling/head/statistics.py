@@ -51,7 +51,7 @@ class GlobalLpPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:
-        """M * (mean or sum of (|x| / M)^p)^(1/p)."""
+        """Compute M * (mean or sum of (|x| / M)^p)^(1/p)."""
         return _power_mean(input.abs(), p, norm)
 
 
@@ -85,7 +85,7 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
-        """M * (mean of (max(x, eps) / M)^p)^(1/p)."""
+        """Compute M * (mean of (max(x, eps) / M)^p)^(1/p)."""
         cells = input.to(compute_dtype(input.dtype)).clamp(min=eps)
         if isinstance(p, float) and math.isinf(p):
             return F.adaptive_max_pool2d(cells, 1)
@@ -125,7 +125,7 @@ class GlobalLSEPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, r: float | Tensor = 10.0) -> Tensor:
-        """M + (1/r) log mean exp(r (x - M))."""
+        """Compute M + (1/r) log mean exp(r (x - M))."""
         cells = input.to(compute_dtype(input.dtype))
         top = cells.detach().amax(MAP, keepdim=True)  # y(x + c) = y(x) + c: the shift changes no gradient
         below = cells - top
@@ -160,7 +160,7 @@ class GlobalTopKPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, k: int = 8, share: float | None = None) -> Tensor:
-        """(1/k) sum_{r<=k} x_(r)."""
+        """Compute (1/k) sum_{r<=k} x_(r)."""
         cells = input.to(compute_dtype(input.dtype)).flatten(2)
         count = cells.shape[2]
         k = min(k, count) if share is None else max(1, int(share * count + 0.5))
@@ -193,19 +193,19 @@ class GlobalAvgMaxPool2d(HeadPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """Twice as many where both are kept."""
+        """Return twice as many where both are kept."""
         return channels * (2 if self.mode == "cat" else 1)
 
     @staticmethod
     def formula(input: Tensor, mode: str = "mean") -> Tensor:
-        """(mean + max) / 2, or both."""
+        """Compute (mean + max) / 2, or both."""
         cells = input.to(compute_dtype(input.dtype))
         mean, top = F.adaptive_avg_pool2d(cells, 1), F.adaptive_max_pool2d(cells, 1)
         return torch.cat([mean, top], 1) if mode == "cat" else 0.5 * mean + 0.5 * top
 
 
 def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
-    """The log of the mean over the map of exp(exponent), the largest exponent being 0; none for what is `away`."""
+    """Return the log of the map's mean of exp(exponent), the largest exponent being 0; none for what is `away`."""
     gains, powers = exponents.expm1(), exponents.exp()
     if away is not None:
         gains, powers = gains.masked_fill(away, -1.0), powers.masked_fill(away, 0.0)
@@ -215,7 +215,7 @@ def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
 
 
 def _power_mean(sizes: Tensor, p: float | Tensor, norm: str) -> Tensor:
-    """The power mean of non-negative cells over the map."""
+    """Return the power mean of non-negative cells over the map."""
     if isinstance(p, float) and math.isinf(p):
         return F.adaptive_max_pool2d(sizes, 1)
     sizes = sizes.to(compute_dtype(sizes.dtype))

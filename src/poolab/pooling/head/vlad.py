@@ -69,7 +69,7 @@ class NetVLADPool2d(HeadPool2d):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Random directions, and the sharpness that suits them."""
+        """Draw random directions, and set the sharpness that suits them."""
         assert self.channels is not None
         nn.init.normal_(self.centroids)
         self.centroids.div_(self.centroids.norm(dim=1, keepdim=True).clamp_min(1e-3))
@@ -103,7 +103,7 @@ class NetVLADPool2d(HeadPool2d):
         self._tie(math.log(RATIO) / max(gap, NEAREST_GAP) if self.clusters > 1 else 1.0)
 
     def out_channels(self, channels: int) -> int:
-        """A vector of `channels` for each cluster."""
+        """Return `channels` numbers for each cluster."""
         return self.clusters * channels
 
     @staticmethod
@@ -114,7 +114,7 @@ class NetVLADPool2d(HeadPool2d):
         centroids: Tensor,
         normalize_input: bool,
     ) -> Tensor:
-        """The residuals V, each of length 1, together of length 1."""
+        """Compute the residuals V, each of length 1, together of length 1."""
         with without_autocast(input):
             cells = descriptors(input, normalize_input)
             weight, bias, centroids = (own.to(cells.dtype) for own in (weight, bias, centroids))
@@ -179,12 +179,12 @@ class MOPPool2d(HeadPool2d):
             vlad.init_from(regions(features, scale), seed)
 
     def out_channels(self, channels: int) -> int:
-        """The mean, and K vectors for each scale."""
+        """Return the size of the mean, and of K vectors for each scale."""
         return channels * (1 + len(self.scales) * self.clusters)
 
     @staticmethod
     def formula(input: Tensor, vlads: nn.ModuleList, scales: Sequence[int]) -> Tensor:
-        """[mean; NetVLAD of the regions of each scale]."""
+        """Compute [mean; NetVLAD of the regions of each scale]."""
         with without_autocast(input):
             # The sum, as its length is taken out again: a mean of subnormal cells would be rounded.
             total = input.to(compute_dtype(input.dtype)).sum((2, 3))
@@ -194,12 +194,12 @@ class MOPPool2d(HeadPool2d):
 
 
 def descriptors(input: Tensor, normalize: bool) -> Tensor:
-    """The cells (N, C, n) in float32 for narrower dtypes, each of length 1 where `normalize` says so."""
+    """Return the cells (N, C, n) in float32 for narrower dtypes, each of length 1 where `normalize` says so."""
     cells = input.to(compute_dtype(input.dtype)).flatten(2)
     return unit(cells, 1) if normalize else cells
 
 
 def regions(input: Tensor, scale: int) -> Tensor:
-    """The mean of every window of a `scale`-th of the map's sides; in float32 for narrower dtypes."""
+    """Return the mean of every window of a `scale`-th of the map's sides; in float32 for narrower dtypes."""
     sides = [-(-size // scale) for size in input.shape[-2:]]
     return F.avg_pool2d(input.to(compute_dtype(input.dtype)), sides, stride=1)

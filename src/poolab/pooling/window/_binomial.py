@@ -11,7 +11,8 @@ from poolab.pooling.core.windows import Windows, compute_dtype
 
 
 def dense_maximum(windows: Windows) -> Tensor:
-    """The largest real cell of the window at every place, stride 1; place i * stride is window i of the geometry.
+    """Return the largest real cell of the window at every place, stride 1; place i * stride is window i of the
+    geometry.
 
     There are so many places as `nn.MaxPool2d` gives at stride 1, and in ceil mode those up to the last window.
     """
@@ -27,7 +28,7 @@ def dense_maximum(windows: Windows) -> Tensor:
 
 
 def blurred(input: Tensor, filter_size: int, mode: str, stride: Sizes, count: Sizes) -> Tensor:
-    """The map filtered by binomial weights along each axis and subsampled: output i is centred on cell i * stride.
+    """Filter the map by binomial weights along each axis and subsample: output i is centred on cell i * stride.
 
     Or on the last cell where i * stride lies outside. A filter of even size reaches one cell further behind its centre
     than before it. In float32 for narrower dtypes.
@@ -39,7 +40,7 @@ def blurred(input: Tensor, filter_size: int, mode: str, stride: Sizes, count: Si
 
 
 def extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor:
-    """The map with cells before and after it along one dimension.
+    """Extend the map by cells before and after it along one dimension.
 
     "reflect" leaves out the border cell; a map that is not longer than the margin falls back to "replicate", with
     "zeros" too. "circular" wraps as often as it must.

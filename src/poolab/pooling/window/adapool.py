@@ -52,14 +52,14 @@ class AdaPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, beta: float | Tensor = 0.5) -> Tensor:
-        """Beta * eDSCW + (1 - beta) * eM."""
+        """Compute beta * eDSCW + (1 - beta) * eM."""
         if isinstance(beta, float) and beta in (0.0, 1.0):  # 0 * inf would be NaN
             return _alike(windows) if beta else SoftPool2d.formula(windows)
         return beta * _alike(windows) + (1 - beta) * SoftPool2d.formula(windows)
 
 
 def _alike(windows: Windows) -> Tensor:
-    """The mean of the cells with the weights exp(DSC(x_i, m))."""
+    """Return the mean of the cells with the weights exp(DSC(x_i, m))."""
     taps, real = windows.taps(0.0), windows.real()
     top = peak([tap.abs() for tap in taps])  # y(a x) = a y(x): the scale changes neither the value nor the gradient
     scale = torch.where(top == 0, 1.0, top)
@@ -77,7 +77,7 @@ def _alike(windows: Windows) -> Tensor:
 
 
 def _likeness(a: Tensor, b: Tensor) -> Tensor:
-    """2 a b / (a^2 + b^2) of non-negative numbers as 2 t / (1 + t^2) with t <= 1, so that no square underflows."""
+    """Compute 2 a b / (a^2 + b^2) of non-negative numbers as 2 t / (1 + t^2), t <= 1, so that no square underflows."""
     swapped = a > b
     low, high = torch.where(swapped, b, a), torch.where(swapped, a, b)
     both_zero = high == 0

@@ -31,7 +31,7 @@ class MaxPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """max_i x_i."""
+        """Compute max_i x_i."""
         return windows.maximum()
 
 
@@ -60,7 +60,7 @@ class AvgPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, count_include_pad: bool = True) -> Tensor:
-        """(1/n) sum_i x_i."""
+        """Compute (1/n) sum_i x_i."""
         return windows.mean(count_include_pad)
 
 
@@ -84,7 +84,7 @@ class MinPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """min_i x_i."""
+        """Compute min_i x_i."""
         return windows.minimum()
 
 
@@ -111,7 +111,7 @@ class MAMPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """Max - min where it is above the mean, else (max + mean) / 2."""
+        """Compute max - min where it is above the mean, else (max + mean) / 2."""
         mean = windows.mean()
         largest, smallest = windows.maximum().to(mean.dtype), windows.minimum().to(mean.dtype)
         width = (largest - smallest).masked_fill(largest == smallest, 0.0)  # inf - inf

@@ -56,7 +56,7 @@ class BlurPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, filter_size: int = 4, padding_mode: str = "reflect") -> Tensor:
-        """sum_j b_j x_(i s + j - c) along each axis."""
+        """Compute sum_j b_j x_(i s + j - c) along each axis."""
         return blurred(windows.input, filter_size, padding_mode, windows.geometry.stride, windows.output_size)
 
 
@@ -90,6 +90,6 @@ class MaxBlurPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, filter_size: int = 3, padding_mode: str = "reflect") -> Tensor:
-        """sum_j b_j m_(i s + j - c) along each axis, m_l = max of window l at stride 1."""
+        """Compute sum_j b_j m_(i s + j - c) along each axis, m_l = max of window l at stride 1."""
         maxima = dense_maximum(windows)
         return blurred(maxima, filter_size, padding_mode, windows.geometry.stride, windows.output_size)

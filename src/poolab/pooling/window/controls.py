@@ -54,7 +54,7 @@ class StridedConv2d(WindowPool2d):
     )
 
     def conflicts(self) -> Iterator[str]:
-        """The groups must divide the channels."""
+        """Check that the groups divide the channels."""
         if self.channels and self.channels % self.groups:
             yield f"groups={self.groups} must divide channels={self.channels}"
 
@@ -68,7 +68,7 @@ class StridedConv2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, conv: nn.Module) -> Tensor:
-        """conv(x with zeros where the windows reach beyond it)."""
+        """Compute conv(x with zeros where the windows reach beyond it)."""
         return conv(windows.padded(0.0))
 
 
@@ -118,12 +118,12 @@ class SpaceToDepth2d(WindowPool2d):
         self.projection = CONV[self.dims](in_channels, self.channels, 1) if self.project else None
 
     def out_channels(self, channels: int) -> int:
-        """`channels`, or that many times the cells of the window."""
+        """Return `channels`, or that many times the taps of the window."""
         return channels if self.project else channels * self.geometry.taps
 
     @staticmethod
     def formula(windows: Windows, projection: Any) -> Tensor:
-        """W (x_c1 ... x_cn for all c) + b."""
+        """Compute W (x_c1 ... x_cn for all c) + b."""
         g = windows.geometry
         if projection is None:
             return torch.stack(windows.taps(0.0), 2).flatten(1, 2)
@@ -158,7 +158,7 @@ class Subsample2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """x[i * stride, j * stride]."""
+        """Compute x[i * stride, j * stride]."""
         picked = windows.input
         for axis, (step, out) in enumerate(zip(windows.geometry.stride, windows.output_size, strict=True)):
             picked = _every(picked, axis + 2, step, out)

@@ -103,7 +103,7 @@ class DetailPreservingPool2d(WindowPool2d):
 
 
 def _smoothed_less_mean(apart: list[Tensor], mean: Tensor, mask: Tensor) -> Tensor:
-    """sum_i v_i x_i - m, where a missing cell is the mean m: sum_i v_i (x_i - m) + (sum_i v_i - 1) m."""
+    """Return sum_i v_i x_i - m, where a missing cell is the mean m: sum_i v_i (x_i - m) + (sum_i v_i - 1) m."""
     dims = mean.dim() - 2
     weights = [w.view(-1, *(1,) * dims) for w in mask.to(mean.dtype).flatten(1).unbind(1)]
     return total([w * d for w, d in zip(weights, apart, strict=True)]) + (total(weights) - 1) * mean

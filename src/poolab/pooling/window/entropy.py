@@ -33,7 +33,7 @@ class EntropyWeightedPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """sum_i p_i log p_i x_i / sum_i p_i log p_i."""
+        """Compute sum_i p_i log p_i x_i / sum_i p_i log p_i."""
         taps = windows.taps(0.0)
         top = peak([tap.abs() for tap in taps])  # y(a x) = a y(x): the scale changes neither value nor gradient
         scale = torch.where(top == 0, 1.0, top)
@@ -51,7 +51,7 @@ class EntropyWeightedPool2d(WindowPool2d):
 
 
 def _sums_of_others(terms: list[Tensor]) -> list[Tensor]:
-    """For each term the sum of all others, by sums from both ends: whole - term would lose them beside a large term."""
+    """Return the sum of all others for each term, by sums from both ends: whole - term would lose the small ones."""
     before, after = [torch.zeros_like(terms[0])], [torch.zeros_like(terms[0])]
     for first, last in zip(terms[:-1], reversed(terms[1:]), strict=True):
         before.append(before[-1] + first)
@@ -60,7 +60,7 @@ def _sums_of_others(terms: list[Tensor]) -> list[Tensor]:
 
 
 def _information(size: Tensor, rest: Tensor) -> Tensor:
-    """-a log(a / (a + rest)), 0 for a = 0; by log1p where a is the larger part and the logarithm near 0."""
+    """Return -a log(a / (a + rest)), 0 for a = 0; by log1p where a is the larger part and the logarithm near 0."""
     zero, leads = size == 0, size > rest
     safe = size.masked_fill(zero, 1.0)
     near = (rest.masked_fill(~leads, 0.0) / safe).log1p()

@@ -21,7 +21,8 @@ WHOLE_MAP = {  # what no method of the whole map can promise
 
 
 def frequencies(length: int, out: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The frequencies 0, 1, ... that maps of both lengths have, and how many bins of the spectrum each of them is.
+    """Return the frequencies 0, 1, ... that maps of both lengths have, and how many bins of the spectrum each of them
+    is.
 
     A frequency p is the two bins p and -p, but 0 is one, and so is the input's own Nyquist frequency length / 2.
     """
@@ -54,7 +55,7 @@ def low_pass(input: Tensor, sizes: Sequence[int], weights: Sequence[Tensor]) -> 
 
 
 def by_matrix(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
-    """`low_pass` along one axis by M_ij = 1/length sum_p weight_p cos(2 pi p (i/out - j/length))."""
+    """Compute `low_pass` along one axis by M_ij = 1/length sum_p weight_p cos(2 pi p (i/out - j/length))."""
     places = torch.arange(weights.shape[0], device=weights.device, dtype=weights.dtype)
     length = input.shape[axis]
     ahead, back = _turns(out, places), _turns(length, places)
@@ -67,7 +68,7 @@ def by_matrix(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
 
 
 def by_fft(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
-    """`low_pass` along one axis by the fast Fourier transform of a real line."""
+    """Compute `low_pass` along one axis by the fast Fourier transform of a real line."""
     places = torch.arange(weights.shape[0], device=weights.device)
     # The inverse counts a bin twice, for p and -p, but that of frequency 0 and of the output's Nyquist frequency once.
     once = (places == 0) | (2 * places == out)
@@ -78,7 +79,7 @@ def by_fft(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
 
 
 def _turns(length: int, places: Tensor) -> Tensor:
-    """The angles 2 pi p i / length, (length, p); whole turns are taken off while the numbers are whole."""
+    """Return the angles 2 pi p i / length, (length, p); whole turns are taken off while the numbers are whole."""
     cells = torch.arange(length, device=places.device, dtype=places.dtype)
     return (cells[:, None] * places) % length * (2 * math.pi / length)
 

@@ -58,7 +58,7 @@ class GatedPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, weight: Tensor) -> Tensor:
-        """G * max + (1 - g) * mean with g = logistic(w.x)."""
+        """Compute g * max + (1 - g) * mean with g = logistic(w.x)."""
         mean = windows.mean()
         logit = weighted_sum(bounded(windows).taps(0.0), weight)
         return blend(logit, windows.maximum().to(mean.dtype), mean)
@@ -113,7 +113,7 @@ class TreePool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, leaves: Tensor, gates: Tensor) -> Tensor:
-        """From the leaves up: logistic(w.x) left + (1 - logistic(w.x)) right."""
+        """Compute from the leaves up: logistic(w.x) left + (1 - logistic(w.x)) right."""
         taps = windows.taps(0.0)
         values = [weighted_sum(taps, leaf) for leaf in leaves.unbind()]
         nodes = list(gates.unbind())
@@ -128,14 +128,14 @@ class TreePool2d(WindowPool2d):
 
 
 def weighted_sum(taps: list[Tensor], mask: Tensor) -> Tensor:
-    """sum_i w_i x_i for a mask (*kernel), or for one of each channel (C, *kernel)."""
+    """Return sum_i w_i x_i for a mask (*kernel), or for one of each channel (C, *kernel)."""
     dims = taps[0].dim() - 2
     weights = mask.to(taps[0].dtype).flatten(-dims).unbind(-1)
     return total([weight.reshape(-1, *(1,) * dims) * tap for weight, tap in zip(weights, taps, strict=True)])
 
 
 def blend(logit: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """G first + (1 - g) second with g = logistic(logit); what has a share of 0 takes no part, infinite or not."""
+    """Return g first + (1 - g) second with g = logistic(logit); a share of 0 takes no part, even if infinite."""
     share, rest = logit.sigmoid(), (-logit).sigmoid()  # 1 - g would round a small rest away
     return share * _finite_without(share, first) + rest * _finite_without(rest, second)
 
@@ -145,7 +145,7 @@ def _finite_without(share: Tensor, value: Tensor) -> Tensor:
 
 
 def bounded(windows: Windows) -> Windows:
-    """The same windows with infinite cells as huge ones, so that a weight of 0, or one of each sign, makes no NaN."""
+    """Return the windows with infinite cells as huge ones, so that a weight of 0, or one of each sign, makes no NaN."""
     dtype = compute_dtype(windows.input.dtype)
     most = torch.finfo(dtype).max ** 0.5
     return Windows(windows.input.to(dtype).clamp(-most, most), windows.geometry)

@@ -70,7 +70,7 @@ class OrdinalPool2d(WindowPool2d):
             nn.init.constant_(self.logits[..., 0], math.log(LARGEST / (1 - LARGEST) * (n - 1)))
 
     def arguments(self) -> dict[str, Any]:
-        """The softmax, the logits and their running log-sum-exp, each a number for each rank and channel or layer."""
+        """Return the softmax, the logits and their running log-sum-exp, by rank and channel or layer."""
         logits = self.logits.to(compute_dtype(self.logits.dtype))
         per_rank = logits.softmax(-1), logits, logits.logcumsumexp(-1)
         shape = (-1, *(1,) * self.dims) if self.is_per_channel else ()
@@ -81,7 +81,7 @@ class OrdinalPool2d(WindowPool2d):
     def formula(
         windows: Windows, weights: Sequence[Tensor], logits: Sequence[Tensor], sums: Sequence[Tensor]
     ) -> Tensor:
-        """sum_r softmax(logits)_r x_(r)."""
+        """Compute sum_r softmax(logits)_r x_(r)."""
         counts = windows.counts()
         if isinstance(counts, int):
             return windows.sum_by_rank(lambda rank, tap: windows.by_rank(rank, weights) * tap)

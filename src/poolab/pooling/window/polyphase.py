@@ -54,7 +54,7 @@ class PolyphasePool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, norm: str = "l2", filter_size: int | None = None) -> Tensor:
-        """x_(i s + a) with the a of the largest norm over i and all channels."""
+        """Compute x_(i s + a) with the a of the largest norm over i and all channels."""
         maps, stride, dims = windows.input, windows.geometry.stride, windows.dims
         if filter_size is not None:
             maps = blurred(maps, filter_size, "circular", (1,) * dims, windows.sizes)
@@ -71,7 +71,7 @@ class PolyphasePool2d(WindowPool2d):
 
 @torch.no_grad()
 def _chosen(components: list[Tensor], norm: str) -> Tensor:
-    """Which component has the largest (or smallest) norm, for each sample: (N, 1, 1, 1)."""
+    """Return which component has the largest (or smallest) norm, for each sample: (N, 1, 1, 1)."""
     dims = tuple(range(1, components[0].dim()))
     tops = torch.stack([component.abs().amax(dims, keepdim=True) for component in components])
     if norm == "linf":

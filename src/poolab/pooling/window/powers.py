@@ -58,7 +58,7 @@ class LpPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:
-        """M * (mean or sum of (|x| / M)^p)^(1/p)."""
+        """Compute M * (mean or sum of (|x| / M)^p)^(1/p)."""
         if isinstance(p, float) and math.isinf(p):
             return windows.mapped(torch.abs).maximum()
         sizes = [tap.abs() for tap in windows.taps(0.0)]
@@ -71,7 +71,7 @@ class LpPool2d(WindowPool2d):
 
 
 class GeneralizedMean(Pool):
-    """What GeM over windows and over the whole map have in common: their options and how p is learned."""
+    """Declare what GeM over windows and over the whole map have in common: their options and how p is learned."""
 
     learns = "option"
     uses_channels = "option"
@@ -85,7 +85,7 @@ class GeneralizedMean(Pool):
     }
 
     def conflicts(self) -> Iterator[str]:
-        """One exponent for each channel is a parameter."""
+        """Check that there is one exponent for each channel only where it is a parameter."""
         if self.per_channel and not self.is_learning:
             yield "per_channel=True is one p to learn for each channel: it needs learnable=True"
 
@@ -121,7 +121,7 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
-        """M * (mean of (max(x, eps) / M)^p)^(1/p)."""
+        """Compute M * (mean of (max(x, eps) / M)^p)^(1/p)."""
         if isinstance(p, float) and math.isinf(p):
             return windows.maximum().clamp(min=eps)
         taps, real = [tap.clamp(min=eps) for tap in windows.taps(0.0)], windows.real()
@@ -164,7 +164,7 @@ class LehmerPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, a: float | Tensor = 1.0) -> Tensor:
-        """M * sum (x/M)^(a+1) / sum (x/M)^a."""
+        """Compute M * sum (x/M)^(a+1) / sum (x/M)^a."""
         if isinstance(a, float) and a == 0.0:
             return windows.mapped(torch.relu).mean()
         taps = [tap.relu() for tap in windows.taps(0.0)]

@@ -38,7 +38,7 @@ class AvgTopKPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, k: int = 2) -> Tensor:
-        """(1/k) sum_{r<=k} x_(r)."""
+        """Compute (1/k) sum_{r<=k} x_(r)."""
         if k == 1:
             return windows.maximum()
         if k == windows.geometry.taps:
@@ -70,7 +70,7 @@ class RankAvgPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, t: int = 2) -> Tensor:
-        """(1/t) sum_{r<=t} x_(r)."""
+        """Compute (1/t) sum_{r<=t} x_(r)."""
         return AvgTopKPool2d.formula(windows, t)
 
 
@@ -97,7 +97,7 @@ class RankWeightedPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, alpha: float = 0.5, normalize: bool = True) -> Tensor:
-        """sum_r alpha (1 - alpha)^(r-1) x_(r)."""
+        """Compute sum_r alpha (1 - alpha)^(r-1) x_(r)."""
         if alpha == 1.0:
             return windows.maximum()
         whole = 1 - (1 - alpha) ** windows.counts() if normalize else 1.0
@@ -128,7 +128,7 @@ class MedianPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """The middle cell, or the mean of the two middle ones."""
+        """Compute the middle value, or the mean of the two middle ones."""
         counts = windows.counts()
         first, last = (counts - 1) // 2, counts // 2  # one rank where the count is odd
         middle = windows.sum_by_rank(lambda rank, tap: torch.where((rank == first) | (rank == last), tap, 0.0))
@@ -176,7 +176,7 @@ class TMaxAvgPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, k: int = 3, threshold: float = 0.7, rule: str = "all") -> Tensor:
-        """x_(1) where the rule's statistic reaches the threshold, else (1/k) sum_{r<=k} x_(r)."""
+        """Compute x_(1) where the rule's statistic reaches the threshold, else (1/k) sum_{r<=k} x_(r)."""
         mean = AvgTopKPool2d.formula(windows, k)
         largest = windows.maximum().to(mean.dtype)
         if rule == "all":

@@ -40,7 +40,7 @@ class RankStochasticPool2d(WindowPool2d):
     def formula(
         windows: Windows, alpha: float = 0.5, training: bool = True, generator: torch.Generator | None = None
     ) -> Tensor:
-        """x_(r) for a drawn rank r in training, sum_r P(r) x_(r) otherwise."""
+        """Compute x_(r) for a drawn rank r in training, sum_r P(r) x_(r) otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, alpha)
         counts = windows.counts()
@@ -85,7 +85,7 @@ class MaxDropoutPool2d(WindowPool2d):
     def formula(
         windows: Windows, retain: float = 0.5, training: bool = True, generator: torch.Generator | None = None
     ) -> Tensor:
-        """The largest kept cell in training, its expectation otherwise."""
+        """Compute the largest kept value in training, its expectation otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, retain, normalize=False)
         taps, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()

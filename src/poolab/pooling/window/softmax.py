@@ -46,7 +46,7 @@ class SoftPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, temperature: float | Tensor = 1.0) -> Tensor:
-        """M + sum w (x - M) / sum w with w = exp((x - M) / T)."""
+        """Compute M + sum w (x - M) / sum w with w = exp((x - M) / T)."""
         taps = windows.taps(-torch.inf)
         top = peak(taps)  # y(x + c) = y(x) + c: the shift changes neither the value nor the gradient
         weights, weighted = torch.zeros_like(top), torch.zeros_like(top)
@@ -93,7 +93,7 @@ class LSEPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, r: float | Tensor = 10.0) -> Tensor:
-        """M + log1p(mean of expm1(r (x - M))) / r."""
+        """Compute M + log1p(mean of expm1(r (x - M))) / r."""
         taps, real = windows.taps(-torch.inf), windows.real()
         top = peak(taps)  # y(x + c) = y(x) + c: the shift changes neither the value nor the gradient
         gains = []

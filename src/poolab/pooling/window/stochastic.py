@@ -36,7 +36,7 @@ class StochasticPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, training: bool = True, generator: torch.Generator | None = None) -> Tensor:
-        """A drawn cell in training, its expectation otherwise."""
+        """Draw a value in training, compute its expectation otherwise."""
         taps = [tap.relu() for tap in windows.taps(0.0)]
         top = peak(taps)
         scale = torch.where(top == 0, 1.0, top)
@@ -48,7 +48,7 @@ class StochasticPool2d(WindowPool2d):
 
 
 def _draw(taps: list[Tensor], weights: list[Tensor], uniform: Tensor) -> Tensor:
-    """The cell where the running sum of the weights passes uniform * sum."""
+    """Return the value where the running sum of the weights passes uniform * sum."""
     whole = total(weights)
     mark, passed = uniform * whole, torch.zeros_like(whole)
     drawn = torch.zeros_like(whole)

@@ -63,7 +63,7 @@ class UniversalPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, weight: Tensor, bias: Tensor) -> Tensor:
-        """sum_k w_k x_k with w = softmax(A x + b) over the real cells."""
+        """Compute sum_k w_k x_k with w = softmax(A x + b) over the real cells."""
         weights = exponentials(_logits(windows, weight, bias))
         # Where no weight is left an infinite cell takes no part: 0 * inf would be NaN.
         taps = [
@@ -74,7 +74,7 @@ class UniversalPool2d(WindowPool2d):
 
 
 def _logits(windows: Windows, weight: Tensor, bias: Tensor) -> list[Tensor]:
-    """For each position k a map of logits, -inf where the position is not on the map.
+    """Return for each position k a map of logits, -inf where the position is not on the map.
 
     A convolution of each channel by itself for each position: all positions at once would be the unfolded copy.
     """

@@ -79,7 +79,7 @@ class WaveletPool2d(WindowPool2d):
 
 
 def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], mode: str) -> Tensor:
-    """The sum of the weighted cells along an axis, at the geometry's stride."""
+    """Return the sum of the weighted cells along an axis, at the geometry's stride."""
     g, length = windows.geometry, len(weights)
     first = -g.padding[axis] - (length - g.span(axis)) // 2
     extent = (windows.output_size[axis] - 1) * g.stride[axis] + length
@@ -91,7 +91,7 @@ def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], 
 
 
 def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Tensor:
-    """The cells first, first + 1, ... of an axis, which begins with cell 0 and goes on by the mode."""
+    """Return the cells first, first + 1, ... of an axis, which begins with cell 0 and goes on by the mode."""
     length = input.shape[dim]
     if first >= 0 and first + extent <= length:
         return input.narrow(dim, first, extent)
