@@ -36,7 +36,7 @@ def test_the_files_of_a_run(whole_run):
 
 
 def test_the_record_is_what_the_run_returned(whole_run, record):
-    assert record == whole_run[0]
+    assert record == whole_run[0].to_json()
 
 
 def test_the_keys_of_the_record(whole_run, record):
