@@ -254,7 +254,7 @@ class FullMeasureConfig(MeasureConfig):
 
     robustness: tuple[str, ...]
     calibration: bool
-    footprints: bool
+    gradient_support: bool
     images: int | None
     max_shift: int | None
     shift_padding: str
@@ -262,7 +262,7 @@ class FullMeasureConfig(MeasureConfig):
     severities: tuple[int, ...]
     scales: tuple[float, ...]
     scale_mode: str
-    footprint_images: int
+    gradient_support_images: int
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from poolab.data import load_data
+from poolab.records import SCHEMA_VERSION
 
 FILES = {
     *("config.json", "environment.json", "history.jsonl", "result.json", "test_examples.npz"),
@@ -40,7 +41,8 @@ def test_the_record_is_what_the_run_returned(whole_run, record):
 
 
 def test_the_keys_of_the_record(whole_run, record):
-    assert (record["schema_version"], record["status"], record["reason"], record["seed"]) == (1, "completed", None, 0)
+    wanted = (SCHEMA_VERSION, "completed", None, 0)
+    assert (record["schema_version"], record["status"], record["reason"], record["seed"]) == wanted
     assert record["signature"] == whole_run[1].name
     assert record["config"] == strictly((whole_run[1] / "config.json").read_text())
     assert record["environment"] == strictly((whole_run[1] / "environment.json").read_text())

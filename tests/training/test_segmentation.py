@@ -317,9 +317,9 @@ def test_the_ways_to_compute(run_small, segmented, monkeypatch, tmp_path, way, c
 
 
 def test_the_full_measure_says_what_it_leaves_out(run_small, tmp_path):
-    record, _, _ = run_small(tmp_path, "measure=full", "measure.footprint_images=2", "trainer.epochs=1")
+    record, _, _ = run_small(tmp_path, "measure=full", "measure.gradient_support_images=2", "trainer.epochs=1")
     assert record.status == "completed"
-    assert {f"footprint/pool{i}/kept_share" for i in (1, 2, 3, 4)} <= record.metrics.keys()
+    assert {f"gradient_support/pool{i}/input_coverage" for i in (1, 2, 3, 4)} <= record.metrics.keys()
     assert {"robust", "calibration"} <= record.notes.keys()
 
 

@@ -101,7 +101,7 @@ def _check_given(where: str, options: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Lists of a configuration library become tuples, which the layers take as pairs."""
+    """Convert lists of a configuration library to tuples, which the layers take as pairs."""
     is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     return tuple(_plain(item) for item in value) if is_list else value
 

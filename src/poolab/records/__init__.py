@@ -14,6 +14,7 @@ from poolab.records.labels import AT, arm_labels, numbered, short_key, value_wor
 from poolab.records.machine import environment
 from poolab.records.reading import read_json, read_record, scan_results
 from poolab.records.record import Record, RecordError, Tree, result_record
+from poolab.records.renamed import RENAMED_SETTINGS, current_metric, with_current_names
 from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite
 from poolab.records.store import RunFolder, read_results, replace_synced, strict, write_atomically
 from poolab.records.table import differing_code
@@ -24,6 +25,7 @@ __all__ = [
     "FINISHED",
     "HEADLINES",
     "NOT_IDENTITY",
+    "RENAMED_SETTINGS",
     "SCHEMA_VERSION",
     "STATUSES",
     "Content",
@@ -34,6 +36,7 @@ __all__ = [
     "arm_labels",
     "below",
     "content_of",
+    "current_metric",
     "differing_code",
     "differing_content",
     "environment",
@@ -56,6 +59,7 @@ __all__ = [
     "tell",
     "told_apart",
     "value_words",
+    "with_current_names",
     "words_of",
     "write_atomically",
 ]

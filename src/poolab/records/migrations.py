@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from poolab.records.renamed import with_current_names
 from poolab.records.schema import SCHEMA_VERSION
 
 Content = dict[str, Any]
 # From version n to version n + 1. A step gets a record whose form is checked already (`form.record_faults`), and gives
 # a new one: it does not change what it gets.
-MIGRATIONS: Mapping[int, Callable[[Content], Content]] = {}
+MIGRATIONS: Mapping[int, Callable[[Content], Content]] = {
+    1: with_current_names,  # footprint/<slot>/kept_share became gradient_support/<slot>/input_coverage
+}
 
 
 def migrated(content: Content) -> Content:

@@ -2,7 +2,7 @@
 
 import math
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STATUSES = ("completed", "diverged", "failed", "interrupted")
 # A finished signature is not run again unless asked: to diverge is a result, to fail or to be interrupted is none.
 FINISHED = ("completed", "diverged")

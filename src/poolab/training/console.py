@@ -166,7 +166,7 @@ def _cell(text: str) -> Text:
 def _rank(name: str) -> tuple[int, str]:
     """What a person looks for first comes last, next to the prompt."""
     costs = ("epochs", "match", "cost", "speed", "seconds")
-    order = (*costs, "footprint", "robust", "calibration", "before", "exchanged", "train", "val", "test")
+    order = (*costs, "gradient_support", "robust", "calibration", "before", "exchanged", "train", "val", "test")
     first = name.split("/")[0]
     return (order.index(first) if first in order else -1), name
 

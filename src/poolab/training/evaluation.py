@@ -20,7 +20,7 @@ from poolab.training.interruption import Interrupted
 from poolab.training.robustness_eval import measure_full
 
 COSTS = ("cost", "speed")
-FULL = ("robust", "calibration", "footprint")
+FULL = ("robust", "calibration", "gradient_support")
 
 
 @dataclass

@@ -17,7 +17,7 @@ from poolab.training.components import RunComponents
 # What goes to run_full under its own name; the rest of `measure` says what is measured and on how many images.
 PASSED = (
     *("robustness", "max_shift", "shift_padding", "corruptions", "severities"),
-    *("scales", "scale_mode", "footprint_images"),
+    *("scales", "scale_mode", "gradient_support_images"),
 )
 
 
@@ -48,7 +48,7 @@ def measure_full(
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Robustness, calibration and footprints of a run's network; flat metrics, and notes on what was left out.
+    """Measure the robustness, calibration and gradient support of a run's network.
 
     `figures` are those of the test, whose examples calibration is computed from.
     """
@@ -66,7 +66,7 @@ def measure_full(
             normalised(network.eval(), parts, autocast),
             test.images_at(kept),
             None if segments else test.labels_at(kept),
-            model=network if measure.footprints else None,
+            model=network if measure.gradient_support else None,
             examples=figures["examples"] if measure.calibration and not segments else None,
             picture=folder / "reliability.png",
             batch_size=config.data.eval_batch_size,
