@@ -124,3 +124,6 @@ def test_a_run_that_diverged_and_one_that_was_measured_in_full():
     assert diverged.value("speed/train_images_per_s") is None
     assert full.value("calibration/ece") == pytest.approx(0.06515820324420929)
     assert full.value("test/accuracy") == pytest.approx(0.21)
+    assert full.value("gradient_support/pool1/input_coverage") == 0.25  # it was footprint/pool1/kept_share
+    assert full.config["measure"]["gradient_support"] is True
+    assert not any("footprint" in name for name in (*full.metrics, *full.notes, *full.settings))

@@ -51,9 +51,11 @@ def _faulty_figures(metrics: Any) -> list[str]:
 
 
 def _is_figure(value: Any) -> bool:
-    if value is None or value in NOT_FINITE:
-        return True
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    if isinstance(value, float):  # first, since most are
+        return abs(value) <= sys.float_info.max
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return value is None or value in NOT_FINITE
 
 
 def _kind(value: Any) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poolab.errors import PoolabError
-from poolab.records.form import NOT_FINITE, record_faults
+from poolab.records.form import record_faults
 from poolab.records.identity import flatten
 from poolab.records.migrations import migrated
 from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite
@@ -79,13 +79,15 @@ class Record:
         found = migrated(content)
         get = found.get
         config, name = get("config", {}), get("signature")
+        # What is a text among the metrics stands for a number that is not finite (`form.NOT_FINITE`).
+        figures = {key: None if isinstance(value, str) else value for key, value in get("metrics", {}).items()}
         return cls(
             status=found["status"],
             signature=name if isinstance(name, str) else signature,
             reason=get("reason"),
             seed=_seed(get("seed"), config.get("seed")),
             config=config,
-            metrics={key: None if value in NOT_FINITE else value for key, value in get("metrics", {}).items()},
+            metrics=figures,
             notes=get("notes", {}),
             environment=get("environment", {}),
             started=get("started", ""),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 # Old name (a regular expression for the whole name) -> new name. Notes are kept under names of metrics too.
@@ -17,6 +18,7 @@ RENAMED_SETTINGS = {
 }
 
 
+@lru_cache(maxsize=65536)  # ten thousand records have the same few names
 def current_metric(name: str) -> str:
     """Return the present name of a metric, which may have had another one in an earlier version.
 
