@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poolab.errors import PoolabError
-from poolab.records import RunFolder
+from poolab.records import Record, RunFolder
 from poolab.training import evaluation
 from poolab.training.launcher import launch
 from poolab.training.module import Classifier
@@ -55,7 +55,7 @@ def test_the_record_is_there_while_the_measures_run(launched, monkeypatch, tmp_p
 
     monkeypatch.setattr(evaluation, "run_costs", look)
     launched(tmp_path, "trainer.epochs=1")
-    (record,) = seen
+    record = Record.from_json(seen[0])
     assert record.status == "completed"
     assert record.metrics["test/accuracy"] > 0
     assert record.metrics["epochs"] == 1
@@ -132,7 +132,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(launche
 
 def test_an_unknown_status_is_no_licence_to_train_over_it(launched, tmp_path):
     record, folder, _ = launched(tmp_path, "trainer.epochs=1")
-    (folder / "result.json").write_text(json.dumps({**record, "status": "unknown"}))
+    (folder / "result.json").write_text(json.dumps({**record.to_json(), "status": "unknown"}))
     text = (folder / "result.json").read_bytes()
     for more in ((), ("force=true",)):
         with pytest.raises(PoolabError, match=r"result\.json is not understood: status must be"):

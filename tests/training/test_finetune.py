@@ -116,7 +116,7 @@ class TestRefusals:
     def test_a_run_that_failed(self, launched, runs, source, tmp_path):
         for name in ("last.ckpt", "config.json"):
             (tmp_path / name).write_bytes((source[1] / name).read_bytes())
-        failed = {**source[0], "status": "diverged", "reason": "the loss became nan"}
+        failed = {**source[0].to_json(), "status": "diverged", "reason": "the loss became nan"}
         (tmp_path / "result.json").write_text(json.dumps(failed))
         with pytest.raises(ConfigError, match=r"is a run that diverged: the loss became nan"):
             launched(runs, "recipe=finetune", f"recipe.checkpoint={tmp_path}")

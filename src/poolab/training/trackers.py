@@ -189,7 +189,7 @@ class WandbTracker(Logger):
             notes=chosen.notes,
             job_type=chosen.job_type,
             id=session,
-            config={"cfg": strict(self._config)},
+            config={"cfg": strict(self._config.tree())},
             settings=settings,
         )
         _ = logger.experiment  # opened now, so that a fault shows here
