@@ -185,14 +185,9 @@ def _run_elsewhere(config: Any) -> None:
 
 def _launched(config: Any) -> int:
     from poolab.configuration import plain
-    from poolab.training import print_record, without_collector
+    from poolab.training import launch_and_print
 
-    with without_collector("torch"):
-        from poolab.training import launch, stopped_by_agent
-    record, folder, fresh = launch(plain(config))
-    if record:  # the first process of a run has it
-        print_record(record, folder, fresh)
-    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
+    return launch_and_print(plain(config))
 
 
 def _run_by_submitit(config: Any) -> None:

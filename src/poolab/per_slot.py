@@ -48,6 +48,29 @@ def by_slot(at: Mapping[Any, Any]) -> dict[str, Any]:
     return found
 
 
+def at_faults(at: Any) -> list[str]:
+    """Return what is wrong with the form of `pooling.at`, a sentence for each slot; names and options come later.
+
+    >>> at_faults({"pool1": "avg", "pool2": {"name": "max", "slots": "all"}})
+    ['pooling.at.pool2 is for that slot alone: it takes no slots.']
+    """
+    if not isinstance(at, Mapping):
+        words = f"pooling.at={at!r} has no slot: write pooling.at.pool1=avg, with the slot's name."
+        return [] if at is None else [words]
+    return [fault for slot, choice in by_slot(at).items() for fault in _slot_faults(f"pooling.at.{slot}", choice)]
+
+
+def _slot_faults(where: str, choice: Any) -> list[str]:
+    given = choice if isinstance(choice, Mapping) else {"name": choice}
+    if not isinstance(given.get("name"), str):
+        parent = where.rpartition(".")[0]
+        if parent != "pooling.at":  # an option without its pooling, most probably
+            return [f"{where}={choice!r} has no pooling: add {parent}=NAME."]
+        return [f"{where}={choice!r} has no name of a pooling: write {where}=avg, and options as {where}.k=3."]
+    strange = [key for key in ("slots", "at") if key in given]
+    return [f"{where} is for that slot alone: it takes no {' and no '.join(strange)}."] if strange else []
+
+
 def resolved(at: Any, choices: Path) -> Any:
     """Return `at` as a run keeps it: for each slot the name and all settings of its pooling, also of a preset.
 
@@ -84,12 +107,17 @@ def _settings(name: str, choices: Path) -> dict[str, Any]:
     return settings | {str(key): value for key, value in content.items()}
 
 
-def pooling_words(pooling: Mapping[str, Any]) -> str:
+def pooling_words(pooling: Any) -> str:
     """Return the names of a configuration's poolings, in one line.
+
+    Args:
+        pooling: a `PoolingConfig`, or the mapping of it in a record.
 
     >>> pooling_words({"name": "max", "at": {"pool1": {"name": "avg_topk", "k": 3}}})
     'max pool1=avg_topk'
     """
+    if not isinstance(pooling, Mapping):
+        pooling = pooling.tree()
     at = by_slot(pooling.get("at") or {})
     names = [f"{slot}={one['name'] if isinstance(one, Mapping) else one}" for slot, one in at.items()]
     return " ".join([str(pooling["name"]), *names])

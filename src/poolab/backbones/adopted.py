@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from poolab.backbones.base import Backbone
 from poolab.backbones.libraries import build_network
 from poolab.backbones.probe import FAULTS, VanishError, meta_twin, smallest_image
-from poolab.backbones.request import OWN, PoolingRequest
 from poolab.backbones.slots import Slot, SlotFiller, unknown_slots
 from poolab.backbones.surgery import Site, SwapReport, find_sites, swap_pooling
 from poolab.backbones.surgery.geometry import window_of
 from poolab.backbones.surgery.plan import choose
 from poolab.errors import ConfigError
 from poolab.pooling import Pool
+from poolab.run_config import OWN, PoolingConfig
 
 
 class Adopted(Backbone):
@@ -99,7 +99,7 @@ class Adopted(Backbone):
             self._swap(slots.head.name, "head", example, dict(slots.head.options))
         self._note(sites)
 
-    def _fill_all(self, asked: PoolingRequest, sites: list[Site], example: Tensor) -> None:
+    def _fill_all(self, asked: PoolingConfig, sites: list[Site], example: Tensor) -> None:
         """Put a pooling into its slots, except those with a pooling of their own."""
         where: str | Sequence[str] = "window" if asked.slots is None else asked.slots
         if where == "window" and not any(site.kind == "window" for site in sites):
@@ -115,7 +115,7 @@ class Adopted(Backbone):
         if where:
             self._swap(asked.name, where, example, {**asked.geometry, **asked.options})
 
-    def _fill_single(self, asked: PoolingRequest, sites: list[Site], example: Tensor) -> None:
+    def _fill_single(self, asked: PoolingConfig, sites: list[Site], example: Tensor) -> None:
         """Fill the places that have a request of their own, one after the other."""
         known = [site.name for site in sites if site.kind != "head"]
         faults = unknown_slots(self.name, "pooling.at", asked.at, known)

@@ -8,10 +8,11 @@ import torch
 
 from poolab.backbones.base import Backbone
 from poolab.backbones.registry import create_backbone, list_backbones, takes_option
-from poolab.backbones.request import GEOMETRY, OWN
+from poolab.backbones.request import Asked
 from poolab.errors import ConfigError, nearest
 from poolab.measure import multiply_adds, parameters
 from poolab.per_slot import pooling_words
+from poolab.run_config import GEOMETRY, OWN, PoolingConfig
 
 LARGEST = 64  # times as wide: where the search ends
 
@@ -80,8 +81,8 @@ def match_width(
     backbone: str,
     *,
     by: str,
-    to: str | Mapping[str, Any],
-    pooling: Mapping[str, Any] | None = None,
+    to: str | PoolingConfig | Mapping[str, Any],
+    pooling: Asked = None,
     width_mult: float = 1.0,
     **build: Any,
 ) -> Match:
@@ -135,7 +136,7 @@ def match_width(
     return Match(by, pooling_words(other), width_mult + widened * steps * step, target, found, widened)
 
 
-def _on_meta(name: str, pooling: Mapping[str, Any] | None, width_mult: float, build: Mapping[str, Any]) -> Backbone:
+def _on_meta(name: str, pooling: Asked, width_mult: float, build: Mapping[str, Any]) -> Backbone:
     with torch.device("meta"):
         return create_backbone(name, pooling=pooling, width_mult=width_mult, **build)
 
@@ -153,7 +154,9 @@ def _steps(model: Backbone) -> int:
     return 4 * max(weight.shape[0] for weight in model.parameters() if weight.ndim > 1)
 
 
-def _other_arm(to: str | Mapping[str, Any], pooling: Mapping[str, Any] | None) -> dict[str, Any]:
+def _other_arm(to: str | PoolingConfig | Mapping[str, Any], pooling: Asked) -> dict[str, Any]:
+    to = to.tree() if isinstance(to, PoolingConfig) else to
+    pooling = pooling.tree() if isinstance(pooling, PoolingConfig) else pooling
     if not isinstance(to, str | Mapping):
         raise ConfigError(f"match_to={to!r} is neither the name of a pooling nor a mapping with a name and options.")
     arm = {"name": to} if isinstance(to, str) else dict(to)

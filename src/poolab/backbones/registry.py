@@ -13,6 +13,7 @@ from poolab.backbones.base import Backbone
 from poolab.backbones.initialise import initialise
 from poolab.backbones.keras_cnn import KerasCNN
 from poolab.backbones.libraries import LIBRARIES
+from poolab.backbones.request import Asked, AskedHead
 from poolab.backbones.resnet18_cifar import ResNet18
 from poolab.backbones.resnet20 import ResNet20
 from poolab.backbones.slots import SlotFiller
@@ -68,8 +69,8 @@ def create_backbone(
     in_channels: int,
     num_classes: int,
     image_size: int | tuple[int, int],
-    pooling: Mapping[str, Any] | None = None,
-    head: Mapping[str, Any] | None = None,
+    pooling: Asked = None,
+    head: AskedHead = None,
     seed: int | None = None,
     **options: Any,
 ) -> Backbone:

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from torch import nn
 
-from poolab.backbones.request import PoolingRequest, read_head, read_pooling
+from poolab.backbones.request import Asked, AskedHead, read_head, read_pooling
 from poolab.errors import ConfigError, nearest
 from poolab.pooling import Pool, create_pool, get_pool
+from poolab.run_config import OWN, PoolingConfig
 
 Kind = Literal["window", "strided_conv", "head"]
 Pair = tuple[int, int]
@@ -43,9 +44,7 @@ class SlotFiller:
     ['max', 'avg']
     """
 
-    def __init__(
-        self, backbone: str, pooling: Mapping[str, Any] | None = None, head: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, backbone: str, pooling: Asked = None, head: AskedHead = None) -> None:
         self.backbone = backbone
         self.pooling = read_pooling(pooling)
         self.head = read_head(head)
@@ -87,8 +86,7 @@ class SlotFiller:
         Raises:
             ConfigError: the head does not take these options.
         """
-        asked = self.head.filling("head")
-        name = asked.name if asked else own
+        name = own if self.head.name == OWN else self.head.name
         slot = Slot("head", "head", channels, None, None, None, own, name)
         flatten = name == FLATTEN
         return self._remember(slot, nn.Identity() if flatten else self._create(slot, self.head.options))
@@ -146,15 +144,16 @@ class SlotFiller:
         self._filled[slot.name] = (slot, module)
         return module
 
-    def _check_slots(self, pooling: PoolingRequest) -> None:
+    def _check_slots(self, pooling: PoolingConfig) -> None:
+        slots = pooling.slots if isinstance(pooling.slots, tuple) else ()
         allowed = [name for name, (slot, _) in self._filled.items() if slot.kind != "head"]
-        faults = unknown_slots(self.backbone, "pooling.slots", pooling.slots or (), allowed)
+        faults = unknown_slots(self.backbone, "pooling.slots", slots, allowed)
         faults += unknown_slots(self.backbone, "pooling.at", pooling.at, allowed)
         if faults:
             raise ConfigError("\n".join(faults))
 
     def _check_head(self) -> None:
-        if self.head.filling("head") and "head" not in self._filled:
+        if self.head.name != OWN and "head" not in self._filled:
             raise ConfigError(
                 f"{self.backbone} has no head, since it keeps the map: head={self.head.name} cannot be used. Leave "
                 "head=own; pooling= fills its slots."

@@ -10,6 +10,7 @@ from poolab.data import ImageData, apportion, pick, prepare
 from poolab.errors import ConfigError
 from poolab.measure import Predict, checked_max_shift, device_of, preserve_state, run_full
 from poolab.records import RunFolder
+from poolab.run_config import FullMeasureConfig, RunConfig
 from poolab.streams import derive_seed
 from poolab.training.components import RunComponents
 
@@ -20,7 +21,7 @@ PASSED = (
 )
 
 
-def check_full(config: Mapping[str, Any], data: ImageData) -> None:
+def check_full(config: RunConfig, data: ImageData) -> None:
     """Check the settings that depend on the data, before a run starts.
 
     Raises:
@@ -28,17 +29,19 @@ def check_full(config: Mapping[str, Any], data: ImageData) -> None:
     """
     if is_segmentation(config):
         return
-    images = config["measure"]["images"]
+    measure = config.measure
+    assert isinstance(measure, FullMeasureConfig)
+    images = measure.images
     if images is not None and not data.num_classes <= images <= len(data.test):
         raise ConfigError(
             f"measure.images={images} is not possible: choose from {data.num_classes} (one image for each class) "
             f"to {len(data.test)} (the test split), or null for all"
         )
-    checked_max_shift(config["measure"]["max_shift"], data.test.images_at(slice(1)))
+    checked_max_shift(measure.max_shift, data.test.images_at(slice(1)))
 
 
 def measure_full(
-    config: Mapping[str, Any],
+    config: RunConfig,
     folder: RunFolder,
     parts: RunComponents,
     figures: Mapping[str, Any],
@@ -49,27 +52,28 @@ def measure_full(
 
     `figures` are those of the test, whose examples calibration is computed from.
     """
-    measure, test = config["measure"], parts.data.test
+    measure, test = config.measure, parts.data.test
+    assert isinstance(measure, FullMeasureConfig)
     segments = is_segmentation(config)
     notes = {}
     if segments:
         why = "left out: it takes one class for each image, and this task has one for each pixel"
         notes = dict.fromkeys(("robust", "calibration"), why)
-    kept = slice(None) if segments or measure["images"] is None else stratified(parts.data, measure["images"])
+    kept = slice(None) if segments or measure.images is None else stratified(parts.data, measure.images)
     network = parts.network  # not its compiled twin, which would not run the hooks and compile for each new size
     with preserve_state(network):
         found, more = run_full(
             normalised(network.eval(), parts, autocast),
             test.images_at(kept),
             None if segments else test.labels_at(kept),
-            model=network if measure["gradient_support"] else None,
-            examples=figures["examples"] if measure["calibration"] and not segments else None,
+            model=network if measure.gradient_support else None,
+            examples=figures["examples"] if measure.calibration and not segments else None,
             picture=folder / "reliability.png",
-            batch_size=config["data"]["eval_batch_size"],
+            batch_size=config.data.eval_batch_size,
             device=device_of(network),
             report=report,
             tolerant=True,
-            **{name: measure[name] for name in PASSED},
+            **{name: getattr(measure, name) for name in PASSED},
         )
     return found, notes | more
 
@@ -94,6 +98,6 @@ def stratified(data: ImageData, images: int) -> Tensor:
     return pick(data.test.labels, apportion(counts, images), derive_seed(0, "measure"))
 
 
-def is_segmentation(config: Mapping[str, Any]) -> bool:
+def is_segmentation(config: RunConfig) -> bool:
     """Whether the task has a class for each pixel instead of one for each image."""
-    return config.get("task") == "segmentation"
+    return config.task == "segmentation"
