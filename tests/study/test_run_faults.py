@@ -220,7 +220,7 @@ def test_a_folder_of_runs_that_is_none_is_told(place, what, capsys):
         (runs / "studies" / "s.jsonl").mkdir(parents=True)
     outcome = run_study(read_study(path))
     assert outcome.code == 1
-    assert "the study cannot go on" in str(outcome)
+    assert "the study cannot continue" in str(outcome)
     assert str(runs) in str(outcome)
     assert not Path("done").exists()
 
