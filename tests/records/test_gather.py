@@ -89,10 +89,10 @@ def test_the_others_of_a_saved_file_are_taken(tmp_path, record, says, name):
 
 
 @pytest.mark.parametrize(("line", "says"), [
-    (b'{"status": "comp', "no JSON"),
-    (b"\xff\xfe", "no UTF-8"),
+    (b'{"status": "comp', "not JSON"),
+    (b"\xff\xfe", "not UTF-8"),
     (b"[" * 100_000, "nested too deeply"),
-    (b"9" * 5_000, "no JSON"),
+    (b"9" * 5_000, "not JSON"),
     (b"null", "not a mapping but null"),
     (lines(without("signature")).strip(), "signature is missing"),
     (lines(changed(signature=7)).strip(), "signature is missing"),

@@ -35,9 +35,9 @@ MEASURE = {"name": "full", "gradient_support": False, "gradient_support_images":
 
 
 def check(record):
-    assert record["metrics"] == METRICS
-    assert record["config"]["measure"] == MEASURE
-    assert record["notes"] == {"gradient_support": "not measured"}
+    assert record.metrics == METRICS
+    assert record.config["measure"] == MEASURE
+    assert record.notes == {"gradient_support": "not measured"}
 
 
 def test_a_record_of_a_run_folder(tmp_path):

@@ -83,7 +83,7 @@ def values(text):
     (values("0x" + "f" * 5000), "a whole number must be between -2^63 and 2^63"),
     (values("99999999999999999999"), "a whole number must be between -2^63 and 2^63"),
     (values("2020-02-31"), "2020-02-31 cannot be read: day is out of range"),
-    (values(".nan, .nan"), "nan stands twice"),
+    (values(".nan, .nan"), "nan is twice"),
     (values("'$\\{oc.env:HOME}'"), "is not looked up"),
     (values("{'${oc.env:HOME}': 1}"), "is not looked up"),
     (HEAD + "parameters: {seed: {min: .nan, max: 3}}", "min must be a finite number, found nan"),
