@@ -192,7 +192,7 @@ def test_ctrl_c_ends_a_sweep(train, monkeypatch, tmp_path):
     monkeypatch.setattr(Classifier, "training_step", interrupted)
     code, out, _ = train("-m", "seed=0,1,2", "trainer.epochs=1")
     assert code == 130
-    assert "the same command goes on from here" in out
+    assert "the same command resumes here" in out
     assert [(result["seed"], result["status"]) for result in results(tmp_path)] == [(0, "interrupted")]
 
 

@@ -170,7 +170,7 @@ def test_a_run_writes_everything(tmp_path, capsys, quick_bandwidth):
     paths = {name: tmp_path / f"result.{name}" for name in ("json", "markdown", "png")}
     words = [*TINY, "--methods", "min", "draws", "--directions", "both", "--json", str(paths["json"])]
     words += ["--markdown", str(paths["markdown"]), "--picture", str(paths["png"]), "--threads", "1"]
-    assert ops.run(arguments(*words)) == 0
+    assert ops.main(arguments(*words)) == 0
     result = json.loads(paths["json"].read_text())
     assert result["complete"]
     made = result["made_with"]
@@ -201,11 +201,11 @@ def test_what_was_measured_is_kept(tmp_path, monkeypatch, capsys, quick_bandwidt
     words = [*TINY, "--layouts", "channels_last", "contiguous", "--methods", "min", "--json", str(path)]
     asked = arguments(*words, "--markdown", str(table))
     if code:
-        assert ops.run(asked) == code
+        assert ops.main(asked) == code
         assert "1 of 2 groups are kept" in capsys.readouterr().err
     else:
         with pytest.raises(ending):
-            ops.run(asked)
+            ops.main(asked)
     result = json.loads(path.read_text())
     assert [group["layout"] for group in result["groups"]] == ["channels_last"]
     assert not result["complete"]
@@ -221,7 +221,7 @@ def test_what_was_measured_is_kept(tmp_path, monkeypatch, capsys, quick_bandwidt
     (["--picture", "ratios.xyz"], "its ending is '.xyz'; allowed are .png, .svg, .pdf"),
 ])  # fmt: skip
 def test_a_wrong_choice_is_named_before_anything_is_measured(words, message, capsys):
-    assert ops.run(arguments(*words)) == 2
+    assert ops.main(arguments(*words)) == 2
     assert message in capsys.readouterr().err
 
 
@@ -240,7 +240,7 @@ def test_a_wrong_word_is_told_with_what_is_right(words, message, capsys):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_missing_cuda_device_is_told(capsys):
-    assert ops.run(arguments("--devices", "cuda")) == 2
+    assert ops.main(arguments("--devices", "cuda")) == 2
     assert "finds no CUDA device here; use cpu" in capsys.readouterr().err
 
 

@@ -47,14 +47,14 @@ UNUSABLE = {
     "a seed that is true": (config(seed=True), "seed must be a whole number"),
     "no pooling": (config(pooling="drop"), "config.pooling is missing"),
     "a pooling without a name": (config(pooling={"k": 2}), "config.pooling.name is missing"),
-    "a pooling that is a text": (config(pooling="max"), "config.pooling is no mapping"),
+    "a pooling that is a text": (config(pooling="max"), "config.pooling is not a mapping"),
     "a name that is a list": (config(pooling={"name": ["max"]}), "config.pooling.name is missing"),
-    "a backbone that is null": (config(backbone=None), "config.backbone is no mapping"),
-    "data in a list": (config(data=[1]), "config.data is no mapping"),
+    "a backbone that is null": (config(backbone=None), "config.backbone is not a mapping"),
+    "data in a list": (config(data=[1]), "config.data is not a mapping"),
     "an unknown task": (config(task="detection"), "task must be one of classification, segmentation"),
     "a task that is a list": (config(task=["classification"]), "task must be one of"),
     "a metric that is a text": (changed(metrics={"test/accuracy": "0.5"}), "metrics.test/accuracy"),
-    "a list": ([], "no mapping but a list"),
+    "a list": ([], "not a mapping but a list"),
 }
 
 
@@ -89,11 +89,11 @@ def test_the_others_of_a_saved_file_are_taken(tmp_path, record, says, name):
 
 
 @pytest.mark.parametrize(("line", "says"), [
-    (b'{"status": "comp', "no JSON"),
-    (b"\xff\xfe", "no UTF-8"),
+    (b'{"status": "comp', "not JSON"),
+    (b"\xff\xfe", "not UTF-8"),
     (b"[" * 100_000, "nested too deeply"),
-    (b"9" * 5_000, "no JSON"),
-    (b"null", "no mapping but null"),
+    (b"9" * 5_000, "not JSON"),
+    (b"null", "not a mapping but null"),
     (lines(without("signature")).strip(), "signature is missing"),
     (lines(changed(signature=7)).strip(), "signature is missing"),
 ], ids=["torn", "bytes", "nested", "digits", "null", "no signature", "a number for a signature"])  # fmt: skip
@@ -127,7 +127,7 @@ def test_whether_a_file_is_compressed_its_content_says(tmp_path):
 @pytest.mark.parametrize("name", ["file.gz", "file.png"])
 def test_a_file_that_holds_no_record_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ConfigError, match=f"{name} is no file of records"):
+    with pytest.raises(ConfigError, match=f"{name} is not a file of records"):
         gather(tmp_path / name)
 
 
@@ -157,7 +157,7 @@ def test_a_folder_without_rights_is_named(tmp_path, monkeypatch):
 def test_a_record_that_stands_twice_counts_once(tmp_path):
     records, (fault,) = gather(in_folder(tmp_path, GOOD, GOOD))
     assert len(records) == 1
-    assert "stands there twice" in fault
+    assert "is there twice" in fault
 
 
 @pytest.mark.parametrize("order", [1, -1])

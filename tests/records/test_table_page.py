@@ -85,7 +85,7 @@ def test_unfinished_runs_are_explained(tmp_path, capsys):
     RunFolder(tmp_path, "a").make().write_json("result.json", record)
     lines = shown(tmp_path, capsys)
     assert any(line.split()[:2] == ["max", "0+1"] for line in lines)
-    assert lines[-1].startswith("runs: those that are not completed stand behind a +")
+    assert lines[-1].startswith("runs: those that are not completed come after a +")
 
 
 def test_thousands_of_records_are_read_once(many, monkeypatch):

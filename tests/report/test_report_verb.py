@@ -178,7 +178,7 @@ def test_two_versions_beside_each_other(tmp_path, capsys):
     (["r.jsonl", "--margin", "-1"], "the margin must be a number above 0"),
     (["r.jsonl", "--margin", "nan"], "the margin must be a number above 0"),
     (["r.jsonl", "--formats", "gif"], "the formats are svg"),
-    (["none.jsonl"], "is no file of records"),
+    (["none.jsonl"], "is not a file of records"),
     (["empty"], "there are no records in"),
     (["s.yaml"], "there are no records of the study in"),
 ])  # fmt: skip

@@ -259,7 +259,7 @@ def test_ctrl_c_lets_cells_end_and_the_next_run_goes_on(place):
     runner.send_signal(signal.SIGINT)
     said = runner.communicate(timeout=60)[0]
     assert runner.returncode == 130, said
-    assert "the same command goes on from here" in said
+    assert "the same command resumes here" in said
     assert done() == all_of(4)
     assert done("stopped") == ["stopped"] * 2
     assert outcomes()["interrupted"] == 2

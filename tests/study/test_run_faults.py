@@ -165,7 +165,7 @@ def test_a_terminal_that_hangs_up_asks_for_a_stop(place, number):
     process.send_signal(number)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"the same command goes on from here" in told
+    assert b"the same command resumes here" in told
     assert run_study(read_study("s.yaml")).code == 0
     assert sorted(Path("done").read_text().split()) == ["--a=1", "--a=2", "--a=3"]
 
@@ -220,7 +220,7 @@ def test_a_folder_of_runs_that_is_none_is_told(place, what, capsys):
         (runs / "studies" / "s.jsonl").mkdir(parents=True)
     outcome = run_study(read_study(path))
     assert outcome.code == 1
-    assert "the study cannot go on" in str(outcome)
+    assert "the study cannot continue" in str(outcome)
     assert str(runs) in str(outcome)
     assert not Path("done").exists()
 

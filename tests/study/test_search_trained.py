@@ -105,5 +105,5 @@ def test_everything_that_can_be_drawn_is_checked_before_anything_begins(study_fi
 
 
 def test_a_search_is_not_forced(study_file, tiny):
-    with pytest.raises(ConfigError, match="force=true: a search goes on from its trials"):
+    with pytest.raises(ConfigError, match="force=true: a search continues its trials"):
         run_study(study_file("s", "random"), [*tiny, "force=true"], count=3)

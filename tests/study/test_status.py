@@ -31,7 +31,7 @@ def test_every_state_of_a_run(two_arms, tmp_path, recorded, capsys):
         assert counted(states) == dict.fromkeys(each, 1)
     states = status(two_arms, tmp_path / "runs")
     assert states[2].reason == "ValueError: no"
-    assert states[4].reason.endswith("goes on from its checkpoint")
+    assert states[4].reason.endswith("resumes from its checkpoint")
     assert counted(states)["missing"] == 1  # nobody runs it
     journal = tmp_path / "runs" / "studies" / "study.jsonl"
     journal.parent.mkdir()

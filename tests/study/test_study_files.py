@@ -52,14 +52,14 @@ def values(text):
     ("- a\n- b\n", "it has a list"),
     ("a: [1", "line 1, column 6: while parsing a flow sequence"),
     ("a:\n\tb: 1\n", "indents by spaces, never by tabs"),
-    ("a: 1\na: 2\n", "line 2, column 1: a stands there twice"),
-    ("0x1: 1\n1: 2\n", "1 stands there twice"),
+    ("a: 1\na: 2\n", "line 2, column 1: a is there twice"),
+    ("0x1: 1\n1: 2\n", "1 is there twice"),
     ("? [a, b]\n: 1\n", "a list or a mapping cannot be a key"),
     ("{{a: 1}: 2}", "a list or a mapping cannot be a key"),
     ("a: 1\n---\nb: 2\n", "expected a single document"),
     ("a: *nowhere\n", "undefined alias 'nowhere'"),
-    ("a: &a [*a]\n", "refers to the list or mapping that it stands in"),
-    ("a: &a {b: *a}\n", "refers to the list or mapping that it stands in"),
+    ("a: &a [*a]\n", "refers to the list or mapping that contains it"),
+    ("a: &a {b: *a}\n", "refers to the list or mapping that contains it"),
     (BOMB, "its aliases (*) repeat more than 100,000 values"),
     (MERGED_BOMB, "its aliases (*) repeat more than 100,000 values"),
     ("[" * 1000, f"nested deeper than {DEEPEST} levels"),
@@ -79,11 +79,11 @@ def values(text):
     ("a: 1\n".encode("utf-16"), "it is written in UTF-16; save it as UTF-8"),
     (bytes(range(256)) * 4, "is not"),
     ("x: [" + "1," * LARGEST, "and a study file has at most 100,000"),
-    (values("9" * 5000), "a number of so many digits"),
-    (values("0x" + "f" * 5000), "a whole number lies between -2^63 and 2^63"),
-    (values("99999999999999999999"), "a whole number lies between -2^63 and 2^63"),
+    (values("9" * 5000), "a number with too many digits"),
+    (values("0x" + "f" * 5000), "a whole number must be between -2^63 and 2^63"),
+    (values("99999999999999999999"), "a whole number must be between -2^63 and 2^63"),
     (values("2020-02-31"), "2020-02-31 cannot be read: day is out of range"),
-    (values(".nan, .nan"), "nan stands twice"),
+    (values(".nan, .nan"), "nan is twice"),
     (values("'$\\{oc.env:HOME}'"), "is not looked up"),
     (values("{'${oc.env:HOME}': 1}"), "is not looked up"),
     (HEAD + "parameters: {seed: {min: .nan, max: 3}}", "min must be a finite number, found nan"),
@@ -107,8 +107,8 @@ def values(text):
     (HEAD + "parameters: {seed: {value: 1}}\nmetric: {name: a, goal: [1]}", "metric.goal must be"),
     (HEAD + "parameters: {seed: {value: 1}}\nmetric: {name: a}\nearly_terminate: [1]", "type: hyperband"),
     (HEAD + "parameters: {seed: {value: 1}}\nmethod2: [grid]", "there is no key method2"),
-    (HEAD + "parameters: {runs_dir: {values: [a, b]}}", "all runs of a study lie in one folder"),
-    (HEAD + "parameters: {runs_dir: {value: 3}}", "all runs of a study lie in one folder"),
+    (HEAD + "parameters: {runs_dir: {values: [a, b]}}", "all runs of a study are in one folder"),
+    (HEAD + "parameters: {runs_dir: {value: 3}}", "all runs of a study are in one folder"),
     ("program: [train.py]\nmethod: [grid]\nparameters: {seed: {value: 1}}", "program must be the script"),
 ], ids=lambda value: "" if len(value) > 60 else None)  # fmt: skip
 def test_what_a_file_may_not_hold(refused, content, words):
@@ -122,7 +122,7 @@ def test_a_merge_key_brings_the_settings_of_its_anchor(tmp_path):
         "  pooling: {<<: [{values: [avg]}, {values: [lp]}], values: [max]}\n"
     )
     assert [one.choices for one in read_study(path).parameters] == [(0, 1, 2), (0, 1, 2, 3), ("max",)]
-    with pytest.raises(ConfigError, match="b stands there twice"):
+    with pytest.raises(ConfigError, match="b is there twice"):
         parse_yaml("a: &a {x: 1}\nc: {<<: *a, b: 1, b: 2}")
 
 

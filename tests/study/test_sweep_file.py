@@ -59,7 +59,7 @@ def test_nested_parameters_are_flat_and_in_the_order_of_the_file(tmp_path):
     ("x: {min: 1e-3, max: 1}", "write 1.0e-3"),
     ("x: {value: '${oc.env:WANDB_API_KEY}'}", "is not looked up"),
     ("x: {value: 2020-01-01}", "is a date"),
-    ("seed: {value: 0}\n  seed: {value: 1}", "stands there twice"),
+    ("seed: {value: 0}\n  seed: {value: 1}", "is there twice"),
 ])  # fmt: skip
 def test_a_parameter_that_w_and_b_or_poolab_would_refuse(tmp_path, parameter, fault):
     assert fault in faults_of(tmp_path, GRID + f"parameters:\n  {parameter}\n")

@@ -111,7 +111,7 @@ def test_a_failure_stops_no_other_and_is_tried_again(client, server, where):
     server.faults.append(Fault(where, run=broken))
     few = {f"WANDB__{what}_RETRY_MAX": "1" for what in ("GRAPHQL", "FILE_STREAM")}
     told = sync(client, "runs", code=1, **few)
-    assert "2 of 3 runs uploaded; the same command goes on from here" in told
+    assert "2 of 3 runs uploaded; the same command resumes here" in told
     assert f"{broken}\n    " in told
     assert "Fatal error while uploading" in told if where == "file_stream" else "HTTP 500" in told
     assert server.count(where, broken) >= 4  # in the batch, and once more by itself
@@ -211,7 +211,7 @@ def test_a_server_that_goes_away_in_the_middle_ends_it(client, server, monkeypat
     assert told == [(1, 3), (2, 3)]
     assert (outcome.code, len(outcome.uploaded), outcome.left) == (1, 1, 1)
     assert "refused" in str(outcome)
-    assert "1 of 3 runs uploaded; the same command goes on from here" in str(outcome)
+    assert "1 of 3 runs uploaded; the same command resumes here" in str(outcome)
     server.start()
     (failed,) = outcome.failed
     left, _ = due(runs)

@@ -97,7 +97,7 @@ def test_a_damaged_checkpoint_is_one_sentence_and_force_starts_afresh(
 ):
     monkeypatch.chdir(tmp_path)
     damage(interrupted / "last.ckpt")
-    with pytest.raises(PoolabError, match=r"last\.ckpt cannot be used: .*; force=true starts afresh") as caught:
+    with pytest.raises(PoolabError, match=r"last\.ckpt cannot be used: .*; force=true starts again") as caught:
         launched(tmp_path, "trainer.epochs=1")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "harm").exists()
@@ -183,14 +183,14 @@ RECORDS = {
 @pytest.mark.parametrize("content", RECORDS.values(), ids=RECORDS.keys())
 def test_a_source_with_a_damaged_or_hand_written_record(configured, source, tmp_path, content):
     (source / "result.json").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"recipe.checkpoint=\S+source cannot be gone on from: .*result\.json"):
+    with pytest.raises(ConfigError, match=r"recipe.checkpoint=\S+source cannot be continued: .*result\.json"):
         source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}")))
 
 
 @pytest.mark.parametrize("name", ["config.json", "curves.png"])
 def test_another_file_of_the_folder_is_no_checkpoint(configured, source, tmp_path, name):
     (source / name).touch()
-    with pytest.raises(ConfigError, match=r"is no run: name its folder"):
+    with pytest.raises(ConfigError, match=r"is not a run: name its folder"):
         source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source / name}")))
 
 

@@ -97,7 +97,7 @@ def test_the_first_node_is_found_by_its_address_or_its_short_form(names):
     cluster.prepare(changed({"num_nodes": 2}), environ)
     assert environ["MASTER_ADDR"] == "127.0.0.1"
     said.update(hostnames="", node="")  # no scontrol on the nodes
-    with pytest.raises(ConfigError, match="MASTER_ADDR=a07 is no name that this node can resolve"):
+    with pytest.raises(ConfigError, match="MASTER_ADDR=a07 cannot be resolved on this node"):
         cluster.prepare(changed({"num_nodes": 2}), step("1(x2)"))
 
 

@@ -40,7 +40,7 @@ def record(**changes):
         (
             {"status": "interrupted", "reason": "stopped by SIGINT"},
             True,
-            "interrupted: stopped by SIGINT; the same command goes on from here\nrecord: runs/abc\n",
+            "interrupted: stopped by SIGINT; the same command resumes here\nrecord: runs/abc\n",
         ),
     ],
 )

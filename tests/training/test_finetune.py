@@ -71,7 +71,7 @@ def test_the_same_pooling_is_where_it_was(launched, runs, source):
 
 def test_a_learnable_pooling_starts_afresh(launched, runs, source, capsys):
     record, folder, _ = launched(runs, *tuned(source, "pooling=lip"))
-    assert "6 of the new pooling start afresh" in capsys.readouterr().out
+    assert "6 of the new pooling have new initial weights" in capsys.readouterr().out
     again = launched(runs, "recipe=finetune", f"recipe.checkpoint={folder}", "trainer.epochs=1", "pooling=avg")[0]
     assert again.metrics["before/val/loss"] == record.metrics["val/loss"]
 

@@ -83,7 +83,7 @@ def finish(runs, monkeypatch):
 def test_ctrl_c_and_then_sigterm_leave_a_checkpoint_from_which_the_same_command_goes_on(runs, finish):
     code, output = runs.interrupt(signal.SIGINT, step=3)
     assert code == 130
-    assert "interrupted: stopped by SIGINT; the same command goes on from here" in output
+    assert "interrupted: stopped by SIGINT; the same command resumes here" in output
     assert "Traceback" not in output
     assert (runs.result["status"], runs.result["reason"]) == ("interrupted", "stopped by SIGINT")
     assert next(Path(runs.folder).glob("*/last.ckpt")).stat().st_size > 0

@@ -196,7 +196,9 @@ def test_a_tracker_that_fails_only_warns_and_only_once(broken_logger, launched, 
         warnings.simplefilter("always")
         record, folder, _ = launched(tmp_path, "tracker=wandb_offline")
     ours = [str(warning.message) for warning in told if "W&B" in str(warning.message)]
-    words = f"W&B failed to {verb} (RuntimeError: {verb} is broken); the run goes on, its record is complete without it"
+    words = (
+        f"W&B failed to {verb} (RuntimeError: {verb} is broken); the run continues, its record is complete without it"
+    )
     assert ours == [words]
     assert record.status == "completed"
     assert record.metrics["test/samples"] == 100

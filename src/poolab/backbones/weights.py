@@ -75,7 +75,7 @@ def take_over(network: nn.Module, state: State, what: str) -> list[str]:
         at = f" (names without {prefix!r})" if prefix else ""
         raise ConfigError(
             f"{what} are another network's. Of {len(own)} weights{at} {'; '.join(faults)}. Name its own file; "
-            "to go on from a run of poolab, write recipe=finetune recipe.checkpoint=runs/<signature>"
+            "to continue a run of poolab, write recipe=finetune recipe.checkpoint=runs/<signature>"
         )
     other = {*found.missing, *found.reshaped, *found.unexpected}
     network.load_state_dict({name: value for name, value in fitted.items() if name not in other}, strict=False)

@@ -19,15 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's settings to a parser or subparser."""
     add = partial(parser.add_argument, nargs="+")
     add("--methods", default=["avg_topk"], metavar="NAME", help="methods or groups, as in ops (default: avg_topk)")
-    add("--modes", choices=MODES, default=list(MODES), help="as it is, or under torch.compile (default: both)")
-    add("--layouts", choices=choices.LAYOUTS, default=["channels_last"], help="(default: channels_last)")
+    add("--modes", choices=MODES, default=list(MODES), help="eager, or with torch.compile (default: both)")
+    add("--layouts", choices=choices.LAYOUTS, default=["channels_last"], help="memory layouts (default: channels_last)")
     add(
         "--dtypes", choices=("float32", "bfloat16"), default=["float32"], help="bfloat16 is autocast (default: float32)"
     )
     add("--devices", default=["cpu"], metavar="DEVICE", help="cpu, cuda (default: cpu)")
     add("--backends", choices=("plain", "fused"), help="paths of poolab (default: both)")
-    parser.add_argument("--batch-size", type=choices.positive, default=128, help="images (default: %(default)s)")
-    parser.add_argument("--width", type=choices.positive, default=64, help="of the first stage (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size", type=choices.positive, default=128, help="images in a batch (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--width", type=choices.positive, default=64, help="channels of the first stage (default: %(default)s)"
+    )
     add_plan_arguments(parser, seconds=60.0)
     add_output_arguments(parser)
     parser.set_defaults(run=main)

@@ -36,21 +36,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K/S[pP]",
         help="windows: size, stride, padding (default: 2/2 3/2p1)",
     )
-    add("--layouts", choices=choices.LAYOUTS, default=list(choices.LAYOUTS), help="(default: both)")
-    add("--dtypes", choices=choices.DTYPES, default=["float32"], help="(default: float32)")
+    add("--layouts", choices=choices.LAYOUTS, default=list(choices.LAYOUTS), help="memory layouts (default: both)")
+    add("--dtypes", choices=choices.DTYPES, default=["float32"], help="data types (default: float32)")
     add("--devices", default=["cpu"], metavar="DEVICE", help="cpu, cuda (default: cpu)")
     add(
         "--directions",
         choices=choices.DIRECTIONS,
         default=list(choices.DIRECTIONS),
-        help="both is forward and backward in one stretch (default: all three)",
+        help="both: forward and backward timed together (default: all three)",
     )
     add("--backends", choices=("plain", "fused"), help="paths of poolab (default: both)")
     parser.add_argument(
         "--peers",
         nargs="*",
         choices=("torch", "timm", "kornia", "antialiased-cnns"),
-        help="other implementations of the same methods; without a name all installed ones",
+        help="compare other implementations of the same methods; without a name all installed ones",
     )
     add_plan_arguments(parser)
     add_output_arguments(parser)
@@ -79,7 +79,9 @@ def add_plan_arguments(parser: argparse.ArgumentParser, rounds: int = 15, second
         metavar="SECONDS",
         help="the shortest time of a sample, which repeats its call (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the order within the rounds (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the order within the rounds (default: %(default)s)"
+    )
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:

@@ -19,9 +19,11 @@ PICTURES = (".png", ".svg", ".pdf")
 def add_output_arguments(parser: argparse.ArgumentParser, picture: bool = True) -> None:
     """Add the places where the result goes."""
     parser.add_argument("--json", type=Path, metavar="PATH", help="write all figures to this file, after each group")
-    parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the tables there")
+    parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the tables to this file")
     if picture:
-        parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the ratios there (needs matplotlib)")
+        parser.add_argument(
+            "--picture", type=Path, metavar="PATH", help="draw the ratios to this file (needs matplotlib)"
+        )
 
 
 def check_output(arguments: argparse.Namespace) -> None:

@@ -39,10 +39,10 @@ print(json.dumps(stamps))
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's settings to a parser or subparser."""
-    parser.add_argument("overrides", nargs="*", help="of the run, e.g. backbone=resnet20 (default: none: the digits)")
+    parser.add_argument("overrides", nargs="*", help="settings of the run, e.g. backbone=resnet20 (default: none)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (default: all)")
-    parser.add_argument("--rounds", type=int, default=7, help="counted processes of each (default: %(default)s)")
-    parser.add_argument("--warm-up", type=int, default=1, help="rounds before: bytecode, disk (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="measured processes of each part (default: %(default)s)")
+    parser.add_argument("--warm-up", type=int, default=1, help="rounds that are not counted (default: %(default)s)")
     parser.add_argument("--threads", type=int, help="torch threads, as OMP_NUM_THREADS (default: torch's own choice)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures to this file")
     parser.set_defaults(run=main)

@@ -27,13 +27,15 @@ def parser(description: str) -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    words.add_argument("name", nargs="?", metavar="NAME", help="a method; without one, the table of all")
-    words.add_argument("options", nargs="*", metavar="key=value", help="its options and geometry, as for train")
+    words.add_argument("name", nargs="?", metavar="NAME", help="a method; without it, list all methods")
+    words.add_argument(
+        "options", nargs="*", metavar="key=value", help="options and geometry of the method, as for train"
+    )
     roles = ("window", "global", "channel", "same")
     words.add_argument("--role", choices=roles, help="only the methods of this role")
-    words.add_argument("--markdown", action="store_true", help="as Markdown instead of text for a terminal")
-    words.add_argument("--show", metavar="FILE", help="write a picture of what it keeps of an image")
-    words.add_argument("--image", metavar="PHOTO", help="the image to show it on (default: scikit-learn's flower)")
+    words.add_argument("--markdown", action="store_true", help="print Markdown")
+    words.add_argument("--show", metavar="FILE", help="draw what the method keeps of an image")
+    words.add_argument("--image", metavar="PHOTO", help="the image to draw (default: scikit-learn's flower)")
     return words
 
 

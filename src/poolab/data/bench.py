@@ -27,10 +27,10 @@ PADDING = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's settings to a parser or subparser."""
-    parser.add_argument("--batch-size", type=int, default=512, help="images a batch (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=512, help="images in a batch (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads for both (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="where the batched path prepares: cpu or cuda (default: cpu)")
+    parser.add_argument("--device", default="cpu", help="device of the batched path: cpu or cuda (default: cpu)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures to this file")
     parser.set_defaults(run=main)
 

@@ -47,5 +47,5 @@ def file_sha256(path: Path) -> str:
 def _stamp(handle: int) -> _Stamp:
     facts = os.fstat(handle)
     if not stat.S_ISREG(facts.st_mode):
-        raise OSError("it is no regular file")
+        raise OSError("it is not a regular file")
     return _Stamp(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)

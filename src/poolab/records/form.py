@@ -15,7 +15,7 @@ NEEDED = ("started", "config", "metrics")
 def record_faults(content: Any, whole: bool = False) -> list[str]:
     """Return what is wrong with the form of a record; an empty list where it can be used."""
     if not isinstance(content, dict):
-        return [f"it is no mapping but {_kind(content)}"]
+        return [f"it is not a mapping but {_kind(content)}"]
     version = content.get("schema_version", SCHEMA_VERSION)
     if isinstance(version, bool) or not isinstance(version, int):
         return [f"schema_version must be a whole number, found {_short(version)}"]

@@ -32,7 +32,7 @@ def gather(place: str | Path) -> Gathered:
     A folder that does not exist has no records. A record that stands twice counts once.
 
     Raises:
-        ConfigError: the folder cannot be read, or the file is no file of records.
+        ConfigError: the folder cannot be read, or the file is not a file of records.
     """
     path = Path(place).expanduser()
     records, faults = _of_file(path) if _is_file(path) else scan_results(path)
@@ -51,7 +51,7 @@ def unusable(record: Record) -> list[str]:
     config = record.config
     faults = []
     groups = [key for key in ("pooling", "backbone", "data", "trainer") if not isinstance(config.get(key, {}), Mapping)]
-    faults += [f"config.{key} is no mapping" for key in groups]
+    faults += [f"config.{key} is not a mapping" for key in groups]
     pooling = config.get("pooling")
     if isinstance(pooling, Mapping) and not isinstance(pooling.get("name"), str):
         faults.append("config.pooling.name is missing")
@@ -118,7 +118,7 @@ def _of_file(path: Path) -> tuple[list[Record], list[str]]:
         faults.append(f"{path} behind line {number}: {reason}")
     if faults and not records:
         more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise ConfigError(f"{path} is no file of records, one on each line: {one_line(faults[0])}{more}")
+        raise ConfigError(f"{path} is not a file of records, one on each line: {one_line(faults[0])}{more}")
     return sorted(records, key=lambda record: record.started), faults
 
 
@@ -146,9 +146,9 @@ def _parsed(line: bytes, where: str) -> Record:
     try:
         content = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as fault:
-        raise RecordError(f"no UTF-8 text: {fault.reason} at byte {fault.start}") from None
+        raise RecordError(f"not UTF-8 text: {fault.reason} at byte {fault.start}") from None
     except ValueError as fault:
-        raise RecordError(f"no JSON: {fault}") from None
+        raise RecordError(f"not JSON: {fault}") from None
     except RecursionError:
         raise RecordError("its values are nested too deeply") from None
     record = Record.from_json(content, where=where, whole=True)
@@ -166,7 +166,7 @@ def _once(records: Iterable[Record], faults: list[str]) -> list[Record]:
         if other is record:
             continue
         if other == record:
-            faults.append(f"the record {name} stands there twice, and counts once")
+            faults.append(f"the record {name} is there twice, and counts once")
             continue
         first, last = sorted((other, record), key=lambda one: one.ended)
         found[name] = last

@@ -25,14 +25,14 @@ def read_json(path: Path, largest: int = LARGEST) -> Any:
     with os.fdopen(handle, "rb") as file:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         if facts.st_size > largest:
             raise ValueError(f"it has {facts.st_size:,} bytes, more than the {largest:,} that are read")
         content = file.read()
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=_not_json)
     except UnicodeDecodeError as fault:
-        raise ValueError(f"it is no UTF-8 text: {fault.reason} at byte {fault.start}") from None
+        raise ValueError(f"it is not UTF-8 text: {fault.reason} at byte {fault.start}") from None
     except RecursionError:
         raise ValueError("its values are nested too deeply") from None
 
@@ -90,4 +90,4 @@ def _newest(folder: Path) -> Path:
 
 
 def _not_json(name: str) -> Any:
-    raise ValueError(f"{name} is no number that JSON has")
+    raise ValueError(f"{name} is not a JSON number")

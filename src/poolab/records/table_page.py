@@ -70,7 +70,7 @@ def print_arms(rows: Sequence[Row]) -> None:
             console.print(f"all arms: {part.rows[0]['shared']}")
         _print_part(part, console)
     if any(UNFINISHED in row["runs"] for row in rows):
-        console.print("runs: those that are not completed stand behind a +, as do those without a score")
+        console.print("runs: those that are not completed come after a +, as do those without a score")
 
 
 def _print_part(part: Part, console: "Console") -> None:

@@ -26,7 +26,7 @@ class Trained:
 
     def __init__(self, study: Study, extra: Sequence[str], runs: Path, workers: int):
         if any(key == "runs_dir" for key, _ in assignments(extra)):
-            raise ConfigError("the folder of the runs is said with --runs, not with runs_dir=")
+            raise ConfigError("set the folder of the runs with --runs, not with runs_dir=")
         self.study, self.runs, self.workers = study, runs, workers
         self.extra = (*extra, f"runs_dir={in_words(str(runs))}")
         self.checks = Checks()
@@ -45,7 +45,7 @@ class Trained:
         """
         if any(planned.config.force for planned in plan(self.study, self.extra, checks=self.checks).cells):
             raise ConfigError(
-                "force=true: a search goes on from its trials; to begin anew, name another folder with --runs, "
+                "force=true: a search continues its trials; to start again, name another folder with --runs, "
                 f"or delete studies/{self.study.name}.trials.jsonl in it"
             )
 

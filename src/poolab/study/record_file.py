@@ -19,7 +19,7 @@ def read_records(runs: str | Path) -> list[Record]:
     What is no record is named on standard error and left out.
 
     Raises:
-        PoolabError: the file is no file of records, or the folder cannot be read.
+        PoolabError: the file is not a file of records, or the folder cannot be read.
     """
     records, faults = gather(runs)
     tell(faults)

@@ -53,7 +53,7 @@ class Outcome:
         parts += [f"{self.stopped} stopped early"] if self.stopped else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.earlier} were there before"] if self.earlier else []
-        again = "; the same command goes on from here" if self.code else ""
+        again = "; the same command resumes here" if self.code else ""
         lines = [self.fault] if self.fault else []
         return "\n".join([*lines, f"{', '.join(parts)}{again}", *self.conclusion, f"journal: {self.journal}"])
 

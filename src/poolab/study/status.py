@@ -137,4 +137,4 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
 
 
 def _goes_on(folder: RunFolder) -> str:
-    return ", and goes on from its checkpoint" if folder.checkpoint else ""
+    return ", and resumes from its checkpoint" if folder.checkpoint else ""

@@ -11,7 +11,7 @@ from poolab.testing import Report, check_pooling, conformance_table
 def main(arguments: list[str] | None = None) -> int:
     """Run the suite, a line for each method on standard error, and print what it found; 1 where something failed."""
     parser = argparse.ArgumentParser("python -m poolab.testing", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="methods; all where none is given")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="methods (default: all)")
     parser.add_argument("--markdown", action="store_true", help="print a table of methods and items")
     asked = parser.parse_args(arguments)
     warnings.simplefilter("ignore")

@@ -38,13 +38,13 @@ def _content(path: Path) -> dict[str, Any] | str:
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            return "it is no regular file"
+            return "it is not a regular file"
         if facts.st_size == 0:
             return "it is empty"
         with open(path, "rb") as file:
             start = file.read(4)
         if start != b"PK\x03\x04":  # torch writes zip files
-            return "it is no file that torch.save wrote"
+            return "torch.save did not write it"
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as fault:
         return fault.strerror or str(fault)
@@ -52,8 +52,8 @@ def _content(path: Path) -> dict[str, Any] | str:
         return _reason(fault)
     missing = [name for name in NEEDED if not isinstance(content, Mapping) or name not in content]
     if missing:
-        return f"it is no checkpoint of a run: {', '.join(missing)} missing"
-    return dict(content) if isinstance(content["state_dict"], Mapping) else "its state_dict is no mapping"
+        return f"it is not the checkpoint of a run: {', '.join(missing)} missing"
+    return dict(content) if isinstance(content["state_dict"], Mapping) else "its state_dict is not a mapping"
 
 
 def _reason(fault: Exception) -> str:

@@ -123,7 +123,7 @@ def _scontrol(*words: str) -> str:
 def _check_address(address: str, environ: Mapping[str, str]) -> None:
     if not _addresses(address):
         raise ConfigError(
-            f"MASTER_ADDR={address} is no name that this node can resolve, so that the processes on "
+            f"MASTER_ADDR={address} cannot be resolved on this node, so that the processes on "
             f"{environ.get('SLURM_JOB_NODELIST')} cannot meet: export MASTER_ADDR with an address of the first node"
         )
 

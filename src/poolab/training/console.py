@@ -220,5 +220,5 @@ def _ending(record: Record, folder: Path, fresh: bool) -> str:
     if not fresh:
         return f"{record.status} earlier, not run again (force=true does): {folder}"
     reason = f": {record.reason}" if record.reason else ""
-    again = "; the same command goes on from here" if record.status == "interrupted" else ""
+    again = "; the same command resumes here" if record.status == "interrupted" else ""
     return f"{record.status}{reason}{again}\nrecord: {folder}"

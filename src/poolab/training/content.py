@@ -71,7 +71,7 @@ def earlier_run(config: RunConfig, name: str) -> str | None:
     if not found:
         return None
     return (
-        f"{folder.path} is a run with these settings that was made before poolab knew data and files by their content: "
-        "its record does not say what they held then, so it is not taken for this run, which is made anew as "
+        f"{folder.path} is a run with these settings that was made before signatures included the content of data and "
+        "files: its record does not say what they held then, so it is not used for this run, which is made again as "
         f"{RunFolder(config.runs_dir, name).path}. The old folder is left as it is; delete it if you do not need it"
     )

@@ -23,7 +23,7 @@ def check_machine(trainer: TrainerConfig, environ: Mapping[str, str]) -> None:
         faults += _too_many(trainer, found)
     if trainer.num_nodes > 1 and not started:
         faults.append(
-            f"trainer.num_nodes={trainer.num_nodes}: nobody starts the processes on the other machines, and this "
+            f"trainer.num_nodes={trainer.num_nodes}: the processes on the other machines are not started, and this "
             "one would wait for them for ever: start the run with srun, `poolab study submit` or torchrun, or set "
             "trainer.num_nodes=1"
         )

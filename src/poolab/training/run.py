@@ -65,7 +65,7 @@ def run_training(config: RunConfig, name: str) -> Record | None:
             if folder.finished:  # by another process, since this one looked
                 raise FinishedMeanwhile(f"another process has finished this run ({folder.path})")
             if folder.checkpoint is not None:
-                read_checkpoint(folder.checkpoint, "force=true starts afresh, without it", folder.signature)
+                read_checkpoint(folder.checkpoint, "force=true starts again, without it", folder.signature)
             return _recorded(config, folder, parts)
         if not folder.finished:
             folder.clear()

@@ -47,7 +47,7 @@ class WeightTransfer:
     def __str__(self) -> str:
         """One line."""
         was = pooling_words(self.source.config["pooling"])
-        new = f", {len(self.new)} of the new pooling start afresh" if self.new else ""
+        new = f", {len(self.new)} of the new pooling have new initial weights" if self.new else ""
         return f"{self.count} weights of {self.source.folder} ({was}){new}"
 
 
@@ -61,7 +61,7 @@ def source_of(config: RunConfig) -> SourceRun | None:
     if recipe is None:
         return None
     if not recipe.checkpoint:
-        raise ConfigError("recipe=finetune needs the run to go on from: recipe.checkpoint=runs/<signature>")
+        raise ConfigError("recipe=finetune needs a run to continue: recipe.checkpoint=runs/<signature>")
     path = Path(recipe.checkpoint)
     with suppress(RuntimeError):  # ~ without a home folder
         path = path.expanduser()
@@ -72,7 +72,7 @@ def source_of(config: RunConfig) -> SourceRun | None:
     if not exists:
         raise ConfigError(f"recipe.checkpoint={path}: there is no such folder; name that of a run, runs/<signature>")
     if not is_folder and path.name != "last.ckpt":
-        raise ConfigError(f"recipe.checkpoint={path} is no run: name its folder, runs/<signature>, or its last.ckpt")
+        raise ConfigError(f"recipe.checkpoint={path} is not a run: name its folder, runs/<signature>, or its last.ckpt")
     source = _read(path if is_folder else path.parent)
     _check(source, config)
     return source
@@ -109,7 +109,7 @@ def _read(folder: Path) -> SourceRun:
         record = read_record(folder / "result.json", whole=True)
         config = read_json(folder / "config.json")
     except RecordError as fault:
-        raise ConfigError(f"recipe.checkpoint={folder} cannot be gone on from: {fault}") from fault
+        raise ConfigError(f"recipe.checkpoint={folder} cannot be continued: {fault}") from fault
     except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or fault
         raise ConfigError(f"recipe.checkpoint={folder}: {folder / 'config.json'} cannot be read: {reason}") from fault
@@ -126,7 +126,7 @@ def _read(folder: Path) -> SourceRun:
 def _config_faults(config: Any) -> list[str]:
     """What a source's configuration lacks of what is looked at here and where its weights are taken over."""
     if not isinstance(config, Mapping):
-        return ["it is no mapping"]
+        return ["it is not a mapping"]
     groups = ("backbone", "data", "pooling")
     faults = [f"{group} must be a mapping with a name" for group in groups if not _is_named(config.get(group))]
     return faults + (["seed is missing"] if "seed" not in config else [])

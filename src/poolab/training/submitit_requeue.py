@@ -24,7 +24,7 @@ def requeue(interrupted: bool) -> None:
         return
     if still_running(os.environ):
         signal.raise_signal(signal.SIGUSR2)  # does not return where the job is requeued
-    raise PoolabError("the run was stopped and its job was not requeued; the same command goes on from its checkpoint")
+    raise PoolabError("the run was stopped and its job was not requeued; the same command resumes from its checkpoint")
 
 
 def still_running(environ: Mapping[str, str]) -> bool:

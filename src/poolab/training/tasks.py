@@ -36,5 +36,5 @@ def check_task(task: str, *, backbone: str, data: str) -> None:
     ]
     other = own[wrong[0]]
     kept = [f"{group}={chosen[group]}" for group in own if own[group] == other]
-    lines.append(f"For {other} write task={other} {' '.join(kept)}, which brings what else it needs")
+    lines.append(f"For {other} write task={other} {' '.join(kept)}, which selects everything else that it needs")
     raise ConfigError("\n".join(lines))

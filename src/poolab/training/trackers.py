@@ -205,7 +205,7 @@ class WandbTracker(Logger):
             if isinstance(fault, NoAnswer):
                 kill(self._process)
             warnings.warn(
-                f"W&B failed to {verb} ({_line(fault)}); the run goes on, its record is complete without it",
+                f"W&B failed to {verb} ({_line(fault)}); the run continues, its record is complete without it",
                 stacklevel=3,
             )
 

@@ -124,7 +124,7 @@ def test_a_killed_job_is_failed_with_its_reason_and_submitted_again(studied, stu
     until(over("killed"), 30, "its end")
     told = study("status", *words)
     assert told.startswith("1 runs: 1 failed")
-    assert "(FAILED): task 0: killed, and goes on from its checkpoint" in told
+    assert "(FAILED): task 0: killed, and resumes from its checkpoint" in told
     assert "requeued" not in logs("killed")[0]
     assert "1 of 1 cells to run" in study("submit", *words, "--time", "5")
     until(over("killed"), 90, "the second job")
@@ -176,7 +176,7 @@ def test_cancel_leaves_a_checkpoint_and_nothing_in_the_queue(studied, study, tin
     asked("scancel", other)
     told = study("status", *words)
     assert told.startswith("2 runs: 1 missing, 1 interrupted")
-    assert "was cancelled, and goes on from its checkpoint" in told
+    assert "was cancelled, and resumes from its checkpoint" in told
     assert "poolab: requeued" not in logs("cancelled")[0]
     assert records()["max"]["status"] == "interrupted"
     assert study("cancel", file) == "nothing of cancelled runs or waits: there is nothing to cancel\n"

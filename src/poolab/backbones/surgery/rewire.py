@@ -109,7 +109,7 @@ def _compare(frame: Frame, graph: fx.Graph) -> None:
     traced = fx.GraphModule(frame.module, graph)
     found, expected = (_leaves(run, frame) for run in (traced, frame.module.forward))
     if len(found) != len(expected) or not all(map(_is_same, found, expected)):
-        raise Untraceable("what torch.fx followed computes something else")
+        raise Untraceable("the graph of torch.fx computes something else")
 
 
 def _leaves(run: Any, frame: Frame) -> list[Any]:

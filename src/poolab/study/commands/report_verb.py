@@ -51,7 +51,7 @@ def words(program: str) -> argparse.ArgumentParser:
         "--margin",
         metavar="POINTS",
         type=float,
-        help="differences below it do not matter, in points (default: the study's margin, or 0.5), or in the metric's "
+        help="smaller differences do not matter; in points (default: the study's margin, or 0.5), or in the metric's "
         "unit where it is no share",
     )
     parser.add_argument(
@@ -62,7 +62,7 @@ def words(program: str) -> argparse.ArgumentParser:
         "--formats",
         metavar="LIST",
         default=",".join(FORMATS),
-        help="of the figures' files (default: svg,pdf,png); svg alone is the fastest",
+        help="formats of the figures' files (default: svg,pdf,png); svg alone is the fastest",
     )
     parser.add_argument(
         "--versus", action="store_true", help="compare two sources of the same study, e.g. of two code versions"

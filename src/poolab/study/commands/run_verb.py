@@ -17,32 +17,34 @@ def words(parser: argparse.ArgumentParser) -> None:
     from poolab.study.run import ISOLATIONS, RETRIES
     from poolab.study.search.samplers import SAMPLERS
 
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="cells at a time (default: 1)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="number of cells that run at the same time (default: 1)"
+    )
     parser.add_argument(
         "--retries",
         type=int,
         default=RETRIES,
         metavar="N",
-        help=f"how often a cell that crashed or was killed is tried again (default: {RETRIES})",
+        help=f"number of new attempts of a cell that crashed or was killed (default: {RETRIES})",
     )
     parser.add_argument(
         "--isolate",
         choices=ISOLATIONS,
         default="auto",
-        help="fork: copy a process that has the imports for each cell; spawn: start each afresh; "
+        help="fork: copy a process that has the imports for each cell; spawn: start a new process; "
         "auto (default): fork where there is no accelerator",
     )
-    parser.add_argument("--no-report", action="store_true", help="write no report at the end, and say no verdict")
+    parser.add_argument("--no-report", action="store_true", help="do not write a report and print verdicts at the end")
     drawn = parser.add_argument_group("random and bayes studies")
     drawn.add_argument(
-        "--count", type=int, metavar="N", help="runs of the search in all, those of earlier calls among them"
+        "--count", type=int, metavar="N", help="total number of runs of the search, including those of earlier calls"
     )
     drawn.add_argument(
         "--sampler",
         choices=SAMPLERS,
-        help="what draws: tpe (default for bayes), random (default for random), genetic (NSGA-II)",
+        help="sampler: tpe (default for bayes), random (default for random), genetic (NSGA-II)",
     )
-    drawn.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
+    drawn.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sampler (default: 0)")
 
 
 def run_here(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:

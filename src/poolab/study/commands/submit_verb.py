@@ -14,22 +14,23 @@ if TYPE_CHECKING:
 def words(parser: argparse.ArgumentParser) -> None:
     """Its own options; those with a name of sbatch's mean what they mean there."""
     add = parser.add_argument
-    add("--partition", metavar="P", help="where the jobs run (default: the cluster's)")
-    add("--time", metavar="T", required=True, help="the time limit of one cell, e.g. 4:00:00; it goes on after it")
-    add("--gpus-per-node", type=int, metavar="N", help="GPUs, with one process each (default: one process on the CPU)")
+    add("--partition", metavar="P", help="partition of the jobs (default: the cluster's)")
+    add(
+        "--time",
+        metavar="T",
+        required=True,
+        help="time limit of a job, e.g. 4:00:00; an unfinished cell resumes in a new job",
+    )
+    add("--gpus-per-node", type=int, metavar="N", help="GPUs, one process for each (default: one process on the CPU)")
     add("--nodes", type=int, default=1, metavar="M", help="nodes for one cell (default: 1)")
     add("--tasks-per-node", type=int, metavar="N", help="processes on a node without GPUs (default: 1)")
-    add(
-        "--cpus-per-task", type=int, default=1, metavar="C", help="CPUs, and torch's threads, of a process (default: 1)"
-    )
+    add("--cpus-per-task", type=int, default=1, metavar="C", help="CPUs and torch threads of a process (default: 1)")
     add("--mem", metavar="M", help="memory of a node, e.g. 16G")
-    add("--account", metavar="A", help="who pays")
+    add("--account", metavar="A", help="account that is charged")
     add("--qos", metavar="Q", help="quality of service")
     add("--constraint", metavar="F", help="features that the nodes must have")
-    add("--max-parallel", type=int, metavar="K", help="cells that run at the same time at most")
-    add(
-        "--restarts", type=int, default=20, metavar="N", help="how often a stopped cell goes on by itself (default: 20)"
-    )
+    add("--max-parallel", type=int, metavar="K", help="largest number of cells at the same time")
+    add("--restarts", type=int, default=20, metavar="N", help="how often a stopped cell is resumed (default: 20)")
     add(
         "--setup",
         action="append",

@@ -10,9 +10,11 @@ def words(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     from poolab.study.wandb.sync import PATIENCE
 
-    parser.add_argument("--project", metavar="NAME", help="W&B's project (default: the one that the run was made for)")
-    parser.add_argument("--entity", metavar="NAME", help="W&B's user or team (default: the run's, else the key's own)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be uploaded, and end")
+    parser.add_argument("--project", metavar="NAME", help="W&B's project (default: the run's own)")
+    parser.add_argument(
+        "--entity", metavar="NAME", help="W&B's user or team (default: the run's, or that of the API key)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be uploaded, and stop")
     parser.add_argument(
         "--patience",
         type=float,

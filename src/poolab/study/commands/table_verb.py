@@ -13,10 +13,14 @@ from poolab.study.sweep.sweep_file import Study
 
 def words(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
-    parser.add_argument("--baseline", metavar="ARM", help="an arm or a pooling (default: max where there is one)")
+    parser.add_argument(
+        "--baseline",
+        metavar="ARM",
+        help="the arm or pooling that the others are compared with (default: max, if there is one)",
+    )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="as Markdown")
-    form.add_argument("--csv", action="store_true", help="as CSV, with all digits")
+    form.add_argument("--markdown", action="store_true", help="print Markdown")
+    form.add_argument("--csv", action="store_true", help="print CSV, with all digits")
     parser.add_argument(
         "--save",
         metavar="FILE",

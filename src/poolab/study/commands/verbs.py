@@ -64,8 +64,10 @@ def named(chosen: argparse.Namespace) -> tuple["Study", Path]:
 
 
 def _plan_words(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--measure", action="store_true", help="run an epoch of each network and data set for the time")
-    parser.add_argument("--per-hour", metavar="PRICE", type=float, help="what an hour of a device costs")
+    parser.add_argument(
+        "--measure", action="store_true", help="run one epoch of each network and data set to estimate the time"
+    )
+    parser.add_argument("--per-hour", metavar="PRICE", type=float, help="price of an hour of a device")
 
 
 def _plan(chosen: argparse.Namespace) -> None:
@@ -109,7 +111,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _status_words(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="name every run, not only those that did not end well")
+    parser.add_argument("--all", action="store_true", help="list all runs, not only those that did not complete")
 
 
 def _status(chosen: argparse.Namespace) -> None:
@@ -164,7 +166,7 @@ def _sync(chosen: argparse.Namespace) -> int:
 
 
 VERBS = {
-    "plan": Verb("compose and check every cell; how long it takes, what it can detect", _plan_words, _plan),
+    "plan": Verb("check all cells; estimate the time and the smallest detectable difference", _plan_words, _plan),
     "run": Verb("run the cells that have no result yet, on this machine", _run_words, _run),
     "submit": Verb(
         "submit the cells that have no result yet to SLURM",
@@ -172,11 +174,11 @@ VERBS = {
         lambda chosen: submit_verb.submit(chosen, *named(chosen)),
     ),
     "cancel": Verb(
-        "stop its jobs and its runners, with their checkpoints",
+        "stop the study's jobs and runners; they write their checkpoints",
         cancel_verb.words,
         lambda chosen: cancel_verb.cancel(chosen, *named(chosen)),
     ),
-    "status": Verb("what is done, running, waiting and failed, with the reasons", _status_words, _status),
-    "table": Verb("arms beside a baseline: paired differences, their intervals and verdicts", _table_words, _table),
-    "sync": Verb("upload to W&B what was tracked offline, of a study or of a folder DIR", _sync_words, _sync, "[FILE]"),
+    "status": Verb("list finished, running, waiting and failed cells, with the reasons", _status_words, _status),
+    "table": Verb("compare arms with a baseline: paired differences, intervals and verdicts", _table_words, _table),
+    "sync": Verb("upload the offline runs of a study, or of a folder DIR, to W&B", _sync_words, _sync, "[FILE]"),
 }

@@ -101,7 +101,7 @@ def _detects(plan: Plan, records: Sequence[Record]) -> str:
     source = (
         f"paired differences of {known[1]} like arms deviate by {100 * deviation:.2f} points"
         if known
-        else f"assumed, for want of like records: seeds deviate by {100 * ASSUMED:g} points, and arms independently"
+        else f"assumed, without similar records: seeds deviate by {100 * ASSUMED:g} points, and arms independently"
     )
     return (
         f"a difference of {100 * least:.2f} points to the baseline with {seeds} paired seeds ({POWER:.0%} power, "

@@ -164,4 +164,4 @@ def _twins(found: list[tuple[Cell, RunConfig, str]]) -> list[str]:
     if not pairs:
         return []
     first, second = pairs[0]
-    return [f"  {len(pairs)} runs stand in it more than once, e.g.", f"    {first}", f"    {second}"]
+    return [f"  {len(pairs)} runs are in it more than once, e.g.", f"    {first}", f"    {second}"]

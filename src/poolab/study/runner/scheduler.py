@@ -106,7 +106,7 @@ class Scheduler:
         try:
             return self.source.next()
         except OSError as fault:
-            self.state.fault = f"the study cannot go on: {fault}"
+            self.state.fault = f"the study cannot continue: {fault}"
         except PoolabError as fault:
             self.state.fault = str(fault)
         return None
@@ -124,7 +124,7 @@ class Scheduler:
                 return
             self._hand_over(job, claim)
         except OSError as fault:
-            self.state.fault = f"the study cannot go on: {fault}"
+            self.state.fault = f"the study cannot continue: {fault}"
         except DiskFull as fault:
             self.state.fault = str(fault)
 

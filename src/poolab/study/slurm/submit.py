@@ -84,9 +84,11 @@ def _check(study: Study, extra: Sequence[str]) -> None:
         )
     said = dict(assignments(extra))
     if "runs_dir" in said:
-        raise ConfigError("the folder of the runs is said with --runs, not with runs_dir=")
+        raise ConfigError("set the folder of the runs with --runs, not with runs_dir=")
     if said.get("force", "false") != "false" or any(p.name == "force" for p in study.parameters):
-        raise ConfigError("force=true: a requeued job would begin anew each time; delete the runs' folders instead")
+        raise ConfigError(
+            "force=true: a requeued job would start from scratch each time; delete the runs' folders instead"
+        )
 
 
 def _check_tasks(made: Plan, resources: Resources) -> None:

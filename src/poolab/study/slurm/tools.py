@@ -30,7 +30,7 @@ def call(words: Sequence[str], environ: Mapping[str, str] | None = None) -> str:
             list(words), capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, env=environ
         )
     except FileNotFoundError:
-        raise SlurmFault(f"{words[0]} is not on the PATH: this is no machine of a SLURM cluster") from None
+        raise SlurmFault(f"{words[0]} is not on the PATH: this machine is not part of a SLURM cluster") from None
     except subprocess.TimeoutExpired:
         raise SlurmFault(f"{words[0]} has not answered for {SECONDS} s") from None
     if done.returncode != 0:

@@ -119,7 +119,7 @@ def read_parameters(tree: Any, faults: list[str], prefix: str = "") -> Iterator[
             faults.append(f"{name}: write `value: {cut(given)}` or `values: [...]` below it, found {cut(given)}")
         elif "parameters" in given:
             others = [other for other in given if other != "parameters"]
-            faults += [f"{name}: {', '.join(map(str, others))} cannot stand beside parameters"] if others else []
+            faults += [f"{name}: {', '.join(map(str, others))} cannot be given with parameters"] if others else []
             yield from read_parameters(given["parameters"], faults, f"{name}.")
         else:
             own = list(_faults(given))
@@ -190,7 +190,7 @@ def _value_faults(given: Mapping[str, Any], kind: str) -> Iterator[str]:
         yield from _text_faults(value)
     twice = _twice(values)
     if twice:
-        yield f"{cut(twice[0])} stands twice among its values"
+        yield f"{cut(twice[0])} is twice among its values"
     if given.get("probabilities") is not None:
         yield from _probability_faults(given["probabilities"], len(values))
 

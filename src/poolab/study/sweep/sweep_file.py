@@ -167,7 +167,7 @@ def _word(word: Any) -> bool:
 def _folder_faults(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     for one in parameters:
         if one.name == "runs_dir" and not (len(one.values) == 1 and isinstance(one.values[0], str) and one.values[0]):
-            yield "runs_dir: all runs of a study lie in one folder: give one value, a path as text"
+            yield "runs_dir: all runs of a study are in one folder: give one value, a path as text"
 
 
 def _metric_faults(metric: Any) -> Iterator[str]:
@@ -208,7 +208,7 @@ def _termination_faults(given: Any, metric: Any) -> Iterator[str]:
 
 def _method_faults(content: Mapping[Any, Any], parameters: tuple[Parameter, ...]) -> Iterator[str]:
     names = [parameter.name for parameter in parameters]
-    yield from (f"{name} stands there twice" for name in sorted({name for name in names if names.count(name) > 1}))
+    yield from (f"{name} is there twice" for name in sorted({name for name in names if names.count(name) > 1}))
     yield from (
         f"{one.name}: {one} goes beyond the numbers that a computer has (1.8e308)"
         for one in parameters

@@ -42,10 +42,10 @@ class Loader(yaml.SafeLoader):
         try:
             value = super().construct_object(node, deep=deep)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
-            why = "a number of so many digits" if "int_max_str_digits" in str(fault) else str(fault)
+            why = "a number with too many digits" if "int_max_str_digits" in str(fault) else str(fault)
             raise _fault(node, f"{_short(node)} cannot be read: {why}") from fault
         if isinstance(value, int) and not -LONGEST <= value < LONGEST:
-            raise _fault(node, f"{_short(node)} is too large: a whole number lies between -2^63 and 2^63")
+            raise _fault(node, f"{_short(node)} is too large: a whole number must be between -2^63 and 2^63")
         return value
 
 
@@ -54,7 +54,7 @@ def read_yaml(path: Path) -> Any:
 
     Raises:
         OSError: it cannot be read.
-        ConfigError: it is no regular file, too large, not UTF-8, or not YAML; the message is one sentence about it.
+        ConfigError: it is not a regular file, too large, not UTF-8, or not YAML; the message is one sentence about it.
     """
     return parse_yaml(_text(path))
 
@@ -111,7 +111,7 @@ def _size(loader: Loader, node: yaml.Node, known: dict[int, int | None]) -> int:
     if id(node) in known:
         size = known[id(node)]
         if size is None:
-            raise _fault(node, "an alias (*) refers to the list or mapping that it stands in")
+            raise _fault(node, "an alias (*) refers to the list or mapping that contains it")
         return size
     known[id(node)] = None
     parts: list[yaml.Node] = []
@@ -134,7 +134,7 @@ def _check_keys(loader: Loader, node: yaml.MappingNode) -> None:
             raise _fault(key, "a list or a mapping cannot be a key; put a key with `:` in quotes if it has brackets")
         own = (key.tag, loader.construct_object(key)) if key.tag != "tag:yaml.org,2002:merge" else (key.tag, key.value)
         if own in seen:
-            raise _fault(key, f"{_short(key)} stands there twice")
+            raise _fault(key, f"{_short(key)} is there twice")
         seen.add(own)
 
 

@@ -40,7 +40,7 @@ class Synced:
         parts += [f"{self.earlier} were before"] if self.earlier else []
         parts += [f"{self.running} still run"] if self.running else []
         parts += [f"{self.unfinished} have not ended yet"] if self.unfinished else []
-        again = "; the same command goes on from here" if self.failed or self.left else ""
+        again = "; the same command resumes here" if self.failed or self.left else ""
         same: dict[str, list[str]] = {}  # an absent server is one reason, not sixteen
         for name, reason in self.failed.items():
             same.setdefault(reason, []).append(name)

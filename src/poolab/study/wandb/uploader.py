@@ -37,7 +37,7 @@ def reach(address: str) -> None:
     """
     shown = without_secrets(address)
     if not re.match(r"https?://", address):
-        raise PoolabError(f"W&B's server {shown} is no address of the web: WANDB_BASE_URL=https://...")
+        raise PoolabError(f"W&B's server {shown} is not a web address: WANDB_BASE_URL=https://...")
     try:
         urllib.request.urlopen(LOGIN.sub("", address), timeout=REACH).close()  # it would take a login for the port
     except urllib.error.HTTPError:

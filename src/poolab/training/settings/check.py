@@ -139,7 +139,7 @@ def _faults_by_name(group: str, kinds: Mapping[str, Table], settings: Mapping[st
     if not faults and group == "data" and name in EMBEDDED and given.get("root") is not None:
         faults = [
             f"{where_words('data.root', given['root'])}: data={name} is a part of the package and reads no folder; for "
-            "images of your own write data=image_folder (image_mask_folder for images with masks), else leave it out"
+            "images of your own write data=image_folder (image_mask_folder for images with masks), or leave it out"
         ]
     return faults
 
