@@ -99,17 +99,6 @@ def test_what_is_imported_only_where_it_is_used(source):
         assert not found & (LATE | {"torchvision", "wandb", "matplotlib", "sklearn", "hydra", "omegaconf"}), path.name
 
 
-def test_pooling_needs_torch_alone():
-    forbidden = sorted(HEAVY | {"numpy", "yaml", "rich"})
-    code = (
-        f"import sys; sys.modules.update(dict.fromkeys({[name for name in forbidden if name != 'numpy']!r}))\n"
-        "from poolab.pooling import AvgTopKPool2d, create_pool, list_pools; import torch\n"
-        "print(tuple(create_pool('avg_topk', kernel_size=2)(torch.ones(1, 1, 4, 4)).shape), len(list_pools()) > 10)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "(1, 1, 2, 2) True", done.stderr
-
-
 @pytest.fixture(scope="module")
 def wheel(pytestconfig, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
