@@ -69,7 +69,7 @@ def test_the_other_records_of_the_folder_are_read(folder, content, says):
     (folder / "result.json").write_bytes(content)
     RunFolder(folder.path.parent, "good").make().write_json("result.json", GOOD)
     records, faults = scan_results(folder.path.parent)
-    assert [record["signature"] for record in records] == ["good"]
+    assert [record.signature for record in records] == ["good"]
     (fault,) = faults
     assert "0123456789ab/result.json" in fault
     assert "\n" not in fault
@@ -89,7 +89,7 @@ def test_a_record_without_what_tables_need_is_left_out_of_them(folder, name):
 def test_what_a_record_need_not_say_has_a_value(folder):
     folder.write_json("result.json", GOOD)
     (record,), faults = scan_results(folder.path.parent)
-    assert (record["signature"], record["notes"], record["reason"], faults) == ("0123456789ab", {}, None, [])
+    assert (record.signature, record.notes, record.reason, faults) == ("0123456789ab", {}, None, [])
 
 
 def pipe(path):
@@ -136,4 +136,4 @@ def test_a_byte_order_mark_does_no_harm(folder):
 
 def test_the_form_is_utf8_whatever_the_locale(folder):
     (folder / "result.json").write_text(json.dumps({**GOOD, "reason": "é"}, ensure_ascii=False), encoding="utf-8")
-    assert (folder.result or {})["reason"] == "é"
+    assert folder.result.reason == "é"

@@ -9,6 +9,7 @@ import torch
 
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder
+from poolab.run_config import RunConfig
 from poolab.training.checkpoints import SIGNATURE
 from poolab.training.source_run import source_of
 
@@ -105,7 +106,7 @@ def test_a_damaged_checkpoint_is_one_sentence_and_force_starts_afresh(
 
 def test_force_starts_afresh(launched, interrupted, tmp_path):
     cut(interrupted / "last.ckpt")
-    assert launched(tmp_path, "trainer.epochs=1", "force=true")[0]["status"] == "completed"
+    assert launched(tmp_path, "trainer.epochs=1", "force=true")[0].status == "completed"
 
 
 def test_the_checkpoint_of_another_run_is_not_gone_on_from(launched, finished, interrupted, tmp_path):
@@ -119,7 +120,7 @@ def test_a_checkpoint_that_does_not_say_whose_it_is_is_gone_on_from(launched, in
     content = torch.load(interrupted / "last.ckpt", weights_only=True)
     assert content.pop(SIGNATURE) == interrupted.name
     torch.save(content, interrupted / "last.ckpt")
-    assert launched(tmp_path, "trainer.epochs=1")[0]["status"] == "completed"
+    assert launched(tmp_path, "trainer.epochs=1")[0].status == "completed"
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ CONFIGS = {
 def test_a_source_with_a_damaged_or_hand_written_configuration(configured, source, tmp_path, content):
     (source / "config.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"source/config\.json (cannot be read|is not the configuration of a run): "):
-        source_of(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}"))
+        source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}")))
 
 
 RECORDS = {
@@ -183,14 +184,14 @@ RECORDS = {
 def test_a_source_with_a_damaged_or_hand_written_record(configured, source, tmp_path, content):
     (source / "result.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"recipe.checkpoint=\S+source cannot be gone on from: .*result\.json"):
-        source_of(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}"))
+        source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}")))
 
 
 @pytest.mark.parametrize("name", ["config.json", "curves.png"])
 def test_another_file_of_the_folder_is_no_checkpoint(configured, source, tmp_path, name):
     (source / name).touch()
     with pytest.raises(ConfigError, match=r"is no run: name its folder"):
-        source_of(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source / name}"))
+        source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source / name}")))
 
 
 def test_a_checkpoint_is_written_beside_the_run_and_not_through_tmpdir(launched, tmp_path, monkeypatch):
@@ -199,5 +200,5 @@ def test_a_checkpoint_is_written_beside_the_run_and_not_through_tmpdir(launched,
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     record, folder, _ = launched(tmp_path / "runs", "trainer.epochs=1")
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     assert RunFolder(folder.parent, folder.name).checkpoint is not None

@@ -9,16 +9,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.per_slot import pooling_words
-from poolab.records import NOT_IDENTITY, below, content_of, flatten
+from poolab.records import NOT_IDENTITY, Record, Tree, below, content_of, flatten
+from poolab.run_config import RunConfig, TrackerConfig, TrainerConfig
 from poolab.study.plan.plan import Plan, Planned
+from poolab.study.runner.cell import write_cell
 
 
 @dataclass(frozen=True)
@@ -34,45 +35,40 @@ class Estimate:
     device_seconds: float | None = None
 
 
-def likeness(config: Mapping[str, Any]) -> str:
+def likeness(config: Tree) -> str:
     """What like runs share: backbone, data and number of epochs, whatever else they have."""
     trainer = config.get("trainer") or {}
     flat = flatten({key: config.get(key) for key in ("backbone", "data")} | {"epochs": trainer.get("epochs")})
     return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
 
 
-def devices(config: Mapping[str, Any]) -> float:
-    """The devices of a run, over all its nodes; nan where the machine decides (auto, -1).
-
-    >>> devices({"trainer": {"devices": [0, 2], "num_nodes": 2}}), devices({"trainer": {"devices": 1, "num_nodes": 1}})
-    (4.0, 1.0)
-    """
-    given = config["trainer"]["devices"]
-    count = len(given) if isinstance(given, list) else given
-    return float(count * config["trainer"]["num_nodes"]) if isinstance(count, int) and count > 0 else math.nan
+def devices(trainer: TrainerConfig) -> float:
+    """Return the number of devices of a run, over all its nodes; nan where the machine decides (auto, -1)."""
+    count = len(trainer.devices) if isinstance(trainer.devices, tuple) else trainer.devices
+    return float(count * trainer.num_nodes) if isinstance(count, int) and count > 0 else math.nan
 
 
-def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def like_records(plan: Plan, records: Iterable[Record]) -> dict[str, list[Record]]:
     """Return the completed records that are like cells of a plan, by their likeness.
 
     Records of data whose content is known not to be the plan's are left out.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Record]] = {}
     contents: dict[str, set[str | None]] = {}
-    for data, key in {(_data(planned.config), likeness(planned.config)): None for planned in plan.cells}:
+    for data, key in {(_data(planned.config), likeness(planned.config.tree())): None for planned in plan.cells}:
         found[key] = []
         contents.setdefault(key, set()).add(_content(*data))
     for record in records:
-        key = likeness(record["config"])
+        key = likeness(record.config)
         known = {*contents.get(key, set()), None}  # a record that does not say its content may be like
         own = content_of(record).data
-        if key in found and record["status"] == "completed" and (own in known or None in contents[key]):
+        if key in found and record.completed and (own in known or None in contents[key]):
             found[key].append(record)
     return found
 
 
-def _data(config: Mapping[str, Any]) -> tuple[str, str | None]:
-    return config["data"]["name"], config["data"].get("root")
+def _data(config: RunConfig) -> tuple[str, str | None]:
+    return config.data.name, config.data.root
 
 
 @cache
@@ -86,18 +82,18 @@ def _content(name: str, root: str | None) -> str | None:
         return None
 
 
-def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
+def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Record]]) -> Estimate | None:
     """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
     cells = Counter(
-        (likeness(planned.config), pooling_words(planned.config["pooling"]), devices(planned.config))
+        (likeness(planned.config.tree()), pooling_words(planned.config.pooling), devices(planned.config.trainer))
         for planned in left
     )
     seconds, on_devices, known, used = 0.0, 0.0, 0, set()
     for (key, words, width), count in cells.items():
-        same = [record for record in like[key] if pooling_words(record["config"]["pooling"]) == words] or like[key]
+        same = [record for record in like[key] if pooling_words(record.config["pooling"]) == words] or like[key]
         times = [time for time in map(_seconds, same) if time is not None]
         if times:
-            used |= {record["signature"] for record in same}
+            used |= {record.signature for record in same}
             each = statistics.median(times)
             seconds += count * each
             on_devices += count * each * width
@@ -113,14 +109,14 @@ def measured(left: Sequence[Planned]) -> Estimate:
     """
     first: dict[str, Planned] = {}
     for planned in left:
-        first.setdefault(likeness(planned.config), planned)
+        first.setdefault(likeness(planned.config.tree()), planned)
     times = {key: _one_epoch(planned) for key, planned in first.items()}
     total, on_devices = 0.0, 0.0
     for planned in left:
-        whole, epoch = times[likeness(planned.config)]
-        each = whole + epoch * (planned.config["trainer"]["epochs"] - 1)
+        whole, epoch = times[likeness(planned.config.tree())]
+        each = whole + epoch * (planned.config.trainer.epochs - 1)
         total += each
-        on_devices += each * devices(planned.config)
+        on_devices += each * devices(planned.config.trainer)
     arms = ", ".join(dict.fromkeys(planned.arm for planned in first.values()))
     source = f"one epoch each of {arms}, run now; another pooling takes another time"
     return Estimate(total, len(left), source, _if_known(on_devices))
@@ -133,11 +129,11 @@ def _if_known(seconds: float) -> float | None:
 def _one_epoch(planned: Planned) -> tuple[float, float]:
     """Seconds of a whole run of one epoch, and of its epoch."""
     with tempfile.TemporaryDirectory() as place:
-        own = ["trainer.epochs=1", f"runs_dir={place}", "tracker=none", "trainer.progress_bar=false"]
-        replaced = ("tracker", "runs_dir=", "trainer.epochs=", "trainer.progress_bar=")
-        given = [word for word in planned.cell.overrides if not word.startswith(replaced)]
+        trainer = replace(planned.config.trainer, epochs=1, progress_bar=False)
+        short = replace(planned.config, trainer=trainer, runs_dir=place, tracker=TrackerConfig("none"))
+        write_cell(short, Path(place) / "cell.json")
         start = time.perf_counter()
-        command = [sys.executable, "-m", "poolab", "train", *given, *own]
+        command = [sys.executable, "-m", "poolab.study.runner.cell", str(Path(place) / "cell.json")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         whole = time.perf_counter() - start
         histories = list(Path(place).glob("*/history.jsonl"))
@@ -146,11 +142,11 @@ def _one_epoch(planned: Planned) -> tuple[float, float]:
         return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])
 
 
-def _seconds(record: Mapping[str, Any]) -> float | None:
+def _seconds(record: Record) -> float | None:
     """Return how long a run took; None where its record does not say it, or its clock went backwards."""
     try:
-        started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
+        started, ended = (datetime.fromisoformat(time) for time in (record.started, record.ended))
         seconds = (ended - started).total_seconds()
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):  # TypeError: one of the two has no time zone
         return None
     return seconds if seconds >= 0 else None

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolab.errors import PoolabError
-from poolab.records import RunFolder
-from poolab.records import FINISHED
+from poolab.records import FINISHED, RunFolder
 from poolab.training import wandb_folder
 
 UNSENT = "unsent"  # `training.trackers` leaves it where a server did not take all
@@ -85,6 +84,6 @@ def _state(session: Session, folder: RunFolder) -> str:
         record = folder.result
     except PoolabError:  # a damaged record: nobody knows what became of the run
         record = None
-    if record is None or record["status"] not in (*FINISHED, "failed"):
+    if record is None or record.status not in (*FINISHED, "failed"):
         return "unfinished"
     return "synced" if session.marker.exists() else "due"
