@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from poolab.errors import PoolabError
-from poolab.records import RunFolder
+from poolab.records import RunFolder, read_record
 from poolab.training import evaluation
 from poolab.training.launcher import launch
 from poolab.training.module import Classifier
@@ -48,7 +48,7 @@ def test_the_record_is_there_while_the_measures_run(launched, monkeypatch, tmp_p
 
     def look(*_, **__):
         (path,) = tmp_path.glob("*/result.json")
-        seen.append(json.loads(path.read_text()))
+        seen.append(read_record(path))
         assert (path.parent / "test_examples.npz").exists()
         return {}
 
@@ -129,7 +129,7 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_made_again(launche
 
 def test_an_unknown_status_is_no_licence_to_train_over_it(launched, tmp_path):
     record, folder, _ = launched(tmp_path, "trainer.epochs=1")
-    (folder / "result.json").write_text(json.dumps({**record, "status": "unknown"}))
+    (folder / "result.json").write_text(json.dumps({**record.to_json(), "status": "unknown"}))
     text = (folder / "result.json").read_bytes()
     for more in ((), ("force=true",)):
         with pytest.raises(PoolabError, match=r"result\.json is not understood: status must be"):

@@ -1,6 +1,5 @@
 """Real signals to real processes: kill -9, Ctrl-C, SIGTERM; the same command then finishes."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from poolab import cli
+from poolab.records import read_record
 from poolab.training.module import Classifier
 from tests.warm import WarmProcess
 
@@ -49,7 +49,7 @@ class Runs:
 
     @property
     def result(self):
-        return json.loads(next(Path(self.folder).glob("*/result.json")).read_text())
+        return read_record(next(Path(self.folder).glob("*/result.json")))
 
 
 @pytest.fixture
