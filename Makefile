@@ -28,7 +28,8 @@ browser-packages:
 		--no-install-recommends chromium chromium-driver > /dev/null; } || \
 		echo "Chromium could not be installed: the tests of a report's page in a browser will be skipped"
 
-# Tests that take minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90; 2,000 cells of a study.
+# Tests that take minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90; torch.compile and
+# torch.export of the methods in one and three dimensions; 2,000 cells of a study.
 test-long: $(READY)
 	$(PYTEST) -m long
 

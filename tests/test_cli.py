@@ -401,7 +401,8 @@ def test_poolab_train_is_train_py(tiny, tmp_path, capsys):
 def test_a_reader_that_goes_away_loses_nothing(pytestconfig, tmp_path):
     """`train.py ... | head -1`: the run is completed and recorded; `--help | head -1` ends without a traceback."""
     root = pytestconfig.rootpath
-    tiny = "data.limit_train=200 data.limit_test=100 trainer.epochs=1 measure.seconds=0.02 tracker=none"
+    tiny = "data.limit_train=200 data.limit_test=100 trainer.epochs=1 trainer.backend=plain"
+    tiny += " measure.seconds=0.02 tracker=none"
     commands = (f"train.py {tiny} runs_dir={tmp_path}", "train.py --help", "-m poolab table --runs " + str(tmp_path))
     for command in commands:
         pipe = f"{sys.executable} {command} | head -1"

@@ -66,8 +66,13 @@ def test_a_file_has_the_name_of_what_it_chooses():
             assert OmegaConf.load(config_dir() / group / f"{name}.yaml")["name"] == expected
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("row", range(max(len(choices(group)) for group in GROUPS)))  # each choice occurs
+ROWS = {
+    "classification": range(max(len(choices(group)) for group in GROUPS)),  # each choice occurs
+    "segmentation": range(max(len(choices(group)) for group in ("optim", "trainer", "tracker", "measure"))),
+}
+
+
+@pytest.mark.parametrize(("row", "task"), [(row, task) for task in TASKS for row in ROWS[task]])
 def test_choices_of_all_groups_compose_into_settings_that_are_fine(row, task):
     networks = [*list_backbones(task), *(LIBRARY if task == "classification" else ())]
     fitting = {"task": [task], "backbone": networks, "data": list_data(task)}
@@ -211,17 +216,17 @@ def test_other_faults_keep_their_words():
 def test_poolings_of_single_slots(overrides, at):
     config = compose(["pooling=softpool", *overrides])
     assert config["pooling"]["at"] == at
-    assert {**config, "pooling": {**config["pooling"], "at": {}}} == compose(["pooling=softpool"])
-    assert compose([]) == {**compose([]), "pooling": {**compose([])["pooling"], "at": {}}}  # nothing is left behind
+    without = compose(["pooling=softpool"])  # nothing is left behind
+    assert without["pooling"]["at"] == {}
+    assert {**config, "pooling": {**config["pooling"], "at": {}}} == without
 
 
-@pytest.mark.parametrize("name", choices("pooling"))
-def test_a_pooling_at_a_slot_has_the_settings_of_its_choice(name):
-    at, chosen = (
-        compose([f"pooling.at.pool1={name}"])["pooling"]["at"]["pool1"],
-        compose([f"pooling={name}"])["pooling"],
-    )
-    assert {**compose([])["pooling"], **at} == chosen
+def test_a_pooling_at_a_slot_has_the_settings_of_its_choice():
+    names = choices("pooling")
+    at = compose([f"pooling.at.slot_{name}={name}" for name in names])["pooling"]["at"]
+    plain = compose([])["pooling"]
+    for name in names:
+        assert {**plain, **at[f"slot_{name}"]} == compose([f"pooling={name}"])["pooling"], name
 
 
 def test_a_launcher_without_its_extra_is_told_before_hydra_looks_for_it(monkeypatch, capsys):

@@ -1,5 +1,7 @@
 """Every registered method passes the suite, is its oracle under any geometry and option, and ranks ties in order."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from poolab.pooling import Pool, get_pool, list_pools
-from poolab.testing import pooling_checks
+from poolab.testing import ITEMS, pooling_checks
 from tests.pooling import all_oracles
 from tests.pooling.all_oracles import oracle_of, reference
 from tests.pooling.oracles import Shape, each_window
@@ -24,19 +26,71 @@ from tests.pooling.support import (
     random_map,
 )
 
-CHECKS = [
-    pytest.param(check, id=f"{name}-{case}")
-    for name in list_pools()
-    for case, check in pooling_checks(get_pool(name), **oracle_of(name))
-]
+COMPILERS = ("compile", "export")
 # Methods that may refuse a map for their options: too small, too few channels, no labels.
 CHOOSY = {"fractional_max", "inter_map", "superpixel"}
 ANY_GEOMETRY = [name for name in WINDOWS if "geometry" not in get_pool(name).exempt]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_a_pooling_conforms(check):
-    check()
+def checks_of(name: str, items: list[str]) -> dict[str, dict[str, Callable[[], None]]]:
+    """The suite's checks of a method by their number of dimensions, "1d" to "3d", or "exempt"."""
+    found: dict[str, dict[str, Callable[[], None]]] = {}
+    for case, check in pooling_checks(get_pool(name), items=items, **oracle_of(name)):
+        part = case.partition("-")[0]
+        found.setdefault(part if part in ("1d", "2d", "3d") else "exempt", {})[case] = check
+    return found
+
+
+def run_all(checks: dict[str, Callable[[], None]]) -> None:
+    """Run all checks, and tell of all that failed."""
+    faults = []
+    for case, check in checks.items():
+        try:
+            check()
+        except AssertionError as fault:
+            faults.append(f"{case}: {fault}")
+    assert not faults, "\n\n".join(faults)
+
+
+# One test for each method and number of dimensions, with all items and variants: 27 tests of 10 ms would cost more to
+# start than to run. What compiles in the plane is compiled in the other dimensions by `make test-long`.
+QUICK = [item for item in ITEMS if item not in COMPILERS]
+CHECKS = [
+    pytest.param(checks, id=f"{name}-{part}")
+    for name in list_pools()
+    for part, checks in checks_of(name, QUICK).items()
+]
+COMPILED = [
+    pytest.param(checks, id=f"{name}-{part}", marks=[pytest.mark.long] if part in ("1d", "3d") else [])
+    for name in list_pools()
+    for part, checks in checks_of(name, list(COMPILERS)).items()
+]
+
+
+@pytest.mark.parametrize("checks", CHECKS)
+def test_a_pooling_conforms(checks):
+    run_all(checks)
+
+
+@pytest.mark.parametrize("checks", COMPILED)
+def test_a_pooling_compiles_and_exports(checks):
+    run_all(checks)
+
+
+def test_no_check_of_the_suite_is_left_out():
+    for name in list_pools():
+        every = {case for case, _ in pooling_checks(get_pool(name), **oracle_of(name))}
+        parts = [*checks_of(name, QUICK).values(), *checks_of(name, list(COMPILERS)).values()]
+        assert sorted(every) == sorted(case for part in parts for case in part)
+        assert every
+
+
+def test_all_faults_of_a_method_are_told_at_once():
+    def fail(number):
+        raise AssertionError(f"fault {number}")
+
+    with pytest.raises(AssertionError, match=r"(?s)2d-a: fault 1.*2d-c: fault 2"):
+        run_all({"2d-a": lambda: fail(1), "2d-b": lambda: None, "2d-c": lambda: fail(2)})
 
 
 def possible(name: str, shape: Shape, options: dict) -> Pool:

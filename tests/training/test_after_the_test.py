@@ -2,17 +2,16 @@
 
 import json
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from poolab.errors import PoolabError
-from poolab.records import Record, RunFolder
+from poolab.records import Record, RunFolder, read_record
 from poolab.training import evaluation
 from poolab.training.launcher import launch
 from poolab.training.module import Classifier
+from tests.warm import WarmProcess
 
 
 def failing(fault):
@@ -49,7 +48,7 @@ def test_the_record_is_there_while_the_measures_run(launched, monkeypatch, tmp_p
 
     def look(*_, **__):
         (path,) = tmp_path.glob("*/result.json")
-        seen.append(json.loads(path.read_text()))
+        seen.append(read_record(path))
         assert (path.parent / "test_examples.npz").exists()
         return {}
 
@@ -106,12 +105,10 @@ def test_force_that_is_killed_keeps_the_finished_record(launched, configured, tm
         "Classifier.training_step = lambda *_: (print('training', flush=True), time.sleep(600))\n"
         "launch(json.load(open(sys.argv[1])))"
     )
-    made = subprocess.Popen([sys.executable, "-c", script, str(config)], stdout=subprocess.PIPE, text=True)
-    assert made.stdout is not None
-    assert any(line == "training\n" for line in made.stdout)
-    made.send_signal(signal.SIGKILL)
-    made.wait()
-    made.stdout.close()
+    with WarmProcess(script, [str(config)], tmp_path) as made:
+        assert any(line == "training\n" for line in made.lines())
+        made.send_signal(signal.SIGKILL)
+        assert made.wait(60) == -signal.SIGKILL
     assert {name: (folder / name).read_bytes() for name in files} == files
     record, _, fresh = launched(tmp_path, "trainer.epochs=1", "force=true")
     assert (record.status, fresh) == ("completed", True)

@@ -1,5 +1,6 @@
 """No picture costs a run, and no environment of matplotlib costs a picture."""
 
+import json
 import os
 import subprocess
 import sys
@@ -46,13 +47,33 @@ def test_any_name_can_be_printed_and_says_nothing_to_the_terminal(name):
     assert "\x00" not in text
 
 
+# Imports torch once, then draws in a process of its own for each environment, which imports matplotlib there: that is
+# where it reads the environment. Prints the exit codes.
 CURVES = """
-import sys
+import json, os, sys, traceback
 from pathlib import Path
-from poolab.measure.style import default_style
-from poolab.training.pictures import learning_curves
-with default_style():
-    learning_curves([{"epoch": 1, "train/loss": 1.0, "val/loss": 2.0}], Path(sys.argv[1]))
+import torch
+from poolab.measure import style
+assert "matplotlib" not in sys.modules
+
+def draw(environment, path):
+    os.environ.update(environment)
+    from poolab.training.pictures import learning_curves
+    with style.default_style():
+        learning_curves([{"epoch": 1, "train/loss": 1.0, "val/loss": 2.0}], path)
+
+codes = {}
+for name, environment in json.loads(sys.argv[1]).items():
+    child = os.fork()
+    if not child:
+        try:
+            draw(environment, Path(sys.argv[2], name + ".png"))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    codes[name] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps(codes))
 """
 ENVIRONMENTS = {
     "a notebook's backend": {"MPLBACKEND": "module://nowhere.inline"},
@@ -62,30 +83,40 @@ ENVIRONMENTS = {
     "no home": {"HOME": "/nonexistent"},
     "no place for the cache": {"MPLCONFIGDIR": "/proc/nowhere"},
     "no place for temporary files": {"TMPDIR": "/nonexistent"},
-    "the C locale": {"LC_ALL": "C", "PYTHONUTF8": "0"},
+}
+STYLES = {
+    "LaTeX": "text.usetex: true",
+    "a font": "font.family: nowhere",
+    "another format": "savefig.format: pdf",
+    "a large picture": "figure.dpi: 5000",
 }
 
 
+def drawn(environments, folder, **surroundings):
+    command = [sys.executable, "-c", CURVES, json.dumps(environments), str(folder)]
+    done = subprocess.run(command, env={**os.environ, **surroundings}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == dict.fromkeys(environments, 0), done.stderr
+    for name in environments:
+        picture = (folder / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG"), name
+        assert len(picture) > 1000, name
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS.keys())
-def test_the_environment_costs_no_picture(environment, tmp_path):
-    path = tmp_path / "curves.png"
-    command = [sys.executable, "-c", CURVES, str(path)]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert path.stat().st_size > 1000
+def test_no_environment_and_no_style_of_a_user_costs_a_picture(tmp_path):
+    environments = dict(ENVIRONMENTS)
+    for name, line in STYLES.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "matplotlibrc").write_text(line + "\n")
+        environments[name] = {"MATPLOTLIBRC": str(tmp_path / name / "matplotlibrc")}
+    drawn(environments, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "line", ["text.usetex: true", "font.family: nowhere", "savefig.format: pdf", "figure.dpi: 5000"]
-)
-def test_a_users_style_costs_no_picture(line, tmp_path):
-    (tmp_path / "matplotlibrc").write_text(line + "\n")
-    path = tmp_path / "curves.png"
-    environment = {**os.environ, "MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}
-    done = subprocess.run([sys.executable, "-c", CURVES, str(path)], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert path.read_bytes().startswith(b"\x89PNG")
+@pytest.mark.slow
+def test_the_c_locale_costs_no_picture(tmp_path):
+    """Python reads it when it starts."""
+    drawn({"the C locale": {}}, tmp_path, LC_ALL="C", PYTHONUTF8="0")
 
 
 def test_the_environment_is_left_as_it_was(monkeypatch):

@@ -17,8 +17,9 @@ def uninterrupted(launched, tmp_path_factory, trace):
     return trace(folder)
 
 
-# Five steps an epoch: inside the first epoch, at its end, inside the second, at its end, inside the last.
-@pytest.mark.parametrize("steps", [(1,), (5,), (7,), (10,), (14,), (3, 1), (5, 7)])
+# Five steps an epoch: inside the first epoch, inside the second, inside the last; twice in one epoch; at the end of an
+# epoch and then inside the last.
+@pytest.mark.parametrize("steps", [(1,), (7,), (14,), (3, 1), (5, 7)])
 def test_a_resumed_run_ends_as_an_uninterrupted_one(launched, stop_after, tmp_path, uninterrupted, trace, same, steps):
     total = 0
     for session in steps:

@@ -1,7 +1,5 @@
 """Real signals to real processes: kill -9, Ctrl-C, SIGTERM; the same command then finishes."""
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from poolab import cli
+from poolab.records import read_record
 from poolab.training.module import Classifier
+from tests.warm import WarmProcess
 
 pytestmark = pytest.mark.slow
 
@@ -37,17 +37,11 @@ class Runs:
         self.folder = folder
         self.overrides = [*overrides, "data.batch_size=9", f"runs_dir={folder}"]
 
-    def start(self):
-        command = [sys.executable, "-c", PROGRAM, *self.overrides]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(command, env=environment, cwd=self.folder, **pipes)
-
     def interrupt(self, number, step):
         """Start, send the signal inside the step, wait: exit code and output."""
-        with self.start() as process:
+        with WarmProcess(PROGRAM, self.overrides, self.folder) as process:
             lines = []
-            for line in process.stdout:
+            for line in process.lines():
                 lines.append(line)
                 if line == f"step {step}\n":
                     process.send_signal(number)
@@ -55,7 +49,7 @@ class Runs:
 
     @property
     def result(self):
-        return json.loads(next(Path(self.folder).glob("*/result.json")).read_text())
+        return read_record(next(Path(self.folder).glob("*/result.json")))
 
 
 @pytest.fixture
