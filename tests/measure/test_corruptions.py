@@ -84,6 +84,17 @@ def test_it_is_the_authors_corruption(kind, channels, size, severity):
         assert np.abs(found.numpy() - expected).max() < 0.5 + 1e-3, "the nearest whole number"
 
 
+@pytest.mark.parametrize(("size", "amounts"), [
+    ((84, 84), SMALL), ((84, 300), SMALL), ((300, 84), SMALL),
+    ((85, 85), LARGE), ((85, 300), LARGE), ((300, 85), LARGE),
+])  # fmt: skip
+def test_a_shorter_side_of_84_pixels_is_the_last_that_has_the_amounts_of_cifar(size, amounts):
+    """84 is nearer to 32 than to 224 by its ratio, 85 is not: 84 / 32 < 224 / 84 and 85 / 32 > 224 / 85."""
+    images = photographs(1, size)
+    expected = contrasted(images, amounts["contrast"][2])
+    assert np.abs(corrupted(images, "contrast", 3).numpy() - expected).max() < 0.5 + 1e-3
+
+
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_the_noise_is_normal_and_as_strong_as_it_says(severity):
     grey = torch.full((200, 1, 32, 32), 128, dtype=torch.uint8)

@@ -39,6 +39,26 @@ def test_the_warm_up_is_not_timed_and_p95_sees_the_tail():
     assert 1 <= speed["latency_ms_median"] < 20 <= speed["latency_ms_p95"] < 150
 
 
+def test_median_and_p95_are_those_of_the_sorted_times(monkeypatch):
+    """On a clock that the model sets: 1, 2, ... 20 ms, of which 95 % lie below 19.05 and 90 % below 18.1."""
+    now = [0.0]
+    monkeypatch.setattr("poolab.measure.speed.perf_counter", lambda: now[0])
+
+    class Ticking(nn.Flatten):
+        calls = 0
+
+        def forward(self, images):
+            now[0] += 1e-3 * ((8 * self.calls) % 21 or 500)  # 500 in the warm-up, then each of 1 to 20 once
+            self.calls += 1
+            return super().forward(images)
+
+    speed = inference_speed(Ticking(), (3, 4, 4), batch_size=3, warmup=0, rounds=20)
+    assert speed["rounds"] == 20
+    assert speed["latency_ms_median"] == pytest.approx(10.5)
+    assert speed["latency_ms_p95"] == pytest.approx(19.05)
+    assert speed["images_per_s"] == pytest.approx(3 / 10.5e-3)
+
+
 def test_the_time_is_bounded_but_some_calls_are_made():
     model = Sleeper(0.05)
     start = time.perf_counter()

@@ -55,6 +55,13 @@ def test_what_changes_no_result_changes_no_signature(config, key, value):
     assert signature(changed(config, key, value), DATA) == signature(config, DATA)
 
 
+def test_the_path_of_the_run_that_is_gone_on_from_changes_no_signature():
+    """The hash of its checkpoint, which is part of the data's text, stands for it."""
+    config = compose(["recipe=finetune", "recipe.checkpoint=/a/run/last.ckpt"])
+    assert signature(changed(config, "recipe.checkpoint", "/moved/last.ckpt"), DATA) == signature(config, DATA)
+    assert signature(changed(config, "recipe.name", "other"), DATA) != signature(config, DATA)
+
+
 # Every setting of the tree but those above, so that a new one is part of the identity until it is decided otherwise.
 @pytest.mark.parametrize(
     ("key", "value"),
