@@ -124,6 +124,34 @@ def test_an_image_looks_the_same_in_any_batch(kind, channels):
     assert not torch.equal(whole, images)
 
 
+def test_all_five_corruptions_in_five_severities_by_default():
+    images = photographs(1, (32, 32))
+    found = corruption_accuracy(lambda images: torch.zeros(len(images), 2), images, torch.zeros(2))
+    names = ["gaussian_noise", "gaussian_blur", "contrast", "jpeg", "pixelate"]
+    assert found == {name: dict.fromkeys((1, 2, 3, 4, 5), 1.0) for name in names}
+
+
+def test_the_noise_has_the_seed_that_is_asked_for_and_0_by_default():
+    grey = torch.full((2, 1, 16, 16), 128, dtype=torch.uint8)
+    first = corrupted(grey, "gaussian_noise", 3)
+    assert torch.equal(first, corrupted(grey, "gaussian_noise", 3, seed=0))
+    assert not torch.equal(first, corrupted(grey, "gaussian_noise", 3, seed=1))
+    assert not torch.equal(first[0], first[1])
+    shown = []
+    predict = lambda images: shown.append(images) or torch.zeros(len(images), 2)  # noqa: E731
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
+        corruption_accuracy(predict, grey, torch.zeros(2), corruptions=["gaussian_noise"], severities=[3], **seed)
+    assert torch.equal(shown[0], first)
+    assert torch.equal(shown[1], first)
+    assert torch.equal(shown[2], corrupted(grey, "gaussian_noise", 3, seed=1))
+
+
+@pytest.mark.parametrize("kind", ["pixelate", "gaussian_blur"])
+def test_tiny_images_stay_what_they_can_be(kind):
+    for size in ((1, 1), (1, 5), (2, 3)):
+        assert corrupted(photographs(1, (32, 32))[:, :, : size[0], : size[1]], kind, 5).shape == (2, 1, *size)
+
+
 def test_the_accuracy_of_a_judge_of_noise():
     """A judge that says 1 where neighbours differ much: right on grey pictures until the noise is too strong."""
     grey = torch.full((6, 1, 32, 32), 128, dtype=torch.uint8)

@@ -59,6 +59,76 @@ def test_median_and_p95_are_those_of_the_sorted_times(monkeypatch):
     assert speed["images_per_s"] == pytest.approx(3 / 10.5e-3)
 
 
+@pytest.fixture
+def clocked(monkeypatch):
+    """A network of 1 ms a call, or what is told, by a clock of its own."""
+    now = [0.0]
+    monkeypatch.setattr("poolab.measure.speed.perf_counter", lambda: now[0])
+
+    def make(seconds=1e-3):
+        network = nn.Flatten()
+        network.calls = []
+
+        def tick(_, args, __):
+            now[0] += seconds
+            network.calls.append(args[0])
+
+        network.register_forward_hook(tick)
+        return network
+
+    return make
+
+
+def test_three_calls_to_warm_up_and_fifty_that_count(clocked):
+    network = clocked()
+    speed = inference_speed(network, (3, 4, 4))
+    assert (len(network.calls), speed["rounds"], speed["batch_size"]) == (53, 50, 1)
+    assert {tuple(images.shape) for images in network.calls} == {(1, 3, 4, 4)}
+    assert network.calls[0].is_contiguous()
+    assert speed["latency_ms_median"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("each", "warm", "counted"), [(0.5, 3, 4), (1.1, 2, 3), (2.5, 1, 3)])
+def test_two_seconds_each_for_warming_up_and_counting(clocked, each, warm, counted):
+    network = clocked(each)
+    speed = inference_speed(network, (3, 4, 4))
+    assert (len(network.calls) - speed["rounds"], speed["rounds"]) == (warm, counted)
+
+
+def test_the_images_are_the_same_each_time_and_the_training_goes_on(clocked):
+    first, second = clocked(), clocked()
+    for network in (first, second):
+        inference_speed(network, (3, 4, 4), rounds=3)
+    assert torch.equal(first.calls[0], second.calls[0])
+    assert 0.5 < first.calls[0].std() < 1.5
+    assert first.training
+
+
+def test_run_costs_times_small_and_large_batches_as_it_is_told(clocked):
+    network = clocked(0.01)
+    costs = run_costs(network, (3, 4, 4), train_batch_size=2, rounds=5)
+    sizes = [len(images) for images in network.calls]
+    assert [sizes.count(size) for size in (1, 256)] == [8 + 1, 8]  # one image for the multiply-adds
+    assert costs["speed/infer_latency_ms_median"] == pytest.approx(10)
+    assert costs["speed/infer_latency_ms_p95"] == pytest.approx(10)
+    assert costs["speed/infer_images_per_s"] == pytest.approx(25_600)
+    assert all(images.is_contiguous() for images in network.calls)
+    network = clocked(0.01)
+    run_costs(network, (3, 4, 4), channels_last=True, seconds=0.055)
+    assert all(images.is_contiguous(memory_format=torch.channels_last) for images in network.calls)
+    assert [len(images) for images in network.calls].count(256) == 3 + 6
+    assert 128 in [len(images) for images in network.calls]
+
+
+def test_run_costs_in_mixed_precision():
+    seen = []
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AvgPool2d(2))
+    network[1].register_forward_hook(lambda module, args, output: seen.append(output.dtype))
+    run_costs(network, (3, 4, 4), train_batch_size=2, throughput_batch_size=2, rounds=3, autocast=torch.bfloat16)
+    assert seen.count(torch.float32) == 1, "the multiply-adds are counted without"
+    assert set(seen) == {torch.float32, torch.bfloat16}
+
+
 def test_the_time_is_bounded_but_some_calls_are_made():
     model = Sleeper(0.05)
     start = time.perf_counter()
