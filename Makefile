@@ -1,9 +1,9 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Both create .venv when it is missing.
+# Two commands for a new machine: `make demo` and `make test`. Both create .venv if it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-# One thread a test process: two processes of two threads each wait for each other (see CONTRIBUTING.md).
+# One thread for each test process: two processes with two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .PHONY: demo test test-services test-browser test-long test-zoo zoo lint docs conformance conformance-fused slurm-packages browser-packages install clean
@@ -14,32 +14,32 @@ demo: $(READY)
 test: lint
 	$(PYTEST)
 
-# With real servers, daemons and clients, all on loopback: SLURM (`make slurm-packages`), W&B's client and agent, Ray.
+# Tests with real servers, daemons and clients on loopback: SLURM (`make slurm-packages`), W&B's client and agent, Ray.
 test-services: $(READY)
 	$(PYTEST) -m services
 
-# A report's page in headless Chromium (`make browser-packages`); without one the tests are skipped and say so.
+# Tests of a report's page in headless Chromium (`make browser-packages`); without Chromium they are skipped, with a reason.
 test-browser: $(READY)
 	$(PYTEST) -m browser
 
-# A Chromium for those tests (as root, on Debian or Ubuntu); where it cannot be had, they are skipped.
+# Installs Chromium for these tests (as root, on Debian or Ubuntu); if that is impossible, they are skipped.
 browser-packages:
 	@command -v chromedriver > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends chromium chromium-driver > /dev/null; } || \
 		echo "Chromium could not be installed: the tests of a report's page in a browser will be skipped"
 
-# What takes minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90; 2,000 cells of a study.
+# Tests that take minutes: every method's Triton kernels, interpreted and compiled for sm_80 and sm_90; 2,000 cells of a study.
 test-long: $(READY)
 	$(PYTEST) -m long
 
-# Surgery on networks of torchvision and timm: as tests, and as the table in docs/zoo.md; ten minutes.
+# Replaces the poolings of torchvision's and timm's networks: as tests, and as the table in docs/zoo.md; ten minutes.
 test-zoo: $(READY)
 	$(PYTEST) -m zoo
 
 zoo: $(READY)
 	$(BIN)/python -m tests.backbones.surgery.zoo > docs/zoo.md
 
-# A SLURM for the tests that need a real one (as root, on Debian or Ubuntu); where it cannot be had, they are skipped.
+# Installs SLURM for the tests that need it (as root, on Debian or Ubuntu); if that is impossible, they are skipped.
 slurm-packages:
 	@command -v sbatch > /dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends slurmctld slurmd slurm-client munge > /dev/null; } || \
@@ -51,16 +51,16 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# The cards, their index and the gallery, made from the classes; a test says when they are out of date.
+# Writes docs/poolings and the gallery from the classes; a test fails when they are out of date.
 docs: $(READY)
 	$(BIN)/python -m poolab.catalogue docs
 	$(BIN)/python -m poolab.catalogue gallery
 
-# Every method against every item of the suite, with the tests' oracles; minutes.
+# Checks every method against every item of the suite, with the tests' oracles; takes minutes.
 conformance: $(READY)
 	$(BIN)/python -m tests.pooling.conformance_table > docs/conformance.md
 
-# The same for the window methods on compiled kernels: some 4000 of them, compiled quickly rather than well; half an hour.
+# The same for the window methods with compiled kernels: about 4000 kernels, compiled without optimisation; half an hour.
 conformance-fused: $(READY)
 	POOLAB_CFLAGS=-O0 $(BIN)/python -m tests.pooling.conformance_table --backend fused > docs/conformance_fused.md
 

@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _around(path: Path) -> tuple[str, str]:
-    """The page's own text, before and after its tables."""
+    """Return the page's own text, before and after its tables."""
     if not path.exists():
         return "", "\n"
     before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)

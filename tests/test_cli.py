@@ -211,7 +211,7 @@ BAD = [
     (["pooling.at.pool1=avgg"], "pooling.at.pool1.name=avgg: it is not known: did you mean avg"),
     (["pooling.at.pool1=global_gem"], "global_gem is a head and belongs in head"),
     (["pooling.at.pool1=avg_topk", "pooling.at.pool1.k=9"], "k must be an int from 1 to 4"),
-    (["pooling.at.pool1.k=2"], "stands without a pooling: write pooling.at.pool1=NAME"),
+    (["pooling.at.pool1.k=2"], "has no pooling: add pooling.at.pool1=NAME"),
     (["optim.lrr=1"], "optim.lrr: there is no such setting; did you mean lr"),
     (["+optim.lrr=1"], "optim.lrr: there is no such setting; did you mean lr?"),
     (["+pooling.kk=1"], "kk"),
@@ -418,7 +418,7 @@ def test_a_reader_that_goes_away_loses_nothing(pytestconfig, tmp_path):
         (["plan", "sweeps/pooling_small.yaml"], "poolab plan: write poolab study plan FILE"),
         (["run"], "poolab run: write poolab study run FILE"),
         (["pool"], "poolab pool: there is no such verb; did you mean pools"),
-        (["pooling=max"], "poolab pooling=max: a setting stands behind a verb: poolab train pooling=max"),
+        (["pooling=max"], "poolab pooling=max: a setting comes after a verb: poolab train pooling=max"),
     ],
 )
 def test_a_verb_that_there_is_not_is_told(words, told, capsys):

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from poolab.backbones import list_backbones
-from poolab.configuration import check_launcher, compose, config_dir, explain
+from poolab.configuration import _tell_renamed, check_launcher, compose, config_dir, explain
 from poolab.data import list_data
 from poolab.errors import ConfigError
 from poolab.pooling import list_pools
@@ -244,3 +244,28 @@ def test_the_slurm_launcher_has_a_task_for_each_device():
         launcher = hydra_compose("train", overrides=words, return_hydra_config=True).hydra.launcher
     assert (launcher.nodes, launcher.tasks_per_node) == (2, 4)
     assert launcher.additional_parameters["requeue"] is True
+
+
+@pytest.fixture
+def first_notice():
+    """The notice of a renamed setting comes once in a process: other tests may have had it."""
+    _tell_renamed.cache_clear()
+    yield
+    _tell_renamed.cache_clear()
+
+
+@pytest.mark.parametrize("prefix", ["", "++"])
+def test_a_setting_is_read_under_its_old_name_with_one_notice(prefix, first_notice, capsys):
+    old = ["measure=full", f"{prefix}measure.footprints=false", f"{prefix}measure.footprint_images=8"]
+    new = ["measure=full", "measure.gradient_support=false", "measure.gradient_support_images=8"]
+    assert compose(old) == compose(old) == compose(new)
+    rest = "the next version will not read the old name"
+    assert capsys.readouterr().err.splitlines() == [
+        f"poolab: measure.footprints is now called measure.gradient_support; {rest}",
+        f"poolab: measure.footprint_images is now called measure.gradient_support_images; {rest}",
+    ]
+
+
+def test_an_old_name_is_no_setting_of_another_choice(first_notice):
+    with pytest.raises(ConfigError, match=r"measure\.gradient_support: there is no such setting"):
+        compose(["measure=costs", "measure.footprints=false"])

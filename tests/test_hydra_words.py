@@ -89,7 +89,7 @@ def test_quotes_are_taken_off_again(text):
         (["pooling", "=", "max"], ["pooling = max:", "pooling=max"]),
         (["pooling="], ["pooling"]),
         (["pooling"], ["pooling=..."]),
-        ([""], ["an empty word"]),
+        ([""], ["there is an empty argument"]),
         (["=3"], ["a setting is written key=value"]),
         (["trainer epochs=3"], ["trainer", "key=value"]),
         (["seed=["], ["the bracket [ is not closed"]),

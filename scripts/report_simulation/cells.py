@@ -125,12 +125,12 @@ def _holds(interval: tuple[float, float]) -> bool:
 
 @lru_cache
 def _detectable(pairs: int, level: float) -> float:
-    """The difference, in deviations, that is found with 80 % power."""
+    """Return the difference, in standard deviations, that is found with 80 % power."""
     return detectable_difference(1.0, pairs, t_quantile(level, pairs - 1))
 
 
 def _power(cell: Cell, pairs: list[Pairs], found: list[Inference]) -> tuple[float, float]:
-    """The share of the arms whose difference is found, and the power that is stated for it."""
+    """Return the share of the arms whose difference is found, and the power that is stated for it."""
     level = 1 - ALPHA / (cell.arms - 1) / 2
     seen, stated = [], []
     deviations = difference_deviations(cell)

@@ -29,7 +29,7 @@ def adjusted_p(studies: int, seed: int = 0) -> list[Row]:
 
 
 def _claims(cell: Cell, studies: int, seed: int, tests_: tuple[str, ...], gain: float = 0.0) -> dict[str, float]:
-    """The share of studies with a claim; with a gain of the first arm, of those that find this arm."""
+    """Return the share of studies with a claim; with a gain of the first arm, of those that find this arm."""
     rng = np.random.default_rng([seed, cell.seeds, cell.arms, cell.tails == "t3"])
     counts = dict.fromkeys(tests_, 0.0)
     values = 0.8 + noise(cell, studies, rng)

@@ -1,4 +1,4 @@
-"""The console command `poolab`; it knows no formula and imports each room where it is used."""
+"""The console command `poolab`. Each room is imported where it is used, so that a command starts fast."""
 
 import argparse
 import os
@@ -9,14 +9,14 @@ from typing import Any
 
 from poolab.errors import INTERRUPTED, ConfigError, PoolabError, nearest
 
-STUDY_VERBS = ("plan", "run", "submit", "status", "cancel", "sync")  # asked for without `study`
+STUDY_VERBS = ("plan", "run", "submit", "status", "cancel", "sync")  # typed without `study`
 VERBS = {
-    "train": "train, measure and record one network (all of Hydra's words: --help, -m, key=value)",
-    "shapes": "the size, parameters and activation bytes at every slot of a network",
-    "pools": "all pooling methods; with a name its card; with --show a picture of what it keeps of an image",
-    "table": "the records of a folder as a table: one line for each arm",
-    "report": "which pooling is better, and how sure that is: verdict, tables, figures and a page from records",
-    "study": "many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
+    "train": "train, measure and record one network (arguments as for Hydra: --help, -m, key=value)",
+    "shapes": "print size, parameters and activation bytes of every slot of a network",
+    "pools": "list all pooling methods, or describe one; --show draws what it keeps of an image",
+    "table": "print the records of a folder as a table: one line for each arm",
+    "report": "compare poolings: verdicts, tables, figures and a page from records",
+    "study": "make many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verb(given: list[str]) -> int:
-    if given and given[0] == "train":  # everything after it is Hydra's
+    if given and given[0] == "train":  # everything after it is for Hydra
         return train(given[1:], program="poolab train")
     if given and given[0] == "pools":
         return _guarded(lambda: _pools(given[1:]))
@@ -59,11 +59,11 @@ def _verb(given: list[str]) -> int:
 
 
 def _unknown_verb(word: str) -> str:
-    """Return the message for a word that is no verb; what `poolab study` knows, and settings, are told as such."""
+    """Return the message for an unknown verb; verbs of `poolab study` and settings get their own message."""
     if word in STUDY_VERBS:
         return f"poolab {word}: write poolab study {word} FILE"
     if "=" in word:
-        return f"poolab {word}: a setting stands behind a verb: poolab train {word}"
+        return f"poolab {word}: a setting comes after a verb: poolab train {word}"
     return f"poolab {word}: there is no such verb; {nearest(word, list(VERBS))}the verbs are {', '.join(VERBS)}"
 
 
@@ -74,7 +74,7 @@ def _version() -> str:
 
 
 def train(arguments: Sequence[str], program: str = "train.py") -> int:
-    """Hydra composes the configuration from the arguments; then one run, or with -m one after the other."""
+    """Train from Hydra's arguments: one run, or with -m one run after the other. Return the exit code."""
     import hydra
 
     from poolab.configuration import check_launcher, config_dir, explain
@@ -127,12 +127,12 @@ def _hydras(arguments: Sequence[str]) -> list[str]:
     sweep = bool({"-m", "--multirun"} & set(options))
     launcher = next((word for word in settings if word.lstrip("+").startswith("hydra/launcher=")), None)
     if launcher is not None and not sweep:
-        raise ConfigError(f"{launcher} starts the runs of a multirun: add -m (and a setting with several values)")
+        raise ConfigError(f"{launcher} starts the runs of a multirun: add -m, and a setting with several values")
     return [*prepared(settings, sweep=sweep), *options]
 
 
 def _dispatch(config: Any, here: int, codes: list[int]) -> None:
-    """A run in this process; in one of a launcher's, from which no code comes back, its faults are raised."""
+    """Run in this process and keep the exit code; in a launcher's process, which passes no code back, raise faults."""
     if "SUBMITIT_EXECUTOR" in os.environ:
         _run_by_submitit(config)
     elif os.getpid() != here:
@@ -145,7 +145,7 @@ def _dispatch(config: Any, here: int, codes: list[int]) -> None:
 
 @contextmanager
 def _hydra_hears(arguments: list[str]) -> Iterator[None]:
-    """Hydra reads sys.argv, and prints its own errors, which advise what poolab refuses, unless told to raise them."""
+    """Set sys.argv, which Hydra reads, and make Hydra raise its errors: its own printed advice is wrong for poolab."""
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = arguments, "1"
     try:
@@ -160,8 +160,8 @@ def _hydra_hears(arguments: list[str]) -> Iterator[None]:
 def _quiet_ray() -> None:
     import warnings
 
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # it takes lines that differ in their numbers for one and the same
-    # The plugin's own file has that name, and is what ours is checked by: Hydra calls that deprecated.
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # Ray otherwise merges lines that differ only in numbers
+    # poolab's file has the name of the plugin's own, which Hydra validates it against: Hydra calls that deprecated.
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
 
 
@@ -173,26 +173,21 @@ def _run(config: Any) -> int:
 
 
 def _run_elsewhere(config: Any) -> None:
-    """A run whose faults are told here, and raised where it was asked for: Hydra raises the first of them only."""
+    """Run, and both print and raise faults: of several runs, Hydra raises only the first one's."""
     try:
         code = _launched(config)
     except PoolabError as fault:
         _complain(fault)
         raise
     if code == INTERRUPTED:
-        raise PoolabError("a run was stopped; the same command goes on from its checkpoint")
+        raise PoolabError("a run was stopped; the same command resumes it from its checkpoint")
 
 
 def _launched(config: Any) -> int:
     from poolab.configuration import plain
-    from poolab.training import print_record, without_collector
+    from poolab.training import launch_and_print
 
-    with without_collector("torch"):
-        from poolab.training import launch, stopped_by_agent
-    record, folder, fresh = launch(plain(config))
-    if record:  # the first process of a run has it
-        print_record(record, folder, fresh)
-    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
+    return launch_and_print(plain(config))
 
 
 def _run_by_submitit(config: Any) -> None:
@@ -247,7 +242,7 @@ def _guarded(action: Any) -> int:
 
 
 def _unread() -> int:
-    """The reader of the output is gone (`... | head`): no fault, and the interpreter's last flush must not be one."""
+    """Handle a closed output (`... | head`): it is no fault, and the interpreter's last flush must not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

@@ -1,6 +1,7 @@
-"""The Hydra tree: where it lies, a configuration composed from it, and its faults in words that help."""
+"""The tree of configuration files: where it is, a configuration composed from it, and explained errors."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,11 +11,13 @@ from poolab.errors import ConfigError, nearest
 from poolab.hydra_words import readable
 from poolab.paths import expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
+from poolab.records import RENAMED_SETTINGS
 
 __all__ = [
     "check_launcher",
     "compose",
     "config_dir",
+    "current_setting",
     "expanded_path",
     "explain",
     "plain",
@@ -24,11 +27,11 @@ __all__ = [
 
 # The plugin and the extra of hydra/launcher=...
 LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray"), "slurm": ("hydra_submitit_launcher", "slurm")}
-HOMES = {"pooling": "head", "head": "pooling"}  # where a method lies that is looked for in the wrong one of the two
+HOMES = {"pooling": "head", "head": "pooling"}  # the other group, in which a method may be
 
 
 def config_dir() -> Path:
-    """The tree: beside the package in a wheel, at the top of a checkout.
+    """Return the configuration tree: beside the package in a wheel, at the top of a checkout.
 
     >>> (config_dir() / "train.yaml").exists()
     True
@@ -39,7 +42,7 @@ def config_dir() -> Path:
 
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
-    """The resolved configuration of a run, as plain dictionaries.
+    """Compose the resolved configuration of a run, as plain dictionaries.
 
     Raises:
         ConfigError: an override that does not fit the tree.
@@ -68,9 +71,36 @@ def prepared(overrides: Sequence[str], sweep: bool = False) -> list[str]:
     Raises:
         ConfigError: every word that Hydra cannot read.
     """
-    words = _without_null_recipe(readable(overrides, groups(), sweep))
+    words = _without_null_recipe(readable([_with_current_name(word) for word in overrides], groups(), sweep))
     _offer_networks(words)
     return for_hydra(words)
+
+
+def current_setting(name: str) -> str:
+    """Return the present name of a setting; print a notice, once in a process, for a name of an earlier version.
+
+    >>> current_setting("measure.name")
+    'measure.name'
+    """
+    if name not in RENAMED_SETTINGS:
+        return name
+    _tell_renamed(name)
+    return RENAMED_SETTINGS[name]
+
+
+@cache
+def _tell_renamed(name: str) -> None:
+    print(
+        f"poolab: {name} is now called {RENAMED_SETTINGS[name]}; the next version will not read the old name",
+        file=sys.stderr,
+    )
+
+
+def _with_current_name(word: str) -> str:
+    """Return a `key=value` (or `~key`) in which the key has its present name."""
+    key, equals, value = word.partition("=")
+    name = key.lstrip("+~")
+    return f"{key.removesuffix(name)}{current_setting(name)}{equals}{value}" if name else word
 
 
 def _without_null_recipe(words: list[str]) -> list[str]:
@@ -131,13 +161,13 @@ def plain(config: Any) -> dict[str, Any]:
     content = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(content, dict)
     config = {str(key): value for key, value in content.items() if key != "hydra"}
-    if isinstance(config.get("pooling"), dict):  # what is no group is for the check of the settings
+    if isinstance(config.get("pooling"), dict):  # the check of the settings refuses anything else
         config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
     return with_expanded_paths(config)
 
 
 def explain(fault: BaseException) -> str:
-    """Hydra's and OmegaConf's words with the near names, and without the advice to append an unknown key."""
+    """Explain an error of Hydra or OmegaConf: add similar names, and leave out the advice to append an unknown key."""
     text = "\n".join(_chain(fault))
     choice = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
     if choice:
@@ -150,20 +180,20 @@ def explain(fault: BaseException) -> str:
         return _unknown_key(group_key.group(1))
     merged = re.search(r"Error merging override ([^=\s]+)=(.*)", text)
     if merged:
-        why = "a single value, a list and a mapping cannot take each other's place"
-        return f"{merged[1]}={merged[2][:80]}: {why}: the setting must be what it is in --cfg job"
+        why = "a single value, a list and a mapping cannot replace each other"
+        return f"{merged[1]}={merged[2][:80]}: {why}: the setting must have the form that --cfg job shows"
     return "\n".join(line for line in str(fault).splitlines() if "append to your" not in line)
 
 
 def _chain(fault: BaseException | None) -> Iterator[str]:
-    """The fault's words and those of its causes: Hydra hides OmegaConf's reason behind its own."""
+    """Yield the messages of a fault and its causes: Hydra hides OmegaConf's reason behind its own."""
     while fault is not None:
         yield str(fault)
         fault = fault.__cause__
 
 
 def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
-    """The settings, as composed so far, that lack the key which OmegaConf looked for in them."""
+    """Yield the settings, as composed so far, that lack the key which OmegaConf looked for in them."""
     while fault is not None:
         node = getattr(fault, "parent_node", None)
         if isinstance(node, Mapping):
@@ -172,7 +202,7 @@ def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
 
 
 def _unknown_choice(group: str, name: str) -> str:
-    """The message for a choice that does not exist, or that is one of the other group."""
+    """Return the message for a choice that does not exist, or that belongs to the other group."""
     known, home = _choices(group), HOMES.get(group, "")
     if group == "data" and "/" in name:
         return f"data={name}: a folder is not a choice: write data=image_folder data.root={name}"
@@ -203,9 +233,9 @@ def _choices(group: str) -> list[str]:
 
 
 def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
-    """The message for a setting that does not exist, with those that what was chosen in its group takes.
+    """Return the message for a setting that does not exist, with the settings of what was chosen in its group.
 
-    Where the choice cannot be told they are those of all choices of the group.
+    If the choice is not known, list the settings of all choices of the group.
     """
     group, _, key = full_key.rpartition(".")
     common = sorted(_common(group))
@@ -225,7 +255,7 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
         hint = f"{key} is for {group}={' or '.join(owners)}; "
     else:
         hint = nearest(key, [*own, *common])
-    takes = f"{group}={chosen} takes {', '.join(own) or 'no settings of its own'}"
+    takes = f"{group}={chosen} takes {', '.join(own) or 'no settings'}"
     also = f", and every {group} takes {', '.join(common)}" if common else ""
     return f"{full_key}: there is no such setting; {hint}{takes}{also}"
 
@@ -255,7 +285,7 @@ def _meant(key: str) -> str:
 
 
 def _common(group: str) -> set[str]:
-    """The settings that hold for every choice of a group; without a group, those of the run."""
+    """Return the settings of every choice of a group; without a group, those of the run."""
     from omegaconf import DictConfig, OmegaConf
 
     root = OmegaConf.create((config_dir() / "train.yaml").read_text())

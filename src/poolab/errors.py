@@ -1,4 +1,4 @@
-"""The errors that a user can mend; a traceback is for the faults that only a developer can."""
+"""The errors that a user can correct. Other exceptions are bugs, and show their traceback."""
 
 INTERRUPTED = 130  # the exit code of a run that Ctrl-C or a signal ended, as a shell gives it
 
@@ -16,7 +16,7 @@ class DataError(PoolabError, ValueError):
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint for a mistyped name.
+    """Return a hint with the known names that are closest to a mistyped one.
 
     >>> nearest("avgtopk", ["avg", "avg_topk", "max"])
     'did you mean avg_topk or avg? '

@@ -1,4 +1,4 @@
-"""The words of a command line before Hydra reads them: paths are quoted, and what Hydra cannot read is told plainly."""
+"""The arguments of a command line before Hydra reads them: paths are quoted, unreadable ones are explained."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from poolab.paths import PATHS
 
 ASSIGNMENT = re.compile(r"(\+{0,2}[A-Za-z_][\w./@-]*)=(.*)", re.DOTALL)
 NAME = re.compile(r"[A-Za-z_][\w./-]*")
-# Hydra's options that say what it does with the configuration.
+# Options that select what Hydra does with the configuration.
 MODES = ("--run", "-r", "--multirun", "-m", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 PAIRS = {"[": "]", "{": "}", "(": ")"}
 
@@ -81,8 +81,8 @@ def readable(words: Sequence[str], groups: Sequence[str], sweep: bool = False) -
 
 
 def quoted(text: str) -> str:
-    """Return a text in the quotes that make Hydra take it as it stands."""
-    # Hydra reads a backslash as one unless it stands before a quote.
+    """Return a text in quotes, so that Hydra takes it literally."""
+    # Hydra takes a backslash literally unless a quote follows it.
     return "'" + re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text) + "'"
 
 
@@ -150,7 +150,7 @@ def _fault(words: Sequence[str], groups: Sequence[str], sweep: bool) -> tuple[st
 
 
 def _names_nothing(group: str, parsed: Any) -> bool:
-    """Whether the value of a group is a number, an empty text or null, which no choice is called but `recipe=null`."""
+    """Return True if the value of a group names no choice: a number, an empty text, or null (but for `recipe=null`)."""
     if parsed.is_sweep_override():
         return False
     value = parsed.value()
@@ -198,10 +198,10 @@ def _open_bracket(value: str) -> str:
 
 
 def _no_assignment(words: Sequence[str]) -> tuple[str, int]:
-    """Return the message for a word that is no key=value, with the word behind it that may be its value."""
+    """Return the message for a word that is not key=value, and the number of following words that belong to it."""
     word = words[0]
     if not word.strip():
-        return "an empty word stands among the settings: leave it out (a setting is written key=value)", 0
+        return "there is an empty argument: leave it out (a setting is written key=value)", 0
     parts = re.split(r"\s*[:=\s]\s*", word.strip(), maxsplit=1)
     key, value = parts[0], parts[1] if len(parts) > 1 else ""
     used = 0

@@ -1,4 +1,4 @@
-"""Settings that name a file or a folder: `~` is expanded here and nowhere else, so that plan and run agree."""
+"""Settings that name a file or a folder. Only this module expands `~`, so that plan and run agree."""
 
 import os
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def expanded_path(path: str | Path, setting: str = "path") -> str:
 def with_expanded_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration in which each path setting is a text with its `~` expanded.
 
-    Values that are no path stay as they are: the check of the settings refuses them.
+    Values that are not paths stay as they are: the check of the settings refuses them.
 
     Raises:
         ConfigError: a home folder that does not exist; all such settings at once.

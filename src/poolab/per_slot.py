@@ -1,4 +1,4 @@
-"""`pooling.at`: a pooling for each slot, as people write it and as a run keeps it."""
+"""`pooling.at`: a pooling for each slot, as it is typed and as a run keeps it."""
 
 import copy
 import re
@@ -11,7 +11,7 @@ OVERRIDE = re.compile(r"\+{0,2}(pooling\.at(?:\.[^=]+)?)=(.*)", re.DOTALL)
 
 
 def for_hydra(overrides: Sequence[str]) -> list[str]:
-    """Command line overrides, those of `pooling.at` as Hydra takes them.
+    """Convert the command line overrides of `pooling.at` to Hydra's form; others stay as they are.
 
     No tree lists the slots of every network, and Hydra refuses a new key without a plus, which a sweep file cannot
     write. Where a slot has options too, the pooling is their `name`: as `pooling.at.pool1` and below it alone, one of
@@ -31,7 +31,7 @@ def for_hydra(overrides: Sequence[str]) -> list[str]:
 
 
 def by_slot(at: Mapping[Any, Any]) -> dict[str, Any]:
-    """What was chosen for each slot, by the slot's whole name; nothing is checked.
+    """Return the choice of each slot, by the slot's whole name; check nothing.
 
     Names with dots (of places in networks that poolab did not write) come from a command line as nested mappings. A
     mapping with a `name` is a pooling.
@@ -48,11 +48,34 @@ def by_slot(at: Mapping[Any, Any]) -> dict[str, Any]:
     return found
 
 
+def at_faults(at: Any) -> list[str]:
+    """Return what is wrong with the form of `pooling.at`, a sentence for each slot; names and options come later.
+
+    >>> at_faults({"pool1": "avg", "pool2": {"name": "max", "slots": "all"}})
+    ['pooling.at.pool2 is for that slot alone: it takes no slots.']
+    """
+    if not isinstance(at, Mapping):
+        words = f"pooling.at={at!r} has no slot: write pooling.at.pool1=avg, with the slot's name."
+        return [] if at is None else [words]
+    return [fault for slot, choice in by_slot(at).items() for fault in _slot_faults(f"pooling.at.{slot}", choice)]
+
+
+def _slot_faults(where: str, choice: Any) -> list[str]:
+    given = choice if isinstance(choice, Mapping) else {"name": choice}
+    if not isinstance(given.get("name"), str):
+        parent = where.rpartition(".")[0]
+        if parent != "pooling.at":  # an option without its pooling, most probably
+            return [f"{where}={choice!r} has no pooling: add {parent}=NAME."]
+        return [f"{where}={choice!r} has no name of a pooling: write {where}=avg, and options as {where}.k=3."]
+    strange = [key for key in ("slots", "at") if key in given]
+    return [f"{where} is for that slot alone: it takes no {' and no '.join(strange)}."] if strange else []
+
+
 def resolved(at: Any, choices: Path) -> Any:
-    """`at` as a run keeps it: for each slot the name and the settings of its pooling, also of a preset.
+    """Return `at` as a run keeps it: for each slot the name and all settings of its pooling, also of a preset.
 
     Args:
-        choices: the folder of the poolings' files. What has none there is left as it is, for the network to refuse.
+        choices: the folder of the poolings' files. A pooling without a file stays as it is; the network refuses it.
     """
     if not isinstance(at, Mapping):
         return {} if at is None else at
@@ -60,7 +83,7 @@ def resolved(at: Any, choices: Path) -> Any:
 
 
 def resolved_choice(choice: Any, choices: Path) -> Any:
-    """One pooling, its settings those of its file where none are given."""
+    """Return one pooling; settings that are not given come from its file."""
     given = choice if isinstance(choice, Mapping) else {"name": choice}
     name = given.get("name")
     if not isinstance(name, str):
@@ -70,7 +93,7 @@ def resolved_choice(choice: Any, choices: Path) -> Any:
 
 @cache
 def _settings(name: str, choices: Path) -> dict[str, Any]:
-    """What a pooling's file says; a preset builds on another one."""
+    """Return the settings in a pooling's file; a preset builds on another file."""
     from omegaconf import OmegaConf
 
     path = choices / f"{name}.yaml"
@@ -84,12 +107,17 @@ def _settings(name: str, choices: Path) -> dict[str, Any]:
     return settings | {str(key): value for key, value in content.items()}
 
 
-def pooling_words(pooling: Mapping[str, Any]) -> str:
-    """A configuration's poolings by their names, in one line.
+def pooling_words(pooling: Any) -> str:
+    """Return the names of a configuration's poolings, in one line.
+
+    Args:
+        pooling: a `PoolingConfig`, or the mapping of it in a record.
 
     >>> pooling_words({"name": "max", "at": {"pool1": {"name": "avg_topk", "k": 3}}})
     'max pool1=avg_topk'
     """
+    if not isinstance(pooling, Mapping):
+        pooling = pooling.tree()
     at = by_slot(pooling.get("at") or {})
     names = [f"{slot}={one['name'] if isinstance(one, Mapping) else one}" for slot, one in at.items()]
     return " ".join([str(pooling["name"]), *names])

@@ -1,10 +1,10 @@
-"""Separate random streams from one seed, so that two arms of a study differ in their pooling and in nothing else."""
+"""Separate random streams from one seed, so that two arms of a study differ only in their pooling."""
 
 import hashlib
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
-    """The seed of one stream: a function of the run's seed and of the stream's name, of nothing else.
+    """Derive the seed of one stream from the run's seed and the stream's name.
 
     A stream never advances another: that an arm draws pooling noise changes neither its batches nor its weights.
     The hash (SHA-256, 63 bits kept, so that every generator takes it) makes neighbouring seeds unrelated.

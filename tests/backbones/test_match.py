@@ -129,7 +129,7 @@ WRONG = {
     "unknown pooling": ({"to": "lipp"}, "match_to.*did you mean lip"),
     "a head": ({"to": "global_avg"}, "match_to.*global_avg is a head"),
     "wrong option": ({"to": {"name": "lip", "logits": 3}}, "match_to.*logits"),
-    "no name": ({"to": {"logit": "bottleneck"}}, "names no pooling"),
+    "no name": ({"to": {"logit": "bottleneck"}}, "has no name of a pooling"),
     "no pooling at all": ({"to": 3}, "match_to=3 is neither"),
     "unknown backbone": ({"backbone": "keras_cn"}, "did you mean keras_cnn"),
     "the network's own fault": ({"pooling": {"name": "avg_topk", "k": 9}}, "^keras_cnn: pooling avg_topk cannot fill"),

@@ -51,7 +51,7 @@ def test_a_method_that_keeps_the_size_fits_one_that_changes_the_channels_is_refu
 
 def test_it_has_no_head(build):
     assert "head" not in build("unet", head={"name": "own"}).slots
-    with pytest.raises(ConfigError, match=r"unet has no head.*head=global_avg has no place.*Leave head=own"):
+    with pytest.raises(ConfigError, match=r"unet has no head.*head=global_avg cannot be used.*Leave head=own"):
         build("unet", head={"name": "global_avg"})
     with pytest.raises(ConfigError, match="no pooling slot head: the head is chosen with head="):
         build("unet", pooling={"name": "avg", "slots": ["head"]})

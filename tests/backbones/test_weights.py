@@ -31,7 +31,7 @@ PREFIXES = [
 def test_a_known_prefix_is_left_out_and_said(prefix):
     own, state = network(), state_of(prefix)
     told = take_over(own, state, "backbone.weights=w.pt")
-    assert told == [f"backbone.weights=w.pt: the prefix {prefix!r} of the names is left out"]
+    assert told == [f"backbone.weights=w.pt: the prefix {prefix!r} of the names was removed"]
     assert all(torch.equal(value, state[f"{prefix}{name}"]) for name, value in own.state_dict().items())
 
 
@@ -55,13 +55,13 @@ def test_a_head_may_differ_and_that_is_said(how, names):
     told = take_over(own, state, "w")
     assert torch.equal(own["fc"].weight, before)
     assert torch.equal(own["conv1"].weight, state["conv1.weight"])
-    assert told[0] == "w: the last layer starts afresh (fc.weight, fc.bias)"
+    assert told[0] == "w: the last layer has new initial weights (fc.weight, fc.bias)"
     assert names in " ".join(told)
 
 
 def test_a_head_may_be_missing_or_be_a_stack_of_layers():
     state = {name: value for name, value in state_of().items() if not name.startswith("fc")}
-    assert take_over(network(), state, "w") == ["w: the last layer starts afresh (fc.weight, fc.bias)"]
+    assert take_over(network(), state, "w") == ["w: the last layer has new initial weights (fc.weight, fc.bias)"]
     stack = {**state, "projector.0.weight": torch.ones(8, 4), "projector.2.weight": torch.ones(3, 8)}
     assert "2 weights are not used (projector.0.weight, projector.2.weight)" in take_over(network(), stack, "w")[1]
 
@@ -146,7 +146,7 @@ def test_a_checkpoint_of_poolab_is_taken_and_what_it_is_said(launched, tmp_path,
     again, other, fresh = launched(tmp_path, *how, f"backbone.weights={folder / 'last.ckpt'}", "pooling=avg")
     assert fresh
     assert other != folder
-    assert "last.ckpt: the prefix 'network.network.' of the names is left out" in capsys.readouterr().out
+    assert "last.ckpt: the prefix 'network.network.' of the names was removed" in capsys.readouterr().out
     assert again["environment"]["weights_sha256"]
 
 

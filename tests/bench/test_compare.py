@@ -114,8 +114,8 @@ def test_the_command_says_it_all(tmp_path, capsys, old, new):
 
 @pytest.mark.parametrize(("content", "message"), [
     ("{", "cannot be read as a result"),
-    ("[]", "is no result of format 1"),
-    ({"format": 2, "groups": []}, "is no result of format 1"),
+    ("[]", "is not a result of format 1"),
+    ({"format": 2, "groups": []}, "is not a result of format 1"),
 ])  # fmt: skip
 def test_a_wrong_file_is_told(tmp_path, capsys, old, content, message):
     assert run(tmp_path, old, content) == 2

@@ -215,8 +215,8 @@ def test_what_was_measured_is_kept(tmp_path, monkeypatch, capsys, quick_bandwidt
 @pytest.mark.parametrize(("words", "message"), [
     (["--methods", "avgtopk"], "avgtopk is neither a window method nor a group: did you mean avg_topk"),
     (["--methods", "draw"], "did you mean draws"),
-    (["--devices", "tpu"], "--devices tpu is no device of this benchmark: cpu, cuda"),
-    (["--json", "nowhere/result.json"], "there is no folder nowhere; make it first"),
+    (["--devices", "tpu"], "--devices tpu is not a device of this benchmark: cpu, cuda"),
+    (["--json", "nowhere/result.json"], "the folder nowhere does not exist; create it first"),
     (["--json", "."], "--json . is a folder"),
     (["--picture", "ratios.xyz"], "its ending is '.xyz'; allowed are .png, .svg, .pdf"),
 ])  # fmt: skip

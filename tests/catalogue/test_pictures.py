@@ -59,7 +59,7 @@ def test_pictures_have_the_size_of_their_columns_and_differ(show):
     largest, mean, drawn = show("max"), show("avg"), show("stochastic")
     assert largest.shape == mean.shape == (960, 1188, 3)
     assert drawn.shape == (960, 1980, 3)  # evaluation and training beside each other
-    for column in (slice(400, 740), slice(790, 1100)):  # the output and the footprint
+    for column in (slice(400, 740), slice(790, 1100)):  # the output and the gradient
         assert (largest[100:400, column] != mean[100:400, column]).mean() > 0.05
     assert (largest > 250).mean() > 0.25  # a light background
 
@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_written_or_read(tmp_path, capsys, photo):
     assert "no such kind of picture" in err("--show", str(tmp_path / "x.xyz"), "--image", photo)
     assert "there is no such file" in err("--show", str(tmp_path / "x.png"), "--image", str(tmp_path / "none.png"))
     (tmp_path / "text.png").write_text("no image")
-    assert "no image that can be read" in err("--show", str(tmp_path / "x.png"), "--image", str(tmp_path / "text.png"))
+    assert "cannot be read as an image" in err("--show", str(tmp_path / "x.png"), "--image", str(tmp_path / "text.png"))
     assert not (tmp_path / "x.png").exists()
 
 
@@ -110,7 +110,7 @@ def test_the_gallery_has_a_tile_for_each_window_method(tmp_path, monkeypatch, ph
 
 
 def test_every_method_can_be_shown(photo):
-    """What the pictures are made of: an output and footprints that are numbers, for each method with its defaults."""
+    """What the pictures are made of: an output and gradients that are numbers, for each method with its defaults."""
     image = photograph(photo, side=64)
     for name in listed():
         cls = get_pool(name)
@@ -119,23 +119,23 @@ def test_every_method_can_be_shown(photo):
         pool, _ = make(cls, {}, channels=input.shape[1], kernels=(4, 2, 3))
         for training in (False, True)[: 1 + cls.random]:
             one = kept(pool, input, training)
-            assert one.footprint.shape == one.apart.shape == input.shape[1:], name
-            assert all(each.isfinite().all() for each in (one.output, one.footprint, one.apart)), name
-            assert one.footprint.abs().sum() > 0, name
+            assert one.gradient.shape == one.apart.shape == input.shape[1:], name
+            assert all(each.isfinite().all() for each in (one.output, one.gradient, one.apart)), name
+            assert one.gradient.abs().sum() > 0, name
 
 
 # --- what they are made of
 
 
-def test_the_footprint_of_the_maximum_is_one_cell_a_window_and_of_the_mean_all():
+def test_the_gradient_of_the_maximum_is_one_cell_a_window_and_of_the_mean_all():
     x = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     largest = kept(make(get_pool("max"), {"kernel_size": 4}, channels=1)[0], x)
     mean = kept(make(get_pool("avg"), {"kernel_size": 4}, channels=1)[0], x)
     assert largest.step == 2
-    assert largest.footprint.unique().tolist() == [0.0, 1.0]
-    assert largest.footprint.sum() == 16
+    assert largest.gradient.unique().tolist() == [0.0, 1.0]
+    assert largest.gradient.sum() == 16
     assert largest.apart.sum() == 4  # every second window in both directions
-    assert mean.footprint.unique().tolist() == [1 / 16]
+    assert mean.gradient.unique().tolist() == [1 / 16]
     rows, columns = torch.nonzero(mean.apart[0], as_tuple=True)
     assert set((rows // 4).tolist()) == set((columns // 4).tolist()) == {1, 3}
 
@@ -146,7 +146,7 @@ def test_windows_that_overlap_are_still_told_apart():
     one = kept(pool, x)
     assert one.step == 4
     assert one.apart.max() == pytest.approx(1 / 49)
-    assert one.footprint.max() > 5 / 49
+    assert one.gradient.max() > 5 / 49
 
 
 def test_a_draw_is_reproducible_and_moves_no_global_generator():

@@ -386,7 +386,7 @@ def test_a_file_that_changes_between_its_hash_and_its_decoding(bitmaps, monkeypa
 
     monkeypatch.setattr(image_folder, "hashed", then_changed)
     words = {"painted": "train/dog/4.bmp .*it was changed", "gone": "0.bmp .*it was listed a moment ago and is gone"}
-    with pytest.raises(DataError, match=words.get(change, "0.bmp .*no regular file any more")):
+    with pytest.raises(DataError, match=words.get(change, "0.bmp .*no longer a regular file")):
         load(bitmaps)
     assert not list((own_folders / "cache" / "images").glob("*.npy")), "nothing is kept under a wrong identity"
 

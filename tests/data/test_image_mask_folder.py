@@ -191,7 +191,7 @@ def test_masks_that_are_no_indices_are_told_of(make_pairs, values, shown):
 def test_a_mask_that_is_no_png(make_pairs):
     root = make_pairs()
     (root / "train" / "masks" / "00.png").rename(root / "train" / "masks" / "00.jpg")
-    with pytest.raises(DataError, match=r"train/masks/00.jpg is no PNG"):
+    with pytest.raises(DataError, match=r"train/masks/00.jpg is not a PNG"):
         load(root)
 
 

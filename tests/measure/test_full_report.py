@@ -6,7 +6,7 @@ from torch import nn
 
 from poolab.measure import (
     corruption_accuracy,
-    pooling_footprints,
+    gradient_support,
     run_full,
     scale_accuracy,
     shift_accuracy,
@@ -84,26 +84,41 @@ def test_a_size_that_the_network_does_not_take_is_a_note_and_no_part_of_the_mean
         run_full(lambda images: NETWORK(images[:, :, 1:, 5:].float()), IMAGES, LABELS, robustness=["scale"])
 
 
-def test_calibration_and_footprints_have_their_names(tmp_path):
+def test_calibration_and_gradient_support_have_their_names(tmp_path):
     examples = example_scores(predict(IMAGES).detach(), LABELS) | {"label": LABELS}
     figures, notes = run_full(
-        predict, IMAGES, None, model=NETWORK, examples=examples, footprint_images=4, picture=tmp_path / "picture.png"
+        predict,
+        IMAGES,
+        None,
+        model=NETWORK,
+        examples=examples,
+        gradient_support_images=4,
+        picture=tmp_path / "picture.png",
     )
-    (footprint,) = pooling_footprints(NETWORK, IMAGES[:4], predict=predict).values()
+    (support,) = gradient_support(NETWORK, IMAGES[:4], predict=predict).values()
     assert {name: value for name, value in figures.items() if not name.startswith("seconds/")} == {
         **{f"calibration/{name}": value for name, value in calibration_of(examples).items()},
-        "footprint/0/kept_share": footprint.kept_share,
-        "footprint/0/entropy": footprint.entropy,
+        "gradient_support/0/input_coverage": support.input_coverage,
+        "gradient_support/0/entropy": support.entropy,
     }
-    assert {name for name in figures if name.startswith("seconds/")} == {"seconds/calibration", "seconds/footprint"}
+    assert {name for name in figures if name.startswith("seconds/")} == {
+        "seconds/calibration",
+        "seconds/gradient_support",
+    }
     assert notes == {}
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_footprints_are_of_the_first_images_and_on_the_device_of_the_images():
+def test_gradient_support_is_of_the_first_images_and_on_the_device_of_the_images():
     seen = []
     model = nn.Sequential(nn.AvgPool2d(4))
-    run_full(lambda images: seen.append(images) or model(images.float()), IMAGES, None, model=model, footprint_images=3)
+    run_full(
+        lambda images: seen.append(images) or model(images.float()),
+        IMAGES,
+        None,
+        model=model,
+        gradient_support_images=3,
+    )
     assert torch.equal(seen[0], IMAGES[:3])
     many = IMAGES.repeat(10, 1, 1, 1)
     run_full(lambda images: seen.append(images) or model(images.float()), many, None, model=model)
@@ -135,8 +150,8 @@ def test_a_measure_that_fails_is_a_note_where_that_is_asked_for():
     with pytest.raises(ValueError, match="no  memory"):
         run_full(broken, IMAGES, LABELS, robustness=["shift"])
     figures, notes = run_full(broken, IMAGES, LABELS, model=NETWORK, robustness=["shift"], examples={}, tolerant=True)
-    assert set(figures) == {"robust/images", "seconds/shift", "seconds/calibration", "seconds/footprint"}
-    assert set(notes) == {"robust/shift", "calibration", "footprint"}
+    assert set(figures) == {"robust/images", "seconds/shift", "seconds/calibration", "seconds/gradient_support"}
+    assert set(notes) == {"robust/shift", "calibration", "gradient_support"}
     assert notes["robust/shift"].startswith("not measured: ValueError: no memory left xxx")
     assert len(notes["robust/shift"]) == 300 + len("not measured: ")
 

@@ -5,19 +5,19 @@ import torch
 from torch import nn
 
 from poolab.backbones import create_backbone
-from poolab.measure import pooling_footprints
+from poolab.measure import gradient_support
 from poolab.pooling import create_pool, get_pool, list_pools
 
 MAPS = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def footprint(layer, maps=MAPS, **settings):
-    (found,) = pooling_footprints(nn.Sequential(nn.ReLU(), layer), maps, **settings).values()
+def support_of(layer, maps=MAPS, **settings):
+    (found,) = gradient_support(nn.Sequential(nn.ReLU(), layer), maps, **settings).values()
     return found
 
 
 @pytest.mark.parametrize(
-    ("layer", "kept_share", "cells"),
+    ("layer", "input_coverage", "cells"),
     [
         (nn.MaxPool2d(2), 0.25, 1),
         (create_pool("max", kernel_size=2), 0.25, 1),
@@ -31,10 +31,10 @@ def footprint(layer, maps=MAPS, **settings):
         (create_pool("global_max"), 1 / 64, 1),
     ],
 )
-def test_what_is_known_by_hand(layer, kept_share, cells):
+def test_what_is_known_by_hand(layer, input_coverage, cells):
     maps = MAPS.abs() + 0.1  # no ties at zero behind the ReLU
-    found = footprint(layer, maps)
-    assert found.kept_share == kept_share
+    found = support_of(layer, maps)
+    assert found.input_coverage == input_coverage
     if cells is not None:
         assert found.entropy == pytest.approx(math.log(cells), abs=1e-6)
     if cells == 1:
@@ -47,9 +47,9 @@ def test_the_entropy_against_the_whole_jacobian():
     jacobian = torch.autograd.functional.jacobian(pool, one).flatten(4).flatten(0, 3).abs()
     shares = jacobian / jacobian.sum(1, keepdim=True)
     expected = -torch.special.xlogy(shares, shares).sum(1)
-    found = pooling_footprints(nn.Sequential(pool), one.expand(50, -1, -1, -1), outputs=40)["0"]
+    found = gradient_support(nn.Sequential(pool), one.expand(50, -1, -1, -1), outputs=40)["0"]
     assert found.entropy == pytest.approx(expected.mean().item(), abs=4 * expected.std().item() / math.sqrt(2000))
-    assert found.kept_share == 1.0
+    assert found.input_coverage == 1.0
 
 
 def test_two_paths_that_cancel_are_two_paths():
@@ -58,7 +58,7 @@ def test_two_paths_that_cancel_are_two_paths():
             out = super().forward(x)
             return torch.cat([out, -out], 1)
 
-    assert footprint(Twice(2)).kept_share == 1.0, "weights that are all alike would leave no gradient"
+    assert support_of(Twice(2)).input_coverage == 1.0, "weights that are all alike would leave no gradient"
 
 
 def test_an_output_that_depends_on_nothing_is_left_out():
@@ -67,8 +67,8 @@ def test_an_output_that_depends_on_nothing_is_left_out():
             out = super().forward(x)
             return torch.cat([out[:, :1], torch.zeros_like(out[:, 1:])], 1)
 
-    found = footprint(HalfDead(2))
-    assert found.kept_share == pytest.approx(1 / 3)
+    found = support_of(HalfDead(2))
+    assert found.input_coverage == pytest.approx(1 / 3)
     assert found.entropy == pytest.approx(math.log(4), abs=1e-6)
 
 
@@ -79,13 +79,13 @@ def test_every_method_has_one(role):
         geometry = {"kernel_size": 2} if cls.role == "window" else {}
         channels = {"channels": 4} if cls.uses_channels != "never" else {}
         pool = create_pool(name, **geometry, **channels, **cls.trial)
-        found = footprint(pool, torch.cat([MAPS, MAPS[:, :1].neg()], 1), outputs=3)
-        assert 0 < found.kept_share <= 1, name
+        found = support_of(pool, torch.cat([MAPS, MAPS[:, :1].neg()], 1), outputs=3)
+        assert 0 < found.input_coverage <= 1, name
         assert 0 <= found.entropy <= math.log(4 * 64) + 1e-5, name
 
 
 def test_a_random_pooling_is_seen_as_it_evaluates():
-    first, again = (footprint(create_pool("stochastic", kernel_size=2)) for _ in range(2))
+    first, again = (support_of(create_pool("stochastic", kernel_size=2)) for _ in range(2))
     assert first == again
     assert first.entropy > 0.1, "in training it would keep one cell of a window"
 
@@ -94,9 +94,9 @@ def test_the_slots_of_a_backbone_and_the_model_as_it_was(untouched):
     model = create_backbone("vgg_small", in_channels=3, num_classes=10, image_size=8, width=4, pooling={"name": "avg"})
     model.pool2.eval()
     with untouched(model):
-        found = pooling_footprints(model, MAPS)
+        found = gradient_support(model, MAPS)
     assert list(found) == ["pool1", "pool2", "pool3", "head"]
-    assert all(each.kept_share == 1.0 for each in found.values())
+    assert all(each.input_coverage == 1.0 for each in found.values())
 
 
 def test_a_layer_that_is_called_twice_and_one_that_is_not():
@@ -108,8 +108,8 @@ def test_a_layer_that_is_called_twice_and_one_that_is_not():
         def forward(self, x):
             return self.used(self.used(x)[0])[0]
 
-    found = pooling_footprints(Twice(), MAPS)
-    assert found["used"].kept_share == 0.25
+    found = gradient_support(Twice(), MAPS)
+    assert found["used"].input_coverage == 0.25
     assert math.isnan(found["idle"].entropy)
 
 
@@ -127,6 +127,6 @@ def test_it_sees_the_maps_in_the_precision_of_the_call():
         with torch.autocast("cpu", torch.bfloat16):
             return model(images)
 
-    found = pooling_footprints(model, MAPS, predict=predict)
+    found = gradient_support(model, MAPS, predict=predict)
     assert set(seen) == {torch.bfloat16}
     assert found["1"].entropy == pytest.approx(math.log(4), abs=1e-2)

@@ -117,9 +117,9 @@ def test_a_configuration_holds_the_name_and_the_classs_defaults(path: Path):
     text = path.read_text(encoding="utf-8")
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert text.startswith("# ")
-    gave = [line for line in comments if line.startswith("# Gave ")]
-    assert len(gave) == (path.stem in RUN), "a method that a network of ours can hold says what a run gave"
-    assert len(comments) - len(gave) <= 2
+    results = [line for line in comments if line.startswith("# Result: ")]
+    assert len(results) == (path.stem in RUN), "a method that a network of ours can hold says what a run gave"
+    assert len(comments) - len(results) <= 2
     assert all(len(line) <= 120 for line in text.splitlines())
     if path.stem in PRESETS:
         assert "name" not in yaml.safe_load(text)

@@ -101,7 +101,7 @@ def test_a_drawn_output_is_a_cell_and_sends_its_gradient_there():
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize(("kernel", "length", "size"), [(2, 8, 4), (3, 9, 4), (1, 7, 3), (2, 100, 50)])
 def test_a_whole_step_is_strided_max_pooling(dims: int, kernel: int, length: int, size: int):
-    """Article 2's FractionalMaxPool2d(2, output_ratio=0.5) is MaxPool2d(2) on even sizes: nothing is drawn."""
+    """FractionalMaxPool2d(2, output_ratio=0.5) is MaxPool2d(2) on even sizes: nothing is drawn."""
     if length**dims > 20_000:
         return
     x = distinct(4, 3, *[length] * dims)

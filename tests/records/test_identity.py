@@ -128,6 +128,7 @@ def test_every_choice_of_a_pooling_option_is_another_run():
             ],
             "9abaaae4095f",
         ),
+        (["measure=full", "measure.gradient_support=false", "measure.gradient_support_images=8"], "6113670c8291"),
         (["backbone=torchvision/resnet18", "pooling=blur", "pooling.slots=strided_conv"], "cf2be4613aeb"),
         (["pooling=max", "backbone.match=parameters", "backbone.match_to=lip"], "19fc68d6114d"),
     ],

@@ -90,7 +90,7 @@ def test_unfinished_runs_are_explained(tmp_path, capsys):
 
 def test_thousands_of_records_are_read_once(many, monkeypatch):
     """A table of 10,000 records takes seconds: no record is read or composed a second time."""
-    from poolab.records import gather as module
+    from poolab.records import gathering as module
 
     read = []
     scan = module.scan_results

@@ -60,9 +60,7 @@ def test_a_cell_is_what_an_agent_would_run(study, words):
 def test_every_verb_has_the_words_of_the_command(study, tmp_path):
     found = study([*START, "trainer.epochs=1", "pooling=avg", "data=digits", ARGUMENTS])
     planned = plan(found)
-    assert [(one.config["trainer"]["epochs"], one.config["pooling"]["name"]) for one in planned.cells] == [
-        (1, "avg")
-    ] * 2
+    assert [(one.config.trainer.epochs, one.config.pooling.name) for one in planned.cells] == [(1, "avg")] * 2
     assert [run.signature for run in expected(found, tmp_path)] == [one.signature for one in planned.cells]
     assert [cell.values["trainer.epochs"] for cell in grid_cells(found, ["trainer.epochs=2"])] == ["2", "2"]
     drawn = study([*START, "optim.lr=0.5", ARGUMENTS], {"seed": {"min": 0, "max": 9}}, method="random")

@@ -118,3 +118,13 @@ def test_the_ends_of_a_range(tmp_path, distribution, ends):
     text = f"program: other.py\nmethod: random\nparameters:\n  x: {distribution}\n"
     found = [cell.values["x"] for cell in sample_cells(study_of(tmp_path, text))]
     assert found == pytest.approx(list(ends))
+
+
+def test_settings_and_metrics_are_read_under_their_old_names(tmp_path):
+    text = "program: train.py\nmethod: bayes\nmetric: {name: footprint/pool1/kept_share}\n" + COMMAND
+    text += (
+        "parameters:\n  measure: {parameters: {footprints: {value: true}}}\n  measure.footprint_images: {value: 8}\n"
+    )
+    study = study_of(tmp_path, text)
+    assert study.metric.name == "gradient_support/pool1/input_coverage"
+    assert [one.name for one in study.parameters] == ["measure.gradient_support", "measure.gradient_support_images"]

@@ -9,7 +9,6 @@ from poolab.study import read_study
 from poolab.study.plan.plan import plan
 
 CELLS = {
-    "article2_table": 40,
     "gated_bayes": 4,
     "genetic": 125,
     "imagenet_resnet50": 12,
@@ -17,6 +16,7 @@ CELLS = {
     "pooling_small": 65,
     "slots": 45,
     "topk_k": 60,
+    "tutorial_table": 40,
 }
 COMMAND = ("${env}", "${interpreter}", "${program}", "${args_no_hyphens}")
 

@@ -75,7 +75,7 @@ def test_an_exemption_must_name_an_item_and_give_a_reason():
     class Silent(broken.Good):
         exempt = {"nan": "no"}
 
-    assert "exempt from ['colour'], which are no items" in failure(Unknown, items=["attributes"])
+    assert "exempt from ['colour'], which are not items" in failure(Unknown, items=["attributes"])
     assert "exempt from ['nan'] without a reason" in failure(Silent, items=["attributes"])
 
 

@@ -9,6 +9,7 @@ import torch
 
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder
+from poolab.run_config import RunConfig
 from poolab.training.checkpoints import SIGNATURE
 from poolab.training.source_run import source_of
 
@@ -162,7 +163,7 @@ CONFIGS = {
 def test_a_source_with_a_damaged_or_hand_written_configuration(configured, source, tmp_path, content):
     (source / "config.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"source/config\.json (cannot be read|is not the configuration of a run): "):
-        source_of(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}"))
+        source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}")))
 
 
 RECORDS = {
@@ -183,14 +184,14 @@ RECORDS = {
 def test_a_source_with_a_damaged_or_hand_written_record(configured, source, tmp_path, content):
     (source / "result.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"recipe.checkpoint=\S+source cannot be gone on from: .*result\.json"):
-        source_of(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}"))
+        source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source}")))
 
 
 @pytest.mark.parametrize("name", ["config.json", "curves.png"])
 def test_another_file_of_the_folder_is_no_checkpoint(configured, source, tmp_path, name):
     (source / name).touch()
     with pytest.raises(ConfigError, match=r"is no run: name its folder"):
-        source_of(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source / name}"))
+        source_of(RunConfig.from_tree(configured(tmp_path, "recipe=finetune", f"recipe.checkpoint={source / name}")))
 
 
 def test_a_checkpoint_is_written_beside_the_run_and_not_through_tmpdir(launched, tmp_path, monkeypatch):

@@ -8,11 +8,19 @@ import sys
 
 import pytest
 
+from poolab.configuration import compose
 from poolab.errors import ConfigError
+from poolab.run_config import RunConfig, TrainerConfig
 from poolab.training import cluster
 from poolab.training.interruption import EARLIER, StopRequest
 
-ONE = {"devices": 1, "num_nodes": 1, "strategy": "auto", "accelerator": "cpu"}
+ONE = RunConfig.from_tree(compose([])).trainer
+
+
+def changed(settings):
+    return TrainerConfig.from_tree({**ONE.tree(), **settings})
+
+
 STEP = {"SLURM_PROCID": "1", "SLURM_STEP_ID": "0", "SLURM_JOB_ID": "123456", "SLURM_JOB_NODELIST": "a[07-09],b1"}
 
 
@@ -61,7 +69,7 @@ def test_what_is_a_task_of_srun(environ, is_task):
     ],
 )
 def test_the_tasks_have_to_be_the_processes(names, tasks, change, message):
-    environ, trainer = step(tasks), {**ONE, **change}
+    environ, trainer = step(tasks), changed(change)
     if message is None:
         return cluster.prepare(trainer, environ)
     with pytest.raises(ConfigError, match=message):
@@ -71,11 +79,11 @@ def test_the_tasks_have_to_be_the_processes(names, tasks, change, message):
 
 def test_what_lightning_needs_is_set_and_nothing_that_was_is_changed(names):
     environ = step("1(x4)")
-    cluster.prepare({**ONE, "num_nodes": 4}, environ)
+    cluster.prepare(changed({"num_nodes": 4}), environ)
     set_now = {key: environ[key] for key in ("MASTER_ADDR", "MASTER_PORT", "SLURM_NTASKS_PER_NODE")}
     assert set_now == {"MASTER_ADDR": "a07", "MASTER_PORT": "18456", "SLURM_NTASKS_PER_NODE": "1"}
     given = step("1(x4)", MASTER_ADDR="a07", MASTER_PORT="999")
-    cluster.prepare({**ONE, "num_nodes": 4}, given)
+    cluster.prepare(changed({"num_nodes": 4}), given)
     assert (given["MASTER_ADDR"], given["MASTER_PORT"]) == ("a07", "999")
     alone = step("1")
     cluster.prepare(ONE, alone)
@@ -86,26 +94,26 @@ def test_the_first_node_is_found_by_its_address_or_its_short_form(names):
     known, said = names
     del known["a07"]  # as where two nodes are one machine
     environ = step("1(x2)")
-    cluster.prepare({**ONE, "num_nodes": 2}, environ)
+    cluster.prepare(changed({"num_nodes": 2}), environ)
     assert environ["MASTER_ADDR"] == "127.0.0.1"
     said.update(hostnames="", node="")  # no scontrol on the nodes
     with pytest.raises(ConfigError, match="MASTER_ADDR=a07 is no name that this node can resolve"):
-        cluster.prepare({**ONE, "num_nodes": 2}, step("1(x2)"))
+        cluster.prepare(changed({"num_nodes": 2}), step("1(x2)"))
 
 
 def test_a_port_that_is_taken_is_told_by_the_first_process(names):
     with socket.create_server(("", 0)) as taken:
         environ = step("2", SLURM_PROCID="0", MASTER_PORT=str(taken.getsockname()[1]))
         with pytest.raises(ConfigError, match=r"is not free .*export another MASTER_PORT"):
-            cluster.prepare({**ONE, "devices": 2}, environ)
-        cluster.prepare({**ONE, "devices": 2}, {**environ, "SLURM_PROCID": "1"})
+            cluster.prepare(changed({"devices": 2}), environ)
+        cluster.prepare(changed({"devices": 2}), {**environ, "SLURM_PROCID": "1"})
 
 
 def test_a_name_that_leads_to_the_loopback_is_told_with_the_interfaces(names):
     names[0][socket.gethostname()] = ["127.0.1.1"]  # Debian's /etc/hosts
     with pytest.raises(ConfigError, match=r"resolves to 127\.0\.1\.1, .* export GLOO_SOCKET_IFNAME"):
-        cluster.prepare({**ONE, "num_nodes": 4}, step("1(x4)"))
-    cluster.prepare({**ONE, "num_nodes": 4}, step("1(x4)", GLOO_SOCKET_IFNAME="eth0"))
+        cluster.prepare(changed({"num_nodes": 4}), step("1(x4)"))
+    cluster.prepare(changed({"num_nodes": 4}), step("1(x4)", GLOO_SOCKET_IFNAME="eth0"))
 
 
 def test_lightning_is_told_who_starts_the_processes(monkeypatch):

@@ -11,6 +11,7 @@ from poolab.configuration import compose
 from poolab.errors import ConfigError, DataError
 from poolab.records import RunFolder, signature
 from poolab.records.content import file_sha256
+from poolab.run_config import RunConfig
 from poolab.training.content import content_of, earlier_run, file_facts, files_of
 from poolab.training.launcher import under
 
@@ -21,7 +22,7 @@ def named():
 
     def name(path, *more):
         config = compose(["backbone=torchvision/resnet18", f"backbone.weights='{path}'", "data=digits", *more])
-        return signature(config, content_of(config))
+        return signature(config, content_of(RunConfig.from_tree(config)))
 
     return name
 
@@ -67,8 +68,8 @@ def test_a_link_is_its_target(named, tmp_path):
 def test_weights_are_another_run_than_none(named, tmp_path):
     (tmp_path / "a.pt").write_bytes(b"")
     config = compose(["backbone=torchvision/resnet18", "data=digits"])
-    assert named(tmp_path / "a.pt") != signature(config, content_of(config))
-    assert files_of(config) == ""
+    assert named(tmp_path / "a.pt") != signature(config, content_of(RunConfig.from_tree(config)))
+    assert files_of(RunConfig.from_tree(config)) == ""
 
 
 def pipe(path):
@@ -124,14 +125,14 @@ def test_plan_and_run_agree(tmp_path):
     path = tmp_path / "w.pt"
     torch.save({}, path)
     config = compose(["backbone=torchvision/resnet18", f"backbone.weights={path}", "data=digits", "data.image_size=32"])
-    assert Checks()(config) == signature(config, content_of(config))
+    assert Checks()(config)[1] == signature(config, content_of(RunConfig.from_tree(config)))
 
 
 def test_the_record_says_the_hashes(tmp_path):
     path = tmp_path / "w.pt"
     path.write_bytes(b"one")
     config = compose(["backbone=torchvision/resnet18", f"backbone.weights={path}", "data=digits"])
-    assert file_facts(config) == {"weights_sha256": file_sha256(path)}
+    assert file_facts(RunConfig.from_tree(config)) == {"weights_sha256": file_sha256(path)}
 
 
 def test_a_run_of_earlier_code_is_named_and_not_taken(tmp_path):
@@ -139,11 +140,11 @@ def test_a_run_of_earlier_code_is_named_and_not_taken(tmp_path):
     path.write_bytes(b"one")
     words = ["backbone=torchvision/resnet18", f"backbone.weights={path}", "data=digits", f"runs_dir={tmp_path}/runs"]
     config = compose(words)
-    name = signature(config, content_of(config))
-    assert earlier_run(config, name) is None
+    name = signature(config, content_of(RunConfig.from_tree(config)))
+    assert earlier_run(RunConfig.from_tree(config), name) is None
     old = RunFolder(config["runs_dir"], signature(config, "digits-1", files_by_path=True)).make()
     old.write_json("result.json", {"status": "completed"})
-    said = earlier_run(config, name)
+    said = earlier_run(RunConfig.from_tree(config), name)
     assert said is not None
     assert str(old.path) in said
     assert "its record does not say what they held then" in said
@@ -152,9 +153,9 @@ def test_a_run_of_earlier_code_is_named_and_not_taken(tmp_path):
 
 def test_no_earlier_run_is_looked_for_where_the_signature_stayed(tmp_path):
     config = compose(["data=digits", f"runs_dir={tmp_path}/runs"])
-    name = signature(config, content_of(config))
+    name = signature(config, content_of(RunConfig.from_tree(config)))
     RunFolder(config["runs_dir"], name).make().write_json("result.json", {"status": "completed"})
-    assert earlier_run(config, name) is None
+    assert earlier_run(RunConfig.from_tree(config), name) is None
 
 
 def test_paths_below_the_folder_in_which_the_command_was_typed(tmp_path):

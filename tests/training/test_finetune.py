@@ -8,6 +8,7 @@ import torch
 from poolab.errors import ConfigError
 from poolab.records.table import arms
 from poolab.records.table_page import markdown
+from poolab.run_config import RunConfig
 from poolab.training.source_run import source_fingerprint, source_of
 
 
@@ -87,7 +88,7 @@ def test_the_source_is_part_of_the_identity(configured, runs, source, launched, 
 
 def test_the_checkpoint_itself_may_be_named(configured, runs, source):
     config = configured(runs, "recipe=finetune", f"recipe.checkpoint={source[1] / 'last.ckpt'}")
-    assert source_of(config).folder == source[1]
+    assert source_of(RunConfig.from_tree(config)).folder == source[1]
 
 
 class TestRefusals:

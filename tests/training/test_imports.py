@@ -48,5 +48,5 @@ def test_who_has_no_collector_gets_none(frozen):
 
 def test_a_wandb_that_cannot_be_imported_is_left_to_the_tracker(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    import_wandb_first({"name": "wandb"})
-    import_wandb_first({"name": "none"})
+    import_wandb_first("wandb")
+    import_wandb_first("none")

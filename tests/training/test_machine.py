@@ -2,11 +2,19 @@
 
 import pytest
 
+from poolab.configuration import compose
 from poolab.errors import ConfigError
+from poolab.run_config import RunConfig, TrainerConfig
 from poolab.training import machine
 from poolab.training.machine import check_machine
 
-ONE = {"accelerator": "auto", "devices": 1, "num_nodes": 1, "strategy": "auto"}
+ONE = RunConfig.from_tree(compose([])).trainer
+
+
+def changed(settings):
+    return TrainerConfig.from_tree({**ONE.tree(), **settings})
+
+
 SLURM = {"SLURM_PROCID": "0", "SLURM_STEP_ID": "0", "SLURM_JOB_NAME": "train"}
 
 
@@ -37,7 +45,7 @@ def gpus(monkeypatch):
 def test_what_is_not_there_is_told(gpus, count, trainer, told):
     gpus(count)
     with pytest.raises(ConfigError, match=told):
-        check_machine({**ONE, **trainer}, {})
+        check_machine(changed(trainer), {})
 
 
 @pytest.mark.parametrize(
@@ -56,13 +64,13 @@ def test_what_is_not_there_is_told(gpus, count, trainer, told):
 )
 def test_what_is_there_is_taken(gpus, count, trainer, environ):
     gpus(count)
-    check_machine({**ONE, **trainer}, environ)
+    check_machine(changed(trainer), environ)
 
 
 def test_all_that_is_missing_is_told_at_once(gpus):
     gpus(0)
     with pytest.raises(ConfigError) as told:
-        check_machine({**ONE, "accelerator": "gpu", "num_nodes": 2}, {})
+        check_machine(changed({"accelerator": "gpu", "num_nodes": 2}), {})
     assert len(str(told.value).splitlines()) == 2
 
 

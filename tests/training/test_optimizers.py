@@ -1,19 +1,21 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from poolab.run_config import AdamConfig, SGDConfig
 from poolab.training.optimizers import build_optimizer, build_schedule
 
-SGD = {"name": "sgd", "lr": 0.4, "weight_decay": 0.1, "momentum": 0.9, "nesterov": True}
-ADAM = {"name": "adam", "lr": 0.4, "weight_decay": 0.1, "betas": [0.8, 0.99]}
+SGD = SGDConfig("sgd", 0.4, 0.1, "cosine", 0.0, 0.0, momentum=0.9, nesterov=True)
+ADAM = AdamConfig("adam", 0.4, 0.1, "cosine", 0.0, 0.0, betas=(0.8, 0.99))
 STEPS = 20
 
 
 def rates(schedule, warmup, steps=STEPS):
     """The learning rate that each step is made with."""
-    optim = {**SGD, "schedule": schedule, "warmup": warmup}
+    optim = replace(SGD, schedule=schedule, warmup=warmup)
     optimizer = build_optimizer([nn.Parameter(torch.ones(2, 2))], optim)
     stepper = build_schedule(optimizer, optim, steps)
     seen = []
@@ -71,7 +73,7 @@ class Network(nn.Module):
         self.frozen = nn.Parameter(torch.ones(2, 2), requires_grad=False)
 
 
-@pytest.mark.parametrize("optim", [SGD, ADAM, {**ADAM, "name": "adamw"}])
+@pytest.mark.parametrize("optim", [SGD, ADAM, replace(ADAM, name="adamw")])
 def test_weight_decay_is_for_weights_of_two_dimensions_and_more(optim):
     network = Network()
     decayed, spared = build_optimizer(network.parameters(), optim).param_groups
@@ -85,11 +87,11 @@ def test_the_settings_reach_the_optimiser():
     adam = build_optimizer(Network().parameters(), ADAM)
     assert type(adam) is torch.optim.Adam
     assert (adam.defaults["lr"], adam.defaults["betas"]) == (0.4, (0.8, 0.99))
-    assert type(build_optimizer(Network().parameters(), {**ADAM, "name": "adamw"})) is torch.optim.AdamW
+    assert type(build_optimizer(Network().parameters(), replace(ADAM, name="adamw"))) is torch.optim.AdamW
     sgd = build_optimizer(Network().parameters(), SGD)
     assert (sgd.defaults["momentum"], sgd.defaults["nesterov"]) == (0.9, True)
 
 
 def test_sgd_without_momentum_is_plain():
-    sgd = build_optimizer(Network().parameters(), {**SGD, "momentum": 0.0})
+    sgd = build_optimizer(Network().parameters(), replace(SGD, momentum=0.0))
     assert (sgd.defaults["momentum"], sgd.defaults["nesterov"]) == (0.0, False)

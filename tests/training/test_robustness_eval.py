@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from poolab.errors import ConfigError
 from poolab.measure.corruptions import CORRUPTIONS
+from poolab.run_config import RunConfig
 from poolab.training.build import build
 from poolab.training.robustness_eval import measure_full, stratified
 
@@ -23,10 +25,10 @@ NAMES = {
     *(f"robust/corruption/{kind}/{severity}" for kind in CORRUPTIONS for severity in range(1, 6)),
     *(f"robust/scale_accuracy{end}" for end in ("_mean", "/0.5", "/0.75", "/1", "/1.25", "/1.5")),
     *(f"calibration/{name}" for name in ("ece", "brier", "nll")),
-    *(f"footprint/{slot}/{name}" for slot in ("pool1", "pool2") for name in ("kept_share", "entropy")),
-    *(f"seconds/{name}" for name in ("shift", "corruption", "scale", "calibration", "footprint")),
+    *(f"gradient_support/{slot}/{name}" for slot in ("pool1", "pool2") for name in ("input_coverage", "entropy")),
+    *(f"seconds/{name}" for name in ("shift", "corruption", "scale", "calibration", "gradient_support")),
 }
-GROUPS = ("robust/", "calibration/", "footprint/", "seconds/")
+GROUPS = ("robust/", "calibration/", "gradient_support/", "seconds/")
 
 
 def of_full(metrics, groups=GROUPS):
@@ -76,23 +78,23 @@ def test_calibration_is_that_of_the_stored_examples(full):
         assert np.asarray(picture.convert("L")).std() > 10
 
 
-def test_the_footprints_are_those_of_the_poolings(full):
+def test_the_gradient_support_is_that_of_the_poolings(full):
     metrics = full[0]
-    assert (metrics["footprint/pool1/kept_share"], metrics["footprint/pool1/entropy"]) == (0.25, 0.0)
+    assert (metrics["gradient_support/pool1/input_coverage"], metrics["gradient_support/pool1/entropy"]) == (0.25, 0.0)
     # The map before pool2 has 5 x 5 cells, of which 2x2 windows see 4 x 4.
-    assert metrics["footprint/pool2/kept_share"] == pytest.approx(16 / 25)
-    assert metrics["footprint/pool2/entropy"] == pytest.approx(np.log(4), abs=1e-5)
+    assert metrics["gradient_support/pool2/input_coverage"] == pytest.approx(16 / 25)
+    assert metrics["gradient_support/pool2/entropy"] == pytest.approx(np.log(4), abs=1e-5)
 
 
 def test_another_batch_size_gives_the_same_figures(full, launched, tmp_path):
     other, _, _ = launched(tmp_path, *FULL, "data.eval_batch_size=17")
-    groups = ("robust/", "footprint/")
+    groups = ("robust/", "gradient_support/")
     assert of_full(other["metrics"], groups) == of_full(full[0], groups)
     assert other["metrics"]["calibration/brier"] == pytest.approx(full[0]["calibration/brier"], rel=1e-5)
 
 
 def test_what_is_left_out_is_left_out(launched, tmp_path):
-    chosen = ("measure.robustness=[shift]", "measure.calibration=false", "measure.footprints=false")
+    chosen = ("measure.robustness=[shift]", "measure.calibration=false", "measure.gradient_support=false")
     settings = ("measure.images=30", "measure.max_shift=1", "measure.shift_padding=zero")
     record, folder, _ = launched(tmp_path, *FULL, *chosen, *settings)
     expected = {"robust/images", "robust/shift_consistency", "robust/shift_accuracy_mean"}
@@ -116,7 +118,7 @@ def test_it_runs_in_the_runs_precision_and_memory_format(launched, tmp_path):
     settings = ("trainer.precision=bf16-mixed", "trainer.channels_last=true", "measure.severities=[1]")
     metrics = launched(tmp_path, *FULL, *settings)[0]["metrics"]
     assert metrics["robust/shift_accuracy/0"] == pytest.approx(metrics["test/accuracy"], abs=1e-6)
-    assert metrics["footprint/pool2/entropy"] == pytest.approx(np.log(4), abs=1e-2)
+    assert metrics["gradient_support/pool2/entropy"] == pytest.approx(np.log(4), abs=1e-2)
 
 
 def test_asked_to_stop_it_ends_after_the_measure_and_goes_on_later(launched, tmp_path, monkeypatch):
@@ -132,7 +134,7 @@ def test_asked_to_stop_it_ends_after_the_measure_and_goes_on_later(launched, tmp
 
 
 def test_the_limited_images_are_stratified_and_the_same_for_every_seed(configured, tmp_path):
-    first, other = (build(configured(tmp_path, *FULL, f"seed={seed}")).data for seed in (0, 1))
+    first, other = (build(RunConfig.from_tree(configured(tmp_path, *FULL, f"seed={seed}"))).data for seed in (0, 1))
     chosen = stratified(first, 30)
     assert torch.equal(chosen, stratified(other, 30))
     counts = torch.bincount(first.test.labels[chosen], minlength=10)
@@ -151,18 +153,18 @@ def test_the_limited_images_are_stratified_and_the_same_for_every_seed(configure
 )
 def test_what_does_not_fit_the_data_is_told_before_training(configured, tmp_path, setting, message):
     with pytest.raises(ConfigError, match=message):
-        build(configured(tmp_path, *FULL, setting))
+        build(RunConfig.from_tree(configured(tmp_path, *FULL, setting)))
 
 
-def test_a_task_without_a_class_for_each_image_gets_its_footprints(configured, tmp_path):
-    config = configured(tmp_path, *FULL)
+def test_a_task_without_a_class_for_each_image_gets_its_gradient_support(configured, tmp_path):
+    config = RunConfig.from_tree(configured(tmp_path, *FULL))
     parts = build(config)
     told = []
     metrics, notes = measure_full(
-        {**config, "task": "segmentation"}, tmp_path, parts, {}, None, lambda name, _: told.append(name)
+        replace(config, task="segmentation"), tmp_path, parts, {}, None, lambda name, _: told.append(name)
     )
-    assert {name.split("/")[0] for name in metrics} == {"footprint", "seconds"}
+    assert {name.split("/")[0] for name in metrics} == {"gradient_support", "seconds"}
     assert set(notes) == {"robust", "calibration"}
-    assert told == ["footprint"]
+    assert told == ["gradient_support"]
     assert not (tmp_path / "reliability.png").exists()
     assert parts.network.training

@@ -10,6 +10,7 @@ from PIL import Image
 
 from poolab.data import ImageData, Split, drawn_shapes
 from poolab.records import RunFolder
+from poolab.run_config import AdamConfig
 from poolab.training.interruption import StopRequest
 from poolab.training.pictures import learning_curves, mask_grid
 from poolab.training.segmentation import SegmentationMetrics, SegmentationTestMetrics, Segmenter, image_figures
@@ -145,7 +146,9 @@ def test_the_counts_of_an_epoch_travel_in_the_checkpoint():
 
 @pytest.fixture
 def segmenter():
-    return Segmenter(torch.nn.Identity(), {"label_smoothing": 0.0}, num_classes=4, steps=1)
+    return Segmenter(
+        torch.nn.Identity(), AdamConfig("adam", 0.1, 0.0, "cosine", 0.0, 0.0, betas=(0.9, 0.99)), num_classes=4, steps=1
+    )
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
@@ -314,9 +317,9 @@ def test_the_ways_to_compute(run_small, segmented, monkeypatch, tmp_path, way, c
 
 
 def test_the_full_measure_says_what_it_leaves_out(run_small, tmp_path):
-    record, _, _ = run_small(tmp_path, "measure=full", "measure.footprint_images=2", "trainer.epochs=1")
+    record, _, _ = run_small(tmp_path, "measure=full", "measure.gradient_support_images=2", "trainer.epochs=1")
     assert record["status"] == "completed"
-    assert {f"footprint/pool{i}/kept_share" for i in (1, 2, 3, 4)} <= record["metrics"].keys()
+    assert {f"gradient_support/pool{i}/input_coverage" for i in (1, 2, 3, 4)} <= record["metrics"].keys()
     assert {"robust", "calibration"} <= record["notes"].keys()
 
 

@@ -100,7 +100,7 @@ def test_a_fault_is_told(composed, values, message):
         ("severities", [0, 6], r"severities must be an int from 1 to 5, found 0"),
         ("scales", [0.5, 0], r"scales must be a number >= 0.05 and <= 8 \(times as large\), found 0"),
         ("scale_mode", "crop", r"scale_mode must be one of 'canvas', 'size'"),
-        ("footprint_images", None, r"footprint_images must be an int from 1 to 65536 \(images\), found None"),
+        ("gradient_support_images", None, r"support_images must be an int from 1 to 65536 \(images\), found None"),
         ("bins", 15, r"^measure\.bins: there is no such setting; "),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 import wandb
 
 from poolab.records import RunFolder
+from poolab.run_config import RunConfig
 from poolab.training.trackers import WandbTracker, build_tracker, tell_again
 
 OFFLINE = ["tracker=wandb_offline", "trainer.epochs=1"]
@@ -109,7 +110,7 @@ def test_a_session_that_goes_on_has_the_epochs_before_it_too(launched, stop_afte
 
 @pytest.mark.parametrize("epochs", [0, 2])
 def test_a_finished_run_is_told_from_its_record(configured, tmp_path, epochs):
-    config = configured(tmp_path, "tracker=wandb_offline")
+    config = RunConfig.from_tree(configured(tmp_path, "tracker=wandb_offline"))
     folder = RunFolder(tmp_path, "0123456789ab").make()
     record = {
         "signature": "0123456789ab",
@@ -128,7 +129,7 @@ def test_a_finished_run_is_told_from_its_record(configured, tmp_path, epochs):
 
 
 def test_a_setting_that_json_has_no_number_for(configured, tmp_path):
-    config = configured(tmp_path, "pooling=lp", "pooling.p=inf", "tracker=wandb_offline")
+    config = RunConfig.from_tree(configured(tmp_path, "pooling=lp", "pooling.p=inf", "tracker=wandb_offline"))
     tracker = build_tracker(config, tmp_path, "name")
     tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
     assert stored(tmp_path)[0]["cfg"]["pooling"]["p"] == "inf"
@@ -225,12 +226,12 @@ def test_a_server_that_does_not_answer_is_given_up(launched, monkeypatch, tmp_pa
 
 
 def test_a_tracker_that_is_left_out(configured, tmp_path):
-    assert build_tracker(configured(tmp_path), tmp_path, "name") is None
+    assert build_tracker(RunConfig.from_tree(configured(tmp_path)), tmp_path, "name") is None
 
 
 def test_name_and_version(broken_logger, configured, tmp_path):
     broken_logger(None)
-    config = configured(tmp_path, "tracker=wandb_offline")
+    config = RunConfig.from_tree(configured(tmp_path, "tracker=wandb_offline"))
     tracker = build_tracker(config, tmp_path / "0123456789ab", "max-keras_cnn-digits-0")
     assert isinstance(tracker, WandbTracker)
     assert (tracker.name, tracker.version) == ("max-keras_cnn-digits-0", "0123456789ab")
@@ -246,7 +247,7 @@ def test_no_fault_of_a_tracker_reaches_the_run(broken_logger, configured, monkey
     monkeypatch.setitem(globals(), "RuntimeError", lambda _: fault)  # what the broken logger raises
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        tracker = build_tracker(configured(tmp_path, "tracker=wandb_offline"), tmp_path, "name")
+        tracker = build_tracker(RunConfig.from_tree(configured(tmp_path, "tracker=wandb_offline")), tmp_path, "name")
         tracker.log_metrics({"val/loss": 1.0}, 1)
         tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
     ours = [str(warning.message) for warning in told if "W&B" in str(warning.message)]
@@ -260,7 +261,7 @@ def test_a_tracker_that_hangs_is_given_up(broken_logger, configured, monkeypatch
     broken_logger(None)
     never = threading.Event()
     monkeypatch.setattr("poolab.training.trackers.PATIENCE", 0.05)
-    config = configured(tmp_path, "tracker=wandb_offline", "tracker.finish_timeout=0.05")
+    config = RunConfig.from_tree(configured(tmp_path, "tracker=wandb_offline", "tracker.finish_timeout=0.05"))
     tracker = build_tracker(config, tmp_path, "name")
     target = tracker._logger if verb == "log_metrics" else tracker._logger.experiment
     monkeypatch.setattr(target, verb, lambda *_, **__: never.wait(), raising=False)
@@ -284,7 +285,7 @@ def test_wandb_hears_its_own_environment(configured, monkeypatch, tmp_path):
     for name, value in {"PROJECT": "mine", "ENTITY": "us", "NAME": "n", "RUN_GROUP": "g", "TAGS": "a,b"}.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
-    build_tracker(configured(tmp_path, "tracker=wandb_auto"), tmp_path / "0123456789ab", "title")
+    build_tracker(RunConfig.from_tree(configured(tmp_path, "tracker=wandb_auto")), tmp_path / "0123456789ab", "title")
     keys = ("project", "entity", "name", "group", "tags", "save_dir")
     assert [told[0][key] for key in keys] == ["mine", "us", "n", "g", ["a", "b"], tmp_path / "elsewhere/0123456789ab"]
     assert told[0]["settings"].mode == "offline"

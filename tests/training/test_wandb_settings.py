@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from poolab.configuration import compose
+from poolab.run_config import RunConfig, WandbConfig
 from poolab.training.settings import check_settings
 from poolab.training.trackers import build_tracker
 from poolab.training.wandb_settings import PROJECT, wandb_folder, wandb_settings
@@ -16,7 +17,9 @@ FOLDER = Path("runs/0123456789ab")
 
 
 def told(tracker, **environment):
-    return wandb_settings(tracker, FOLDER, "title", {f"WANDB_{key}": value for key, value in environment.items()})
+    return wandb_settings(
+        WandbConfig.from_tree(tracker), FOLDER, "title", {f"WANDB_{key}": value for key, value in environment.items()}
+    )
 
 
 @pytest.mark.parametrize(("name", "value", "field", "gives"), [
@@ -85,5 +88,5 @@ def test_a_tracker_that_is_disabled_leaves_nothing(tmp_path, monkeypatch, name, 
     monkeypatch.setenv(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert build_tracker(compose(["tracker=wandb_auto"]), tmp_path, "title") is None
+        assert build_tracker(RunConfig.from_tree(compose(["tracker=wandb_auto"])), tmp_path, "title") is None
     assert not list(tmp_path.iterdir())

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from poolab.backbones.base import Backbone
 from poolab.backbones.libraries import build_network
 from poolab.backbones.probe import FAULTS, VanishError, meta_twin, smallest_image
-from poolab.backbones.request import OWN, PoolingRequest
 from poolab.backbones.slots import Slot, SlotFiller, unknown_slots
 from poolab.backbones.surgery import Site, SwapReport, find_sites, swap_pooling
 from poolab.backbones.surgery.geometry import window_of
 from poolab.backbones.surgery.plan import choose
 from poolab.errors import ConfigError
 from poolab.pooling import Pool
+from poolab.run_config import OWN, PoolingConfig
 
 
 class Adopted(Backbone):
@@ -30,7 +30,7 @@ class Adopted(Backbone):
 
     Attributes:
         network: the network itself.
-        notes: what is to be told of its weights.
+        notes: remarks on its weights, for the user.
         swaps: what surgery did.
     """
 
@@ -62,11 +62,11 @@ class Adopted(Backbone):
         self._fill(slots, torch.zeros(1, in_channels, *image_size))
 
     def features(self, images: Tensor) -> Tensor:
-        """The class scores: where the head begins is the network's own affair."""
+        """Return the class scores: a network of a library keeps its head to itself."""
         return self.embed(images)
 
     def embed(self, images: Tensor) -> Tensor:
-        """The class scores."""
+        """Return the class scores."""
         scores: Tensor = self.network(images)
         return scores
 
@@ -74,7 +74,7 @@ class Adopted(Backbone):
         """Leave it: the network drew its own start when it was built, before any pooling."""
 
     def _check_size(self) -> None:
-        """Raises VanishError or ConfigError where the network cannot take the images."""
+        """Check that the network takes images of this size; raise VanishError or ConfigError otherwise."""
         height, width = self.image_size
         try:
             with torch.no_grad():
@@ -99,8 +99,8 @@ class Adopted(Backbone):
             self._swap(slots.head.name, "head", example, dict(slots.head.options))
         self._note(sites)
 
-    def _fill_all(self, asked: PoolingRequest, sites: list[Site], example: Tensor) -> None:
-        """Put a pooling where it goes, but for the places that have a request of their own."""
+    def _fill_all(self, asked: PoolingConfig, sites: list[Site], example: Tensor) -> None:
+        """Put a pooling into its slots, except those with a pooling of their own."""
         where: str | Sequence[str] = "window" if asked.slots is None else asked.slots
         if where == "window" and not any(site.kind == "window" for site in sites):
             if asked.at:
@@ -115,7 +115,7 @@ class Adopted(Backbone):
         if where:
             self._swap(asked.name, where, example, {**asked.geometry, **asked.options})
 
-    def _fill_single(self, asked: PoolingRequest, sites: list[Site], example: Tensor) -> None:
+    def _fill_single(self, asked: PoolingConfig, sites: list[Site], example: Tensor) -> None:
         """Fill the places that have a request of their own, one after the other."""
         known = [site.name for site in sites if site.kind != "head"]
         faults = unknown_slots(self.name, "pooling.at", asked.at, known)
@@ -139,7 +139,7 @@ class Adopted(Backbone):
             raise ConfigError(f"{self.name}: {fault}") from fault
 
     def _note(self, sites: list[Site]) -> None:
-        """Name the slots. A function that was not replaced is none: no layer stands there."""
+        """Name the slots. A function that was not replaced has no layer, and is not a slot."""
         filled = {place.name: report.pooling for report in self.swaps for place in report.replaced}
         for site in sites:
             if site.name not in filled and site.ordinal is not None:

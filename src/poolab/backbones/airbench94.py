@@ -30,7 +30,7 @@ class Airbench94(Backbone):
     orthonormal basis of the patches from the seed: the whitening of images whose pixels are independent. They do not
     take part in `width_mult`.
 
-    Slots: pool1 to pool3 (max 2x2) in the blocks, pool4 (max 3x3) after them, and the head, "flatten" by itself.
+    Slots: pool1 to pool3 (max 2x2) in the blocks, pool4 (max 3x3) after them, and the head (default "flatten").
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Airbench94(Backbone):
         self.classifier = nn.Sequential(nn.Linear(self.close(slots), num_classes, bias=False), Scale(SCALE))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The fourth pooled map: one pixel of a 32x32 image."""
+        """Return the fourth pooled map, which has one pixel for a 32x32 image."""
         patches = F.gelu(self.whiten(images))
         return self.pool4(self.block3(self.block2(self.block1(patches))))
 
@@ -65,7 +65,9 @@ class Airbench94(Backbone):
             self.whiten.weight.copy_(patch_filters(batches))
 
     def reset_module(self, module: nn.Module) -> None:
-        """Torch's start; convolutions pass their input on in their first channels; the whitening is orthonormal."""
+        """Initialise as torch does; convolutions start as the identity on their first channels, the whitening as
+        orthonormal.
+        """
         module.reset_parameters()  # type: ignore[operator]
         if module is self.whiten:
             half = len(self.whiten.weight) // 2
@@ -88,7 +90,7 @@ class Block(nn.Module):
         self.bn2 = _shifting_norm(width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The block's output."""
+        """Return the block's output."""
         pooled = F.gelu(self.bn1(self.pool(self.conv1(x))))
         return F.gelu(self.bn2(self.conv2(pooled)))
 
@@ -101,12 +103,12 @@ class Scale(nn.Module):
         self.factor = factor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The factor times x."""
+        """Return the factor times x."""
         return self.factor * x
 
 
 def _shifting_norm(channels: int) -> nn.BatchNorm2d:
-    """The paper's BN: its scale stays 1, its statistics keep 0.6 of what they were at each step."""
+    """Return the paper's batch normalisation: no learned scale, running statistics that keep 0.6 at each step."""
     norm = nn.BatchNorm2d(channels, eps=1e-12, momentum=0.4)
     norm.weight.requires_grad_(False)
     return norm

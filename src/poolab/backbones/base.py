@@ -15,13 +15,13 @@ from poolab.pooling import Pool, WindowPool2d
 
 
 class Backbone(nn.Module, ABC):
-    """A network that names the places where it pools; here one that classifies whole images.
+    """A network for image classification that names the places where it pools.
 
     A subclass builds its layers with a `SlotFiller`, then its classifier from `self.close(slots)`, the number of
-    features that the head leaves. It says in `features` how the layers before the head follow each other.
+    features that the head gives. Its `features` runs the layers before the head.
 
     Attributes:
-        task: what it is for; a run's task and data set must be of the same.
+        task: the task of the network; a run's task and data set must have the same.
         slots: every place where the network pools, by name, in the order of the forward pass; the head comes last.
         features_out: the number of features that the classifier gets.
     """
@@ -42,14 +42,14 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The last map before the head, (N, C, h, w)."""
+        """Return the last map before the head, (N, C, h, w)."""
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """What the classifier gets: the head's output as (N, features_out)."""
+        """Return the input of the classifier: the head's output, (N, features_out)."""
         return self.head(self.features(images)).flatten(1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Class scores (N, num_classes) of images (N, in_channels, H, W).
+        """Return the class scores of images (N, in_channels, H, W).
 
         Raises:
             ValueError: the images have another number of channels, or a size that the classifier was not built for.
@@ -71,15 +71,15 @@ class Backbone(nn.Module, ABC):
         return self.classifier(embedding)
 
     def slot_module(self, name: str) -> nn.Module:
-        """The layer that stands in a slot (for a strided convolution that was kept, the convolution)."""
+        """Return the layer in a slot (the convolution, where a strided convolution was kept)."""
         return self.get_submodule(self.path_of(name))
 
     def path_of(self, name: str) -> str:
-        """The qualified name of the layer that stands in a slot."""
+        """Return the qualified name of the layer in a slot."""
         return self._paths[name]
 
     def slot_of(self, path: str) -> str | None:
-        """The slot that the module at a qualified name belongs to, or None."""
+        """Return the slot that the module with a qualified name belongs to, or None."""
         inside = (slot for slot, place in self._paths.items() if path == place or path.startswith(f"{place}."))
         return next(inside, None)
 
@@ -94,7 +94,7 @@ class Backbone(nn.Module, ABC):
             self.slots[name] = slot
 
     def fit_to(self, batches: Iterable[torch.Tensor]) -> None:
-        """Set what is computed from images and not trained; most backbones have nothing of the kind and look at none.
+        """Set weights that are computed from images and not trained. Most backbones have none, and do nothing.
 
         A run calls it once before training, with batches (N, C, H, W) of normalised training images on the CPU.
         """
@@ -104,7 +104,7 @@ class Backbone(nn.Module, ABC):
         module.reset_parameters()  # type: ignore[operator]
 
     def close(self, slots: SlotFiller) -> int:
-        """Take the filled slots over and count the features that the head leaves for images of `image_size`.
+        """Take the filled slots over and count the features that the head gives for images of `image_size`.
 
         Raises:
             ConfigError: a slot was asked for that is not there, or a map would vanish on the way.
@@ -132,5 +132,5 @@ class PixelBackbone(Backbone):
     task = "segmentation"
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """What the classifier gets: the last map itself, (N, features_out, H, W)."""
+        """Return the input of the classifier: the last map itself, (N, features_out, H, W)."""
         return self.features(images)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def initialise(model: "Backbone", seed: int | None) -> None:
-    """Draw every initial weight anew, each module from the stream of its own qualified name.
+    """Draw all initial weights, each module from the random stream of its own qualified name.
 
     What another arm has besides (a learnable pooling, a strided convolution) therefore changes no weight that both
     have. torch's global generators are left as they were. A pooling layer knows its own start; every other module
@@ -33,7 +33,7 @@ def initialise(model: "Backbone", seed: int | None) -> None:
     """
     away = {str(parameter.device) for parameter in model.parameters()} - {"cpu", "meta"}
     if away:
-        raise ValueError(f"{model.name} lies on {', '.join(sorted(away))}: initialise it on the CPU, then move it.")
+        raise ValueError(f"{model.name} is on {', '.join(sorted(away))}: initialise it on the CPU, then move it.")
     with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.no_grad():
         _reset(model, model, "", seed, in_pool=False)
 
@@ -53,7 +53,7 @@ def _reset(model: "Backbone", module: nn.Module, path: str, seed: int | None, in
 
 
 def glorot_uniform(module: nn.Module) -> None:
-    """Keras' start: Glorot-uniform weights and zero biases; other layers as torch starts them."""
+    """Initialise as Keras does: Glorot-uniform weights and zero biases; other layers as torch does."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
@@ -63,7 +63,9 @@ def glorot_uniform(module: nn.Module) -> None:
 
 
 def he_normal(module: nn.Module) -> None:
-    """He's start (2015, arXiv:1502.01852): normal weights of variance 2 / fan_in, zero biases; others as torch's."""
+    """Initialise as He et al. (2015, arXiv:1502.01852): normal weights of variance 2 / fan_in, zero biases; other
+    layers as torch does.
+    """
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:

@@ -1,4 +1,4 @@
-"""Article 1's network: two convolutions, two poolings, two dense layers, started as Keras starts them."""
+"""The Keras CNN of Mukherjee ("A Comprehensive Exploration of Pooling in Neural Networks") in torch."""
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from poolab.backbones.width import scaled
 class KerasCNN(Backbone):
     """Valid 3x3 convolutions of 32 and 64 channels with a 2x2 maximum after each, flatten, dense 64, classes.
 
-    Weights start Glorot-uniform, biases at zero. Slots: pool1, pool2, and the head, which is "flatten" by itself.
+    Weights start Glorot-uniform, biases at zero. Slots: pool1, pool2, and the head (default "flatten").
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class KerasCNN(Backbone):
         self.classifier = nn.Sequential(nn.Linear(self.close(slots), dense), nn.ReLU(), nn.Linear(dense, num_classes))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The second pooled map."""
+        """Return the second pooled map."""
         first = self.pool1(F.relu(self.conv1(images)))
         return self.pool2(F.relu(self.conv2(first)))
 
     def reset_module(self, module: nn.Module) -> None:
-        """Keras' start."""
+        """Initialise as Keras does."""
         glorot_uniform(module)

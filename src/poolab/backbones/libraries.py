@@ -27,14 +27,14 @@ def build_network(
     weights: str | None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> nn.Module:
-    """The network `torchvision/<name>` or `timm/<name>`.
+    """Build the network `torchvision/<name>` or `timm/<name>`.
 
     Args:
         name: the library and the library's name of the network.
         in_channels, num_classes, image_size: of the data; the size is for networks that are built for one.
         pretrained: load the library's own weights, downloaded where they are not in its cache.
         weights: load them from this file.
-        tell: is told what of the file's names and weights was left out.
+        tell: called with a sentence for each name or weight of the file that is left out.
 
     Raises:
         ConfigError: no such network, its library is missing, or weights that are not there or do not fit.
@@ -61,7 +61,7 @@ def build_network(
 
 
 def list_networks(library: str) -> list[str]:
-    """The classification networks that a library has.
+    """Return the names of a library's classification networks.
 
     >>> "resnet18" in list_networks("torchvision")
     True

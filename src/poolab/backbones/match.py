@@ -8,10 +8,11 @@ import torch
 
 from poolab.backbones.base import Backbone
 from poolab.backbones.registry import create_backbone, list_backbones, takes_option
-from poolab.backbones.request import GEOMETRY, OWN
+from poolab.backbones.request import Asked
 from poolab.errors import ConfigError, nearest
 from poolab.measure import multiply_adds, parameters
 from poolab.per_slot import pooling_words
+from poolab.run_config import GEOMETRY, OWN, PoolingConfig
 
 LARGEST = 64  # times as wide: where the search ends
 
@@ -23,14 +24,15 @@ COUNTS: dict[str, Callable[[Backbone, torch.Tensor], int]] = {
 
 @dataclass(frozen=True)
 class Match:
-    """How wide a network was made, and how near that came.
+    """The width of a matched network, and the difference that remains.
 
     Attributes:
-        by: what was to be equal, "parameters" or "multiply_adds".
+        by: the quantity that is matched, "parameters" or "multiply_adds".
         to: the pooling of the other arm.
         width_mult: the factor that was found.
-        target, count: of the other arm, and of the network with this factor.
-        widened: whether the network had to grow; if not, the other arm is no larger, or no wider network is nearer.
+        target: the quantity of the other arm.
+        count: the quantity of the network with this factor.
+        widened: True if the network was widened; False if the other arm is not larger, or no wider network is nearer.
     """
 
     by: str
@@ -42,11 +44,11 @@ class Match:
 
     @property
     def residual(self) -> int:
-        """What the network has more than the other arm; negative where it has less."""
+        """The count minus the target."""
         return self.count - self.target
 
     def metrics(self) -> dict[str, float]:
-        """The figures under the flat names of a run's record; the share is of the target."""
+        """Return the figures under the flat names of a run's record; the share is that of the target."""
         return {
             "match/width_mult": self.width_mult,
             "match/target": self.target,
@@ -56,12 +58,12 @@ class Match:
         }
 
     def notes(self) -> dict[str, str]:
-        """What the figures are of."""
+        """Return what each figure is, in words."""
         notes = {"match/target": f"{self._what} with {self.to}"}
         return notes if self.widened else {**notes, "match/width_mult": f"not widened: {self._why_not}"}
 
     def __str__(self) -> str:
-        """What was found, in one line."""
+        """Return the result in one line."""
         found = f"width_mult {self.width_mult:.5g}" if self.widened else f"not widened ({self._why_not})"
         share = self.metrics()["match/residual_share"]
         return f"{found}: {self.count:,} {self._what}, with {self.to} {self.target:,} ({share:+.2%})"
@@ -72,23 +74,23 @@ class Match:
 
     @property
     def _why_not(self) -> str:
-        return f"{self.to} is no larger" if self.residual >= 0 else "no wider network is nearer"
+        return f"{self.to} is not larger" if self.residual >= 0 else "no wider network is nearer"
 
 
 def match_width(
     backbone: str,
     *,
     by: str,
-    to: str | Mapping[str, Any],
-    pooling: Mapping[str, Any] | None = None,
+    to: str | PoolingConfig | Mapping[str, Any],
+    pooling: Asked = None,
     width_mult: float = 1.0,
     **build: Any,
 ) -> Match:
-    """The `width_mult` with which a backbone is as large as the same backbone with the pooling `to` in it.
+    """Compute the `width_mult` with which a backbone is as large as the same backbone with the pooling `to`.
 
     The factor is searched from `width_mult` upwards, by bisection over all widths that differ, for the count that is
     nearest to the other arm's (the smaller of two that are equally near). Nothing is computed: networks are built on
-    torch's meta device. Where the other arm is no larger, the width stays as it is.
+    torch's meta device. If the other arm is not larger, the width does not change.
 
     Args:
         backbone: a name of `create_backbone`, with a `width_mult`.
@@ -134,7 +136,7 @@ def match_width(
     return Match(by, pooling_words(other), width_mult + widened * steps * step, target, found, widened)
 
 
-def _on_meta(name: str, pooling: Mapping[str, Any] | None, width_mult: float, build: Mapping[str, Any]) -> Backbone:
+def _on_meta(name: str, pooling: Asked, width_mult: float, build: Mapping[str, Any]) -> Backbone:
     with torch.device("meta"):
         return create_backbone(name, pooling=pooling, width_mult=width_mult, **build)
 
@@ -144,7 +146,7 @@ def _count(model: Backbone, by: str) -> int:
 
 
 def _steps(model: Backbone) -> int:
-    """The steps from a width to twice that width that pass over no network.
+    """Return the widths between a width and its double at which the network changes.
 
     A layer of c channels grows by one at factors (k + 1/2) / c; beside layers of c/2, c/4, ... channels the next
     network is never nearer than 1 / 2c, and a step of 1 / 4c falls between any two.
@@ -152,19 +154,21 @@ def _steps(model: Backbone) -> int:
     return 4 * max(weight.shape[0] for weight in model.parameters() if weight.ndim > 1)
 
 
-def _other_arm(to: str | Mapping[str, Any], pooling: Mapping[str, Any] | None) -> dict[str, Any]:
+def _other_arm(to: str | PoolingConfig | Mapping[str, Any], pooling: Asked) -> dict[str, Any]:
+    to = to.tree() if isinstance(to, PoolingConfig) else to
+    pooling = pooling.tree() if isinstance(pooling, PoolingConfig) else pooling
     if not isinstance(to, str | Mapping):
         raise ConfigError(f"match_to={to!r} is neither the name of a pooling nor a mapping with a name and options.")
     arm = {"name": to} if isinstance(to, str) else dict(to)
     if "name" not in arm:
-        raise ConfigError(f"match_to={arm} names no pooling: write e.g. {{name: lip, logit: bottleneck}}.")
+        raise ConfigError(f"match_to={arm} has no name of a pooling: write e.g. {{name: lip, logit: bottleneck}}.")
     if arm["name"] == OWN:
         return arm
     return {**{key: pooling[key] for key in ("slots", "at", *GEOMETRY) if pooling and key in pooling}, **arm}
 
 
 def _nearest_count(count: Callable[[int], int], start: int, target: int, steps: int) -> tuple[int, int]:
-    """The step whose count is nearest to a target above that of step 0, and the count; counts never fall."""
+    """Return the step above step 0 whose count is nearest to a target, and this count. Counts never decrease."""
     low, high, below, above = 0, steps, start, count(steps)
     while above < target:
         if high >= LARGEST * steps:

@@ -32,7 +32,7 @@ class Network(Protocol):
         """Return the features that the head leaves."""
 
     def slot_of(self, path: str) -> str | None:
-        """Return the slot that a module lies in."""
+        """Return the slot of a module."""
 
     def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
         """Return the modules with their qualified names."""
@@ -61,7 +61,7 @@ class Trace:
 
 
 def meta_twin(model: M) -> M:
-    """A copy that has shapes and no data, in eval mode; the model itself is neither run nor copied."""
+    """Return a copy in eval mode that has shapes and no data. The model itself is neither run nor copied."""
     tensors = [*model.parameters(), *model.buffers()]
     memo: dict[int, Any] = {id(tensor): _on_meta(tensor) for tensor in tensors}
     return copy.deepcopy(model, memo).eval()
@@ -80,7 +80,7 @@ def trace(twin: Network, image_size: tuple[int, int]) -> Trace:
 
 
 def probe(model: Network, twin: Network, image_size: tuple[int, int]) -> int:
-    """The number of features that the head leaves.
+    """Return the number of features that the head gives.
 
     Raises:
         VanishError: the image is too small; says where, the map's size there, and the smallest size that works.
@@ -101,7 +101,7 @@ def probe(model: Network, twin: Network, image_size: tuple[int, int]) -> int:
 
 
 def describe_place(model: Network, seen: Trace) -> str:
-    """Where a forward pass ended, with the map's size there, in words."""
+    """Describe where a forward pass ended, and the size of the map there."""
     map_size = "x".join(map(str, seen.inputs[seen.last][-2:]))
     name = model.slot_of(seen.last)
     if name is None:
@@ -112,7 +112,7 @@ def describe_place(model: Network, seen: Trace) -> str:
 
 
 def smallest_image(twin: Network) -> int | None:
-    """The side of the smallest square image that works, or None up to `LARGEST_TRIED` pixels.
+    """Return the side of the smallest square image that works; None if it is larger than `LARGEST_TRIED` pixels.
 
     Output sizes never shrink when the input grows, so doubling and then halving the interval finds it.
     """

@@ -13,6 +13,7 @@ from poolab.backbones.base import Backbone
 from poolab.backbones.initialise import initialise
 from poolab.backbones.keras_cnn import KerasCNN
 from poolab.backbones.libraries import LIBRARIES
+from poolab.backbones.request import Asked, AskedHead
 from poolab.backbones.resnet18_cifar import ResNet18
 from poolab.backbones.resnet20 import ResNet20
 from poolab.backbones.slots import SlotFiller
@@ -38,7 +39,7 @@ _GIVEN = ("slots", "in_channels", "num_classes", "image_size")
 
 
 def list_backbones(task: str | None = None) -> list[str]:
-    """The names of poolab's own backbones, with a task those that are for it.
+    """Return the names of poolab's own backbones; with a task, only those for it.
 
     `create_backbone` takes torchvision/<name> and timm/<name> too, which are for classification.
 
@@ -68,12 +69,12 @@ def create_backbone(
     in_channels: int,
     num_classes: int,
     image_size: int | tuple[int, int],
-    pooling: Mapping[str, Any] | None = None,
-    head: Mapping[str, Any] | None = None,
+    pooling: Asked = None,
+    head: AskedHead = None,
     seed: int | None = None,
     **options: Any,
 ) -> Backbone:
-    """A network with its pooling slots filled.
+    """Create a network with its pooling slots filled.
 
     Args:
         name: one of `list_backbones()`, or a network of a library: "torchvision/resnet18", "timm/resnet18" (then with
@@ -87,10 +88,10 @@ def create_backbone(
             None, or the name "own", keeps the backbone's pooling.
         head: `{"name": ..., ...options}`; None, or the name "own", keeps the backbone's.
         seed: of the initial weights (see `initialise`); None draws them from torch's global generator.
-        options: the backbone's own; `width_mult` widens any of ours, 1.5 giving half as many channels again.
+        options: the backbone's own; `width_mult` of poolab's backbones multiplies all channels.
 
     Raises:
-        ConfigError: a name, slot, option or size is wrong, or a map would vanish; the message says what would do.
+        ConfigError: a name, slot, option or size is wrong, or a map would be empty; the message says what is possible.
 
     >>> model = create_backbone("keras_cnn", in_channels=3, num_classes=10, image_size=32, pooling={"name": "avg"})
     >>> {name: slot.pooling for name, slot in model.slots.items()}
@@ -138,7 +139,7 @@ def backbone_options(name: str) -> list[str] | None:
 
 
 def image_pair(size: Any) -> tuple[int, int]:
-    """An image size as (height, width).
+    """Return an image size as (height, width).
 
     >>> image_pair(32)
     (32, 32)
@@ -172,5 +173,5 @@ def _check_options(name: str, builder: Callable[..., Backbone], options: Mapping
     allowed = _options(builder)
     for key in options:
         if key not in allowed:
-            choice = f"Allowed: {', '.join(allowed)}." if allowed else "It has none."
+            choice = f"Allowed: {', '.join(allowed)}." if allowed else "It has no options."
             raise ConfigError(f"backbone {name} has no option {key}: {nearest(key, allowed)}{choice}")

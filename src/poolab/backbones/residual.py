@@ -19,12 +19,12 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The block's output."""
+        """Return the block's output."""
         main = self.pool(F.relu(self.bn1(self.conv1(x))))
         return F.relu(self.bn2(self.conv2(main)) + self.shortcut(x, main))
 
     def shortcut(self, x: torch.Tensor, main: torch.Tensor) -> torch.Tensor:
-        """What is added to the main path: here the input itself."""
+        """Return what is added to the main path: here the input itself."""
         return x
 
 
@@ -40,7 +40,8 @@ class DownBlock(BasicBlock):
         self.stride = slots.stride_of(slot)
 
     def shortcut(self, x: torch.Tensor, main: torch.Tensor) -> torch.Tensor:
-        """Every `stride`-th pixel of the input, cut to the main path's size, with zeros for the new channels.
+        """Return every `stride`-th pixel of the input, cropped to the main path's size, with zeros for the new
+        channels.
 
         Raises:
             ValueError: the pooling's geometry leaves more pixels than every `stride`-th of the input.
@@ -51,7 +52,9 @@ class DownBlock(BasicBlock):
         return F.pad(kept, (0, 0, 0, 0, 0, main.shape[1] - x.shape[1]))
 
     def fitting(self, kept: torch.Tensor, x: torch.Tensor, main: torch.Tensor) -> torch.Tensor:
-        """What the shortcut kept of `x`, if the main path has as many pixels; ValueError if it has more."""
+        """Return the part of `x` that the shortcut keeps, cropped to the main path; raise ValueError if the main path
+        has more pixels.
+        """
         if kept.shape[-2:] != main.shape[-2:]:
             found, wanted, given = ("x".join(map(str, each.shape[-2:])) for each in (kept, main, x))
             raise ValueError(
@@ -69,7 +72,7 @@ class ProjectedBlock(DownBlock):
         self.projection = nn.Sequential(nn.Conv2d(channels, width, 1, self.stride, bias=False), nn.BatchNorm2d(width))
 
     def shortcut(self, x: torch.Tensor, main: torch.Tensor) -> torch.Tensor:
-        """The projection of every `stride`-th pixel of the input, as many as the main path has.
+        """Return the projection of every `stride`-th pixel of the input, as many as the main path has.
 
         Raises:
             ValueError: the pooling's geometry leaves more pixels than every `stride`-th of the input.

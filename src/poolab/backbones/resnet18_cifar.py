@@ -18,7 +18,7 @@ class ResNet18(Backbone):
     stride and its maximum, would leave 8x8 pixels. Where the map is halved the shortcut is He's option B, a strided 1x1
     convolution with BN; it follows the pooling's stride. Weights start He-normal.
 
-    Slots: stage2, stage3 and stage4, where a strided convolution halves the map by itself and where a filled slot is
+    Slots: stage2, stage3 and stage4, where a strided convolution halves the map, and where a filled slot is
     the same convolution with stride 1, BN, ReLU and the pooling; and the head (global_avg).
     """
 
@@ -43,10 +43,10 @@ class ResNet18(Backbone):
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The map of the fourth stage."""
+        """Return the map of the fourth stage."""
         stem = F.relu(self.bn1(self.conv1(images)))
         return self.stage4(self.stage3(self.stage2(self.stage1(stem))))
 
     def reset_module(self, module: nn.Module) -> None:
-        """He's start."""
+        """Initialise as He et al. do."""
         he_normal(module)

@@ -16,7 +16,7 @@ BLOCKS = 3  # in each stage: 6 * 3 + 2 = 20 layers
 class ResNet20(Backbone):
     """A convolution of 16 channels, then stages of 16, 32 and 64 channels of three basic blocks each.
 
-    Weights start He-normal. Slots: stage2 and stage3, where a strided convolution halves the map by itself and where
+    Weights start He-normal. Slots: stage2 and stage3, where a strided convolution halves the map, and where
     a filled slot is the same convolution with stride 1, BN, ReLU and the pooling; and the head (global_avg).
     """
 
@@ -40,12 +40,12 @@ class ResNet20(Backbone):
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The map of the third stage."""
+        """Return the map of the third stage."""
         stem = F.relu(self.bn1(self.conv1(images)))
         return self.stage3(self.stage2(self.stage1(stem)))
 
     def reset_module(self, module: nn.Module) -> None:
-        """He's start."""
+        """Initialise as He et al. do."""
         he_normal(module)
 
 

@@ -39,7 +39,7 @@ class SlotShape:
 def slot_shapes(
     backbone: Backbone | str, *, image_size: int | tuple[int, int] | None = None, **build: Any
 ) -> list[SlotShape]:
-    """The slots of a backbone, or of the one that `create_backbone(backbone, image_size=..., **build)` would build.
+    """Return the slots of a backbone, or of the one that `create_backbone(backbone, image_size=..., **build)` builds.
 
     No arithmetic is done, and an image that is too small gives rows that say so.
 
@@ -62,7 +62,7 @@ def slot_shapes(
 
 
 def render_shapes(rows: list[SlotShape]) -> "Table":
-    """The rows as a table of at most 80 columns; a map that vanishes is named below it.
+    """Return the rows as a table of at most 80 columns; name a map that vanishes below it.
 
     >>> render_shapes(slot_shapes("torch_cnn", image_size=32, in_channels=3, num_classes=10)).row_count
     3
@@ -86,7 +86,7 @@ def render_shapes(rows: list[SlotShape]) -> "Table":
 
 
 def _shapes_only(name: str, image_size: int | tuple[int, int] | None, build: dict[str, Any]) -> Backbone:
-    """The backbone on the meta device; where its map would vanish, the one for the smallest image that works."""
+    """Return the backbone on the meta device; if its map would vanish, the one for the smallest image that works."""
     with torch.device("meta"):
         try:
             return create_backbone(name, image_size=image_size, **build)  # type: ignore[arg-type]

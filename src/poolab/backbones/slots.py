@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from torch import nn
 
-from poolab.backbones.request import PoolingRequest, read_head, read_pooling
+from poolab.backbones.request import Asked, AskedHead, read_head, read_pooling
 from poolab.errors import ConfigError, nearest
 from poolab.pooling import Pool, create_pool, get_pool
+from poolab.run_config import OWN, PoolingConfig
 
 Kind = Literal["window", "strided_conv", "head"]
 Pair = tuple[int, int]
@@ -17,9 +18,9 @@ FLATTEN = "flatten"  # a head that keeps every pixel
 
 @dataclass(frozen=True)
 class Slot:
-    """One place where a backbone pools: what stands there by itself (`own`) and what stands there now (`pooling`).
+    """One place where a backbone pools: its default (`own`) and its present pooling (`pooling`).
 
-    The geometry is that of what stands there now; a head has none.
+    The geometry is that of the present pooling; a head has none.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Slot:
 
 
 class SlotFiller:
-    """Gives a backbone under construction the layer for each of its slots, and remembers what it gave.
+    """Creates the layer of each slot while a backbone is built, and keeps a list of them.
 
     A backbone names each place once: `self.pool1 = slots.fill("pool1", channels=32, own="max", kernel_size=2)`.
 
@@ -43,9 +44,7 @@ class SlotFiller:
     ['max', 'avg']
     """
 
-    def __init__(
-        self, backbone: str, pooling: Mapping[str, Any] | None = None, head: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, backbone: str, pooling: Asked = None, head: AskedHead = None) -> None:
         self.backbone = backbone
         self.pooling = read_pooling(pooling)
         self.head = read_head(head)
@@ -55,7 +54,7 @@ class SlotFiller:
     def fill(
         self, name: str, *, channels: int, own: str, kernel_size: int, stride: int | None = None, padding: int = 0
     ) -> nn.Module:
-        """The pooling of a window slot: the one asked for, or `own`, with the slot's geometry unless overridden.
+        """Return the pooling of a window slot: the requested one or `own`, with the slot's geometry unless overridden.
 
         Raises:
             ConfigError: the pooling does not take these options or this window.
@@ -64,7 +63,7 @@ class SlotFiller:
         return self._window(Slot(name, "window", channels, None, None, None, own, own), geometry)
 
     def fill_strided_conv(self, name: str, conv: nn.Conv2d, *, kernel_size: int = 2) -> nn.Module:
-        """The pooling that takes over the down-sampling of a strided convolution, or nothing (`nn.Identity`).
+        """Return the pooling that takes over the stride of a strided convolution, or `nn.Identity`.
 
         Where a pooling was asked for, `conv` is set to stride 1 and the pooling gets the stride that it had: put it
         after the convolution's normalisation and activation. The convolution's weights stay the same either way.
@@ -82,29 +81,28 @@ class SlotFiller:
         return self._window(slot, {"kernel_size": kernel_size, "stride": (sh, sw), "padding": 0})
 
     def fill_head(self, *, channels: int, own: str = "global_avg") -> nn.Module:
-        """The head: what turns the last map into features; `own="flatten"` keeps every pixel.
+        """Return the head, which turns the last map into features; `own="flatten"` keeps every pixel.
 
         Raises:
             ConfigError: the head does not take these options.
         """
-        asked = self.head.filling("head")
-        name = asked.name if asked else own
+        name = own if self.head.name == OWN else self.head.name
         slot = Slot("head", "head", channels, None, None, None, own, name)
         flatten = name == FLATTEN
         return self._remember(slot, nn.Identity() if flatten else self._create(slot, self.head.options))
 
     def stride_of(self, name: str) -> Pair:
-        """The stride of what stands in a slot that has been filled: what a shortcut around it must keep up with."""
+        """Return the stride of the layer in a slot that has been filled; a shortcut around it needs the same."""
         stride = self._filled[name][0].stride
         assert stride is not None
         return stride
 
     def close(self, model: nn.Module) -> dict[str, Slot]:
-        """Every slot by name, once all are filled; `paths` then says where in `model` each layer lies.
+        """Return every slot by name when all are filled; `paths` then has the name of each layer in `model`.
 
         Raises:
             ConfigError: `pooling.slots` or `pooling.at` names a slot that the backbone does not have, or a head was
-                asked for that has no place.
+                requested and the backbone has none.
         """
         self._check_slots(self.pooling)
         self._check_head()
@@ -146,23 +144,24 @@ class SlotFiller:
         self._filled[slot.name] = (slot, module)
         return module
 
-    def _check_slots(self, pooling: PoolingRequest) -> None:
+    def _check_slots(self, pooling: PoolingConfig) -> None:
+        slots = pooling.slots if isinstance(pooling.slots, tuple) else ()
         allowed = [name for name, (slot, _) in self._filled.items() if slot.kind != "head"]
-        faults = unknown_slots(self.backbone, "pooling.slots", pooling.slots or (), allowed)
+        faults = unknown_slots(self.backbone, "pooling.slots", slots, allowed)
         faults += unknown_slots(self.backbone, "pooling.at", pooling.at, allowed)
         if faults:
             raise ConfigError("\n".join(faults))
 
     def _check_head(self) -> None:
-        if self.head.filling("head") and "head" not in self._filled:
+        if self.head.name != OWN and "head" not in self._filled:
             raise ConfigError(
-                f"{self.backbone} has no head, since it keeps the map: head={self.head.name} has no place in it. Leave "
+                f"{self.backbone} has no head, since it keeps the map: head={self.head.name} cannot be used. Leave "
                 "head=own; pooling= fills its slots."
             )
 
 
 def unknown_slots(backbone: str, where: str, asked: Iterable[str], allowed: list[str]) -> list[str]:
-    """A fault, or none, for the slots of a setting that a backbone does not have.
+    """Return the fault of a setting that names slots which the backbone does not have, or no fault.
 
     >>> unknown_slots("mine", "pooling.at", ["pol1"], ["pool1"])
     ['mine has no pooling slot pol1: did you mean pool1? Allowed in pooling.at: pool1.']

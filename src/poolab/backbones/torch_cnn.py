@@ -1,4 +1,4 @@
-"""Article 2's `CNNWithPooling`: a maximum first, an average second, a global average for a head."""
+"""The PyTorch CNN of the hosting tutorial "Pooling in Convolutional Neural Networks - Explained" (`CNNWithPooling`)."""
 
 import torch
 from torch import nn
@@ -34,6 +34,6 @@ class TorchCNN(Backbone):
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The second pooled map."""
+        """Return the second pooled map."""
         first = self.pool1(F.relu(self.conv1(images)))
         return self.pool2(F.relu(self.conv2(first)))

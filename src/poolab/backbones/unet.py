@@ -50,7 +50,7 @@ class UNet(PixelBackbone):
         self.classifier = nn.Conv2d(self.close(slots), num_classes, 1)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The map behind the last stage, (N, width, H, W): as many pixels as the images have."""
+        """Return the map behind the last stage, (N, width, H, W), which is as large as the images."""
         x, skips = images, []
         for down, pool in zip(self.down, self.pools, strict=True):
             skips.append(down(x))
@@ -61,7 +61,7 @@ class UNet(PixelBackbone):
         return x
 
     def reset_module(self, module: nn.Module) -> None:
-        """He's start."""
+        """Initialise as He et al. do."""
         he_normal(module)
 
 
@@ -77,7 +77,7 @@ class UpStage(nn.Module):
         self.stage = _stage(2 * width, width)
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """The stage's map, of the skip's size."""
+        """Return the stage's map, of the skip's size."""
         size = skip.shape[-2:]
         enlarged = F.interpolate(self.reduce(x), size=size, mode="bilinear", align_corners=False)
         return self.stage(torch.cat([skip, enlarged], dim=1))

@@ -40,13 +40,13 @@ class VGGSmall(Backbone):
         self.classifier = nn.Linear(self.close(slots), num_classes)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """The third pooled map."""
+        """Return the third pooled map."""
         first = self.pool1(self.stage1(images))
         second = self.pool2(self.stage2(first))
         return self.pool3(self.stage3(second))
 
     def reset_module(self, module: nn.Module) -> None:
-        """He's start."""
+        """Initialise as He et al. do."""
         he_normal(module)
 
 

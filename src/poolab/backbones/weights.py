@@ -15,7 +15,7 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")  # unde
 
 
 def read_state(path: str | Path) -> State:
-    """The weights in a file: a state_dict by `torch.save`, alone or under "state_dict" or "model", or safetensors.
+    """Read the weights in a file: a state_dict by `torch.save`, alone or under "state_dict" or "model", or safetensors.
 
     Raises:
         ConfigError: there is no such file, or it holds something else. Code in it is never run.
@@ -55,7 +55,7 @@ def _kind(value: Any) -> str:
 
 
 def take_over(network: nn.Module, state: State, what: str) -> list[str]:
-    """Load weights into a network that may have other classes and other image channels; return what is to be told.
+    """Load weights into a network that may have other classes and other image channels; return remarks for the user.
 
     The first convolution's weights for three colours are spread over other channels so that its output keeps its
     scale: summed for one channel, else repeated and scaled by 3 / channels. A last layer for other classes keeps its
@@ -79,10 +79,10 @@ def take_over(network: nn.Module, state: State, what: str) -> list[str]:
         )
     other = {*found.missing, *found.reshaped, *found.unexpected}
     network.load_state_dict({name: value for name, value in fitted.items() if name not in other}, strict=False)
-    told = [f"{what}: the prefix {prefix!r} of the names is left out"] if prefix else []
+    told = [f"{what}: the prefix {prefix!r} of the names was removed"] if prefix else []
     afresh = [*found.missing, *found.reshaped]
     if afresh:
-        told.append(f"{what}: the last layer starts afresh ({', '.join(afresh)})")
+        told.append(f"{what}: the last layer has new initial weights ({', '.join(afresh)})")
     if found.unexpected:
         more = ", ..." if len(found.unexpected) > 3 else ""
         told.append(f"{what}: {len(found.unexpected)} weights are not used ({', '.join(found.unexpected[:3])}{more})")
@@ -115,7 +115,7 @@ def _of_network(state: State) -> State:
 
 
 def fit_channels(weight: Tensor, shape: torch.Size) -> Tensor:
-    """A convolution's weights (out, 3, h, w) for another number of image channels; others as they are.
+    """Convert a convolution's weights (out, 3, h, w) to another number of image channels; return others unchanged.
 
     >>> fit_channels(torch.ones(8, 3, 5, 5), torch.Size([8, 1, 5, 5])).unique()
     tensor([3.])
@@ -131,6 +131,6 @@ def fit_channels(weight: Tensor, shape: torch.Size) -> Tensor:
 
 
 def last_layer(network: nn.Module) -> str:
-    """The qualified name of the layer that gives the class scores: the last with weights."""
+    """Return the qualified name of the layer that gives the class scores: the last one with weights."""
     layers = (nn.Linear, nn.Conv2d)
     return [path for path, module in network.named_modules() if isinstance(module, layers)][-1]

@@ -9,7 +9,7 @@ EPS = 5e-4  # added to the variances, so that directions in which images hardly 
 
 
 def patch_filters(batches: Iterable[torch.Tensor], patch: int = PATCH, eps: float = EPS) -> torch.Tensor:
-    """Whitening filters of images given in batches (N, C, H, W), as (2 D, C, patch, patch) with D = C * patch**2.
+    """Compute whitening filters, (2 D, C, patch, patch) with D = C * patch**2, from batches of images (N, C, H, W).
 
     With the eigenvectors v_i and eigenvalues l_i of the patches' second moments, the first D filters are
     v_i / sqrt(l_i + eps), the largest eigenvalue first, and the other D their negatives. Moments are about zero and not
@@ -40,7 +40,7 @@ def patch_filters(batches: Iterable[torch.Tensor], patch: int = PATCH, eps: floa
 
 
 def _columns(images: torch.Tensor, patch: int) -> torch.Tensor:
-    """All patches as float64 columns (D, count), in the order of a convolution's weights."""
+    """Return all patches as float64 columns (D, count), in the order of a convolution's weights."""
     height, width = (max(0, side - patch + 1) for side in images.shape[2:])
     views = [images[:, :, i : i + height, j : j + width] for i in range(patch) for j in range(patch)]
     return torch.stack(views, 2).permute(1, 2, 0, 3, 4).flatten(2).flatten(0, 1).double()

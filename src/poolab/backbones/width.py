@@ -8,7 +8,7 @@ WIDTH_MULT = Real(1.0, least=1e-6, most=10_000.0)
 
 
 def scaled(channels: int, width_mult: float) -> int:
-    """The channels of a layer in a network that is `width_mult` times as wide, max(1, round(channels * width_mult)).
+    """Return a layer's channels in a network `width_mult` times as wide: max(1, round(channels * width_mult)).
 
     A half is rounded to the even number, as Python rounds; 1.0 changes nothing.
 
@@ -16,7 +16,7 @@ def scaled(channels: int, width_mult: float) -> int:
     (64, 72, 1)
 
     Raises:
-        ConfigError: the factor is no number from 1e-6 to 10,000.
+        ConfigError: the factor is not a number from 1e-6 to 10,000.
     """
     if not WIDTH_MULT.fits(width_mult, None):
         raise ConfigError(

@@ -8,5 +8,5 @@ BACKENDS = ("plain", "fused")
 
 
 def using(name: str) -> AbstractContextManager[object]:
-    """A context in which poolab's poolings take this path; any other name (that of a peer) changes nothing."""
+    """Return a context in which poolab's poolings take this path; another name (that of a peer) changes nothing."""
     return use_backend(name) if name in BACKENDS else nullcontext()  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ ROUNDS = 15
 
 
 def copy_bandwidth(device: str, size: int | None = None, rounds: int = ROUNDS) -> Figure:
-    """Bytes a second that `copy_` between two large tensors moves, read and written ones counted; torch's threads.
+    """Measure the bytes per second that `copy_` moves between two large tensors, read and written bytes together.
 
     >>> copy_bandwidth("cpu", size=2**20, rounds=5).median > 1e6
     True
@@ -37,7 +37,7 @@ def copy_bandwidth(device: str, size: int | None = None, rounds: int = ROUNDS) -
 
 
 def least_bytes(direction: str, shape: Shape, outputs: int, itemsize: int) -> int:
-    """The fewest bytes that a direction can move.
+    """Return the smallest number of bytes that a direction can move.
 
     Forward: read the map, write the output. Backward: read the map and the output gradient, write the map gradient.
 

@@ -33,12 +33,12 @@ class Kernel:
     padding: int = 0
 
     def __str__(self) -> str:
-        """As it is typed."""
+        """Return the window as it is typed."""
         return f"{self.size}/{self.stride}" + (f"p{self.padding}" if self.padding else "")
 
 
 def shape(text: str) -> Shape:
-    """A map's sizes.
+    """Parse the sizes of a map.
 
     >>> shape("64x64x32x32")
     (64, 64, 32, 32)
@@ -51,7 +51,7 @@ def shape(text: str) -> Shape:
 
 
 def kernel(text: str) -> Kernel:
-    """A window: size, stride, and padding where there is one.
+    """Parse a window: size, stride, and padding if given.
 
     >>> kernel("3/2p1")
     Kernel(size=3, stride=2, padding=1)
@@ -68,14 +68,14 @@ def kernel(text: str) -> Kernel:
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1."""
+    """Parse a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A number above 0."""
+    """Parse a number above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -86,7 +86,7 @@ def seconds(text: str) -> float:
 
 
 def methods(asked: Sequence[str]) -> list[str]:
-    """Names and groups as names, each once: by group, then as they were asked for.
+    """Return names and groups as names, each once: by group, then as they were asked for.
 
     Raises:
         ConfigError: no window method and no group is called so.
@@ -109,7 +109,7 @@ def methods(asked: Sequence[str]) -> list[str]:
 
 
 def target(method: str, *, backend: str, kernel: str, layout: str, device: str) -> float | None:
-    """The ratio to `nn.MaxPool2d`, forward and backward, that a method should stay at or below; None where none is set.
+    """Return the target ratio to `nn.MaxPool2d`, forward and backward, of a method; None where none is set.
 
     >>> target("softpool", backend="fused", kernel="3/2p1", layout="channels_last", device="cpu")
     1.5

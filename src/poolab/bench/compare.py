@@ -23,7 +23,7 @@ SIDES = ("old", "new")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two files, on a parser or subparser."""
+    """Add the two files to a parser or subparser."""
     parser.add_argument("old", type=Path, help="the JSON file from before the change")
     parser.add_argument("new", type=Path, help="the JSON file from after it")
     add_output_arguments(parser, picture=False)
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The ratios that both results have, with their quotient; what only one has; and how their settings differ.
+    """Return the ratios that both results have, with their quotient; what only one has; and how their settings differ.
 
     Raises:
         ConfigError: the results are of different benchmarks.
@@ -68,7 +68,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What the two were made with, where it differs and can change a figure: machine, threads, devices, versions.
+    """Return what differs between the two and can change a figure: machine, threads, devices, versions.
 
     >>> differences({"threads": 1, "packages": {"torch": "2.11"}}, {"threads": 2, "packages": {"torch": "2.11"}})
     {'threads': (1, 2)}
@@ -81,7 +81,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any
 
 
 def _cells(document: dict[str, Any]) -> Cells:
-    """The cells with a ratio by place, method, backend and direction."""
+    """Return the cells with a ratio by place, method, backend and direction."""
     found: Cells = {}
     for group in document["groups"]:
         place = tuple((key, value) for key, value in group.items() if key != "cells")
@@ -92,7 +92,7 @@ def _cells(document: dict[str, Any]) -> Cells:
 
 
 def _missing(mine: Cells, others: Cells) -> dict[str, list[str]]:
-    """The cells of one result that the other has not, by place; of a place that it has not, their number alone."""
+    """Return the cells of one result that the other lacks, by place; of a missing place only their number."""
     found: dict[str, list[str]] = {}
     shared = {place for place, *_ in others}
     for place, *names in mine:

@@ -1,4 +1,4 @@
-"""The result of a benchmark as a JSON document, with what made it; written anew after each group, in one step."""
+"""The result of a benchmark as a JSON document, with its provenance; written after each group, in one step."""
 
 import json
 import os
@@ -19,7 +19,7 @@ MORE_PACKAGES = ("triton", "timm", "kornia", "antialiased-cnns")
 
 
 def made_with(devices: Sequence[str]) -> dict[str, Any]:
-    """Command, date, commit, versions, processor, threads and devices: what a figure means nothing without."""
+    """Return command, date, commit, versions, processor, threads and devices, which a figure depends on."""
     import torch
 
     facts = environment(devices[0])
@@ -44,7 +44,7 @@ def made_with(devices: Sequence[str]) -> dict[str, Any]:
 
 
 def machine(made: dict[str, Any]) -> str:
-    """The processor and the threads, in words.
+    """Return the processor and the threads, in words.
 
     >>> machine({"processor": "Some CPU", "threads": 1})
     'Some CPU, 1 thread'
@@ -54,7 +54,7 @@ def machine(made: dict[str, Any]) -> str:
 
 
 def new_document(benchmark: str, devices: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
-    """A document without a group yet."""
+    """Return a document without a group."""
     start = {"benchmark": benchmark, "format": FORMAT, "complete": False}
     return {**start, "made_with": made_with(devices), "settings": settings, "groups": []}
 
@@ -66,7 +66,7 @@ def write(document: dict[str, Any], path: Path | None) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A document that `ops` or `net` wrote.
+    """Read a document that `ops` or `net` wrote.
 
     Raises:
         PoolabError: there is none, or it is something else.
@@ -77,7 +77,7 @@ def read(path: Path) -> dict[str, Any]:
         raise PoolabError(f"{path} cannot be read as a result: {fault}; make one with --json {path}") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT or "groups" not in found:
         raise PoolabError(
-            f"{path} is no result of format {FORMAT} of `bench.py ops` or `net`; make it anew with --json"
+            f"{path} is not a result of format {FORMAT} of `bench.py ops` or `net`; make it again with --json"
         )
     return found
 

@@ -33,7 +33,7 @@ class Figure:
 
 
 def figure(values: Sequence[float]) -> Figure:
-    """What there is to say of the values.
+    """Return the median, the quartiles and the interval of the values.
 
     >>> figure([1.00, 1.02, 1.01, 1.03, 0.99])
     Figure(median=1.01, low=0.99, high=1.03, iqr=0.02, rounds=5, refused=False)
@@ -46,7 +46,7 @@ def figure(values: Sequence[float]) -> Figure:
 
 
 def paired(numerators: Mapping[int, float], denominators: Mapping[int, float]) -> Figure | None:
-    """The ratio within each round that has both; None where no round has.
+    """Compute the ratio within each round that has both; None where no round has.
 
     A slow spell of the machine hits both sides of a round and cancels; it would not in a quotient of two medians.
 
@@ -58,7 +58,7 @@ def paired(numerators: Mapping[int, float], denominators: Mapping[int, float]) -
 
 
 def interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
-    """The percentile-bootstrap interval of the median.
+    """Compute the percentile-bootstrap interval of the median.
 
     The distribution of a resample's median is known in closed form (Efron 1979, section 3): it is at most the k-th
     smallest of n values if at least half of n draws fall among the first k. So nothing is drawn, and the interval is
@@ -73,7 +73,7 @@ def interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, floa
 
 
 def quotient(new: Figure, old: Figure) -> tuple[float, float, float]:
-    """New over old with its interval, from the intervals of two independent figures.
+    """Compute new over old with its interval, from the intervals of two independent figures.
 
     The ends' distances add as squares on the logarithmic scale (MOVER: Zou and Donner 2008, doi:10.1002/sim.3095).
 
@@ -89,7 +89,7 @@ def quotient(new: Figure, old: Figure) -> tuple[float, float, float]:
 
 @lru_cache  # each extra round asks for every unsteady case
 def _ends(n: int, level: float) -> tuple[int, int]:
-    """Which of n ordered values, counted from 1, are the interval's ends."""
+    """Return which of n ordered values, counted from 1, are the interval's ends."""
     tail, places = (1 - level) / 2, range(1, n + 1)
     low = bisect_right(places, tail, key=lambda k: _at_least((n + 1) // 2, n, k / n))
     high = bisect_left(places, 1 - tail, key=lambda k: _at_least(n // 2 + 1, n, k / n))
@@ -97,7 +97,7 @@ def _ends(n: int, level: float) -> tuple[int, int]:
 
 
 def _at_least(wanted: int, n: int, p: float) -> float:
-    """The probability of `wanted` or more successes in n trials."""
+    """Compute the probability of `wanted` or more successes in n trials."""
     if p >= 1:
         return 1.0
     chances = (

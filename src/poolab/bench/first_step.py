@@ -32,7 +32,7 @@ class Watched(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module as it would be found without this, its execution timed."""
+        """Return the module's spec, which times its execution."""
         spec = PathFinder.find_spec(fullname, path, target) if fullname == self.name else None
         if spec is None or spec.loader is None:
             return None
@@ -48,7 +48,7 @@ class Watched(MetaPathFinder):
 
 
 def exclusive(torch: Span, lightning: Span) -> tuple[float, float]:
-    """The seconds of either import, without those of torch inside Lightning's where Lightning comes first.
+    """Return the seconds of either import, without those of torch inside Lightning's where Lightning comes first.
 
     >>> exclusive((0.0, 2.0), (3.0, 7.0)), exclusive((1.0, 3.0), (0.0, 7.0))
     ((2.0, 4.0), (2.0, 5.0))

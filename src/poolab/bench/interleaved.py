@@ -26,7 +26,7 @@ class Case:
     """One thing to time.
 
     Attributes:
-        prepare: gives the step to be timed; what it does itself (a forward before a backward) is not timed.
+        prepare: returns the step to be timed; its own work (a forward before a backward) is not timed.
         baseline: the case that it is compared with, round by round.
         around: a context for prepare and step, entered outside the timed stretch.
     """
@@ -43,9 +43,9 @@ class Plan:
     Attributes:
         rounds: rounds for every case.
         extra_rounds: further rounds at most, for the cases that are still unsteady.
-        seconds: a case that has taken so long takes part in no further round (but in 5).
+        seconds: after this time a case is left out of further rounds, but has at least 5.
         seed: of the order in each round.
-        sample_seconds: a sample repeats its call until it lasts so long, so that the clock and a synchronisation do not
+        sample_seconds: a sample repeats its call for at least this time, so that the clock and a synchronisation do not
             matter. On a machine that others use, 20 ms steady a figure: preempted for 4 ms, one of 1 ms is lost.
     """
 
@@ -72,9 +72,9 @@ class Interleaved:
     Args:
         cases: by name; a baseline is one of them.
         plan: how many rounds.
-        synchronise: waits until the device has done what it was given.
+        synchronise: waits until the device has finished its work.
         clock: seconds.
-        progress: is told the rounds done, those to come at most, and what runs now.
+        progress: called with the finished rounds, the largest number of rounds, and what runs now.
 
     >>> timed = Interleaved({"a": Case(lambda: lambda: None), "b": Case(lambda: lambda: None, "a")}, Plan(rounds=5))
     >>> sorted(timed.run()), timed.ratio("b").rounds >= 5
@@ -114,17 +114,17 @@ class Interleaved:
         return self.samples
 
     def seconds(self, name: str) -> Figure | None:
-        """Seconds of one call, or None where there is no sample."""
+        """Return the seconds of one call, or None without a sample."""
         values = list(self.samples[name].seconds.values())
         return figure(values) if values else None
 
     def ratio(self, name: str, to: str | None = None) -> Figure | None:
-        """The ratio to another case, by itself the baseline, within each round; None where there is none."""
+        """Return the ratio to another case, by default the baseline, within each round; None where there is none."""
         other = to or self.cases[name].baseline
         return paired(self.samples[name].seconds, self.samples[other].seconds) if other else None
 
     def _due(self, round_number: int) -> list[str]:
-        """The cases of this round, each with its baseline."""
+        """Return the cases of this round, each with its baseline."""
         extra = round_number >= self.plan.rounds
         own = [name for name in self.cases if self._has_time(name) and (not extra or self._unsteady(name))]
         if extra and not own:

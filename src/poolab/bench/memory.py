@@ -1,4 +1,4 @@
-"""The memory of one pooling layer: what it keeps for backward, and the most that forward and backward have in use."""
+"""The memory of one pooling layer: what it keeps for backward, and the peak of forward and backward."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from poolab.measure import PeakMemory, SavedStorages
 
 
 def saved_bytes(module: nn.Module, input: Tensor) -> int:
-    """The bytes saved for backward beyond the input and the parameters; an output that is saved counts.
+    """Return the bytes saved for backward beyond the input and the parameters; a saved output counts.
 
     >>> saved_bytes(nn.MaxPool2d(2), torch.zeros(1, 1, 8, 8, requires_grad=True))  # an int64 index for each output
     128
@@ -29,10 +29,10 @@ def saved_bytes(module: nn.Module, input: Tensor) -> int:
 
 
 def peak_bytes(module: nn.Module, input: Tensor, inputs: Sequence[Tensor], output_gradient: Tensor) -> int:
-    """The most that forward and backward allocate at one time, beyond the input and the output gradient.
+    """Return the most that forward and backward allocate at one time, beyond the input and the output gradient.
 
     On CUDA by the allocator's own record. On the CPU by the profiler's, which sees every tensor, also those of compiled
-    kernels and of custom autograd functions; memory that a kernel takes by itself and gives back is not seen.
+    kernels and of custom autograd functions; memory that a kernel allocates and frees itself is not seen.
     Run the layer before: a first call may allocate what later ones find.
 
     >>> x = torch.zeros(1, 1, 8, 8, requires_grad=True)  # 64 bytes of output, 128 of indices, 256 of map gradient

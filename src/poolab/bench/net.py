@@ -16,7 +16,7 @@ MODES = ("eager", "compile")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The settings of the benchmark, on a parser or subparser."""
+    """Add the benchmark's settings to a parser or subparser."""
     add = partial(parser.add_argument, nargs="+")
     add("--methods", default=["avg_topk"], metavar="NAME", help="methods or groups, as in ops (default: avg_topk)")
     add("--modes", choices=MODES, default=list(MODES), help="as it is, or under torch.compile (default: both)")

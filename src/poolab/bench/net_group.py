@@ -35,7 +35,7 @@ class Place:
     mode: str
 
     def described(self) -> dict[str, str]:
-        """The place in words, as the result has it."""
+        """Return the benchmark setting as the result has it."""
         words = {"network": f"resnet18-{self.width}", "shape": f"{self.batch_size}x3x{SIDE}x{SIDE}"}
         rest = {"layout": self.layout, "dtype": self.dtype, "device": self.device, "mode": self.mode}
         return {**words, **rest}
@@ -67,11 +67,11 @@ class TrainingStep:
         self.optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
         self.model: Callable[[torch.Tensor], torch.Tensor] = model
         if place.mode == "compile":
-            # One graph: a break that a pooling makes is a fault to be told, and no slower figure.
+            # One graph: a graph break by a pooling must be reported, and not be timed.
             self.model = torch.compile(model, fullgraph=True)
 
     def __call__(self) -> None:
-        """One step."""
+        """Run one step."""
         kind = torch.device(self.place.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self.place.dtype == "bfloat16"):
             loss = F.cross_entropy(self.model(self.images), self.labels)
@@ -87,7 +87,7 @@ def measure_group(
     plan: Plan,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> dict[str, Any]:
-    """The training step with each method and path in the same interleaved rounds, `nn.MaxPool2d` among them."""
+    """Measure the training step with each method and path in the same interleaved rounds, with `nn.MaxPool2d`."""
     wanted = [BASELINE, *((method, path) for method in methods for path in paths)]
     cases = {_key(*each): _case(place, *each) for each in wanted}
     device = torch.device(place.device)
@@ -98,7 +98,7 @@ def measure_group(
 
 
 def _case(place: Place, method: str, backend: str) -> Case:
-    """The step as a case; its network is built in the first warm-up, where a method that fits no slot is told."""
+    """Return the step as a case. Its first warm-up builds the network, and reports a method that fits no slot."""
 
     @cache
     def step() -> TrainingStep:
@@ -109,7 +109,7 @@ def _case(place: Place, method: str, backend: str) -> Case:
 
 
 def _compiling(networks: int) -> AbstractContextManager[object]:
-    """Each network compiles the same code anew; beyond its limit of 8 dynamo would run the next ones uncompiled."""
+    """Raise dynamo's limit of 8: each network compiles the same code anew."""
     import torch._dynamo
 
     torch._dynamo.reset()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The settings of the benchmark, on a parser or subparser."""
+    """Add the benchmark's settings to a parser or subparser."""
     groups = ", ".join([*choices.METHODS, "target (these 17)", "all"])
     add = partial(parser.add_argument, nargs="+")
     add("--methods", default=["target"], metavar="NAME", help=f"methods, or groups: {groups} (default: target)")
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser, rounds: int = 15, seconds: float = 10.0) -> None:
-    """How long to measure, and on how many threads."""
+    """Add the settings of how long to measure, and on how many threads."""
     parser.add_argument("--threads", type=choices.positive, help="torch threads (default: torch's own number)")
     parser.add_argument(
         "--rounds",
@@ -70,20 +70,20 @@ def add_plan_arguments(parser: argparse.ArgumentParser, rounds: int = 15, second
         "--seconds",
         type=choices.seconds,
         default=seconds,
-        help="a cell takes no further round after so long (default: %(default)s)",
+        help="the longest time of a cell (default: %(default)s)",
     )
     parser.add_argument(
         "--sample",
         type=choices.seconds,
         default=1e-3,
         metavar="SECONDS",
-        help="a sample repeats its call until it lasts so long (default: %(default)s)",
+        help="the shortest time of a sample, which repeats its call (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the order within the rounds (default: %(default)s)")
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
-    """The plan that was asked for."""
+    """Return the requested plan."""
     asked = arguments
     return Plan(asked.rounds, 2 * asked.rounds, asked.seconds, asked.seed, asked.sample)
 
@@ -101,14 +101,14 @@ def check_devices(names: list[str]) -> None:
     """Refuse a device that is not there.
 
     Raises:
-        ConfigError: it is not, or it is no device's name.
+        ConfigError: it is not, or the name is not that of a device.
     """
     import torch
 
     for name in names:
         kind, _, index = name.partition(":")
         if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
-            raise ConfigError(f"--devices {name} is no device of this benchmark: cpu, cuda, or cuda:1.")
+            raise ConfigError(f"--devices {name} is not a device of this benchmark: cpu, cuda, or cuda:1.")
         if kind == "cuda" and not torch.cuda.is_available():
             raise ConfigError(f"--devices {name}: torch {torch.__version__} finds no CUDA device here; use cpu.")
         if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():

@@ -34,12 +34,12 @@ class Place:
     device: str
 
     def described(self) -> dict[str, str]:
-        """The place in words, as the result has it."""
+        """Return the benchmark setting as the result has it."""
         words = {"shape": "x".join(map(str, self.shape)), "kernel": str(self.kernel)}
         return {**words, "layout": self.layout, "dtype": self.dtype, "device": self.device}
 
     def map(self) -> Tensor:
-        """Normal numbers, the same in every group of this shape; it wants a gradient."""
+        """Return normal numbers with a gradient, the same in every group of this shape."""
         numbers = torch.randn(self.shape, generator=torch.Generator().manual_seed(0))
         format = torch.channels_last if self.layout == "channels_last" else torch.contiguous_format
         placed = numbers.to(device=self.device, dtype=getattr(torch, self.dtype))
@@ -65,11 +65,11 @@ class Layer:
         self.output_gradient = torch.randn_like(output)
 
     def around(self) -> AbstractContextManager[object]:
-        """The context that chooses the path."""
+        """Return the context that selects the path."""
         return backends.using(self.backend)
 
     def prepare(self, direction: str) -> Step:
-        """The step of a direction; for a backward, its forward is done here."""
+        """Return the step of a direction; for a backward, run its forward here."""
         if direction == "forward":
             return lambda: self.module(self.input)
         if direction == "backward":
@@ -78,7 +78,7 @@ class Layer:
         return lambda: self._gradients(self.module(self.input))
 
     def memory(self) -> dict[str, int]:
-        """Bytes saved for backward, and at the peak; after a first pass, so that nothing is compiled meanwhile."""
+        """Measure the bytes saved for backward and at the peak, after a first pass, which compiles."""
         with self.around():
             self.prepare("both")()
             return {
@@ -102,17 +102,17 @@ def measure_group(
     bandwidth: float | None = None,
     progress: Progress = lambda done, total, text: None,
 ) -> dict[str, Any]:
-    """All layers of a group in the same interleaved rounds, `nn.MaxPool2d` among them.
+    """Measure all layers of a group in the same interleaved rounds, with `nn.MaxPool2d`.
 
     Args:
         place: map, window, layout, dtype and device.
         methods: names of window methods.
         paths: plain, fused or both.
-        packages: whose other implementations run beside ours.
+        packages: those whose implementations are compared with poolab's.
         directions: both (forward and backward in one stretch), forward, backward.
         plan: how many rounds.
         bandwidth: the device's copy bandwidth in bytes a second.
-        progress: is told how far it is.
+        progress: called with the state of the measurement.
     """
     layers, faults = _layers(place, methods, paths, packages)
     cases = {
@@ -141,7 +141,7 @@ def measure_group(
 def _layers(
     place: Place, methods: Sequence[str], paths: Sequence[str], packages: Sequence[str]
 ) -> tuple[list[Layer], list[dict[str, Any]]]:
-    """The layers that run on this map, the baseline first; and those that do not, with the reason."""
+    """Return the layers that run on this map, the baseline first; and those that do not, with the reason."""
     input, kernel = place.map(), place.kernel
     own = nn.MaxPool2d(kernel.size, kernel.stride, kernel.padding)
     layers, faults = [Layer(*BASELINE, own, input)], []
@@ -202,7 +202,7 @@ def _times(timed: Interleaved, layer: Layer, direction: str, place: Place, bandw
 
 
 def _against(timed: Interleaved, layer: Layer, others: list[Layer], direction: str) -> dict[str, Any]:
-    """How many times as long the other implementations of the method take, round by round."""
+    """Compute how many times as long the other implementations of the method take, round by round."""
     own = _key(layer.method, layer.backend, direction)
     ratios = {each.backend: timed.ratio(_key(each.method, each.backend, direction), own) for each in others}
     return {name: _plain(ratio) for name, ratio in ratios.items() if ratio is not None}

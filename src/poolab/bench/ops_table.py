@@ -12,7 +12,7 @@ Column = Callable[[list[Cell]], str]  # of a layer's cells, one for each directi
 
 
 def group_table(group: dict[str, Any], full: bool) -> Sheet:
-    """The table of one group; the first direction measured is the one that is shown with its interval."""
+    """Return the table of one group; the direction that is measured first is shown with its interval."""
     rows = [list(cells) for _, cells in groupby(group["cells"], key=lambda cell: (cell["method"], cell["backend"]))]
     measured = [row for row in rows if "direction" in row[0]]
     directions = [cell["direction"] for cell in measured[0]]
@@ -24,20 +24,20 @@ def group_table(group: dict[str, Any], full: bool) -> Sheet:
 
 
 def name_of(cell: Cell) -> str:
-    """A cell's layer as a row is called: another implementation stands indented below ours."""
+    """Return the name of a row: another implementation is indented below poolab's."""
     if cell["backend"] in ("plain", "fused"):
         return f"{cell['method']} {cell['backend']}"
     return cell["backend"] if cell["backend"] == "nn.MaxPool2d" else f"  {cell['backend']}"
 
 
 def _full_name(cell: Cell) -> str:
-    """With the method for every layer: Markdown knows no indentation."""
+    """Return the name with the method for every layer: Markdown has no indentation."""
     name = name_of(cell)
     return f"{cell['method']} by {name.strip()}" if name.startswith(" ") else name
 
 
 def number(value: float) -> str:
-    """A ratio with as many digits as it has a use for.
+    """Write a ratio with a useful number of digits.
 
     >>> number(0.984), number(12.34), number(119.2)
     ('0.98', '12.3', '119')
@@ -46,7 +46,7 @@ def number(value: float) -> str:
 
 
 def ratio(figure: dict[str, Any] | None, with_interval: bool = True) -> str:
-    """A ratio as a table shows it; refused where it spread too much.
+    """Write a ratio for a table; refuse one that varied too much.
 
     >>> ratio({"median": 1.5, "low": 1.4, "high": 1.6, "iqr": 0.1, "refused": False})
     '1.50 1.40-1.60'
@@ -62,12 +62,12 @@ def ratio(figure: dict[str, Any] | None, with_interval: bool = True) -> str:
 
 
 def refusal(figure: dict[str, Any]) -> str:
-    """That a figure is refused, and its interquartile range as a share of its median."""
+    """Write that a figure is refused, with its interquartile range as a share of its median."""
     return f"refused {100 * figure['iqr'] / figure['median']:.0f}%"
 
 
 def milliseconds(figure: dict[str, Any] | None) -> str:
-    """A time in milliseconds, with its interval."""
+    """Write a time in milliseconds, with its interval."""
     if figure is None:
         return "-"
     if figure["refused"]:
@@ -76,7 +76,7 @@ def milliseconds(figure: dict[str, Any] | None) -> str:
 
 
 def _narrow(directions: list[str], rows: list[list[Cell]]) -> dict[str, Column]:
-    """What 80 columns have room for."""
+    """Return what fits into 80 columns."""
     short = {"both": "fwd+bwd", "forward": "fwd", "backward": "bwd"}
     columns: dict[str, Column] = {"ratio to nn.MaxPool2d": lambda row: name_of(row[0])}
     for place, direction in enumerate(directions):
@@ -95,7 +95,7 @@ def _narrow(directions: list[str], rows: list[list[Cell]]) -> dict[str, Column]:
 
 
 def _full(directions: list[str], rows: list[list[Cell]]) -> dict[str, Column]:
-    """Everything but what JSON alone holds."""
+    """Return all figures but those that only JSON has."""
     columns: dict[str, Column] = {"layer": lambda row: _full_name(row[0])}
     for place, direction in enumerate(directions):
         columns[f"{direction}, ms"] = partial(_time_at, place)
@@ -125,7 +125,7 @@ def _goal(row: list[Cell]) -> str:
 
 
 def _over_ours(cell: Cell, rows: list[list[Cell]], with_interval: bool = False) -> str:
-    """How many times as long another implementation takes as our fused path, or the plain one where it is alone."""
+    """Compute the time of another implementation relative to poolab's fused path, or to the plain one without it."""
     ours = [row[0] for row in rows if row[0]["method"] == cell["method"] and "times_faster_than" in row[0]]
     figure = ours[-1]["times_faster_than"].get(cell["backend"]) if ours else None
     return ratio(figure, with_interval) if figure else ""
@@ -152,7 +152,7 @@ def _share(cell: Cell) -> str:
 
 
 def style_of(cell: Cell) -> str | None:
-    """Green within the target, red beyond it, dim where another implementation is meant."""
+    """Return green within the target, red beyond it, dim for another implementation."""
     if cell["backend"] not in ("plain", "fused"):
         return "bold" if _is_baseline(cell) else "dim"
     if cell["target"] is None or cell["ratio"] is None or cell["ratio"]["refused"]:

@@ -17,8 +17,8 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser, picture: bool = True) -> None:
-    """Where the result goes."""
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write all figures there, anew after each group")
+    """Add the places where the result goes."""
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write all figures to this file, after each group")
     parser.add_argument("--markdown", type=Path, metavar="PATH", help="write the tables there")
     if picture:
         parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the ratios there (needs matplotlib)")
@@ -33,7 +33,7 @@ def check_output(arguments: argparse.Namespace) -> None:
     for option in ("json", "markdown", "picture"):
         path = getattr(arguments, option, None)
         if path and not path.parent.is_dir():
-            raise ConfigError(f"--{option} {path}: there is no folder {path.parent}; make it first.")
+            raise ConfigError(f"--{option} {path}: the folder {path.parent} does not exist; create it first.")
         if path and path.is_dir():
             raise ConfigError(f"--{option} {path} is a folder; name a file in it.")
     picture = getattr(arguments, "picture", None)
@@ -91,7 +91,7 @@ def _finish(
 
 
 def _heading(document: dict[str, Any]) -> str:
-    """What made the figures, as the first lines of the Markdown."""
+    """Return what made the figures, as the first lines of the Markdown."""
     made = document["made_with"]
     commit = (
         f"commit {made['commit']}{' with changes' if made['dirty'] else ''}" if made["commit"] else "no commit known"

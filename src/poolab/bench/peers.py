@@ -39,12 +39,12 @@ class Idiom(nn.Module):
         self.function, self.kernel, self.ours = function, kernel, ours
 
     def forward(self, input: Tensor) -> Tensor:
-        """The function's value."""
+        """Return the function's value."""
         return self.function(input, self.kernel, self.ours)
 
 
 def unfolded(x: Tensor, kernel: Kernel, fill: float) -> Tensor:
-    """The k*k-fold copy, (N, C, k*k, oH, oW), with `fill` for padding."""
+    """Return the k*k-fold copy, (N, C, k*k, oH, oW), with `fill` for padding."""
     n, c, h, w = x.shape
     p, k = kernel.padding, kernel.size
     if p:
@@ -175,7 +175,7 @@ PEERS = (
 
 
 def installed() -> list[str]:
-    """The packages with peers that are here.
+    """Return the installed packages with peers.
 
     >>> installed()[0]
     'torch'
@@ -184,7 +184,7 @@ def installed() -> list[str]:
 
 
 def chosen(asked: Sequence[str] | None) -> list[str]:
-    """The packages asked for; all installed ones for an empty list, none for None.
+    """Return the requested packages; all installed ones for an empty list, none for None.
 
     Raises:
         ConfigError: a package is not installed.
@@ -201,7 +201,7 @@ def chosen(asked: Sequence[str] | None) -> list[str]:
 
 
 def peers_of(method: str, packages: Sequence[str]) -> list[Peer]:
-    """The other implementations of a method.
+    """Return the other implementations of a method.
 
     >>> [peer.name for peer in peers_of("avg_topk", ["torch"])]
     ['unfold+topk']

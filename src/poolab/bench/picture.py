@@ -45,7 +45,7 @@ def draw(document: dict[str, Any], path: Path) -> None:
 
 
 def _shown(group: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cells of the first direction that have a ratio."""
+    """Return the cells of the first direction that have a ratio."""
     measured = [cell for cell in group["cells"] if cell.get("direction") == group["cells"][0]["direction"]]
     return [cell for cell in measured if cell["ratio"] is not None]
 
@@ -76,7 +76,7 @@ def _point(axes: "Axes", at: float, ratio: dict[str, Any], colour: str, marker: 
 
 
 def _goals(group: dict[str, Any], methods: Sequence[str]) -> dict[int, float]:
-    """The target of each line: that of the fused path where it was measured, else that of the plain one."""
+    """Return the target of each line: that of the fused path where it was measured, else of the plain one."""
     ours = [cell for cell in _shown(group) if cell["backend"] in OURS and cell["target"]]
     ours.sort(key=lambda cell: list(OURS).index(cell["backend"]))
     return {methods.index(cell["method"]): cell["target"] for cell in ours}

@@ -28,7 +28,7 @@ class Progress:
             self._bar.stop()
 
     def start(self, title: str) -> None:
-        """The next group begins."""
+        """Begin the next group."""
         self._done += 1
         heading = f"[{self._done}/{self.groups}] {title}"
         if self._bar is None:
@@ -41,7 +41,7 @@ class Progress:
         self._bar.start()
 
     def at(self, done: int, total: int, text: str) -> None:
-        """So many rounds of at most so many are done, and this runs now."""
+        """Report the finished rounds, the largest number of rounds, and what runs now."""
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total, description=text)
 

@@ -20,7 +20,7 @@ class Sheet:
     styles: Sequence[str | None] = field(default=())
 
     def markdown(self) -> str:
-        """As Markdown: the first column to the left, the others to the right.
+        """Return Markdown: the first column to the left, the others to the right.
 
         >>> print(Sheet("A map", ("method", "ratio"), [("min", "1.0")]).markdown())
         **A map**
@@ -36,7 +36,7 @@ class Sheet:
         return "\n".join(lines) + "\n"
 
     def text(self) -> str:
-        """As plain text.
+        """Return plain text.
 
         >>> print(Sheet("A map", ("method", "ratio"), [("min", "1.00")]).text())
         A map
@@ -49,7 +49,7 @@ class Sheet:
         return "\n".join([*textwrap.wrap(self.title, WIDTH), *lines, *notes])
 
     def show(self) -> None:
-        """On the terminal, at most 80 columns wide."""
+        """Print to the terminal, at most 80 columns wide."""
         try:
             from rich.console import Console
         except ModuleNotFoundError:

@@ -38,7 +38,7 @@ print(json.dumps(stamps))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The settings of the benchmark, on a parser or subparser."""
+    """Add the benchmark's settings to a parser or subparser."""
     parser.add_argument("overrides", nargs="*", help="of the run, e.g. backbone=resnet20 (default: none: the digits)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="counted processes of each (default: %(default)s)")
@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
 def measure(
     parts: Iterable[str], rounds: int = 7, warm_up: int = 1, threads: int | None = None, overrides: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Medians and quartiles of all that the parts tell, each of one fresh process in every round."""
+    """Measure medians and quartiles of all figures of the parts, each from one fresh process in every round."""
     from poolab.records import environment
 
     parts, overrides = list(parts), list(overrides)
@@ -93,7 +93,7 @@ def measure(
 
 
 def _surroundings(threads: int | None) -> dict[str, str]:
-    """The environment of a measured process: this checkout, and compiled bytecode as any user's second start has it."""
+    """Return a measured process's environment: this checkout, and compiled bytecode as in a user's second start."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**kept, "PYTHONPATH": path, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
@@ -134,7 +134,7 @@ PARTS: dict[str, Callable[[Mapping[str, str], list[str]], dict[str, float]]] = {
 
 
 def _imports(environment: Mapping[str, str], *names: str) -> list[float]:
-    """Seconds from the start of a process until each module is imported, one after the other."""
+    """Measure the seconds from the start of a process until each module is imported, one after the other."""
     start = time.monotonic()
     return [stamp - start for stamp in json.loads(_process(["-c", STAMPED, *names], environment))]
 
@@ -174,7 +174,7 @@ def _summary(values: list[float]) -> dict[str, Any]:
 
 
 def _shown(jobs: list[tuple[int, str]]) -> Iterable[tuple[int, str]]:
-    """The jobs, with a bar on a terminal that vanishes with the last."""
+    """Yield the jobs, with a progress bar on a terminal."""
     try:
         from rich.console import Console
         from rich.progress import track

@@ -1,4 +1,4 @@
-"""`python -m poolab.catalogue docs`, `... gallery`: what the repository shows of the poolings, made anew."""
+"""`python -m poolab.catalogue docs`, `... gallery`: write the pages and the picture of the poolings."""
 
 import argparse
 import sys

@@ -39,7 +39,7 @@ CHANNELS = {
 
 @dataclass(frozen=True)
 class OptionRow:
-    """One option: its default, what it may be, and what it means."""
+    """One option: its default, its allowed values, and its meaning."""
 
     name: str
     default: str
@@ -79,7 +79,7 @@ class Card:
 
 
 def card(name: str, /, **given: Any) -> Card:
-    """The card of a method; the cost is that of the given options.
+    """Return the card of a method; the cost is that of the given options.
 
     Raises:
         ConfigError: no such method, or options that it does not take or that do not fit the map of the cost.
@@ -115,7 +115,7 @@ def _row(name: str, option: Option, meaning: str) -> OptionRow:
 
 
 def allowed(option: Option) -> str:
-    """What an option may be, in the words in which it refuses what it may not be.
+    """Return the allowed values of an option, in the words of its refusal.
 
     >>> from poolab.pooling.core.options import Choice, Integer, Real
     >>> allowed(Integer(2, within_window=True)), allowed(Real(None, least=0.0)), allowed(Choice("a", ("a", "b")))
@@ -130,7 +130,7 @@ def allowed(option: Option) -> str:
 
 
 def written(value: Any) -> str:
-    """A default as it is written in a configuration.
+    """Return a default as a configuration writes it.
 
     >>> written(None), written(True), written((1, 2)), written(0.5), written("mean")
     ('null', 'true', '[1,2]', '0.5', 'mean')
@@ -162,7 +162,7 @@ def _output_size(cls: type[Pool]) -> str:
 
 
 def _signature(cls: type[Pool]) -> inspect.Signature:
-    """Without the types, which say less than the options' own words."""
+    """Return the signature without types, which say less than the options' descriptions."""
     shown = inspect.signature(cls)
     return shown.replace(parameters=[p.replace(annotation=p.empty) for p in shown.parameters.values()])
 

@@ -8,16 +8,16 @@ from poolab.errors import ConfigError
 from poolab.pooling import Pool, create_pool, get_pool, list_pools
 
 KERNELS = (2, 4, 3)  # what is tried for a window method, so that also one that is tied to a size is shown
-SET = {  # arguments of `create_pool` that are no options, and what sets them
+SET = {  # arguments of `create_pool` that are not options, and what sets them
     "name": "the method is the word before the options",
-    "channels": "it comes with the map that is shown or measured, as a network states it by itself",
+    "channels": "it is that of the map that is shown or measured; in a network it is set automatically",
     "dims": "a card and a picture are those of two dimensions",
     "generator": "the draws are those of seed 0",
 }
 
 
 def known(name: str) -> type[Pool]:
-    """The class of a name.
+    """Return the class of a name.
 
     Raises:
         ConfigError: no such method; the message has the near names.
@@ -29,15 +29,15 @@ def known(name: str) -> type[Pool]:
 
 
 def own() -> list[str]:
-    """The names of the methods that come with poolab, without those that a user registered."""
+    """Return the names of poolab's own methods, without those that a user registered."""
     return [name for name in list_pools() if get_pool(name).__module__.startswith("poolab.")]
 
 
 def values(words: Sequence[str]) -> dict[str, Any]:
-    """The options of `key=value` words, their values written as for `train.py`.
+    """Parse the options of `key=value` words, whose values are written as for `train.py`.
 
     Raises:
-        ConfigError: all words that are no option.
+        ConfigError: all arguments that are not options.
 
     >>> values(["k=3", "kernel_size=[3,2]", "p=inf", "norm=mean", "output_size=null"])
     {'k': 3, 'kernel_size': [3, 2], 'p': inf, 'norm': 'mean', 'output_size': None}
@@ -53,7 +53,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
         except HydraException:
             override = None
         if override is None or override.is_sweep_override():
-            faults.append(f"{word} is no option: write key=value, and a list as key=[1,2]")
+            faults.append(f"{word} is not an option: write key=value, and a list as key=[1,2]")
         else:
             found[key] = override.value()
     if faults:
@@ -64,7 +64,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
 def make(
     cls: type[Pool], given: dict[str, Any], *, channels: int, kernels: Sequence[int] = KERNELS
 ) -> tuple[Pool, dict[str, Any]]:
-    """The method with the options that were given, and what it was made with beyond them.
+    """Create the method with the given options; return also what it was made with beyond them.
 
     Without options it is made with its defaults; with its trial options where a default is missing or cannot be; a
     window method with the first of `kernels` that it takes. Its weights are drawn from seed 0, so that pictures and
@@ -95,7 +95,7 @@ def make(
 
 @contextmanager
 def refusals(pool: Pool, shape: Sequence[int]) -> Iterator[None]:
-    """What a method finds wrong only when it sees the map, as a fault of the options.
+    """Turn what a method refuses only when it gets the map into a fault of the options.
 
     Raises:
         ConfigError: the method refuses the map of this shape.
@@ -108,5 +108,5 @@ def refusals(pool: Pool, shape: Sequence[int]) -> Iterator[None]:
 
 
 def geometry_of(pool: Pool) -> str:
-    """The window of a window method, in words."""
+    """Describe the window of a window method."""
     return str(pool.geometry) if pool.role == "window" else ""

@@ -1,4 +1,4 @@
-"""What a method costs: parameters, and what it keeps for backward. Counted, not timed, so the same on every machine."""
+"""The cost of a method: parameters, and bytes kept for backward. They are counted: equal on every machine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MAP = (16, 16)
 
 @dataclass(frozen=True)
 class Cost:
-    """What one method costs, and what it was measured with.
+    """The cost of one method, and the options that it was measured with.
 
     Attributes:
         made: the method as it prints itself.
@@ -33,7 +33,7 @@ class Cost:
 
 
 def measured(cls: type[Pool], given: dict[str, Any]) -> Cost:
-    """The cost of a method with the given options, at 64 channels on a map of 16x16 cells in float32.
+    """Measure the cost of a method with the given options, at 64 channels on a map of 16x16 cells in float32.
 
     Raises:
         ConfigError: the options do not fit each other, or this map.
@@ -54,12 +54,14 @@ def measured(cls: type[Pool], given: dict[str, Any]) -> Cost:
 
 
 def shown(pool: Pool) -> str:
-    """The method with its arguments on one line, without the layers inside it."""
+    """Return the method with its arguments on one line, without the layers inside it."""
     return f"{type(pool).__name__}({pool.extra_repr()})"
 
 
 def _parameters(cls: type[Pool], given: dict[str, Any]) -> str:
-    """The count, and what the options `learnable` and `sharing` make of it where they were not given."""
+    """Return the number of parameters, and that for other values of `learnable` and `sharing` where they were not
+    given.
+    """
     plain = _count(cls, given)
     counts = [(options, _count(cls, {**given, **options})) for options in _kinds(cls, given)]
     others = [f"{count:,} with {_words(options)}" for options, count in counts if count not in (None, plain)]
@@ -67,7 +69,7 @@ def _parameters(cls: type[Pool], given: dict[str, Any]) -> str:
 
 
 def _kinds(cls: type[Pool], given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The options that decide how much is learned, away from their defaults."""
+    """Return the options that decide how much is learned, with values other than their defaults."""
     learnable, sharing = (cls.options.get(name) if name not in given else None for name in ("learnable", "sharing"))
     if learnable:
         yield {"learnable": not learnable.default}

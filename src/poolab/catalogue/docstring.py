@@ -1,4 +1,4 @@
-"""A class's docstring, taken apart: what it computes, what is to be known about it, and what its arguments mean."""
+"""The parts of a class's docstring: the first sentence, the notes, and the meaning of its arguments."""
 
 import inspect
 import re
@@ -27,7 +27,7 @@ class Docstring:
 
 
 def parsed(cls: type) -> Docstring:
-    """The docstring of a class; what it does not say about an argument is looked up in its bases.
+    """Parse the docstring of a class; arguments that it does not describe are looked up in its bases.
 
     >>> from poolab.pooling import get_pool
     >>> parsed(get_pool("lp")).formula
@@ -48,14 +48,14 @@ def parsed(cls: type) -> Docstring:
 
 
 def _split(cls: type) -> tuple[str, dict[str, str]]:
-    """The text before the first section, and the sections."""
+    """Return the text before the first section, and the sections."""
     heading = re.compile(rf"^({'|'.join(SECTIONS)}):[ ]*$", re.MULTILINE)
     text, *parts = heading.split(inspect.cleandoc(vars(cls).get("__doc__") or ""))
     return text, dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _arguments(section: str) -> dict[str, str]:
-    """The entries `name: what it is`, and `first, second: what they are`; further lines are indented deeper."""
+    """Parse entries `name: what it is` and `first, second: what they are`; continued lines are indented deeper."""
     found: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", dedent(section).strip()):
         names, colon, text = entry.partition(":")

@@ -1,4 +1,4 @@
-"""The tiles of the pictures: maps, outputs and footprints on matplotlib's axes, with one scale for all."""
+"""The tiles of the pictures: maps, outputs and gradients on matplotlib's axes, with one scale for all."""
 
 import math
 from typing import Any
@@ -11,11 +11,11 @@ SHARES = (
     *(("1", 1.0), ("1/2", 0.5), ("1/4", 0.25), ("1/16", 1 / 16), ("0", 0.0)),
     *(("-1/16", -1 / 16), ("-1/4", -0.25), ("-1/2", -0.5), ("-1", -1.0)),
 )
-PLACED = "#e8590c"  # the windows that are told apart
+PLACED = "#e8590c"  # the windows whose gradients are shown separately
 
 
 def as_image(maps: Tensor) -> tuple[Any, bool]:
-    """A map (C, h, w) as matplotlib shows it: three channels are colours, others grey tiles beside each other.
+    """Return a map (C, h, w) as matplotlib shows it: three channels as colours, others as grey tiles side by side.
 
     Values in [0, 1] are shown as they are, those a little beyond (a filter's ringing) are cut; where they are far
     beyond, as a convolution gives, all are stretched to it: the second answer.
@@ -29,7 +29,7 @@ def as_image(maps: Tensor) -> tuple[Any, bool]:
 
 
 def tiled(maps: Tensor, empty: float = 1.0) -> Tensor:
-    """Maps (C, h, w) as one (H, W), in a grid as square as can be, with a border between them."""
+    """Return maps (C, h, w) as one (H, W), in a grid as square as possible, with a border between them."""
     if len(maps) == 1:
         return maps[0]
     import torch.nn.functional as F
@@ -45,7 +45,7 @@ def tiled(maps: Tensor, empty: float = 1.0) -> Tensor:
 
 
 def scale() -> Any:
-    """From a gradient to a colour: white is none, blue adds, red takes away, full at 1; by the square root.
+    """Map a gradient to a colour value: 0 is white, positive is blue, negative is red, full at 1; by the square root.
 
     The root makes a sixteenth, a cell's share in the mean of a window of 4x4, a quarter of the full colour.
     """
@@ -65,15 +65,15 @@ def scale() -> Any:
 
 
 def colours() -> Any:
-    """White in the middle, towards blue for what adds and red for what takes away."""
+    """Return the colour map: white in the middle, blue for positive and red for negative gradients."""
     from matplotlib.colors import LinearSegmentedColormap
 
     stops = ["#7f0000", "#d7301f", "#fdbb84", "#ffffff", "#9ecae1", "#2171b5", "#08204a"]
-    return LinearSegmentedColormap.from_list("footprint", stops).with_extremes(bad=BORDER)
+    return LinearSegmentedColormap.from_list("gradient", stops).with_extremes(bad=BORDER)
 
 
 def plain(axes: Any) -> None:
-    """Axes without ticks and with a hairline around them."""
+    """Draw axes without ticks, with a thin frame."""
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
@@ -81,22 +81,22 @@ def plain(axes: Any) -> None:
 
 
 def draw_map(axes: Any, maps: Tensor, extent: Any = None) -> bool:
-    """A map or an output; answers whether its values were stretched."""
+    """Draw a map or an output; return True if its values were rescaled."""
     image, stretched = as_image(maps)
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
     plain(axes)
     return stretched
 
 
-def draw_footprint(axes: Any, footprint: Tensor, full: float = 1.0) -> None:
-    """A footprint; `full` is the gradient of the full colour."""
-    shown = tiled(footprint / full, empty=float("nan")).numpy()  # a border is no cell without gradient
+def draw_gradient(axes: Any, gradient: Tensor, full: float = 1.0) -> None:
+    """Draw a gradient; `full` is the gradient with the full colour."""
+    shown = tiled(gradient / full, empty=float("nan")).numpy()  # a border must not look like a cell with gradient 0
     axes.imshow(shown, cmap=colours(), norm=scale(), interpolation="nearest")
     plain(axes)
 
 
 def draw_values(axes: Any, values: Tensor) -> None:
-    """Output values without a place: bars, or a line where there are too many."""
+    """Draw output values that have no place: bars, or a line if there are too many."""
     count = values.numel()
     if count <= 256:
         axes.bar(range(count), values.numpy(), color="#2171b5", width=0.8)
@@ -109,7 +109,7 @@ def draw_values(axes: Any, values: Tensor) -> None:
 
 
 def draw_windows(axes: Any, pool: Any, output: Tensor, step: int, linewidth: float = 0.9) -> None:
-    """Frames around the windows whose gradients are told apart; one artist, since hundreds take seconds."""
+    """Draw frames around the windows whose gradients are shown separately; one artist, since hundreds take seconds."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
@@ -128,7 +128,7 @@ def _number(value: float) -> str:
 
 
 def draw_scale(figure: Any, grid: Any, full: float = 1.0) -> None:
-    """The colours of a footprint beside the tiles."""
+    """Draw the colours of gradients beside the tiles."""
     from matplotlib.cm import ScalarMappable
 
     bar = figure.colorbar(ScalarMappable(scale(), colours()), ax=grid, shrink=0.7, aspect=40, pad=0.01)

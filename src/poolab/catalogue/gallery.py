@@ -1,4 +1,4 @@
-"""One picture over all window methods: each one's output over its footprint, on the same photograph."""
+"""One picture of all window methods: the output of each, and the gradient below it, on the same photograph."""
 
 from pathlib import Path
 from textwrap import wrap
@@ -16,7 +16,7 @@ from poolab.pooling import Pool
 
 COLUMNS = 8
 DPI = 200  # twice the width of a README's column, for sharp cells
-WIDE, TILE, GAP = 8.5, 0.98, 0.06  # inches: the picture, a tile, and what lies between tiles
+WIDE, TILE, GAP = 8.5, 0.98, 0.06  # inches: the picture, a tile, and the space between tiles
 FRAME = 0.5  # points
 LABEL, LEGEND = 0.36, 0.86  # inches: the name over a tile, and the lines under all
 CAPTION = (
@@ -60,14 +60,14 @@ def _method(figure: Any, index: int, height: float, cls: type[Pool], colour: Ten
     notes += [f"kernel {made['kernel_size']}"] if made["kernel_size"] != KERNELS[0] else []
     above, below = _cell(figure, index, height, cls.name, "")
     notes += ["stretched"] * drawing.draw_map(above, seen.output)
-    drawing.draw_footprint(below, told.apart)
+    drawing.draw_gradient(below, told.apart)
     drawing.draw_windows(below, single, told.output, told.step, FRAME)
     _limit(below, window)
     above.text(0, 1.05, ", ".join(notes), transform=above.transAxes, fontsize=5.6, color="#52606d")
 
 
 def _cell(figure: Any, index: int, height: float, name: str, note: str) -> tuple[Any, Any]:
-    """The two tiles of one method under its name."""
+    """Draw the two tiles of one method under its name."""
     row, column = divmod(index, COLUMNS)
     left = GAP / 2 + column * (WIDE - GAP) / COLUMNS
     top = height - row * (LABEL + 2 * TILE + GAP) - LABEL

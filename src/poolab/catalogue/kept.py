@@ -1,4 +1,4 @@
-"""What a method keeps of an image, as numbers: its outputs, and the footprints of its gradient."""
+"""What a method keeps of an image, as numbers: its output, and the gradient of its input."""
 
 import math
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ class Kept:
 
     Attributes:
         output: what came out, without the batch dimension.
-        footprint: d sum(y) / dx, summed over the input's channels: where the gradient arrives.
+        gradient: d sum(y) / dx, summed over the input's channels: where the gradient arrives.
         apart: the same for output cells so far from each other that the windows of a local method do not meet.
         step: every how many-th output cell that is.
     """
 
     output: Tensor
-    footprint: Tensor
+    gradient: Tensor
     apart: Tensor
     step: int
 
 
 def kept(pool: Pool, input: Tensor, training: bool = False) -> Kept:
-    """One pass, with the draws of seed 0 in training; torch's global generator and the method are left as they were.
+    """Run one pass, with the draws of seed 0 in training; torch's global generator and the method are left unchanged.
 
     Raises:
         ConfigError: the method refuses the map.
@@ -43,8 +43,8 @@ def kept(pool: Pool, input: Tensor, training: bool = False) -> Kept:
         with refusals(pool, input.shape):
             output = pool.train(training)(leaf)
         pool.train(was)
-    footprints = [gradient_at(output, leaf, _every(output, each))[0] for each in (1, step)]
-    return Kept(output.detach()[0], footprints[0], footprints[1], step)
+    gradients = [gradient_at(output, leaf, _every(output, each))[0] for each in (1, step)]
+    return Kept(output.detach()[0], gradients[0], gradients[1], step)
 
 
 def _step(pool: Pool) -> int:
@@ -55,7 +55,7 @@ def _step(pool: Pool) -> int:
 
 
 def _every(output: Tensor, step: int) -> Tensor:
-    """Ones at every `step`-th output cell in both directions, from the middle of the first `step` on."""
+    """Return ones at every `step`-th output cell in both directions, from the middle of the first `step` on."""
     mask = torch.zeros_like(output)
     if output.dim() == 4:
         mask[..., step // 2 :: step, step // 2 :: step] = 1

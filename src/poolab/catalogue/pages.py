@@ -16,17 +16,16 @@ INDEX = f"""# Poolings
 
 ![What the window methods keep of a photograph](../images/gallery.png)
 
-*Each method's output over its footprint: how its gradient is distributed over the cells of some windows
+*The output of each method, and below it the gradient of some outputs with respect to their cells
 (`poolab pools NAME --show FILE` shows it larger, with any option, on any photograph).*
 
-The same table on the terminal is `poolab pools`, a page is `poolab pools NAME`. A role is where a method goes:
-`window` in place of a max pooling, `global` as a network's head, `channel` across the channels, `same` where no cell is
-to be lost.
+`poolab pools` prints the same table, `poolab pools NAME` a page. The role says where a method is used: `window` in
+place of a max pooling, `global` as a network's head, `channel` across the channels, `same` where the map keeps its size.
 """
 
 
 def pages() -> dict[str, str]:
-    """The text of each page by its file name, as it should be now."""
+    """Return the current text of each page by its file name."""
     names = [name for name in table.listed() if name in own()]
     made = {"README.md": f"{INDEX}\n{_counted()}\n\n{table.markdown(names, link='[{name}]({name}.md)')}\n"}
     return made | {f"{name}.md": _page(name) for name in names}
@@ -38,7 +37,7 @@ def _page(name: str) -> str:
 
 
 def stale(folder: Path = FOLDER, wanted: Mapping[str, str] | None = None) -> list[str]:
-    """The pages that are not as they should be: changed, missing, or of a method that is gone."""
+    """Return the pages that are out of date: changed, missing, or of a method that no longer exists."""
     wanted = pages() if wanted is None else wanted
     there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
     is_foreign = _counted() not in there.get("README.md", "")
@@ -47,14 +46,14 @@ def stale(folder: Path = FOLDER, wanted: Mapping[str, str] | None = None) -> lis
 
 
 def _counted() -> str:
-    """What the bytes on the pages were counted with: a version of torch may keep more or less than another."""
+    """Return the version of torch that the bytes on the pages were counted with; another one may keep more or less."""
     import torch
 
     return f"Bytes kept for backward: counted with torch {'.'.join(torch.__version__.split('.')[:2])}."
 
 
 def _compared(page: str, is_foreign: bool) -> str:
-    """The page without what another version of torch may count otherwise, where it was made with another."""
+    """Return the page without the counts of bytes, if it was made with another version of torch."""
     own = ("| kept for backward |", "Bytes kept for backward: counted with") if is_foreign else ()
     return "\n".join(line for line in page.split("\n") if not line.startswith(own))
 

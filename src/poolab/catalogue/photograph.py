@@ -14,7 +14,8 @@ LUMINANCE = (0.299, 0.587, 0.114)
 
 
 def photograph(file: str | Path | None = None, side: int = SIDE) -> "Tensor":
-    """A square photograph (1, 3, side, side) with values in [0, 1]: the middle of a file, or scikit-learn's flower.
+    """Load a square photograph (1, 3, side, side) with values in [0, 1]: the middle of a file, or scikit-learn's
+    flower.
 
     Raises:
         ConfigError: the file is not there or no image.
@@ -31,12 +32,14 @@ def photograph(file: str | Path | None = None, side: int = SIDE) -> "Tensor":
 
 
 def grey(image: "Tensor") -> "Tensor":
-    """The luminance (1, 1, H, W) of a photograph."""
+    """Return the luminance (1, 1, H, W) of a photograph."""
     return (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def features(image: "Tensor", side: int) -> "Tensor":
-    """Eight maps (1, 8, side, side) as a first layer would give: edges of eight directions, negative ones cut off."""
+    """Return eight maps (1, 8, side, side) like those of a first layer: edges of eight directions, without negative
+    values.
+    """
     import math
 
     import torch
@@ -64,7 +67,7 @@ def _opened(file: str | Path) -> Any:
     except FileNotFoundError:
         raise ConfigError(f"--image {file}: there is no such file") from None
     except OSError as fault:
-        raise ConfigError(f"--image {file}: this is no image that can be read: {fault}") from None
+        raise ConfigError(f"--image {file}: it cannot be read as an image: {fault}") from None
 
 
 def _middle(width: int, height: int) -> tuple[float, float, float, float]:

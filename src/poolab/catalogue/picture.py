@@ -15,14 +15,14 @@ from poolab.catalogue.photograph import features, grey, photograph
 from poolab.errors import ConfigError
 from poolab.pooling import Pool
 
-LARGEST_WINDOW = 32  # pixels a side; the footprint of a window of 100 took minutes
+LARGEST_WINDOW = 32  # pixels a side; the gradient of a window of 100 took minutes
 KERNELS = (4, 2, 3)  # a window of 4x4 shows more of how it is divided than one of 2x2
 DPI, WIDE, HIGH = 120, 3.3, 8.0  # inches: a column, and the picture
 MAPS = 8  # the channels that heads and channel methods get
 SIDES = {"global": 24, "channel": 48}  # the side of their maps
-FOOTPRINT = (
-    "Footprint: the gradient of the sum of the output with respect to each input cell. Blue adds, red takes away; the "
-    "colour's depth goes by the square root of the size, full at {full:.3g}."
+GRADIENT = (
+    "Gradient: the derivative of the sum of the output with respect to each input cell. Blue is positive, red "
+    "negative; the colour's depth is the square root of the absolute value, full at {full:.3g}."
 )
 
 
@@ -81,24 +81,24 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
     drawing.draw_windows(grid[1, 0], single, passes[0][1].output, passes[0][1].step)
     focused, stretched = [grid[1, 0]], False
     for index, ((mode, _), (seen, told)) in enumerate(zip(_modes(cls), passes, strict=True)):
-        outputs, footprints = grid[:, 1 + 2 * index], grid[:, 2 + 2 * index]
-        for axes, title in zip((outputs[0], footprints[0]), (f"output {mode}", f"footprint {mode}"), strict=True):
+        outputs, gradients = grid[:, 1 + 2 * index], grid[:, 2 + 2 * index]
+        for axes, title in zip((outputs[0], gradients[0]), (f"output {mode}", f"gradient {mode}"), strict=True):
             axes.set_title(title.strip(), fontsize=10)
         stretched |= drawing.draw_map(outputs[0], seen.output)
         stretched |= drawing.draw_map(outputs[1], told.output, extent(single, told.output, light))
-        drawing.draw_footprint(footprints[0], told.footprint)
-        drawing.draw_footprint(footprints[1], told.apart)
-        drawing.draw_windows(footprints[1], single, told.output, told.step)
+        drawing.draw_gradient(gradients[0], told.gradient)
+        drawing.draw_gradient(gradients[1], told.apart)
+        drawing.draw_windows(gradients[1], single, told.output, told.step)
         outputs[1].set_title("its cells there", fontsize=10)
-        footprints[1].set_title(f"every {_nth(told.step)} window by itself", fontsize=10)
-        focused += [footprints[1]] + [outputs[1]] * (len(told.output) == 1)
+        gradients[1].set_title(f"every {_nth(told.step)} window by itself", fontsize=10)
+        focused += [gradients[1]] + [outputs[1]] * (len(told.output) == 1)
     for axes in focused:
         axes.set(xlim=window[:2], ylim=window[:1:-1])
     drawing.draw_scale(figure, grid)
     _caption(
         figure,
-        FOOTPRINT.format(full=1.0),
-        "Footprints and the lower row are those of the photograph in grey; frames are the windows.",
+        GRADIENT.format(full=1.0),
+        "Gradients and the lower row are those of the photograph in grey; frames are the windows.",
         _start(pool),
         "The output is far beyond [0, 1] and stretched to it." if stretched else "",
     )
@@ -106,7 +106,7 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
 
 
 def _single(cls: type[Pool], given: dict[str, Any], pool: Pool, colour: Tensor) -> tuple[Pool, Tensor]:
-    """The method for one channel, in which a window's cells can be told apart, unless it needs all three."""
+    """Return the method for one channel, which shows single cells, unless it needs all three."""
     try:
         return make(cls, given, channels=1, kernels=KERNELS)[0], grey(colour)
     except ConfigError:
@@ -114,8 +114,8 @@ def _single(cls: type[Pool], given: dict[str, Any], pool: Pool, colour: Tensor) 
 
 
 def part(light: Tensor, pool: Any, told: Kept) -> tuple[float, float, float, float]:
-    """The limits (left, right, top, bottom) of the part that varies most inside its windows: three times three windows
-    that are told apart, with a margin.
+    """Return the limits (left, right, top, bottom) of the part that varies most inside its windows: three times three
+    separate windows with a margin.
     """
     g = pool.geometry
     rows, columns = (min(step, size) for step, size in zip(g.stride, light.shape[-2:], strict=True))
@@ -155,23 +155,23 @@ def _map_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | None
     input = grey(colour) if cls.role == "same" else features(colour, SIDES[cls.role])
     passes = [kept(pool, input, training) for _, training in _modes(cls)]
     figure, (grid,) = _figure(pool, input, passes[0].output, 1 + 2 * len(passes), rows=1)
-    full = max(max(float(one.footprint.abs().max()) for one in passes), 1e-12)
+    full = max(max(float(one.gradient.abs().max()) for one in passes), 1e-12)
     bright = input.flatten().quantile(0.98).clamp(min=1e-12) if cls.role != "same" else 1.0
     drawing.draw_map(grid[0], (input[0] / bright).clamp(max=1.0))
     grid[0].set_title("input" if cls.role == "same" else f"input: {MAPS} maps", fontsize=10)
     stretched = False
     for index, ((mode, _), one) in enumerate(zip(_modes(cls), passes, strict=True)):
-        outputs, footprint = grid[1 + 2 * index], grid[2 + 2 * index]
+        outputs, gradient = grid[1 + 2 * index], grid[2 + 2 * index]
         outputs.set_title(f"output {mode}".strip(), fontsize=10)
-        footprint.set_title(f"footprint {mode}".strip(), fontsize=10)
+        gradient.set_title(f"gradient {mode}".strip(), fontsize=10)
         stretched |= _draw_output(outputs, one.output)
-        drawing.draw_footprint(footprint, one.footprint, full)
+        drawing.draw_gradient(gradient, one.gradient, full)
     drawing.draw_scale(figure, grid, full)
     edges = f"Input: the edges of {MAPS} directions of the photograph, negative ones cut off, as a first layer gives."
     _caption(
         figure,
         edges if cls.role != "same" else "",
-        FOOTPRINT.format(full=full),
+        GRADIENT.format(full=full),
         _start(pool),
         "The output is far beyond [0, 1] and stretched to it." if stretched else "",
     )

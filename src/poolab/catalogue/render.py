@@ -12,7 +12,7 @@ MARKS = re.compile(r"(`[^`]*`)|([*<~$|\\]|(?<![A-Za-z0-9)])_)")  # what is code 
 
 
 def text(card: Card, width: int = 80) -> str:
-    """The card in lines of at most `width` columns.
+    """Return the card in lines of at most `width` columns.
 
     >>> from poolab.catalogue.card import card as card_of
     >>> text(card_of("min"), width=72).splitlines()[:2]
@@ -54,12 +54,12 @@ def _wrapped(content: str, width: int, first: str = "", then: str | None = None)
 
 
 def exemptions(card: Card) -> list[str]:
-    """Each item of the conformance suite that the method is exempt from, with the reason."""
+    """Return each item of the conformance suite that the method is exempt from, with the reason."""
     return [f"{item}: {why}" for item, why in card.exempt.items()]
 
 
 def markdown(card: Card) -> str:
-    """The card as a Markdown page."""
+    """Return the card as a Markdown page."""
     return "\n\n".join(_parts(card))
 
 
@@ -89,18 +89,18 @@ def _fact(title: str, fact: str) -> str:
 
 
 def code(content: str) -> str:
-    """Code in a cell of a Markdown table."""
+    """Return code for a cell of a Markdown table."""
     return f"`{content}`".replace("|", r"\|")
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table of cells that are Markdown already."""
+    """Return a Markdown table of cells that are Markdown already."""
     lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 
 def escaped(content: str) -> str:
-    r"""Text with its formulas as Markdown shows them unchanged, also in a table.
+    r"""Return text so that Markdown shows its formulas unchanged, also in a table.
 
     >>> print(escaped("y = (|a| * b < c) as in `x|y` and w_i x_(r)"))
     y = (\|a\| \* b \< c) as in `x\|y` and w_i x_(r)

@@ -16,12 +16,12 @@ LONGEST = 26  # what 80 columns leave for a reference
 
 
 def listed(role: Role | None = None) -> list[str]:
-    """The names of all methods, or of those of one role: by role, then by name."""
+    """Return the names of all methods, or of those of one role: by role, then by name."""
     return sorted(list_pools(role), key=lambda name: (ROLES.index(get_pool(name).role), name))
 
 
 def rows(names: Sequence[str]) -> list[dict[str, str]]:
-    """One row for each method.
+    """Return one row for each method.
 
     >>> list(rows(["strided_conv"])[0].values())[:6]
     ['strided_conv', 'window', 'yes', '-', 'yes', '1 2 3']
@@ -43,7 +43,7 @@ def _row(cls: type[Pool]) -> dict[str, str]:
 
 
 def short(reference: Reference, longest: int = LONGEST) -> str:
-    """A reference as a narrow table shows it: at most two names, and the year.
+    """Return a reference for a narrow table: at most two names, and the year.
 
     >>> short(Reference("Stergiou, Poppe, Kalliatakis", 2021, "arXiv:2101.00440"))
     'Stergiou et al. 2021'
@@ -55,7 +55,7 @@ def short(reference: Reference, longest: int = LONGEST) -> str:
 
 
 def print_pools(names: Sequence[str]) -> None:
-    """The methods on the terminal, or 80 columns wide in a pipe."""
+    """Print the methods to the terminal, or 80 columns wide to a pipe."""
     from rich.console import Console
     from rich.table import Table
 
@@ -70,7 +70,7 @@ def print_pools(names: Sequence[str]) -> None:
 
 
 def markdown(names: Sequence[str], link: str = "{name}") -> str:
-    """The methods as a Markdown table; `link` makes a name's cell, e.g. "[{name}]({name}.md)"."""
+    """Return the methods as a Markdown table; `link` makes a name's cell, e.g. "[{name}]({name}.md)"."""
     header = (COLUMNS[0], "computes", *COLUMNS[1:])
     lines = []
     for name, row in zip(names, rows(names), strict=True):

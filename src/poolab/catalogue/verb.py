@@ -19,7 +19,7 @@ EXAMPLES = """examples:
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The words of the verb."""
+    """Return the parser of the verb's arguments."""
     words = argparse.ArgumentParser(
         prog="poolab pools",
         usage=USAGE,
@@ -80,7 +80,7 @@ def _card(chosen: argparse.Namespace) -> None:
     from poolab.catalogue.chosen import known, values
     from poolab.catalogue.render import markdown, text
 
-    known(chosen.name)  # a wrong name is told before wrong options
+    known(chosen.name)  # report a wrong name before wrong options
     shown = card(chosen.name, **values(chosen.options))
     print(markdown(shown) if chosen.markdown else text(shown, min(80, shutil.get_terminal_size().columns)))
 

@@ -39,7 +39,7 @@ def open_array(path: Path, count: int) -> Tensor | None:
 
 
 def write_array(path: Path, shape: tuple[int, ...], chunks: Iterator[np.ndarray]) -> None:
-    """Write an array under a name of its own, then move it in one step: ranks that race all leave a whole file.
+    """Write an array to a temporary file, then move it in one step: of several processes, each leaves a complete file.
 
     Written in sequence rather than through a memory map: a full disk is then an OSError, not a killed process.
     """

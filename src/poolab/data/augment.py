@@ -19,8 +19,8 @@ def prepare(
     memory_format: torch.memory_format = torch.contiguous_format,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Network input from uint8 images (N, C, H, W): what torchvision's RandomCrop(padding), RandomHorizontalFlip,
-    ToTensor and Normalize give image by image, to float rounding.
+    """Prepare the network's input from uint8 images (N, C, H, W), as torchvision's RandomCrop(padding),
+    RandomHorizontalFlip, ToTensor and Normalize do image by image, up to float rounding.
 
     Arguments:
         images: uint8 (N, C, H, W), on any device; N may be 0.
@@ -50,7 +50,8 @@ def prepare(
 def prepare_labels(
     labels: Tensor, *, shift: Tensor | None = None, flip: Tensor | None = None, crop_padding: int = 0
 ) -> Tensor:
-    """The int64 targets of a batch: labels (N,) as they are, masks (N, H, W) moved as `prepare` moves their images.
+    """Prepare the int64 targets of a batch: labels (N,) unchanged, masks (N, H, W) moved as `prepare` moves their
+    images.
 
     What a crop brings in from beyond the image is ignored (255).
 
@@ -88,7 +89,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _moved(images: Tensor, shift: Tensor | None, flip: Tensor | None, padding: int) -> Iterator[tuple[slice, Tensor]]:
-    """Cropped and flipped images and where they belong: all at once on an accelerator, in parts on the CPU."""
+    """Yield cropped and flipped images and their places: all at once on an accelerator, in parts on the CPU."""
     if len(images) == 0:
         return
     on_cpu = images.device.type == "cpu"
@@ -105,7 +106,7 @@ def _moved(images: Tensor, shift: Tensor | None, flip: Tensor | None, padding: i
 
 
 def _part_length(images: Tensor) -> int:
-    """How many images at a time stay in a CPU's cache: 64 of CIFAR's size."""
+    """Return the number of images that fit into a CPU's cache at a time: 64 of CIFAR's size."""
     return max(1, PART_BYTES // max(1, images[0].numel()))
 
 
@@ -155,7 +156,7 @@ def _by_windows(
 
 @lru_cache(maxsize=4)
 def _inside(height: int, width: int, padding: int) -> Tensor:
-    """1 where a moved window lies in its image, else 0: all the windows (H, W) of one padded image of ones."""
+    """Return 1 where a moved window lies in its image, else 0: all windows (H, W) of one padded image of ones."""
     line = width + 2 * padding
     with torch.inference_mode(False):
         ones = torch.zeros(height + 2 * padding, line, dtype=torch.uint8)
@@ -181,7 +182,8 @@ def _by_gather(images: Tensor, rows: Tensor, columns: Tensor, flip: Tensor | Non
 def _offsets(
     shift: Tensor | None, flip: Tensor | None, count: int, padding: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """By how many pixels each image's window lies lower and further right, in the flipped image where it is flipped.
+    """Return by how many pixels each image's window lies lower and further right, in the flipped image if it is
+    flipped.
 
     Flipping before a crop at -dx equals flipping after a crop at dx.
     """

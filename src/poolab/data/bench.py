@@ -26,7 +26,7 @@ PADDING = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The settings of the benchmark, on a parser or subparser."""
+    """Add the benchmark's settings to a parser or subparser."""
     parser.add_argument("--batch-size", type=int, default=512, help="images a batch (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads for both (default: %(default)s)")
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def measure(batch_size: int = 512, rounds: int = 15, device: str = "cpu") -> dict[str, Any]:
-    """Images per second of both ways on random CIFAR-shaped images, one batch of each in every round.
+    """Measure images per second of both ways on random CIFAR-shaped images, one batch of each in every round.
 
     The batched path counts whole: choosing the images, gathering them, the copy to the device, crop, flip, float,
     normalisation. The image-by-image loop starts from PIL images that are there already.

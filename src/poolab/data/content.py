@@ -60,7 +60,7 @@ def read_checked(root: Path, path: str, hashes: dict[str, str]) -> bytes:
 
 
 def _attempt(root: Path, path: str) -> tuple[Stamp, str, int] | str:
-    """The stamp, the hash and when the reading began; or a line that says what is wrong."""
+    """Return the stamp, the hash and the time when the reading began; or a line that says what is wrong."""
     try:
         for _ in range(3):
             read_ns = now_ns()
@@ -79,7 +79,7 @@ def _open(path: Path) -> Any:
     file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError("it is no regular file any more")
+        raise OSError("it is no longer a regular file")
     return file
 
 

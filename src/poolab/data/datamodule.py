@@ -46,7 +46,7 @@ class ImageDataModule(pl.LightningDataModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def train_dataloader(self) -> TrainBatches:
-        """Shuffled and augmented; resumable in the middle of an epoch."""
+        """Return shuffled and augmented batches, which can be resumed in the middle of an epoch."""
         return TrainBatches(
             self.data.train,
             self.batch_size,
@@ -58,11 +58,11 @@ class ImageDataModule(pl.LightningDataModule):
         )
 
     def val_dataloader(self) -> EvalBatches:
-        """The validation split, every sample once."""
+        """Return the validation split, every sample once."""
         return EvalBatches(self.data.val, self.eval_batch_size, **self._place())
 
     def test_dataloader(self) -> EvalBatches:
-        """The test split, every sample once."""
+        """Return the test split, every sample once."""
         return EvalBatches(self.data.test, self.eval_batch_size, **self._place())
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:

@@ -21,8 +21,8 @@ PART = 100  # images drawn at a time; the numbers depend on it
 
 
 def load_shapes(request: Request) -> Raw:
-    """1,000 training and 200 test images of 64x64 in colour, with masks of four classes (background, disc, square,
-    triangle), from a seed of their own.
+    """Draw 1,000 training and 200 test images of 64x64 in colour, with masks of four classes (background, disc, square,
+    triangle), from a fixed seed.
 
     An image has one to three shapes of random place, size, angle and colour, the later ones in front. All kinds have
     the same areas and colours. Outline and grain (discs are smooth, squares striped, triangles dotted) tell them apart:
@@ -36,7 +36,7 @@ def load_shapes(request: Request) -> Raw:
 
 
 def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Images (count, 3, 64, 64) uint8 and their masks (count, 64, 64) uint8.
+    """Draw images (count, 3, 64, 64) uint8 and their masks (count, 64, 64) uint8.
 
     >>> images, masks = draw(2, torch.Generator().manual_seed(0))
     >>> images.shape, masks.shape, masks.max() < len(CLASSES)
@@ -57,21 +57,21 @@ def draw(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _texture(count: int, generator: torch.Generator) -> Tensor:
-    """Soft blotches of colour (count, 3, SIDE, SIDE) around a mean of the image's own."""
+    """Draw soft blotches of colour, (count, 3, SIDE, SIDE), around a mean colour for each image."""
     mean = _uniform((count, 3, 1, 1), 0.3, 0.7, generator)
     coarse = mean + _uniform((count, 3, 9, 9), -0.12, 0.12, generator)
     return F.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear", align_corners=True)
 
 
 def _colour(ground: Tensor, generator: torch.Generator) -> Tensor:
-    """A colour for each image (count, 3) that lies off its ground in all channels, lighter or darker."""
+    """Draw a colour for each image, (count, 3), that differs from its ground in all channels, lighter or darker."""
     sign = torch.randint(0, 2, ground.shape, generator=generator) * 2 - 1
     return ground + sign * _uniform(tuple(ground.shape), 0.15, 0.3, generator)
 
 
 def _shape(kind: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Which pixels (count, SIDE, SIDE) lie in a disc (kind 1), square (2) or triangle (3) of random place, size and
-    angle; and the grain of its surface, (count, SIDE, SIDE): none, stripes or dots.
+    """Draw a disc (kind 1), square (2) or triangle (3) of random place, size and angle. Return its pixels, (count,
+    SIDE, SIDE), and the grain of its surface, (count, SIDE, SIDE): none, stripes or dots.
     """
     count = (len(kind), 1, 1)
     kind = kind.view(count)

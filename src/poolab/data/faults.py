@@ -1,4 +1,4 @@
-"""The faults of a folder, told together, in characters that every terminal can show."""
+"""The faults of a folder, reported together, in characters that every terminal can show."""
 
 import errno
 from pathlib import Path

@@ -12,7 +12,7 @@ MOST_SIDE = 8192  # pixels; a colour image of that size takes 200 MB
 
 
 def check_channels(channels: int | None) -> int | None:
-    """1, 3 or None; anything else is a ConfigError.
+    """Check that the number of channels is 1, 3 or None; raise ConfigError otherwise.
 
     >>> check_channels(3)
     3
@@ -23,7 +23,7 @@ def check_channels(channels: int | None) -> int | None:
 
 
 def parse_size(image_size: object) -> tuple[int, int] | None:
-    """Height and width from one number, a pair, or None.
+    """Return height and width from one number, a pair, or None.
 
     >>> parse_size(32), parse_size([24, 32]), parse_size(None)
     ((32, 32), (24, 32), None)
@@ -44,7 +44,8 @@ def _is_side(side: object) -> bool:
 
 
 def fit_channels(images: Tensor, channels: int | None) -> Tensor:
-    """Images (N, C, H, W) uint8 with `channels` channels: grey is repeated, colour becomes luminance (ITU-R 601).
+    """Convert images (N, C, H, W) uint8 to `channels` channels: repeat grey, or take the luminance of colour (ITU-R
+    601).
 
     >>> fit_channels(torch.full((1, 3, 2, 2), 7, dtype=torch.uint8), 1).unique()
     tensor([7], dtype=torch.uint8)
@@ -57,7 +58,7 @@ def fit_channels(images: Tensor, channels: int | None) -> Tensor:
 
 
 def fit_size(images: Tensor, size: tuple[int, int] | None) -> Tensor:
-    """Images (N, C, H, W) uint8 resized bilinearly (with antialiasing where they shrink), rounded.
+    """Resize images (N, C, H, W) uint8, bilinearly (with antialiasing where they shrink), rounded.
 
     >>> fit_size(torch.full((1, 1, 8, 8), 9, dtype=torch.uint8), (32, 32)).shape
     torch.Size([1, 1, 32, 32])
@@ -73,7 +74,7 @@ def fit_size(images: Tensor, size: tuple[int, int] | None) -> Tensor:
 
 
 def fit_masks(masks: Tensor, size: tuple[int, int] | None) -> Tensor:
-    """Masks (N, H, W) uint8 resized as `fit_size` resizes their images, each pixel taking the index nearest to it.
+    """Resize masks (N, H, W) uint8 as `fit_size` resizes their images; each pixel takes the nearest index.
 
     >>> fit_masks(torch.tensor([[[0, 255], [1, 2]]], dtype=torch.uint8), (2, 4))[0].tolist()
     [[0, 0, 255, 255], [1, 1, 2, 2]]

@@ -76,7 +76,7 @@ def doubles(tree: Tree, labels: Mapping[str, str]) -> tuple[str, ...]:
 def _contradictions(
     name: str, split: Sequence[File], hashes: Mapping[str, str], labels: Mapping[str, str]
 ) -> list[str]:
-    """A warning of files with the same content and different labels in one split."""
+    """Return a warning of files with the same content and different labels in one split."""
     first: dict[str, str] = {}
     found = []
     for file in split:

@@ -32,7 +32,7 @@ def _folder(variable: str, default: str) -> Path:
 
 @cache
 def _without_home() -> Path:
-    """A folder of this user alone below the folder of temporary files."""
+    """Return a folder of this user alone, below the folder of temporary files."""
     place = Path(tempfile.gettempdir()) / f"poolab-{os.geteuid()}"
     try:
         place.mkdir(mode=0o700, exist_ok=True)

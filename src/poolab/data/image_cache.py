@@ -22,7 +22,7 @@ from poolab.data.tree import Tree, tree_fingerprint
 from poolab.errors import DataError
 from poolab.text import one_line
 
-# How much is decoded at a time: so many images, and no more than so many bytes of them.
+# The largest number of images, and of their bytes, that are decoded at a time.
 CHUNK, CHUNK_BYTES = 1024, 1 << 24
 
 
@@ -74,7 +74,7 @@ def kept(
 
 
 def cache_path(tree: Tree, request: Request, kind: str = "") -> Path:
-    """Return the file of a tree's content at a size, on a background; its name says nothing of where the tree lies."""
+    """Return the file of a tree's content at a size, on a background, whatever the place of the tree."""
     how = (
         f"{request.image_size}|{request.channels}|{request.background}"
         if kind == ""
@@ -118,7 +118,7 @@ def _memory() -> int:
 
 
 def _target(tree: Tree, request: Request) -> tuple[int, int, int]:
-    """Channels, height and width of the decoded images, from the files' headers where they are not given."""
+    """Return channels, height and width of the decoded images; what is not given comes from the files' headers."""
     if request.channels is not None and request.image_size is not None:
         return request.channels, *request.image_size
     files = [file.path for file in tree.files]
@@ -144,7 +144,7 @@ def _target(tree: Tree, request: Request) -> tuple[int, int, int]:
 def _chunks(
     tree: Tree, shape: tuple[int, ...], decode: Callable[..., np.ndarray], what: str = "an image"
 ) -> Iterator[np.ndarray]:
-    """The decoded images in order, some at a time, so that no more than these are in memory."""
+    """Yield the decoded images in order, some at a time, so that only these are in memory."""
     files = [file.path for file in tree.files]
     _, channels, *size = shape
     damaged: list[str] = []

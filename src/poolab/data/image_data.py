@@ -48,12 +48,12 @@ class Split:
 
     @property
     def mapped(self) -> bool:
-        """Whether the images lie in a file that is mapped into memory."""
+        """True if the images are in a file that is mapped into memory."""
         return self._rows is not None
 
     @property
     def masked(self) -> bool:
-        """Whether each image has a mask for its label."""
+        """True if each image has a mask as its label."""
         return self._labels.ndim > 1
 
     @property
@@ -63,7 +63,7 @@ class Split:
         return channels, height, width
 
     def images_at(self, places: Tensor | slice) -> Tensor:
-        """Return the images at these places of the split; a slice of a split in memory is no copy."""
+        """Return the images at these places of the split; a slice of a split in memory is a view."""
         return _at(self._images, places if self._rows is None else self._rows[places])
 
     def labels_at(self, places: Tensor | slice) -> Tensor:
@@ -124,8 +124,8 @@ class ImageData:
 def channel_statistics(images: Tensor | Split, chunk: int = 4096) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and (population) standard deviation of each channel of uint8 images (N, C, H, W), in units of 0..1.
 
-    Counted from histograms of the 256 levels, so the result is exact and the same for any number of threads. `chunk`
-    images are looked at together, or fewer where they are large.
+    They are computed from histograms of the 256 levels: exact, and the same for any number of threads. `chunk` is the
+    largest number of images that are read together; of large images it is smaller.
 
     >>> channel_statistics(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1))
     ((0.5,), (0.5,))

@@ -45,7 +45,7 @@ def load_image_folder(request: Request) -> Raw:
 
 
 def folder_fingerprint(root: Path | None) -> str:
-    """Return a hash of the files' content and relative paths: the same wherever the folder lies, nothing is decoded."""
+    """Return a hash of the files' content and relative paths: independent of the folder's place; decode nothing."""
     return tree_fingerprint(hashed(scan(root)))
 
 

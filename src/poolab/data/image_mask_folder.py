@@ -25,10 +25,10 @@ def load_image_mask_folder(request: Request) -> Raw:
     Images are resized bilinearly; a pixel of a resized mask takes the nearest index.
 
     Raises ConfigError without data.root, DataError for a wrong root and, all at once, for images or masks without a
-    partner, of different sizes or damaged, and for indices that are no class.
+    partner, of different sizes or damaged, and for indices without a class.
     """
     pairs = scan_pairs(request.root)
-    if pairs.faults:  # then those of the files' content are told too, and nothing is loaded
+    if pairs.faults:  # then report those of the files' content too, and load nothing
         report_faults(pairs.root, pairs.faults + _check(pairs)[0])
     pairs = hashed_pairs(pairs)
     held = _held(pairs, request)
@@ -46,9 +46,10 @@ def load_image_mask_folder(request: Request) -> Raw:
 
 
 def _held(pairs: Pairs, request: Request) -> Tensor:
-    """Which of the 256 indices each mask holds in its own size, (masks, 256): from the cache, or by reading all pairs.
+    """Return which of the 256 indices each mask has in its own size, (masks, 256), from the cache or by reading all
+    pairs.
 
-    Counted before masks are resized: whether there is a class must not depend on data.image_size.
+    They are counted before masks are resized: the classes must not depend on data.image_size.
     """
     path = cache_path(pairs.masks, request, f"indices|{tree_fingerprint(pairs.images)}")
     count = len(pairs.masks.files)
@@ -90,7 +91,7 @@ def _check_pair(pairs: Pairs, image: str, mask: str) -> tuple[list[str], np.ndar
 
 
 def _strangers(pairs: Pairs, held: Tensor) -> list[str]:
-    """The masks that hold indices beyond the named classes."""
+    """Return the masks with indices beyond the named classes."""
     if pairs.names is None:
         return []
     count, found = len(pairs.names), dict[int, list[str]]()
@@ -105,9 +106,9 @@ def _strangers(pairs: Pairs, held: Tensor) -> list[str]:
 
 
 def _classes_of(pairs: Pairs, held: Tensor) -> tuple[str, ...]:
-    """The classes where no file names them: the indices of all masks, which must have no gap.
+    """Return the classes where no file names them: the indices of all masks, which must have no gap.
 
-    A gap is the mark of masks that are no indices: black and white of 0 and 255, or edges smoothed into greys.
+    A gap is a sign of masks that are not indices: black and white of 0 and 255, or smoothed edges.
     """
     indices = held[:, :IGNORED].any(0).nonzero().flatten().tolist()
     if len(indices) < 2 or indices != list(range(len(indices))):

@@ -1,4 +1,4 @@
-"""What lies in a folder of images: the files that are taken, and those that are left out with the reason."""
+"""The files of an image folder: those that are used, and those that are left out, with the reason."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from poolab.data.stat_index import Stamp
 from poolab.errors import DataError
 from poolab.text import one_line
 
-# Names of files that are taken without a look inside; what they hold is told by their content when they are decoded.
+# Files with these suffixes are listed unopened; decoding checks their content.
 # A file of another name is taken if it holds one of these formats.
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
@@ -45,7 +45,7 @@ class Listing(NamedTuple):
 
 
 def check_root(root: Path, expected: str) -> None:
-    """Raise an error that says what is there where `root` is no folder with train/ and test/."""
+    """Raise an error that describes what `root` is, unless it is a folder with train/ and test/."""
     shown = one_line(root)
     if not _is_dir(root):
         above = next(parent for parent in _absolute(root).parents if _is_dir(parent))
@@ -86,7 +86,7 @@ def list_folder(root: Path, folder: str, label: int = 0) -> Listing:
 
 
 def class_folders(root: Path, split: str) -> tuple[list[str], list[LeftOut], list[str]]:
-    """Return the names of the folders of a split, sorted; what lies beside them; and faults."""
+    """Return the names of the folders of a split, sorted; other files beside them; and faults."""
     names: list[str] = []
     left: list[LeftOut] = []
     try:
@@ -114,7 +114,7 @@ def folders_beside(root: Path, taken: tuple[str, ...]) -> list[LeftOut]:
 
 
 def _status(entry: os.DirEntry[str]) -> tuple[os.stat_result | None, str | None]:
-    """What an entry leads to, and why it is left out, whatever it is."""
+    """Return the status of the file that an entry leads to, and the reason if it is left out."""
     if entry.name.startswith("."):
         return None, HIDDEN
     try:
@@ -127,7 +127,7 @@ def _status(entry: os.DirEntry[str]) -> tuple[os.stat_result | None, str | None]
 
 
 def _reason(entry: os.DirEntry[str], status: os.stat_result | None) -> str | None:
-    """Why a file is left out, or None."""
+    """Return the reason why a file is left out, or None."""
     assert status is not None
     if not stat.S_ISREG(status.st_mode):
         return SPECIAL
@@ -142,7 +142,7 @@ def _reason(entry: os.DirEntry[str], status: os.stat_result | None) -> str | Non
 
 
 def _images_below(root: Path, folder: str) -> Iterator[LeftOut]:
-    """The images of a sub-folder at any depth."""
+    """Return the images of a sub-folder at any depth."""
     for place, _, files in os.walk(root / folder):
         below = os.path.relpath(place, root)
         yield from (LeftOut(f"{below}/{name}", NESTED) for name in sorted(files) if name.lower().endswith(SUFFIXES))
@@ -163,7 +163,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _why(root: Path) -> str:
-    """What the system says of a root that is there and cannot be looked at."""
+    """Return the system's reason why an existing root cannot be listed."""
     try:
         os.stat(root)
     except FileNotFoundError:

@@ -23,7 +23,7 @@ from poolab.text import one_line
 
 
 def list_data(task: str | None = None) -> list[str]:
-    """The names that `load_data` takes; with a task those whose labels are for it.
+    """Return the names that `load_data` takes; with a task, only those with labels for it.
 
     >>> list_data(task="segmentation")
     ['image_mask_folder', 'shapes']
@@ -32,7 +32,7 @@ def list_data(task: str | None = None) -> list[str]:
 
 
 def data_task(name: str) -> str:
-    """What a data set's labels are for: "classification" or "segmentation"; nothing is loaded.
+    """Return the task of a data set's labels, "classification" or "segmentation"; load nothing.
 
     >>> data_task("digits")
     'classification'
@@ -64,10 +64,10 @@ def load_data(
         val_fraction: share of each class's training images that becomes the validation split, in (0, 0.5]; of all
             images where the labels are masks.
         seed: chooses the validation split, and nothing else here.
-        limit_train, limit_test: take so many images, stratified and the same for every seed, before the split.
+        limit_train, limit_test: use only this many images, stratified and the same for every seed, before the split.
         cache_dir: folder of decoded images (default: $POOLAB_CACHE or ~/.cache/poolab).
         download: fetch (or unpack) missing archives.
-        background: of image folders: what stands behind transparent pixels, white (the default), black or grey.
+        background: for image folders, the colour behind transparent pixels: white (the default), black or grey.
 
     Raises ConfigError for a setting that is not possible, DataError for missing, incomplete or damaged data.
 
@@ -100,7 +100,7 @@ def load_data(
 
 
 def data_fingerprint(name: str, *, root: str | Path | None = None) -> str:
-    """Return the identity of a data set's raw content, without decoding it and wherever it lies.
+    """Return the identity of a data set's raw content, without decoding it, independent of its place.
 
     For an image folder: a hash of the files' bytes and relative paths. A file is read again only where its size, its
     times or its inode changed since the last call (see `stat_index`). Otherwise: the name and a version.
@@ -118,7 +118,7 @@ def data_fingerprint(name: str, *, root: str | Path | None = None) -> str:
 def legacy_fingerprint(name: str, *, root: str | Path | None = None) -> str:
     """Return what `data_fingerprint` gave before it followed content, to find runs that were made then.
 
-    For an image folder: a hash of the sorted relative paths and file sizes; otherwise what it gives today.
+    For an image folder: a hash of the sorted relative paths and file sizes; otherwise as `data_fingerprint`.
 
     >>> legacy_fingerprint("digits")
     'digits-1'
@@ -133,8 +133,8 @@ def legacy_fingerprint(name: str, *, root: str | Path | None = None) -> str:
 
 
 def data_shape(settings: Mapping[str, Any]) -> ImageShape:
-    """Channels, size and classes of the images that `load_data(**settings)` gives; of a folder that says
-    no size or no number of channels, the images have to be loaded.
+    """Return channels, size and classes of the images that `load_data(**settings)` gives. The images of a folder are
+    loaded for this if the settings lack the size or the number of channels.
 
     `settings` may hold those of the batches too, as `conf/data` does.
 

@@ -100,11 +100,11 @@ class TrainBatches:
             self._epoch, self._first, self._given = epoch, 0, 0
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch and the number of its batches that were trained on."""
+        """Return the epoch and the number of its batches that were trained on."""
         return {"epoch": self._epoch, "batch": self._given if self.consumed is None else self.consumed()}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """The next iteration starts at the state's batch of the state's epoch; later ones at their first batch."""
+        """Start the next iteration at the state's batch of the state's epoch, and later ones at their first batch."""
         self._epoch, self._first = state_dict["epoch"], state_dict["batch"]
         self._given = self._first
 

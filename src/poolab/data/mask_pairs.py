@@ -28,7 +28,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_fingerprint(root: Path | None) -> str:
-    """Return a hash of the files' content and relative paths and the class names: the same wherever the folder lies."""
+    """Return a hash of the files' content and relative paths and the class names: independent of its place."""
     return fingerprint_of(hashed_pairs(scan_pairs(root)))
 
 
@@ -71,7 +71,7 @@ def scan_pairs(root: Path | None) -> Pairs:
 
 
 def _pairs_of(root: Path, split: str, faults: list[str], left: list[LeftOut]) -> tuple[list[File], list[File]]:
-    """The images and masks of one split that have a partner; what has none becomes a fault."""
+    """Return the image-mask pairs of one split; a file without its partner becomes a fault."""
     images, masks = (_by_stem(root, f"{split}/{kind}", faults, left) for kind in ("images", "masks"))
     for stem, file in images.items():
         if stem not in masks:
@@ -80,7 +80,7 @@ def _pairs_of(root: Path, split: str, faults: list[str], left: list[LeftOut]) ->
         if stem not in images:
             faults.append(f"{one_line(file.path)} has no image of its name in {split}/images/")
         if not file.path.lower().endswith(".png"):
-            faults.append(f"{one_line(file.path)} is no PNG; other formats may not keep the indices: convert it")
+            faults.append(f"{one_line(file.path)} is not a PNG; other formats may not keep the indices: convert it")
     if not images and not masks:
         faults.append(f"{split}/images/ and {split}/masks/ hold no images")
     both = [stem for stem in images if stem in masks]

@@ -116,7 +116,7 @@ def _opened(source: ImageFile) -> "Image.Image":
 
 
 def _orientation(image: "Image.Image") -> int:
-    """EXIF's orientation, 1 where there is none that can be read; of TIFF Pillow itself takes care."""
+    """Return EXIF's orientation, or 1 if there is none that can be read. Pillow itself handles that of TIFF."""
     if image.format == "TIFF":
         return 1
     if image.format == "PNG":
@@ -136,7 +136,7 @@ def _upright(image: "Image.Image") -> "Image.Image":
 
 
 def _opaque(image: "Image.Image", level: int) -> "Image.Image":
-    """The image over a background of one grey level where it is transparent; alpha, palettes and PNG's tRNS alike."""
+    """Return the image over a background of one grey level where it is transparent: alpha, palettes and PNG's tRNS."""
     from PIL import Image
 
     if not image.has_transparency_data:
@@ -148,7 +148,7 @@ def _opaque(image: "Image.Image", level: int) -> "Image.Image":
 
 
 def _fitted(image: "Image.Image", size: tuple[int, ...], resampling: "Image.Resampling") -> "Image.Image":
-    """The image resized so that it covers the size, and cropped to its centre.
+    """Return the image resized so that it covers the size, and cropped to its centre.
 
     Only what is kept is computed: resizing all of a picture of 1 x 60000 to the height of 32 would give 1.9 million
     columns.

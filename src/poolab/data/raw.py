@@ -1,4 +1,4 @@
-"""What a loader is asked for and what it returns."""
+"""The request to a loader, and its result."""
 
 from dataclasses import dataclass
 from pathlib import Path

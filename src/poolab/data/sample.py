@@ -13,7 +13,7 @@ PART = 500  # images at a time
 
 
 def training_sample(data: ImageData, count: int = COUNT) -> Iterator[Tensor]:
-    """Normalised images of the training split in batches (N, C, H, W): `count` of them, evenly spaced, or all.
+    """Yield normalised images of the training split in batches (N, C, H, W): `count` of them, evenly spaced, or all.
 
     Evenly spaced and not the first: in a folder the images lie class by class. They depend on the split alone, so
     that all arms of a seed see the same ones. Nothing is read before the first batch is asked for.

@@ -30,7 +30,7 @@ COLOUR_32 = ImageShape(3, (32, 32), 10)
 
 
 class DataSource(NamedTuple):
-    """A loader, the version of what it returns (part of a run's identity), and the size taken where none is asked for.
+    """A loader, the version of what it returns (part of a run's identity), and the default size of its images.
 
     `native` is the form of the images as they come, where it is known without loading them; `identify` gives the
     identity of content that differs from user to user; `task` is what the labels are for, and known without loading;
@@ -47,7 +47,7 @@ class DataSource(NamedTuple):
 
 
 def load_digits(request: Request) -> Raw:
-    """scikit-learn's 1,797 handwritten digits, 8x8 grey, embedded in the package: no download.
+    """Load scikit-learn's 1,797 handwritten digits, 8x8 grey, which are part of the package.
 
     The set has no test split of its own: every fifth image of each class, in a fixed random order, is its test split.
     """

@@ -31,7 +31,7 @@ class Stamp(NamedTuple):
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
 
     def rested(self, now_ns: int) -> bool:
-        """Return whether the file was left alone for so long before `now_ns` that its stamp can be trusted.
+        """Return True if the file was unchanged long enough before `now_ns` that its stamp can be trusted.
 
         A file without an inode number is never trusted: there the number does not tell that a file was exchanged.
         """
@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, tuple[Stamp, str]]:
 
 
 def _write(path: Path, entries: dict[str, tuple[Stamp, str]]) -> None:
-    """Write a file of its own name and move it in one step: of processes that race, one leaves a whole file."""
+    """Write a temporary file and move it in one step: of several processes, one leaves a complete file."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     body = json.dumps({name: [*stamp, value] for name, (stamp, value) in entries.items()}).encode()
     temporary = path.with_suffix(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")

@@ -12,7 +12,7 @@ from poolab.streams import derive_seed
 
 
 def apportion(counts: list[int], total: int) -> list[int]:
-    """Share `total` among classes in proportion to `counts` (largest remainder), at least one each.
+    """Divide `total` among classes in proportion to `counts` (largest remainder), at least one each.
 
     >>> apportion([900, 100], 10)
     [9, 1]
@@ -32,7 +32,7 @@ def apportion(counts: list[int], total: int) -> list[int]:
 
 
 def pick(labels: Tensor, shares: list[int], seed: int) -> Tensor:
-    """Sorted indices of `shares[c]` random images of each class c; a larger share contains every smaller one.
+    """Return sorted indices of `shares[c]` random images of each class c; a larger share contains every smaller one.
 
     >>> pick(torch.tensor([0, 1, 0, 1, 1]), [2, 0], seed=0)
     tensor([0, 2])
@@ -45,7 +45,7 @@ def pick(labels: Tensor, shares: list[int], seed: int) -> Tensor:
 
 
 def limit(split: Split, size: int | None, classes: tuple[str, ...], setting: str) -> Split:
-    """At most `size` images, stratified and the same for every seed, so that all arms and seeds share them.
+    """Return at most `size` images, stratified; they are the same for every seed and arm.
 
     Raises ConfigError where the data set is smaller than `size` or `size` would leave a class without images.
     """
@@ -62,7 +62,7 @@ def limit(split: Split, size: int | None, classes: tuple[str, ...], setting: str
 
 
 def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int) -> tuple[Split, Split]:
-    """The training and the validation split: `fraction` of each class, chosen by the seed's stream "split".
+    """Return the training and the validation split: `fraction` of each class, chosen by the seed's stream "split".
 
     Raises DataError where a class has fewer than the two images that this needs.
     """
@@ -86,7 +86,7 @@ def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int)
 
 
 def _strata(split: Split, classes: tuple[str, ...]) -> tuple[Tensor, tuple[str, ...]]:
-    """What a subset keeps in proportion: a number for each image, and the names of the numbers."""
+    """Return what a subset keeps in proportion: a number for each image, and the names of the numbers."""
     if not split.masked:
         return split.labels, classes
     return torch.zeros(len(split), dtype=torch.int64), ("image",)

@@ -21,35 +21,35 @@ TIMEOUT_S = 20.0
 
 
 def load_cifar10(request: Request) -> Raw:
-    """50,000 training and 10,000 test images of ten classes, 32x32 colour."""
+    """Load 50,000 training and 10,000 test images of ten classes, 32x32 colour."""
     from torchvision.datasets import CIFAR10
 
     return _load_cifar(CIFAR10, request)
 
 
 def load_cifar100(request: Request) -> Raw:
-    """50,000 training and 10,000 test images of a hundred classes, 32x32 colour."""
+    """Load 50,000 training and 10,000 test images of a hundred classes, 32x32 colour."""
     from torchvision.datasets import CIFAR100
 
     return _load_cifar(CIFAR100, request)
 
 
 def load_mnist(request: Request) -> Raw:
-    """60,000 training and 10,000 test images of handwritten digits, 28x28 grey."""
+    """Load 60,000 training and 10,000 test images of handwritten digits, 28x28 grey."""
     from torchvision.datasets import MNIST
 
     return _load_mnist(MNIST, request)
 
 
 def load_fashion_mnist(request: Request) -> Raw:
-    """60,000 training and 10,000 test images of ten kinds of clothing, 28x28 grey."""
+    """Load 60,000 training and 10,000 test images of ten kinds of clothing, 28x28 grey."""
     from torchvision.datasets import FashionMNIST
 
     return _load_mnist(FashionMNIST, request)
 
 
 def load_svhn(request: Request) -> Raw:
-    """73,257 training and 26,032 test images of house numbers' digits, 32x32 colour."""
+    """Load 73,257 training and 26,032 test images of digits of house numbers, 32x32 colour."""
     from torchvision.datasets import SVHN
 
     files = [tuple(SVHN.split_list[split][1:]) for split in ("train", "test")]
@@ -103,7 +103,7 @@ def _explained(request: Request, files: list[tuple[str, str]], folder: str) -> I
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """One process at a time fetches and unpacks; a folder that cannot be written to needs no lock."""
+    """Let one process at a time fetch and unpack; a folder that is not writable needs no lock."""
     import fcntl
 
     try:

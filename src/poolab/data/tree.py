@@ -41,7 +41,7 @@ def hashed(tree: Tree) -> Tree:
 
 
 def tree_fingerprint(tree: Tree) -> str:
-    """Return a hash of the files' content and relative paths: the same wherever the folder lies.
+    """Return a hash of the files' content and relative paths: independent of the place of the folder.
 
     The version of decoding is part of it, since other pixels are other data.
     """

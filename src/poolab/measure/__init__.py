@@ -1,12 +1,12 @@
-"""What a network costs (size, operations, memory, speed), what it withstands (shifts, corruptions, scale), how far its
-probabilities can be trusted, and what its poolings keep.
+"""Measures of a network: size, operations, memory, speed, robustness (shifts, corruptions, scale), calibration, and the
+gradient support of its poolings.
 """
 
 from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES, corrupted, corruption_accuracy
 from poolab.measure.costs import run_costs
 from poolab.measure.diagram import reliability_diagram
 from poolab.measure.full_report import ROBUSTNESS, run_full
-from poolab.measure.gradient_support import Footprint, gradient_at, pooling_footprints
+from poolab.measure.gradients import GradientSupport, gradient_at, gradient_support
 from poolab.measure.memory import PeakMemory
 from poolab.measure.module_state import device_of, preserve_state
 from poolab.measure.other_load import OtherLoad
@@ -26,7 +26,7 @@ __all__ = [
     "SCALE_MODES",
     "SEVERITIES",
     "SHIFT_PADDINGS",
-    "Footprint",
+    "GradientSupport",
     "OtherLoad",
     "PeakMemory",
     "Predict",
@@ -39,10 +39,10 @@ __all__ = [
     "device_of",
     "example_scores",
     "gradient_at",
+    "gradient_support",
     "inference_speed",
     "multiply_adds",
     "parameters",
-    "pooling_footprints",
     "pooling_saved_bytes",
     "preserve_state",
     "reliability",

@@ -45,7 +45,7 @@ def corruption_accuracy(
     seed: int = 0,
     **how: Any,
 ) -> dict[str, dict[int, float]]:
-    """The accuracy under each corruption at each severity.
+    """Compute the accuracy under each corruption at each severity.
 
     Args:
         predict: uint8 images (n, C, H, W) to logits (n, classes).
@@ -71,11 +71,11 @@ def corruption_accuracy(
 
 
 def corrupted(images: Tensor, kind: str, severity: int, *, place: Tensor | None = None, seed: int = 0) -> Tensor:
-    """The images with one corruption, as uint8 again (rounded; the authors' code cuts the fraction off).
+    """Apply one corruption to images; return uint8 (rounded, where the authors' code truncates).
 
     Images whose shorter side is at most 84 pixels get the amounts of CIFAR-10-C, larger ones those of ImageNet-C. All
-    is computed where the images are, but for JPEG, which is Pillow's on the CPU: a GPU's codec loses other things, and
-    each machine is to see the same pictures. The noise of an image comes from the CPU stream (`seed`,
+    corruptions are computed on the images' device, except JPEG, which is Pillow's on the CPU: a GPU's codec gives other
+    results, and every machine must see the same images. The noise of an image comes from the CPU stream (`seed`,
     "gaussian_noise", severity, place).
 
     Args:
@@ -108,7 +108,9 @@ def corrupted(images: Tensor, kind: str, severity: int, *, place: Tensor | None 
 
 
 def _noise(images: Tensor, place: Tensor, severity: int, seed: int) -> Tensor:
-    """Standard normal numbers for each image; seeding a generator costs 3.5 us beside 15 for 3x32x32."""
+    """Draw standard normal numbers for each image. Seeding a generator costs 3.5 us, the numbers of 3x32x32 pixels 15
+    us.
+    """
     generator, shape = torch.Generator(), images.shape[1:]
     drawn = torch.empty(images.shape)
     for row, index in zip(drawn, place.tolist(), strict=True):
@@ -118,13 +120,13 @@ def _noise(images: Tensor, place: Tensor, severity: int, seed: int) -> Tensor:
 
 
 def _gaussian_blur(images: Tensor, sigma: float) -> Tensor:
-    """Along both axes with the edge pixel repeated, cut off at four deviations, as scipy's gaussian_filter."""
+    """Blur along both axes as scipy's gaussian_filter: edge pixels repeat, the filter ends at four deviations."""
     rows, columns = (_blur(length, sigma).to(images.device) for length in images.shape[2:])
     return _as_uint8(rows @ (images.float() @ columns.T))
 
 
 def _blur(length: int, sigma: float) -> Tensor:
-    """The blur along one axis as a matrix (length, length)."""
+    """Return the blur along one axis as a matrix (length, length)."""
     radius = int(4 * sigma + 0.5)
     reach = torch.arange(-radius, radius + 1)
     weights = torch.exp(-0.5 * (reach.double() / sigma) ** 2)
@@ -141,7 +143,7 @@ def _contrast(images: Tensor, factor: float) -> Tensor:
 
 
 def _jpeg(images: Tensor, quality: float) -> Tensor:
-    """By Pillow, as the authors do; torchvision's codec gave the same bits and is to be removed."""
+    """Compress by Pillow, as the authors do; torchvision's codec gave the same bits, and is deprecated."""
     if images.shape[1] not in (1, 3):
         raise ConfigError(f"JPEG holds images of 1 or 3 channels, found {images.shape[1]}: leave this corruption out")
     import numpy as np  # the benchmark imports this room and needs torch alone
@@ -169,14 +171,14 @@ def _pixelate(images: Tensor, share: float) -> Tensor:
 
 
 def _box(images: Tensor, height: int, width: int) -> Tensor:
-    """Pillow's resize with the box filter, to the bit: columns first, each pass rounded to whole numbers."""
+    """Resize as Pillow's box filter does, to the bit: columns first, each pass rounded to whole numbers."""
     columns, rows = _boxes(images.shape[3], width).to(images.device), _boxes(images.shape[2], height).to(images.device)
     images = _mean(images.float() @ columns.T, columns.sum(1))
     return _mean(rows @ images, rows.sum(1)[:, None])
 
 
 def _boxes(source: int, target: int) -> Tensor:
-    """1 where a pixel's centre lies in the box of a new pixel, (target, source); an enlarged pixel has one source."""
+    """Return 1 where a pixel's centre is in the box of a new pixel, (target, source)."""
     scale = source / target
     support = max(scale, 1.0) / 2
     boxes = torch.zeros(target, source)
@@ -187,7 +189,7 @@ def _boxes(source: int, target: int) -> Tensor:
 
 
 def _mean(sums: Tensor, counts: Tensor) -> Tensor:
-    """Whole numbers by whole numbers, rounded half up: exact in float32."""
+    """Divide whole numbers by whole numbers, rounded half up: exact in float32."""
     return ((2 * sums + counts) / (2 * counts)).floor()
 
 

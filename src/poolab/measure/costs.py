@@ -21,7 +21,7 @@ def run_costs(
     autocast: torch.dtype | None = None,
     channels_last: bool = False,
 ) -> dict[str, float]:
-    """What a network costs for images of shape (C, H, W), measured where the model lies.
+    """Measure what a network costs for images of shape (C, H, W), on the model's device.
 
     Returns:
         cost/parameters: weights, all of them.

@@ -51,6 +51,6 @@ def reliability_diagram(confidence: Tensor, right: Tensor, path: str | Path, bin
 
 
 def _spread(counts: Tensor) -> bool:
-    """Whether the largest bin would hide the smallest: a trained network is sure of nearly everything."""
+    """Return True if the largest bin would hide the smallest: a trained network is confident of nearly everything."""
     some = counts[counts > 0]
     return bool(torch.max(some) > 50 * torch.min(some))

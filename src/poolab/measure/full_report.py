@@ -1,4 +1,4 @@
-"""All that `measure=full` adds to the costs: what a trained network withstands, under the flat names of a record."""
+"""The measures of `measure=full`, under the flat names of a record: robustness, calibration, gradient support."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from poolab.measure.corruptions import CORRUPTIONS, SEVERITIES, corruption_accuracy
 from poolab.measure.diagram import reliability_diagram
-from poolab.measure.gradient_support import pooling_footprints
+from poolab.measure.gradients import gradient_support
 from poolab.measure.predictions import Predict
 from poolab.measure.probabilities import calibration_of
 from poolab.measure.scales import SCALES, scale_accuracy
@@ -36,7 +36,7 @@ def run_full(
     severities: Sequence[int] = SEVERITIES,
     scales: Sequence[float] = SCALES,
     scale_mode: str = "canvas",
-    footprint_images: int = 64,
+    gradient_support_images: int = 64,
     examples: Mapping[str, Tensor] | None = None,
     picture: str | Path | None = None,
     batch_size: int = 512,
@@ -44,31 +44,32 @@ def run_full(
     report: Callable[[str, float], None] = lambda name, seconds: None,
     tolerant: bool = False,
 ) -> tuple[Figures, Notes]:
-    """Robustness, calibration and footprints of one network; each leaves its own time as seconds/<measure>.
+    """Measure the robustness, calibration and gradient support of one network.
 
     Args:
         predict: uint8 images (n, C, H, W) to logits (n, classes), in eval mode.
         images: the test images, uint8 (N, C, H, W).
-        labels: their classes, int64 (N,); None where images have no single class, and robustness is left out.
-        model: what `predict` runs, uncompiled; its pooling layers get their footprints. None leaves these out.
+        labels: their classes, int64 (N,); None (no single class for an image) leaves robustness out.
+        model: the network that `predict` runs, not compiled; None leaves the gradient support out.
         robustness: which of "shift", "corruption" and "scale".
         max_shift, shift_padding: see `shift_consistency`.
         corruptions, severities: see `corruption_accuracy`.
         scales, scale_mode: see `scale_accuracy`.
-        footprint_images: the first so many images show the footprints.
-        examples: the columns of `calibration_of` over the whole test set; None leaves calibration out.
-        picture: where the reliability picture goes; None draws none.
+        gradient_support_images: the number of images, from the first on, that the gradient support is computed on.
+        examples: the columns that `calibration_of` takes, over the whole test set; None leaves calibration out.
+        picture: the path of the reliability diagram; None draws none.
         batch_size, device: as `predictions` takes them.
-        report: is told each measure's name and seconds when it is done.
-        tolerant: make a note of a measure that fails, and go on with the next.
+        report: called with each measure's name and seconds when the measure is done.
+        tolerant: if True, a measure that fails leaves a note, and the next one follows; if False it raises.
 
     Returns:
-        The figures (docs/robustness.md lists the names), and a note on each measure that could not be taken.
+        The figures by name (see docs/robustness.md), with each measure's own time as seconds/<measure>; and a note on
+        each measure that failed.
 
     >>> blank = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
     >>> net = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(1, 3))
     >>> figures, notes = run_full(lambda x: net(x.float()), blank, torch.zeros(4), model=net, robustness=["shift"])
-    >>> figures["robust/shift_consistency"], figures["footprint/0/kept_share"], notes
+    >>> figures["robust/shift_consistency"], figures["gradient_support/0/input_coverage"], notes
     (1.0, 1.0, {})
     """
     figures: Figures = {}
@@ -87,15 +88,15 @@ def run_full(
     def measured_calibration() -> Figures:
         return _calibration(examples or {}, picture)
 
-    def footprint() -> Figures:
-        return _footprints(model, predict, images[:footprint_images].to(device or images.device))
+    def support() -> Figures:
+        return _gradient_support(model, predict, images[:gradient_support_images].to(device or images.device))
 
     measures = {"shift": shift, "corruption": corruption, "scale": scale}
     wanted = {name: measures[name] for name in robustness} if labels is not None else {}
     if wanted:
         figures["robust/images"] = len(images)
     wanted |= {"calibration": measured_calibration} if examples is not None else {}
-    wanted |= {"footprint": footprint} if model is not None else {}
+    wanted |= {"gradient_support": support} if model is not None else {}
     for name, measure in wanted.items():
         start = perf_counter()
         try:
@@ -157,10 +158,10 @@ def _calibration(examples: Mapping[str, Tensor], picture: str | Path | None) -> 
     return found
 
 
-def _footprints(model: Any, predict: Predict, images: Tensor) -> Figures:
-    found = pooling_footprints(model, images, predict=predict)
-    shares = {f"footprint/{slot}/kept_share": each.kept_share for slot, each in found.items()}
-    return shares | {f"footprint/{slot}/entropy": each.entropy for slot, each in found.items()}
+def _gradient_support(model: Any, predict: Predict, images: Tensor) -> Figures:
+    found = gradient_support(model, images, predict=predict)
+    shares = {f"gradient_support/{slot}/input_coverage": each.input_coverage for slot, each in found.items()}
+    return shares | {f"gradient_support/{slot}/entropy": each.entropy for slot, each in found.items()}
 
 
 def _mean(values: Any) -> float:

@@ -58,7 +58,9 @@ class PeakMemory:
 
 
 def _return_free_memory() -> None:
-    """Without it, late in a long process, a block of 60 MB grew nothing: it lay where others had been freed."""
+    """Return free memory to the system. Otherwise, late in a long process, a block of 60 MB reuses freed memory and is
+    not seen.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -74,7 +76,7 @@ def _reset_peak() -> bool:
 
 
 def _status(key: str) -> int:
-    """A line of the process' status; 0 for one that the kernel does not have."""
+    """Return a line of the process' status; 0 for one that the kernel does not have."""
     found = [line for line in STATUS.read_text().splitlines() if line.startswith(f"{key}:")]
     return int(found[0].split()[1]) * 1024 if found else 0
 

@@ -8,7 +8,7 @@ from torch import nn
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model lies; the CPU for a model without tensors.
+    """Return the model's device; the CPU for a model without tensors.
 
     >>> device_of(nn.ReLU())
     device(type='cpu')
@@ -18,7 +18,7 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
-    """The module that `torch.compile` wrapped, or the model itself: hooks and counters do not see compiled code."""
+    """Return the module that `torch.compile` wrapped, or the model itself: hooks do not see compiled code."""
     return getattr(model, "_orig_mod", model)
 
 

@@ -24,12 +24,12 @@ class OtherLoad:
         if self._start is None or end is None:
             return None
         wall, busy, own = (b - a for a, b in zip(self._start, end, strict=True))
-        # The machine's clock counts in ticks of 10 ms: in a shorter time nothing can be told.
+        # The machine's clock counts in ticks of 10 ms: a shorter time cannot be measured.
         return max(0.0, round((busy - own) / wall, 2)) if wall > 0.05 else None
 
 
 def _now() -> tuple[float, float, float] | None:
-    """Seconds of the wall clock, of all processes on all cores, and of this process and its ended children."""
+    """Return the seconds of the wall clock, of all processes on all cores, and of this process and its children."""
     try:
         fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
         busy = sum(int(fields[place]) for place in BUSY) / os.sysconf("SC_CLK_TCK")

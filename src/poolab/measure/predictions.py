@@ -19,7 +19,7 @@ def predictions(
     batch_size: int = 512,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """The predicted class of each image, int64 (N,) on the CPU, without gradients.
+    """Predict the class of each image, int64 (N,) on the CPU, without gradients.
 
     Args:
         predict: uint8 images (n, C, H, W) to logits (n, classes); it normalises, and its model is in eval mode.
@@ -29,7 +29,7 @@ def predictions(
         device: where batches go; None leaves them where the images are.
 
     Raises:
-        DataError: the images are no uint8 (N, C, H, W), or the answer is no (n, classes).
+        DataError: the images are not uint8 (N, C, H, W), or the predictions are not (n, classes).
 
     >>> darkest_first = lambda images: images.float().mean((2, 3)).neg()
     >>> predictions(darkest_first, torch.tensor([[[[0]], [[9]]], [[[9]], [[0]]]], dtype=torch.uint8))
@@ -51,7 +51,7 @@ def predictions(
 
 
 def accuracy(predicted: Tensor, labels: Tensor) -> float:
-    """The share of predictions that are right.
+    """Compute the share of predictions that are right.
 
     >>> accuracy(torch.tensor([1, 0, 2, 2]), torch.tensor([1, 0, 0, 2]))
     0.75
@@ -60,7 +60,7 @@ def accuracy(predicted: Tensor, labels: Tensor) -> float:
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse what is no set of 8-bit images."""
+    """Check that these are 8-bit images."""
     if images.dtype != torch.uint8 or images.dim() != 4 or len(images) == 0:
         raise DataError(
             f"the images must be uint8 (N, C, H, W) with N >= 1, found {images.dtype} {tuple(images.shape)}: "

@@ -1,4 +1,4 @@
-"""Whether a network's probabilities are as often right as they say: ECE, Brier score, negative log-likelihood."""
+"""How well a network's probabilities agree with its accuracy: ECE, Brier score, negative log-likelihood."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ BINS = 15
 
 
 def calibration(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """How far the probabilities of a classifier can be trusted, over all examples.
+    """Compute how well a classifier's probabilities agree with its accuracy, over all examples.
 
     Args:
         logits: (N, classes), before the softmax.
@@ -31,7 +31,8 @@ def calibration(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def example_scores(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """For each example its predicted class and confidence, its negative log-likelihood and its Brier score; all (N,).
+    """Compute for each example the predicted class, its confidence, the negative log-likelihood and the Brier score;
+    all (N,).
 
     >>> scores = example_scores(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
     >>> {name: round(column.item(), 3) for name, column in scores.items()}
@@ -47,13 +48,13 @@ def example_scores(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 
 def calibration_of(examples: Mapping[str, Tensor]) -> dict[str, float]:
-    """What `calibration` gives, from the columns label, predicted, confidence, nll and brier of all examples."""
+    """Compute what `calibration` gives, from the columns label, predicted, confidence, nll and brier."""
     error = calibration_error(examples["confidence"], examples["label"] == examples["predicted"])
     return {"ece": error, **{name: examples[name].double().mean().item() for name in ("brier", "nll")}}
 
 
 def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> float:
-    """The expected calibration error by torchmetrics; a confidence of exactly 1 has a bin of its own there (1.9).
+    """Compute the expected calibration error by torchmetrics, which gives a confidence of exactly 1 its own bin (1.9).
 
     >>> round(calibration_error(torch.tensor([0.75, 0.75]), torch.tensor([True, True])), 4)
     0.25
@@ -82,7 +83,7 @@ class Reliability:
 
 
 def reliability(confidence: Tensor, right: Tensor, bins: int = BINS) -> Reliability:
-    """The accuracy in bins of equal width, from the examples' confidence and whether they are right, both (N,).
+    """Compute the accuracy in bins of equal width, from the examples' confidence and correctness, both (N,).
 
     >>> found = reliability(torch.tensor([0.2, 0.6, 0.9, 1.0]), torch.tensor([False, True, False, True]), bins=2)
     >>> found.counts.tolist(), found.accuracy.tolist()

@@ -22,9 +22,9 @@ TORCH_POOLS = (
 
 
 def pooling_saved_bytes(model: nn.Module, input: Tensor) -> dict[str, int]:
-    """The bytes that each pooling layer saves for backward beyond its own input, for one training batch.
+    """Return the bytes that each pooling layer saves for backward beyond its own input, for one training batch.
 
-    Counted are poolab's and torch's pooling layers, by slot where a backbone names one, else by module name. Each
+    It counts poolab's and torch's pooling layers, by slot where a backbone names one, else by module name. Each
     storage counts once and in full; the layer's input (which the layer before it or behind it keeps anyway) and
     parameters do not count. Only the pooling layers run in training mode, so that no running statistic moves; the
     model is left as it was, without gradients.
@@ -76,7 +76,7 @@ class SavedStorages:
 
 @contextmanager
 def _counting(pools: dict[str, nn.Module], counts: dict[str, SavedStorages]) -> Iterator[saved_tensors_hooks]:
-    """Hooks that credit what is saved to the pooling layer that is running at that moment."""
+    """Add hooks that credit saved tensors to the pooling layer that is running at that moment."""
     running: list[SavedStorages] = []
 
     def enter(path: str) -> Any:
@@ -104,7 +104,7 @@ def _counting(pools: dict[str, nn.Module], counts: dict[str, SavedStorages]) -> 
 
 
 def pooling_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The pooling layers by module name, without those that lie inside another."""
+    """Return the pooling layers by module name, without those inside another one."""
     found: dict[str, nn.Module] = {}
     for path, module in model.named_modules():
         inside = any(path.startswith(f"{outer}.") or outer == "" for outer in found)
@@ -114,7 +114,7 @@ def pooling_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def slot_label(model: nn.Module, path: str) -> str:
-    """The slot that a layer stands in where a backbone names one, else the layer's own name."""
+    """Return the slot of a layer where a backbone names one, else the layer's own name."""
     slot_of = getattr(model, "slot_of", None)  # a backbone's; this room knows none
     return (slot_of and slot_of(path)) or path
 

@@ -22,7 +22,7 @@ def scale_accuracy(
     mode: str = "canvas",
     **how: Any,
 ) -> dict[float, float]:
-    """The accuracy on images that are shown larger or smaller, for each factor.
+    """Compute the accuracy on enlarged and reduced images, for each factor.
 
     Args:
         predict: uint8 images (n, C, H, W) to logits (n, classes).
@@ -46,10 +46,10 @@ def scale_accuracy(
 
 
 def rescaled(images: Tensor, factor: float, mode: str = "canvas") -> Tensor:
-    """The images (N, C, H, W) uint8 with sides `factor` times as long, bilinear with antialiasing, rounded.
+    """Resize images (N, C, H, W) uint8 to `factor` times their sides, bilinearly with antialiasing, rounded.
 
-    "canvas" brings them back to H x W, the middle at the middle: a larger picture is cropped, a smaller one lies on
-    black, which is what a padded crop shows in training. "size" leaves them as they are.
+    "canvas" brings them back to H x W around the middle: a larger image is cropped, a smaller one is padded with
+    black, as padded crops show in training. "size" keeps the new size.
 
     Raises:
         ConfigError: a factor that is not above 0, or an unknown mode.

@@ -20,7 +20,7 @@ def shift_consistency(
     seed: int = 0,
     **how: Any,
 ) -> float:
-    """The share of images whose class stays the same under two random shifts, whether it is the right one or not.
+    """Compute the share of images whose predicted class, right or wrong, is the same under two random shifts.
 
     Each image gets one pair of shifts; rows and columns are drawn evenly from -max_shift to max_shift, from the stream
     (`seed`, "shift"). The pair belongs to the image's place in `images`: no batch size, network or run changes it.
@@ -62,7 +62,7 @@ def shift_accuracy(
     padding: str = "circular",
     **how: Any,
 ) -> dict[int, float]:
-    """The accuracy on all images moved down and right by s pixels, for each s from 0 to `max_shift`.
+    """Compute the accuracy on all images moved down and right by s pixels, for each s from 0 to `max_shift`.
 
     Args and errors: as for `shift_consistency`, and the `labels`, int64 (N,).
 
@@ -81,7 +81,7 @@ def shift_accuracy(
 
 
 def shifted(images: Tensor, offsets: Tensor, padding: str = "circular") -> Tensor:
-    """Each image (N, C, H, W) moved down and right by its own `offsets`, int64 (N, 2) in pixels.
+    """Move each image (N, C, H, W) down and right by its own `offsets`, int64 (N, 2) in pixels.
 
     What comes in at the edge is what left at the other one (circular: nothing is lost and nothing invented), black
     (zero: what a padded crop shows in training), or the mirrored picture (reflect, without the edge pixel twice).
@@ -126,7 +126,7 @@ SHIFT_PADDINGS: dict[str, Callable[[Tensor, int], Tensor]] = {
 
 
 def checked_max_shift(max_shift: int | None, images: Tensor) -> int:
-    """The largest shift for these images; None is an eighth of the shorter side, and at least one pixel."""
+    """Return the largest shift for these images; None is an eighth of the shorter side, and at least one pixel."""
     check_images(images)
     side = min(images.shape[2:])
     if max_shift is None:

@@ -8,7 +8,7 @@ from poolab.measure.module_state import preserve_state, uncompiled
 
 
 def parameters(model: nn.Module) -> int:
-    """The number of weights, frozen ones and those of the poolings included; a shared weight counts once.
+    """Count the weights, frozen ones and those of the poolings included; a shared weight counts once.
 
     >>> parameters(nn.Conv2d(3, 32, 3))
     896
@@ -17,7 +17,7 @@ def parameters(model: nn.Module) -> int:
 
 
 def multiply_adds(model: nn.Module, input: Tensor) -> int:
-    """The multiply-adds of one image through the network in eval mode; `input` is (N, C, H, W) on the model's device.
+    """Count the multiply-adds of one image in eval mode; `input` is (N, C, H, W) on the model's device.
 
     What counts: convolutions and matrix products (biases do not). What does not: normalisation, activations and the
     arithmetic of the poolings, which are not multiply-adds; a strided convolution in a slot is one and counts.

@@ -32,7 +32,7 @@ def inference_speed(
         model: any network for images.
         image_shape: (C, H, W) of one image.
         batch_size: images in a call.
-        device: where to run; None is where the model lies. The model is brought back afterwards.
+        device: where to run; None is the model's device. The model is moved back afterwards.
         warmup: calls before the first that is timed (fewer where they alone use up `seconds`, but one).
         rounds: timed calls at most.
         seconds: time for the warm-up, and again for the timed calls.
@@ -82,7 +82,7 @@ def _timed_calls(model: nn.Module, images: torch.Tensor, rounds: int, seconds: f
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given; the CPU has, always."""
+    """Wait until the device has finished its work; on the CPU return at once."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

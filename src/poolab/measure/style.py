@@ -1,4 +1,4 @@
-"""Draw as matplotlib does by default: a user's matplotlibrc and environment change no picture and cost none."""
+"""Draw with matplotlib's own defaults: a user's matplotlibrc and environment do not change a picture."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def default_style() -> Iterator[None]:
-    """A block in which matplotlib has its own defaults.
+    """Enter a block in which matplotlib has its own defaults.
 
     A matplotlibrc with `text.usetex: true` needs a LaTeX that may be missing. MPLBACKEND names the backend of a
     notebook, which may not be installed; matplotlib refuses to be imported then. No window is opened here.

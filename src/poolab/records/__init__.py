@@ -13,6 +13,7 @@ from poolab.records.identity import NOT_IDENTITY, below, flatten, signature
 from poolab.records.labels import AT, BARE, setting_words, short_key, value_words
 from poolab.records.machine import environment
 from poolab.records.reading import RecordError, read_json, read_record, scan_results
+from poolab.records.renamed import RENAMED_SETTINGS, current_metric, with_current_names
 from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite, result_record
 from poolab.records.store import RunFolder, read_results, replace_synced, strict, write_atomically
 from poolab.records.table import differing_code
@@ -24,6 +25,7 @@ __all__ = [
     "FINISHED",
     "HEADLINES",
     "NOT_IDENTITY",
+    "RENAMED_SETTINGS",
     "SCHEMA_VERSION",
     "STATUSES",
     "Content",
@@ -31,6 +33,7 @@ __all__ = [
     "RunFolder",
     "below",
     "content_of",
+    "current_metric",
     "differing_code",
     "differing_content",
     "environment",
@@ -53,5 +56,6 @@ __all__ = [
     "tell",
     "told_apart",
     "value_words",
+    "with_current_names",
     "write_atomically",
 ]

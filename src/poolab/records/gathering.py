@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from poolab.errors import ConfigError
 from poolab.records.reading import LARGEST, record_faults, scan_results
+from poolab.records.renamed import with_current_names
 from poolab.records.schema import HEADLINES
 from poolab.text import one_line
 
@@ -150,7 +151,7 @@ def _parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
     faults = record_faults(content, whole=True)
     if not faults and not isinstance(content.get("signature"), str):
         faults = ["signature is missing"]
-    return (None, "; ".join(faults)) if faults else (content, "")
+    return (None, "; ".join(faults)) if faults else (with_current_names(content), "")
 
 
 def _once(records: Iterable[dict[str, Any]], faults: list[str]) -> list[dict[str, Any]]:

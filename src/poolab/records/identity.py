@@ -21,6 +21,11 @@ NOT_IDENTITY = (
 )
 # Files: a hash of their bytes, in `content`, stands for them. The key stays where it is null, as it always did.
 FILES = ("backbone.weights",)
+# Settings that were renamed: the hash is taken over their first names, so that earlier records are still found.
+FIRST_NAMES = {
+    "measure.gradient_support": "measure.footprints",
+    "measure.gradient_support_images": "measure.footprint_images",
+}
 
 
 def signature(config: Mapping[str, Any], content: str, *, files_by_path: bool = False) -> str:
@@ -32,7 +37,7 @@ def signature(config: Mapping[str, Any], content: str, *, files_by_path: bool = 
         files_by_path: as before files were known by their content; to find runs that were made then.
     """
     kept = {
-        key: value
+        FIRST_NAMES.get(key, key): value
         for key, value in flatten(config).items()
         if not below(key, NOT_IDENTITY) and (files_by_path or value is None or key not in FILES)
     }

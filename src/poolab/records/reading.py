@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.records.renamed import with_current_names
 from poolab.records.schema import SCHEMA_VERSION, STATUSES
 
 LARGEST = 64 * 2**20  # bytes; a record of a thousand classes has 0.2 MB
@@ -73,7 +74,7 @@ def read_record(path: Path, whole: bool = False) -> dict[str, Any] | None:
             f"the record {path} is not understood: {'; '.join(faults)}. It is left as it is; to make the run again, "
             "delete or move that file"
         )
-    found: dict[str, Any] = content
+    found = with_current_names(content)
     if "metrics" in found:
         found["metrics"] = {name: None if value in NOT_FINITE else value for name, value in found["metrics"].items()}
     return found

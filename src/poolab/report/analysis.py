@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError, nearest
+from poolab.records import current_metric
 from poolab.report.costs import Spread, is_comparable, spreads
 from poolab.report.details import correct_of
 from poolab.report.evidence import Arm, Evidence, Setting
@@ -133,6 +134,7 @@ def _metric(evidence: Evidence, asked: str | None) -> str:
         if len(tasks) > 1:
             raise ConfigError(f"the runs are of several tasks: choose one with --metric {' or --metric '.join(tasks)}")
         return tasks[0]
+    asked = current_metric(asked)
     known = sorted({name for run in runs for name in run.metrics})
     if asked not in known:
         raise ConfigError(f"--metric {asked}: no record has it; {nearest(asked, known)}the records have {_some(known)}")

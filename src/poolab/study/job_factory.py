@@ -5,14 +5,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
+from poolab.run_config import RunConfig, WandbConfig
 from poolab.study.folders import working_folder
 from poolab.study.plan.cache import remember
 from poolab.study.plan.checks import Checks
 from poolab.study.plan.plan import Planned, plan
-from poolab.study.runner.jobs import Job
+from poolab.study.runner.jobs import Files, Job
 from poolab.study.sweep.cells import Cell, assignments, in_words
 from poolab.study.sweep.command import command
 from poolab.study.sweep.grid import grid_cells
@@ -25,7 +27,7 @@ class Trained:
     def __init__(self, study: Study, extra: Sequence[str], runs: Path, workers: int):
         if any(key == "runs_dir" for key, _ in assignments(extra)):
             raise ConfigError("the folder of the runs is said with --runs, not with runs_dir=")
-        self.study, self.workers = study, workers
+        self.study, self.runs, self.workers = study, runs, workers
         self.extra = (*extra, f"runs_dir={in_words(str(runs))}")
         self.checks = Checks()
 
@@ -41,7 +43,7 @@ class Trained:
         Raises:
             ConfigError: with all faults; or the runs are to be made again, which a search cannot.
         """
-        if any(planned.config["force"] for planned in plan(self.study, self.extra, checks=self.checks).cells):
+        if any(planned.config.force for planned in plan(self.study, self.extra, checks=self.checks).cells):
             raise ConfigError(
                 "force=true: a search goes on from its trials; to begin anew, name another folder with --runs, "
                 f"or delete studies/{self.study.name}.trials.jsonl in it"
@@ -53,18 +55,16 @@ class Trained:
         return self._job(planned)
 
     def _job(self, planned: Planned) -> Job:
-        words = planned.cell.overrides
-        if planned.config["trainer"]["threads"] is None:
-            # Each of two runs would take all cores, and torch's small operations then wait milliseconds for each other.
-            words += (f"trainer.threads={max(1, cores() // self.workers)}",)
-        words += tracked_as(self.study.name, planned)
+        # Each of two runs would take all cores, and torch's small operations then wait milliseconds for each other.
+        config = with_threads(planned.config, max(1, cores() // self.workers))
+        path = Files(self.runs.resolve(), self.study.name).config(planned.signature)
         return Job(
             key=planned.signature,
             text=str(planned.cell),
-            command=(sys.executable, "-m", "poolab", "train", *words),
-            words=words,
+            command=(sys.executable, "-m", "poolab.study.runner.cell", str(path)),
+            config=grouped(config, self.study.name),
             folder=planned.folder.path,
-            forced=bool(planned.config["force"]),
+            forced=planned.config.force,
         )
 
 
@@ -105,12 +105,19 @@ class Programs:
         return command(self.study.command, self.study.program, cell.values, str(path))
 
 
-def tracked_as(study: str, planned: Planned) -> tuple[str, ...]:
-    """The words by which W&B shows the runs of a study together; none where it has no tracker, or says its group."""
-    tracker = planned.config["tracker"]
-    said = tracker.get("group") is not None or bool(os.environ.get("WANDB_RUN_GROUP"))
-    grouped = tracker["name"] != "wandb" or said
-    return () if grouped else (f"tracker.group={in_words(study)}",)
+def with_threads(config: RunConfig, threads: int) -> RunConfig:
+    """Return a configuration with this number of threads, where it says none."""
+    if config.trainer.threads is not None:
+        return config
+    return replace(config, trainer=replace(config.trainer, threads=threads))
+
+
+def grouped(config: RunConfig, study: str) -> RunConfig:
+    """Return a configuration whose run W&B shows together with the study's others, unless it names its group."""
+    tracker = config.tracker
+    if not isinstance(tracker, WandbConfig) or tracker.group is not None or os.environ.get("WANDB_RUN_GROUP"):
+        return config
+    return replace(config, tracker=replace(tracker, group=study))
 
 
 def cores() -> int:

@@ -1,4 +1,4 @@
-"""A class says what it is by attributes, and they are true."""
+"""The check of a class's attributes: they describe it, and are true."""
 
 import inspect
 
@@ -14,7 +14,7 @@ SHARED = {"kernel_size", "stride", "padding", "dilation", "ceil_mode", "slots", 
 
 @item("attributes", variants="choice")
 def attributes(subject: Subject) -> None:
-    """What the class says of itself is well-formed and true: role, options, parameters, channels, positions."""
+    """Check that the class's attributes are well-formed and true: role, options, parameters, channels, positions."""
     if subject.kind == BREADTH[0]:
         _well_formed(subject.cls)
         _signature_is_true(subject.cls)
@@ -33,7 +33,7 @@ def _well_formed(cls: type[Pool]) -> None:
         value = getattr(cls, attribute)
         expect(value in ("never", "option", "always"), f"{name}: {attribute} must be a word of `Use`, found {value!r}")
     unknown = set(cls.exempt) - set(ITEMS)
-    expect(not unknown, f"{name}: exempt from {sorted(unknown)}, which are no items; those are {sorted(ITEMS)}")
+    expect(not unknown, f"{name}: exempt from {sorted(unknown)}, which are not items; the items are {sorted(ITEMS)}")
     short = [item for item, reason in cls.exempt.items() if len(reason) <= 10]
     expect(not short, f"{name}: exempt from {short} without a reason")
     hidden = set(cls.options) & SHARED
@@ -70,7 +70,7 @@ def _parameters_are_true(subject: Subject) -> None:
 
 
 def _positional_is_true(subject: Subject) -> None:
-    """Whether moving the cells inside the first window changes it is what `positional` says."""
+    """Check that `positional` says whether moving the cells inside the first window changes the output."""
     kernel = (3, 3, 2)[: subject.dims]
     shape = subject.shape(Shape.of(kernel, kernel))
     module = subject.make(shape, dtype=torch.float64)

@@ -11,7 +11,7 @@ from poolab.testing.subject import Subject, mode
 
 
 def _passes(forward: Callable[[Tensor], Tensor], module: Pool, x: Tensor) -> list[Tensor]:
-    """The output, and the gradients of the input and of the parameters, with one fixed seed."""
+    """Compute the output, and the gradients of the input and of the parameters, with one fixed seed."""
     torch.manual_seed(2)
     x = x.clone().requires_grad_()
     output = forward(x)
@@ -21,7 +21,9 @@ def _passes(forward: Callable[[Tensor], Tensor], module: Pool, x: Tensor) -> lis
 
 @item("compile", variants="choice")
 def compile(subject: Subject) -> None:
-    """torch.compile(fullgraph=True) gives the eager values and gradients, in training too where that is random."""
+    """Check that torch.compile(fullgraph=True) gives the eager values and gradients, in training too where that is
+    random.
+    """
     if subject.dims != 2 and subject.kind != "default":
         return
     is_main = subject.dims == 2 and subject.kind != "choice"
@@ -44,7 +46,9 @@ def compile(subject: Subject) -> None:
 
 
 def _own_generator(subject: Subject) -> None:
-    """With a generator of its own it compiles with a graph break: no compiled graph holds a generator object."""
+    """Check that with a generator of its own it compiles with a graph break: no compiled graph holds a generator
+    object.
+    """
     source = torch.Generator()
     module = subject.make(subject.small, generator=source, training=True)
     x = subject.distinct(7, 8, 5, batch=2, dtype=torch.float32)
@@ -58,7 +62,7 @@ def _own_generator(subject: Subject) -> None:
 
 @item("export")
 def export(subject: Subject) -> None:
-    """torch.export takes it with a batch of any size, and the exported program gives the same."""
+    """Check that torch.export takes it with a batch of any size, and that the exported program gives the same."""
     module = subject.make(subject.small)
     x = subject.distinct(8, 8, 5, batch=5, dtype=torch.float32)
     batch = {0: torch.export.Dim("batch")}

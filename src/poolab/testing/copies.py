@@ -13,7 +13,7 @@ from poolab.testing.subject import Subject, seeded
 
 @item("copies", variants="learned")
 def copies(subject: Subject) -> str | None:
-    """A deep copy and a pickled one compute the same and share nothing; with its own generator too."""
+    """Check that a deep copy and a pickled one compute the same and share nothing; with their own generator too."""
     x = subject.distinct(6, 7, 5, dtype=torch.float32)
     importable = is_importable(subject.cls)
     for kind in ("deepcopy", "pickle") if importable else ("deepcopy",):
@@ -34,18 +34,18 @@ def copies(subject: Subject) -> str | None:
 
 
 def duplicate(module: Pool, kind: str) -> Pool:
-    """A copy by `copy.deepcopy`, or through `pickle`."""
+    """Return a copy by `copy.deepcopy`, or through `pickle`."""
     return copy.deepcopy(module) if kind == "deepcopy" else pickle.loads(pickle.dumps(module))
 
 
 def is_importable(cls: type[Pool]) -> bool:
-    """Whether pickle finds the class by its name; one that was made in a function or a doctest it does not."""
+    """Return True if pickle finds the class by its name, which fails for classes made in a function or a doctest."""
     return getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is cls
 
 
 @item("state", variants="choice")
 def state(subject: Subject) -> None:
-    """The `state_dict` holds all that a module of the same arguments needs to compute the same."""
+    """Check that the `state_dict` holds all that a module of the same arguments needs to compute the same."""
     module, other = subject.make(), subject.make(seed=1)
     with torch.no_grad():
         for parameter in module.parameters():

@@ -14,7 +14,7 @@ from poolab.testing.subject import Subject, mode
 
 @item("purity")
 def purity(subject: Subject) -> None:
-    """The input is neither written nor handed out, not even by a window of one cell."""
+    """Check that the input is neither written nor returned, not even by a window of one cell."""
     one = subject.shape(Shape.even(subject.dims, 1, 1))
     shapes = [*subject.shapes, one] if subject.is_window and "geometry" not in subject.cls.exempt else subject.shapes
     for training in (False, True):
@@ -33,7 +33,7 @@ def purity(subject: Subject) -> None:
 
 @item("host_sync", variants="choice")
 def host_sync(subject: Subject) -> None:
-    """The forward never waits for a value: a meta tensor has none, `.item()` and the like raise on it."""
+    """Check that the forward never waits for a value: a meta tensor has none, so that `.item()` and the like raise."""
     for training in (False, True):
         module = subject.make(subject.small).to("meta").train(training)
         shape = (2, subject.channels, *subject.sizes(8, 8, 6))
@@ -80,7 +80,7 @@ class Largest(TorchDispatchMode):
 
 @item("memory", roles=("window",), variants="learned")
 def memory(subject: Subject) -> None:
-    """No tensor of forward or backward is much larger than the padded map: no unfolded copy is made."""
+    """Check that no tensor of forward or backward is much larger than the padded map: no unfolded copy is made."""
     kernel = {1: 7, 2: 3, 3: 2}[subject.dims]
     sizes = subject.sizes(*{1: (64,), 2: (16, 16), 3: (8, 8, 8)}[subject.dims])
     batch = 8 // subject.dims  # a table of places (windows, kernel) is no copy of the map

@@ -16,7 +16,9 @@ RANDOM_SHAPES = {1: 30, 2: 60, 3: 25}
 
 @item("geometry", roles=("window",))
 def geometry(subject: Subject) -> None:
-    """The output has the size that torch's MaxPool gives for any geometry, and both refuse together."""
+    """Check that the output has the size that torch's MaxPool gives for any geometry, and that both refuse the same
+    ones.
+    """
     dims = subject.dims
     tiny = [(Shape.even(dims, 3, 1, 1), (size,) * dims) for size in (1, 2)]
     for shape, sizes in [*tiny, *random_cases(dims, RANDOM_SHAPES[dims])]:
@@ -38,7 +40,7 @@ def geometry(subject: Subject) -> None:
 
 
 def _torchs_shape(shape: Shape, x: Tensor) -> torch.Size | None:
-    """The shape that torch's max pooling gives, None where it refuses."""
+    """Return the shape that torch's max pooling gives, None where it refuses."""
     try:
         return MAX_POOL[len(shape.kernel_size)](**shape.arguments)(x).shape
     except RuntimeError:
@@ -46,7 +48,7 @@ def _torchs_shape(shape: Shape, x: Tensor) -> torch.Size | None:
 
 
 def _agrees_on_padding(subject: Subject, shape: Shape) -> None:
-    """Padding is refused where it is more than half of the kernel, as torch does."""
+    """Check that padding of more than half of the kernel is refused, as torch does."""
     allowed = all(2 * padding <= kernel for kernel, padding in zip(shape.kernel_size, shape.padding, strict=True))
     try:
         subject.make(shape, **subject.within(1))
@@ -58,7 +60,7 @@ def _agrees_on_padding(subject: Subject, shape: Shape) -> None:
 
 @item("padding", roles=("window",), variants="learned")
 def padding(subject: Subject) -> None:
-    """Windows at the border of a constant map give what the complete ones give: padded cells take no part."""
+    """Check that windows at the border of a constant map give what complete ones give: padded cells take no part."""
     module = subject.make()
     for constant in (2.0, -2.0):
         y = module(torch.full((1, subject.channels, *subject.sizes(9, 9, 7)), constant)).detach()
@@ -69,7 +71,7 @@ def padding(subject: Subject) -> None:
 
 @item("dimensions", roles=("window",), dims=(2,), variants="choice")
 def dimensions(subject: Subject) -> str | None:
-    """In one and three dimensions it is the two-dimensional method on a map that is one cell high, or deep."""
+    """Check that in one and three dimensions it is the two-dimensional method on a map one cell high, or deep."""
     pool = subject.cls
     assert issubclass(pool, WindowPool2d)
     flat = subject.make(subject.shape(Shape.of((1, 3), (1, 2), (0, 1))))
@@ -91,6 +93,6 @@ def dimensions(subject: Subject) -> str | None:
 
 
 def sibling(subject: Subject, pool: type[WindowPool2d], dims: int) -> Subject:
-    """The subject's class for so many dimensions, whether or not it claims to have it."""
+    """Return the subject's class for the given number of dimensions, whether or not it claims to have it."""
     made = type(f"{pool.__name__.removesuffix('2d')}{dims}d", (pool,), {"dims": dims, "__module__": pool.__module__})
     return Subject(made, subject.options, subject.channels)

@@ -14,7 +14,7 @@ from poolab.testing.subject import Subject, mode
 
 @item("gradient", variants="choice")
 def gradient(subject: Subject) -> None:
-    """The gradient of the input and of every parameter is the numeric one, in float64 and away from ties."""
+    """Check that the gradients of the input and the parameters are the numeric ones, in float64, away from ties."""
     x = subject.distinct(*{1: (7,), 2: (4, 5), 3: (3, 4, 3)}[subject.dims])
     for training in subject.modes:
         for shape in subject.shapes if subject.kind != "choice" else [subject.usual]:
@@ -25,7 +25,7 @@ def gradient(subject: Subject) -> None:
 
 
 def _agrees(module: Pool, x: Tensor, said: str, whole: bool) -> None:
-    """Fail where torch's gradcheck does, of the whole Jacobian or of its projection on random directions."""
+    """Check by torch's gradcheck: the whole Jacobian, or its projection on random directions."""
     names = [name for name, _ in module.named_parameters()]
 
     def forward(x: Tensor, *parameters: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def _agrees(module: Pool, x: Tensor, said: str, whole: bool) -> None:
 
 @item("ties", roles=("window",), variants="learned")
 def ties(subject: Subject) -> None:
-    """In a window of equal cells no cell has a larger gradient than one before it."""
+    """Check that in a window of equal cells no cell has a larger gradient than one before it."""
     kernel = {1: (3,), 2: (3, 3), 3: (2, 3, 2)}[subject.dims]
     shape = subject.shape(Shape.of(kernel, kernel, (1,) * subject.dims))
     for value in (1.0, 0.0):

@@ -1,5 +1,6 @@
 """The items of the suite: a named check each, and to which subjects it applies."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ class Item:
     Attributes:
         name: as in `Pool.exempt`.
         check: raises AssertionError where the subject does not do it; may answer a remark.
-        says: what it is, the first line of the check's docstring.
+        says: what it checks, from the check's docstring.
         roles: the roles that it applies to.
         dims: the numbers of dimensions that it applies to.
         variants: how many kinds of variants it is worth: "default" alone, "learned" too, or every "choice".
@@ -37,7 +38,7 @@ class Item:
     random_only: bool = False
 
     def applies(self, subject: Subject) -> bool:
-        """Whether the item says anything about the subject."""
+        """Return True if the item can be checked on the subject."""
         return (
             subject.cls.role in self.roles
             and subject.dims in self.dims
@@ -49,24 +50,32 @@ class Item:
 ITEMS: dict[str, Item] = {}
 
 
+def _statement(check: Check) -> str:
+    """Return what a check makes sure of: the first paragraph of its docstring without "Check that"."""
+    text = " ".join(inspect.cleandoc(check.__doc__ or "").partition("\n\n")[0].split()).removeprefix("Check that ")
+    return text[:1].upper() + text[1:]
+
+
 def item(name: str, **where: Any) -> Callable[[Check], Check]:
     """Enter a check into the suite."""
 
     def add(check: Check) -> Check:
-        ITEMS[name] = Item(name, check, (check.__doc__ or "").splitlines()[0], **where)
+        ITEMS[name] = Item(name, check, _statement(check), **where)
         return check
 
     return add
 
 
 def expect(holds: Any, *said: object) -> None:
-    """Fail with what is said, the parts joined by a blank, unless it holds."""
+    """Raise AssertionError with the joined parts of the message, unless the condition holds."""
     if not holds:
         raise AssertionError(" ".join(map(str, said)))
 
 
 def expect_close(found: Tensor, expected: Tensor, *said: object, rtol: float, atol: float) -> None:
-    """Fail with what is said and with the worst place, unless the two are equal to the tolerance; NaN equals NaN."""
+    """Raise AssertionError with the message and the worst place, unless both are equal within the tolerance; NaN equals
+    NaN.
+    """
     expect(found.shape == expected.shape, *said, f": expected shape {list(expected.shape)}, found {list(found.shape)}")
     close = torch.isclose(found, expected, rtol=rtol, atol=atol, equal_nan=True)
     if not close.all():
@@ -77,7 +86,7 @@ def expect_close(found: Tensor, expected: Tensor, *said: object, rtol: float, at
 
 
 def expect_refusal(kind: type[Exception], call: Callable[[], Any], parts: Iterable[str], *said: object) -> None:
-    """Fail unless the call raises `kind` with a message that holds all the parts."""
+    """Raise AssertionError unless the call raises `kind` with a message that holds all the parts."""
     try:
         call()
     except kind as refusal:

@@ -10,7 +10,7 @@ LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 @item("dtypes")
 def dtypes(subject: Subject) -> None:
-    """Output and gradient have the dtype of the input."""
+    """Check that output and gradient have the dtype of the input."""
     for training in (False, True):
         for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
             module = subject.make(dtype=dtype, training=training)
@@ -24,7 +24,7 @@ def dtypes(subject: Subject) -> None:
 
 @item("channels_last", dims=(2, 3))
 def channels_last(subject: Subject) -> None:
-    """A channels_last map comes out channels_last, a contiguous one contiguous, and with the same values."""
+    """Check that a channels_last map comes out channels_last, a contiguous one contiguous, with the same values."""
     for training in (False, True):
         module = subject.make(training=training, **subject.output_size(3))
         x = subject.distinct(9, 8, 6, batch=2, dtype=torch.float32)
@@ -40,7 +40,7 @@ def channels_last(subject: Subject) -> None:
 
 @item("strides")
 def strides(subject: Subject) -> None:
-    """A strided, transposed or expanded map gives what its contiguous copy gives."""
+    """Check that a strided, transposed or expanded map gives what its contiguous copy gives."""
     channels = subject.channels
     whole = subject.distinct(12, 9, 7, dtype=torch.float32)
     whole = torch.cat([whole, whole.flip(1) + 0.1, whole - 0.2], 1)
@@ -60,7 +60,7 @@ def strides(subject: Subject) -> None:
 
 @item("empty_batch")
 def empty_batch(subject: Subject) -> None:
-    """An empty batch gives an empty batch of the right size, with a gradient."""
+    """Check that an empty batch gives an empty batch of the right size, with a gradient."""
     for training in (False, True):
         module = subject.make(training=training)
         x = torch.zeros(0, subject.channels, *subject.sizes(6, 6, 5), requires_grad=True)
@@ -74,7 +74,7 @@ def empty_batch(subject: Subject) -> None:
 
 @item("unbatched")
 def unbatched(subject: Subject) -> None:
-    """A single map gives what a batch of one gives."""
+    """Check that a single map gives what a batch of one gives."""
     for training in (False, True):
         module = subject.make(dtype=torch.float64, training=training)
         x = subject.distinct(6, 7, 5)
@@ -85,7 +85,9 @@ def unbatched(subject: Subject) -> None:
 
 @item("autocast", variants="learned")
 def autocast(subject: Subject) -> None:
-    """Under autocast to bfloat16 the values are those of float32 to its precision, and gradients arrive."""
+    """Check that under autocast to bfloat16 the values are those of float32 to its precision, and that gradients
+    arrive.
+    """
     for dtype in (torch.float32, torch.bfloat16):
         module = subject.make()
         x = subject.distinct(6, 7, 5, dtype=torch.float32).requires_grad_()

@@ -14,7 +14,7 @@ SIZES = (6, 6, 4)
 
 
 def hard(subject: Subject, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Maps that break a careless formula, by what they hold."""
+    """Yield maps that break a careless formula, by what they hold."""
     generator = torch.Generator().manual_seed(0)
     sizes = subject.sizes(*SIZES)
     uniform = torch.rand(sizes, generator=generator, dtype=torch.float64)
@@ -36,7 +36,7 @@ def hard(subject: Subject, dtype: torch.dtype) -> dict[str, Tensor]:
 
 @item("numbers", variants="learned")
 def numbers(subject: Subject) -> str | None:
-    """Large, tiny, subnormal, equal and zero cells give finite values and gradients, right to the precision."""
+    """Check that large, tiny, subnormal, equal and zero cells give finite, precise values and gradients."""
     for dtype in DTYPES:
         maps = hard(subject, dtype)
         module = subject.make(dtype=dtype)
@@ -62,7 +62,7 @@ def _all_finite(values: Tensor, names: list[str], said: str, what: str) -> None:
 
 
 def _right(subject: Subject, module: Pool, x: Tensor, output: Tensor, names: list[str]) -> None:
-    """Each map's values, to the precision of the largest cell: a sum that cancels is right to that of its terms."""
+    """Check each map's values, to the precision of the largest cell or, where a sum cancels, of its terms."""
     exact = x.double()
     expected = expected_of(subject, exact, subject.usual, module)
     if expected is None:
@@ -78,7 +78,7 @@ def _right(subject: Subject, module: Pool, x: Tensor, output: Tensor, names: lis
 
 @item("nan", variants="learned")
 def nan(subject: Subject) -> None:
-    """One NaN comes out of all windows that hold it and of nothing else."""
+    """Check that one NaN comes out of all windows that hold it and of nothing else."""
     for training in subject.modes:
         for shape in subject.shapes:
             module = subject.make(shape, training=training)
@@ -98,7 +98,7 @@ def nan(subject: Subject) -> None:
 
 
 def _map_nan(found: Tensor, subject: Subject, said: str) -> None:
-    """Without windows: the sample comes out NaN, and where each channel is pooled for itself, that channel alone."""
+    """Check a method without windows: the sample comes out NaN, or one channel where each is pooled separately."""
     expect(not found[0].any(), said, ": the NaN of one sample reaches another")
     expect(found[1].any(), said, ": the NaN is swallowed")
     if subject.cls.role == "global" and found.dim() > 2 and found.shape[1] == subject.channels:
@@ -107,7 +107,7 @@ def _map_nan(found: Tensor, subject: Subject, said: str) -> None:
 
 @item("infinities", variants="learned")
 def infinities(subject: Subject) -> str | None:
-    """Infinite cells give the limit of the formula, and spoil the gradient of their own windows alone."""
+    """Check that infinite cells give the limit of the formula, and spoil the gradient of their own windows alone."""
     if not subject.is_window:
         _map_infinities(subject)
         return None
@@ -127,7 +127,9 @@ def infinities(subject: Subject) -> str | None:
 
 
 def _infinite(subject: Subject, infinity: float) -> Tensor:
-    """One infinite cell in channel 0; in channel 1 whole windows of them, unless the method mixes channels."""
+    """Return a map with one infinite cell in channel 0 and whole infinite windows in channel 1, unless channels are
+    mixed.
+    """
     x = subject.normal(4, 8, 8, 5).mul(10).round().div(10)
     x[(0, 0, *subject.sizes(2, 3, 2))] = infinity
     if "nan" not in subject.cls.exempt:  # a filter's signs would make inf - inf of them
@@ -149,7 +151,7 @@ def _gradient_stays(subject: Subject) -> None:
 
 
 def _map_infinities(subject: Subject) -> None:
-    """Without windows: the infinity of one sample does not reach another."""
+    """Check a method without windows: the infinity of one sample does not reach another."""
     module = subject.make()
     x = subject.normal(4, 8, 8, 5, batch=2).float()
     alone = module(x[:1])

@@ -11,12 +11,12 @@ from poolab.testing.shapes import Shape, each_window, fitting_cases, windows
 from poolab.testing.subject import Subject
 
 RANDOM_CASES = {1: 15, 2: 15, 3: 6}
-BY_ITSELF = "by itself: no oracle was given"
+BY_ITSELF = "compared with itself: no oracle was given"
 NOTHING = "nothing to compare with: give an oracle or a reference"
 
 
 def expected_of(subject: Subject, x: Tensor, shape: Shape, module: Pool) -> Tensor | None:
-    """What the oracle or the reference gives for x in float64, whatever the module's dtype; None without either."""
+    """Return what the oracle or the reference gives for x in float64; None without either."""
     if subject.reference is not None:
         found = subject.reference(x, module.geometry if subject.is_window else None, module)
         return None if found is None else torch.as_tensor(found, dtype=torch.float64)
@@ -28,7 +28,7 @@ def expected_of(subject: Subject, x: Tensor, shape: Shape, module: Pool) -> Tens
 
 @item("oracle", variants="choice")
 def oracle(subject: Subject) -> str | None:
-    """In float64 it gives what its oracle gives, on random maps under random geometries."""
+    """Check that in float64 it gives what its oracle gives, on random maps under random geometries."""
     if not subject.is_window:
         return _head_oracle(subject)
     if subject.oracle is None and subject.reference is None:
@@ -46,7 +46,7 @@ def oracle(subject: Subject) -> str | None:
 
 
 def cases(subject: Subject, count: int) -> list[tuple[Shape, tuple[int, ...]]]:
-    """Random geometries and sizes; the usual ones on fixed sizes where the class does not take any geometry."""
+    """Yield random geometries and sizes; the usual ones on fixed sizes where the class does not take any geometry."""
     if "geometry" in subject.cls.exempt or subject.fixed:
         sizes = subject.sizes(8, 6, 6), subject.sizes(7, 9, 5)
         return list(product(subject.shapes, sizes))
@@ -67,7 +67,7 @@ def _head_oracle(subject: Subject) -> str | None:
 
 
 def _by_itself(subject: Subject) -> str:
-    """Each window gives what the same method gives on a map that holds this window alone."""
+    """Check that each window gives what the same method gives on a map of this window alone."""
     if subject.cls.positional:
         return NOTHING
     compared = 0
@@ -88,7 +88,7 @@ def _by_itself(subject: Subject) -> str:
 
 
 def _same_state(module: Pool, other: Pool) -> bool:
-    """Whether the two have parameters and buffers of the same shapes, which are then given from one to the other."""
+    """Return True if the two have parameters and buffers of the same shapes, and copy them from one to the other."""
     mine, theirs = module.state_dict(), other.state_dict()
     if {n: v.shape for n, v in mine.items()} != {n: v.shape for n, v in theirs.items()}:
         return False

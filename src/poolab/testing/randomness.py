@@ -12,7 +12,7 @@ LIMIT = 5.5  # standard errors, of about a hundred windows, estimated from `CALL
 
 @item("shapes", variants="choice")
 def shapes(subject: Subject) -> None:
-    """Training and evaluation have one shape; evaluation is deterministic and draws nothing."""
+    """Check that training and evaluation have one shape, and that evaluation is deterministic and draws nothing."""
     for shape in subject.shapes:
         module = subject.make(shape, dtype=torch.float64)
         x = subject.distinct(7, 8, 6, batch=2)
@@ -34,7 +34,7 @@ def shapes(subject: Subject) -> None:
 
 @item("generator", random_only=True, variants="choice")
 def generator(subject: Subject) -> None:
-    """Training is a function of the generator's state, the given one's or the global one's, and reseeds neither."""
+    """Check that training depends only on the generator's state, the given or the global one's, and reseeds neither."""
     module = subject.make(training=True, dtype=torch.float64)
     x = subject.distinct(8, 8, 6, batch=16).abs()
     torch.manual_seed(5)
@@ -61,7 +61,7 @@ def _own_generator(subject: Subject, x: Tensor) -> None:
 
 @item("expectation", random_only=True, variants="choice")
 def expectation(subject: Subject) -> None:
-    """The mean of many draws in training is the output in evaluation."""
+    """Check that the mean of many draws in training is the output in evaluation."""
     x = subject.distinct(6, 6, 4).abs()
     module = subject.make(dtype=torch.float64)
     evaluated = module(x)[0].detach()
@@ -76,7 +76,7 @@ def expectation(subject: Subject) -> None:
 
 
 def _call_means(module: torch.nn.Module, x: Tensor, rows: int) -> Tensor:
-    """The mean output of each of many calls; of single rows where all rows of a batch are drawn together."""
+    """Return the mean output of each of many calls; of single rows where all rows of a batch are drawn together."""
     with torch.no_grad():
         few = seeded(module, x.expand(50, *x.shape[1:]))
         if (few == few[:1]).all():

@@ -24,7 +24,7 @@ WRONG_GEOMETRY: dict[str, tuple[object, ...]] = {
 
 @item("errors")
 def errors(subject: Subject) -> None:
-    """A wrong option, geometry, map or dtype is refused at once, with what is wrong and what is allowed."""
+    """Check that a wrong option, geometry, map or dtype is refused at once, with what is wrong and what is allowed."""
     checks: list[Callable[[Subject], None]] = [_wrong_options, _unknown_options, _wrong_inputs, _other_channels]
     checks += (
         [_wrong_geometries, _all_at_once, _too_small_maps, _missing_channels] if subject.is_window else [_empty_maps]
@@ -34,13 +34,13 @@ def errors(subject: Subject) -> None:
 
 
 def _built(subject: Subject, **arguments: Any) -> Callable[[], Any]:
-    """A call of the constructor with small geometry and the subject's options under `arguments`."""
+    """Return a call of the constructor with small geometry and the subject's options below `arguments`."""
     geometry = {"kernel_size": 2, **subject.fixed} if subject.is_window else {}
     return lambda: subject.build(**{**geometry, **subject.options, **arguments})
 
 
 def wrong(option: Option) -> list[object]:
-    """Values that an option must refuse."""
+    """Yield values that an option must refuse."""
     none = [] if option.is_open(None) else [None]
     match option:
         case Integer():
@@ -121,7 +121,7 @@ def _too_small_maps(subject: Subject) -> None:
 
 
 def _padding_alone(subject: Subject) -> None:
-    """A dilated window can step over a tiny map and hold nothing but padding."""
+    """Check a dilated window that steps over a tiny map and holds nothing but padding."""
     if subject.fixed or "geometry" in subject.cls.exempt:
         return
     dims = subject.dims
@@ -150,7 +150,7 @@ def _wrong_inputs(subject: Subject) -> None:
 
 
 def _other_channels(subject: Subject) -> None:
-    """A layer whose parameters are for one number of channels refuses a map of another."""
+    """Check that a layer whose parameters are for one number of channels refuses a map of another."""
     module = subject.make()
     if module.is_bound_to_channels:
         x = torch.zeros(1, subject.channels + 1, *subject.sizes(6, 6, 6))

@@ -15,7 +15,7 @@ MARKS: dict[Status, str] = {"failed": "FAIL", "exempt": "exempt", "not given": "
 
 @dataclass(frozen=True)
 class Row:
-    """One item for one variant in so many dimensions."""
+    """The result of one item for one variant and number of dimensions."""
 
     item: str
     dims: int
@@ -44,7 +44,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed; exemptions are no failures."""
+        """True if nothing failed; exemptions are not failures."""
         return not self.failures
 
     @property
@@ -53,16 +53,16 @@ class Report:
         return sum(row.seconds for row in self.rows)
 
     def mark(self, item: str, dims: int | None = None) -> str:
-        """The worst that happened to an item, in one word; "-" where it did not run."""
+        """Return the worst that happened to an item, in one word; "-" where it did not run."""
         found = {row.status for row in self.rows if row.item == item and dims in (None, row.dims)}
         return next((mark for status, mark in MARKS.items() if status in found), "-")
 
     def markdown(self) -> str:
-        """One row of `conformance_table`."""
+        """Return one row of `conformance_table`."""
         return f"| {self.name} | {' | '.join(self.mark(item) for item in ITEMS)} |"
 
     def __str__(self) -> str:
-        """A table of items and dimensions, then what failed and what is exempt, in 80 columns."""
+        """Return a table of items and dimensions, then what failed and what is exempt, in 80 columns."""
         dims = sorted({row.dims for row in self.rows})
         counts = {status: sum(row.status == status for row in self.rows) for status in MARKS}
         told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
@@ -78,17 +78,17 @@ class Report:
 
 
 def where(row: Row) -> str:
-    """A row's place in words."""
+    """Return a row's place in words."""
     return f"{row.item}, {row.dims}-d, {row.variant}"
 
 
 def wrapped(text: str) -> list[str]:
-    """Lines of at most 80 columns, all but the first indented."""
+    """Return lines of at most 80 columns, all but the first indented."""
     return textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def conformance_table(reports: Iterable[Report]) -> str:
-    """Methods and items in one Markdown table, and under it each exemption with its reason and each failure.
+    """Return methods and items in one Markdown table, with each exemption and its reason and each failure below.
 
     >>> print(conformance_table([Report("twice", [Row("ties", 2, "default", "exempt", "it ranks nothing")])])[-33:])
     - `twice`, ties: it ranks nothing

@@ -83,7 +83,8 @@ def pooling_checks(
     reference: Reference | None = None,
     items: Iterable[str] | None = None,
 ) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The suite's checks one by one, each with an id, for `pytest.mark.parametrize`; arguments as `check_pooling`.
+    """Return the suite's checks one by one, each with an id, for `pytest.mark.parametrize`; arguments as
+    `check_pooling`.
 
     An item that the class is exempt from is one check, which fails where the exemption is needless.
 
@@ -101,7 +102,7 @@ def pooling_checks(
 
 
 def run(item: Item, subject: Subject) -> Row:
-    """One item on one subject, with torch's generator put back afterwards."""
+    """Run one item on one subject, and restore torch's generator afterwards."""
     start = time.perf_counter()
     remark, fault = _outcome(item, subject)
     row = Row(item.name, subject.dims, subject.label, "passed", remark or "", time.perf_counter() - start)
@@ -113,7 +114,7 @@ def run(item: Item, subject: Subject) -> Row:
 
 
 def _outcome(item: Item, subject: Subject) -> tuple[str | None, str | None]:
-    """The check's remark, and what is wrong or None."""
+    """Return the check's remark, and what is wrong or None."""
     with torch.random.fork_rng(devices=[]):
         try:
             return item.check(subject), None
@@ -171,7 +172,7 @@ def _subjects(
 
 
 def _classes(cls: type[Pool]) -> list[type[Pool]]:
-    """The class and its siblings of other dimensions, the flat ones first."""
+    """Return the class and its siblings of other dimensions, the given ones first."""
     if not issubclass(cls, WindowPool2d) or cls.dims != 2 or "dimensions" in cls.exempt:
         return [cls]
     known = [SIBLINGS.get((getattr(cls, "name", ""), dims)) for dims in (1, 3)]

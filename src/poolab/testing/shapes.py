@@ -33,14 +33,14 @@ class Shape:
         dilation: Sequence[int] = (),
         ceil_mode: bool = False,
     ) -> "Shape":
-        """The geometry, without padding and dilation where none are given."""
+        """Return the geometry, without padding and dilation where none are given."""
         dims = len(kernel_size)
         given = tuple(kernel_size), tuple(stride), tuple(padding) or (0,) * dims, tuple(dilation) or (1,) * dims
         return cls(*given, ceil_mode)
 
     @classmethod
     def even(cls, dims: int, kernel_size: int, stride: int, padding: int = 0, dilation: int = 1) -> "Shape":
-        """The geometry with the same numbers in every dimension."""
+        """Return the geometry with the same numbers in every dimension."""
         return cls((kernel_size,) * dims, (stride,) * dims, (padding,) * dims, (dilation,) * dims)
 
     @property
@@ -54,7 +54,7 @@ class Shape:
         return math.prod(self.kernel_size)
 
     def places(self, axis: int, length: int) -> list[list[int]]:
-        """The positions of each window along an axis, which may lie outside 0..length-1.
+        """Return the positions of each window along an axis, which may lie outside 0..length-1.
 
         The number of windows is the formula in torch's documentation of MaxPool2d; in ceil mode a window that would
         start in the right padding is left out.
@@ -66,7 +66,7 @@ class Shape:
         return [[start + d * j for j in range(k)] for start in starts]
 
     def fits(self, sizes: Sequence[int]) -> bool:
-        """Whether there is a window along each axis, and a real cell in each window."""
+        """Return True if there is a window along each axis, and a real cell in each window."""
         along = [self.places(axis, length) for axis, length in enumerate(sizes)]
         return all(
             windows and all(any(0 <= place < length for place in window) for window in windows)
@@ -76,7 +76,7 @@ class Shape:
 
 @lru_cache(maxsize=256)
 def windows(shape: Shape, sizes: Sizes) -> tuple[Sizes, list[tuple[Sizes, Tensor]]]:
-    """The pooled sizes, and for each window in raster order the box that its real cells form and their flat places."""
+    """Return the pooled sizes, and for each window in raster order the box of its real cells and their flat places."""
     along = [
         [[place for place in window if 0 <= place < length] for window in shape.places(axis, length)]
         for axis, length in enumerate(sizes)
@@ -92,7 +92,7 @@ def windows(shape: Shape, sizes: Sizes) -> tuple[Sizes, list[tuple[Sizes, Tensor
 
 
 def each_window(x: Tensor, shape: Shape, value: Callable[[Tensor], Any]) -> Tensor:
-    """`value` of the real cells (1-d, raster order) of each window of each channel of (N, C, *sizes), in float64."""
+    """Apply `value` to the real cells (1-d, raster order) of each window and channel of (N, C, *sizes), in float64."""
     pooled, cells = windows(shape, tuple(x.shape[2:]))
     flat = x.flatten(2)
     found = [float(value(flat[n, c, places])) for n in range(len(x)) for c in range(x.shape[1]) for _, places in cells]
@@ -124,7 +124,7 @@ KINDS = {
 
 
 def random_cases(dims: int, count: int, seed: int = 0) -> Iterator[tuple[Shape, Sizes]]:
-    """Geometries that torch's constructors take, each with the sizes of a map, on which it may not fit."""
+    """Yield geometries that torch's constructors take, each with the sizes of a map, which it may not fit."""
     draw = random.Random(seed)
     most = {1: 4, 2: 4, 3: 3}[dims]
     for _ in range(count):
@@ -142,6 +142,6 @@ def random_cases(dims: int, count: int, seed: int = 0) -> Iterator[tuple[Shape, 
 
 
 def fitting_cases(dims: int, count: int, seed: int = 0) -> list[tuple[Shape, Sizes]]:
-    """So many random geometries, each with the sizes of a map that it fits on."""
+    """Yield the given number of random geometries, each with the sizes of a map that it fits."""
     cases = (case for case in random_cases(dims, 100 * count, seed) if case[0].fits(case[1]))
     return [case for case, _ in zip(cases, range(count), strict=False)]

@@ -51,7 +51,7 @@ class Subject:
         oracle: Oracle | None = None,
         reference: Reference | None = None,
     ) -> "Subject":
-        """The default variant: the class's trial options under the given ones."""
+        """Return the default variant: the class's trial options, overridden by the given ones."""
         given = {**pool.trial, **(options or {})}
         channels = given.pop("channels", channels)
         fixed = {name: given.pop(name) for name in GEOMETRY if name in given}
@@ -64,7 +64,7 @@ class Subject:
 
     @property
     def is_window(self) -> bool:
-        """Whether the pooling has windows, and with them a geometry."""
+        """True if the pooling has windows, and with them a geometry."""
         return self.cls.role == "window"
 
     @property
@@ -97,14 +97,14 @@ class Subject:
         return (False, True) if self.cls.random else (False,)
 
     def shape(self, wanted: Shape) -> Shape:
-        """The geometry with the class's own trial arguments in it."""
+        """Return the geometry with the class's own trial arguments."""
         own: dict[str, Any] = {
             n: v if n == "ceil_mode" or isinstance(v, tuple) else (v,) * self.dims for n, v in self.fixed.items()
         }
         return replace(wanted, **own)
 
     def variants(self) -> Iterator["Subject"]:
-        """The subject itself, its other ways to learn, and one for each other value of each `Choice`."""
+        """Yield the subject itself, its other ways to learn, and one for each other value of each `Choice`."""
         yield self
         options = self.cls.options
         kinds: list[dict[str, Any]] = []
@@ -124,7 +124,7 @@ class Subject:
                     yield one
 
     def is_possible(self) -> bool:
-        """Whether the options go together; one option's other value may contradict the rest."""
+        """Return True if the options go together; another value of one option may contradict the rest."""
         try:
             self.make()
         except ValueError:
@@ -141,7 +141,7 @@ class Subject:
         seed: int = 0,
         **options: Any,
     ) -> Any:
-        """A module with its parameters at their start values in `dtype`; in eval mode unless `training`."""
+        """Create a module with its parameters at their start values in `dtype`; in eval mode unless `training`."""
         torch.manual_seed(seed)
         arguments = {**self.options, **({"generator": generator} if generator else {})}
         if self.is_window:
@@ -153,37 +153,37 @@ class Subject:
         return module.train(training)
 
     def build(self, **arguments: Any) -> Pool:
-        """The constructor with these arguments, and with `channels` where the class takes them."""
+        """Call the constructor with these arguments, and with `channels` where the class takes them."""
         if self.cls.uses_channels != "never":
             arguments = {"channels": self.channels, **arguments}
         return self.cls(**arguments)
 
     def within(self, cells: int) -> dict[str, Any]:
-        """The options that the window's size bounds, at what a window of so many cells allows."""
+        """Return the options that the window's size bounds, with values that a window of `cells` cells allows."""
         bounded = [n for n, option in self.cls.options.items() if isinstance(option, Integer) and option.within_window]
         return {name: min(self._value(name), cells) for name in bounded}
 
     def output_size(self, size: int) -> dict[str, Any]:
-        """The option that asks for a grid of so many bins, where the class has it."""
+        """Return the option that sets the number of bins, where the class has it."""
         return {n: size for n, o in self.cls.options.items() if isinstance(o, Size) and n == "output_size"}
 
     def sizes(self, *lengths: int) -> tuple[int, ...]:
-        """Sizes of a map: the first `dims` of the given lengths."""
+        """Return sizes of a map: the first `dims` of the given lengths."""
         return lengths[: self.dims]
 
     def distinct(self, *lengths: int, batch: int = 1, dtype: torch.dtype = torch.float64) -> Tensor:
-        """A map of `distinct` values."""
+        """Return a map of `distinct` values."""
         return distinct(batch, self.channels, *self.sizes(*lengths), dtype=dtype)
 
     def normal(self, seed: int, *lengths: int, batch: int = 1) -> Tensor:
-        """A map of normal values in float64; an odd seed rounds them, so that cells tie and zeros occur."""
+        """Return a map of normal values in float64; an odd seed rounds them, so that cells tie and zeros occur."""
         generator = torch.Generator().manual_seed(seed)
         shape = (batch, self.channels, *self.sizes(*lengths))
         values = 2 * torch.randn(shape, generator=generator, dtype=torch.float64)
         return values.round() if seed % 2 else values
 
     def parameters_of(self) -> list[str]:
-        """The names of the constructor's parameters."""
+        """Return the names of the constructor's parameters."""
         return list(inspect.signature(self.cls).parameters)
 
     def _value(self, name: str) -> Any:
@@ -200,11 +200,11 @@ def distinct(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> 
 
 
 def mode(training: bool) -> str:
-    """A mode in words, for a message."""
+    """Return a mode in words, for a message."""
     return "in training" if training else "in evaluation"
 
 
 def seeded(module: torch.nn.Module, x: Tensor, seed: int = 1) -> Tensor:
-    """The output with the random numbers of one fixed seed."""
+    """Return the output with the random numbers of one fixed seed."""
     torch.manual_seed(seed)
     return module(x)

@@ -1,4 +1,6 @@
 from .cluster import task_fault as task_fault
+from .command import launch_and_print as launch_and_print
+from .command import run_command as run_command
 from .console import print_record as print_record
 from .content import files_of as files_of
 from .imports import import_wandb_first as import_wandb_first
@@ -13,6 +15,7 @@ from .secret_words import LOGIN as LOGIN
 from .secret_words import without_secrets as without_secrets
 from .settings import check_settings as check_settings
 from .settings import faults_by_group as faults_by_group
+from .settings import read_settings as read_settings
 from .shapes import matched_shapes as matched_shapes
 from .submitit_requeue import requeue as requeue
 from .wandb_access import has_key as has_key

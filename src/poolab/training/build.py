@@ -1,13 +1,11 @@
 """Builds what a run is made of from its configuration: data, network, module."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 from poolab.backbones import create_backbone
 from poolab.data import ImageDataModule, ImageShape, load_data, training_sample
 from poolab.errors import ConfigError
+from poolab.run_config import RunConfig, TrainerConfig
 from poolab.training.components import RunComponents
 from poolab.training.content import file_facts
 from poolab.training.finetune import take_over
@@ -16,47 +14,44 @@ from poolab.training.network import matched_settings
 from poolab.training.preflight import check_batch, check_classes
 from poolab.training.robustness_eval import check_full
 from poolab.training.segmentation import Segmenter
-from poolab.training.settings import LOADER
 from poolab.training.source_run import source_of
 
 MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentation": Segmenter}
 
 
-def build(config: Mapping[str, Any]) -> RunComponents:
+def build(config: RunConfig) -> RunComponents:
     """Data, network and module of a configuration.
 
     Raises:
         ConfigError, DataError: a setting or a data set that does not do.
     """
-    if config["trainer"]["threads"]:
-        torch.set_num_threads(config["trainer"]["threads"])
-    data_settings = dict(config["data"])
-    loading = {key: data_settings.pop(key) for key in LOADER}
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
     files = file_facts(config)  # before they are read
-    data = load_data(**data_settings, seed=config["seed"])
-    if config["measure"]["name"] == "full":
+    data = load_data(**config.data.reading, seed=config.seed)
+    if config.measure.name == "full":
         check_full(config, data)
     shape = ImageShape(data.channels, data.image_size, data.num_classes)
-    check_classes(config["task"], data.num_classes, f"data={config['data']['name']}")
+    check_classes(config.task, data.num_classes, f"data={config.data.name}")
     settings, match = matched_settings(config, shape)
-    network = create_backbone(**settings, seed=config["seed"])
-    check_batch(network, config["data"]["batch_size"], _processes(config["trainer"]))
+    network = create_backbone(**settings, seed=config.seed)
+    check_batch(network, config.data.batch_size, _processes(config.trainer))
     network.fit_to(training_sample(data))
     source = source_of(config)
     taken = None if source is None else take_over(network, source)
-    channels_last = config["trainer"]["channels_last"]
+    channels_last = config.trainer.channels_last
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
-    loaders = ImageDataModule(data, **loading, seed=config["seed"], channels_last=channels_last)
-    steps = len(loaders.train_dataloader()) * config["trainer"]["epochs"]
-    module = MODULES[config["task"]](network, config["optim"], data.num_classes, steps)
+    loaders = ImageDataModule(data, **config.data.loading, seed=config.seed, channels_last=channels_last)
+    steps = len(loaders.train_dataloader()) * config.trainer.epochs
+    module = MODULES[config.task](network, config.optim, data.num_classes, steps)
     if file_facts(config) != files:
         raise ConfigError("backbone.weights or recipe.checkpoint was changed while this run read it: start it again")
     return RunComponents(data, loaders, network, module, match, taken, files)
 
 
-def _processes(trainer: Mapping[str, Any]) -> int:
+def _processes(trainer: TrainerConfig) -> int:
     """The number of processes, as far as the settings say it."""
-    devices = trainer["devices"]
-    count = len(devices) if isinstance(devices, list) else devices
-    return int(count) * int(trainer["num_nodes"]) if isinstance(count, int) and count > 0 else 1
+    devices = trainer.devices
+    count = len(devices) if isinstance(devices, tuple) else devices
+    return int(count) * trainer.num_nodes if isinstance(count, int) and count > 0 else 1

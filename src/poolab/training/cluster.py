@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from poolab.errors import ConfigError
+from poolab.run_config import TrainerConfig
 
 # Steps that are no `srun`: the batch script itself, an interactive allocation's shell, the extern step.
 NO_STEPS = range(4294967290, 4294967296)
@@ -26,7 +27,7 @@ def is_task(environ: Mapping[str, str]) -> bool:
     return "SLURM_PROCID" in environ and step.isdigit() and int(step) not in NO_STEPS and not named
 
 
-def prepare(trainer: Mapping[str, Any], environ: MutableMapping[str, str]) -> None:
+def prepare(trainer: TrainerConfig, environ: MutableMapping[str, str]) -> None:
     """Set what the processes of a run need to find each other, where the cluster has not.
 
     Raises:
@@ -45,11 +46,11 @@ def prepare(trainer: Mapping[str, Any], environ: MutableMapping[str, str]) -> No
     _check_address(address, environ)
     if environ["SLURM_PROCID"] == "0":
         _check_port(int(port))
-    if len(counts) > 1 and trainer["accelerator"] in ("cpu", "auto"):
+    if len(counts) > 1 and trainer.accelerator in ("cpu", "auto"):
         _check_interface(address, environ)
 
 
-def task_fault(trainer: Mapping[str, Any], tasks: list[int]) -> str | None:
+def task_fault(trainer: TrainerConfig, tasks: list[int]) -> str | None:
     """Why so many tasks on each node are not the processes of a run, or None.
 
     >>> trainer = {"devices": 2, "num_nodes": 1, "strategy": "ddp"}
@@ -60,8 +61,8 @@ def task_fault(trainer: Mapping[str, Any], tasks: list[int]) -> str | None:
     if len(set(tasks)) > 1:
         spread = ", ".join(map(str, tasks))
         return f"SLURM spreads the tasks unevenly over the nodes ({spread}): use --ntasks-per-node instead of --ntasks"
-    devices, nodes = trainer["devices"], trainer["num_nodes"]
-    count = len(devices) if isinstance(devices, list) else devices
+    devices, nodes = trainer.devices, trainer.num_nodes
+    count = len(devices) if isinstance(devices, tuple) else devices
     if count in ("auto", -1):  # what there is, which Lightning compares
         count = tasks[0]
     if (count, nodes) == (tasks[0], len(tasks)):

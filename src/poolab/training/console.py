@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolab.records import HEADLINES
+from poolab.run_config import RunConfig
 from poolab.text import printable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SHORT = {"accuracy": "acc", "mean_iou": "IoU"}  # in the line of an epoch
 class Console:
     """The terminal of one run; a file or a pipe gets the same lines without the moving bar."""
 
-    def __init__(self, config: Mapping[str, Any], folder: RunFolder, network: Backbone, bar: bool):
+    def __init__(self, config: RunConfig, folder: RunFolder, network: Backbone, bar: bool):
         from poolab.training.processes import first_process
 
         self.config = config
@@ -59,8 +60,8 @@ class Console:
         filled = {name: slot.pooling for name, slot in self.network.slots.items()}
         device = trainer.strategy.root_device
         self._print(
-            f"{config['backbone']['name']} on {config['data']['name']}, seed {config['seed']}, "
-            f"{config['trainer']['epochs']} epochs on {trainer.world_size} x {device.type}\n"
+            f"{config.backbone.name} on {config.data.name}, seed {config.seed}, "
+            f"{config.trainer.epochs} epochs on {trainer.world_size} x {device.type}\n"
             f"slots: {', '.join(f'{name} {pooling}' for name, pooling in filled.items())}\n"
             f"record: {printable(self.folder.home)}"
         )
@@ -77,13 +78,13 @@ class Console:
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """One line of at most 80 columns for an epoch."""
-        name = HEADLINES[self.config["task"]]
+        name = HEADLINES[self.config.task]
         figures = [
             f"{stage} loss {row[f'{stage}/loss']:.4f} {SHORT[name]} {row[f'{stage}/{name}']:.4f}"
             for stage in ("train", "val")
             if f"{stage}/loss" in row
         ]
-        done = f"epoch {row['epoch']:>3}/{self.config['trainer']['epochs']}"
+        done = f"epoch {row['epoch']:>3}/{self.config.trainer.epochs}"
         self._print(f"{done}  {'  '.join(figures)}  {row['seconds']:.1f} s")
 
     def exchanged(self, figures: Mapping[str, float]) -> None:
@@ -165,7 +166,7 @@ def _cell(text: str) -> Text:
 def _rank(name: str) -> tuple[int, str]:
     """What a person looks for first comes last, next to the prompt."""
     costs = ("epochs", "match", "cost", "speed", "seconds")
-    order = (*costs, "footprint", "robust", "calibration", "before", "exchanged", "train", "val", "test")
+    order = (*costs, "gradient_support", "robust", "calibration", "before", "exchanged", "train", "val", "test")
     first = name.split("/")[0]
     return (order.index(first) if first in order else -1), name
 

@@ -1,39 +1,38 @@
 """The content that a run depends on beside its settings: the data set, the source's checkpoint, the file of weights."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import poolab.data
 from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder, file_sha256, signature
+from poolab.run_config import RunConfig
 from poolab.training.source_run import source_fingerprint, source_sha256
 
 
-def content_of(config: Mapping[str, Any]) -> str:
+def content_of(config: RunConfig) -> str:
     """Return what stands for data and files in a run's identity.
 
     Raises:
         ConfigError, DataError: a file or a data set is missing or cannot be read.
     """
-    data = data_fingerprint(config["data"]["name"], root=config["data"].get("root"))
+    data = data_fingerprint(config.data.name, root=config.data.root)
     return f"{data}{files_of(config)}"
 
 
-def files_of(config: Mapping[str, Any]) -> str:
+def files_of(config: RunConfig) -> str:
     """Return the part of `content_of` that stands for files; empty where the configuration names none."""
     weights = weights_sha256(config)
     return source_fingerprint(config) + (f"|weights-{weights}" if weights else "")
 
 
-def weights_sha256(config: Mapping[str, Any]) -> str | None:
+def weights_sha256(config: RunConfig) -> str | None:
     """Return the hash of `backbone.weights`, or None where it is null.
 
     Raises:
         ConfigError: there is no such file, or it cannot be read.
     """
-    path = config["backbone"].get("weights")
+    path = config.backbone.weights
     if path is None:
         return None
     try:
@@ -48,13 +47,13 @@ def weights_sha256(config: Mapping[str, Any]) -> str | None:
         ) from fault
 
 
-def file_facts(config: Mapping[str, Any]) -> dict[str, str]:
+def file_facts(config: RunConfig) -> dict[str, str]:
     """Return the hashes of the files that a run was made with, for its record."""
     facts = {"weights_sha256": weights_sha256(config), "source_sha256": source_sha256(config)}
     return {name: value for name, value in facts.items() if value}
 
 
-def earlier_run(config: Mapping[str, Any], name: str) -> str | None:
+def earlier_run(config: RunConfig, name: str) -> str | None:
     """Return a sentence on a finished run that code before content hashes would have taken for this one, or None.
 
     Args:
@@ -62,9 +61,9 @@ def earlier_run(config: Mapping[str, Any], name: str) -> str | None:
     """
     # Of data whose identity never was names and sizes, it gives what `data_fingerprint` gives.
     fingerprint = getattr(poolab.data, "legacy_fingerprint", data_fingerprint)
-    data = fingerprint(config["data"]["name"], root=config["data"].get("root"))
-    old = signature(config, f"{data}{source_fingerprint(config)}", files_by_path=True)
-    folder = RunFolder(config["runs_dir"], old)
+    data = fingerprint(config.data.name, root=config.data.root)
+    old = signature(config.tree(), f"{data}{source_fingerprint(config)}", files_by_path=True)
+    folder = RunFolder(config.runs_dir, old)
     try:
         found = old != name and folder.finished
     except PoolabError:
@@ -74,5 +73,5 @@ def earlier_run(config: Mapping[str, Any], name: str) -> str | None:
     return (
         f"{folder.path} is a run with these settings that was made before poolab knew data and files by their content: "
         "its record does not say what they held then, so it is not taken for this run, which is made anew as "
-        f"{RunFolder(config['runs_dir'], name).path}. The old folder is left as it is; delete it if you do not need it"
+        f"{RunFolder(config.runs_dir, name).path}. The old folder is left as it is; delete it if you do not need it"
     )

@@ -14,12 +14,13 @@ import torch
 
 from poolab.measure import default_style, run_costs
 from poolab.records import HEADLINES, RunFolder
+from poolab.run_config import RunConfig
 from poolab.training.components import RunComponents
 from poolab.training.interruption import Interrupted
 from poolab.training.robustness_eval import measure_full
 
 COSTS = ("cost", "speed")
-FULL = ("robust", "calibration", "footprint")
+FULL = ("robust", "calibration", "gradient_support")
 
 
 @dataclass
@@ -46,14 +47,14 @@ def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -
     return Figures(metrics, details=details)
 
 
-def unmeasured(config: Mapping[str, Any]) -> dict[str, str]:
+def unmeasured(config: RunConfig) -> dict[str, str]:
     """Return the notes of a run that was tested and then ended before it was measured."""
     why = "not measured: the process ended before; the trained network is in last.ckpt, force=true makes the run again"
-    return dict.fromkeys(COSTS + (FULL if config["measure"]["name"] == "full" else ()), why)
+    return dict.fromkeys(COSTS + (FULL if config.measure.name == "full" else ()), why)
 
 
 def measure(
-    config: Mapping[str, Any],
+    config: RunConfig,
     folder: RunFolder,
     trainer: pl.Trainer,
     parts: RunComponents,
@@ -69,16 +70,16 @@ def measure(
 
     def costs() -> None:
         parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
-        settings = config["measure"]
+        settings = config.measure
         found.metrics |= run_costs(
             parts.module.called,
             (parts.data.channels, *parts.data.image_size),
-            train_batch_size=config["data"]["batch_size"] // trainer.world_size,
-            latency_batch_size=settings["latency_batch_size"],
-            throughput_batch_size=settings["throughput_batch_size"],
-            seconds=settings["seconds"],
+            train_batch_size=config.data.batch_size // trainer.world_size,
+            latency_batch_size=settings.latency_batch_size,
+            throughput_batch_size=settings.throughput_batch_size,
+            seconds=settings.seconds,
             autocast=autocast,
-            channels_last=config["trainer"]["channels_last"],
+            channels_last=config.trainer.channels_last,
         )
 
     def full() -> None:
@@ -87,7 +88,7 @@ def measure(
         found.notes |= notes
 
     found.notes |= _attempt(costs, COSTS)
-    if config["measure"]["name"] == "full":
+    if config.measure.name == "full":
         found.notes |= _attempt(full, FULL)
     return found
 
@@ -106,14 +107,14 @@ def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]
 
 
 def draw(
-    config: Mapping[str, Any], folder: RunFolder, parts: RunComponents, test: Figures, history: list[dict[str, Any]]
+    config: RunConfig, folder: RunFolder, parts: RunComponents, test: Figures, history: list[dict[str, Any]]
 ) -> None:
     """Draw the pictures beside the record; one that cannot be drawn is a warning."""
 
     def curves() -> None:
         from poolab.training.pictures import learning_curves
 
-        learning_curves(history, folder / "curves.png", HEADLINES[config["task"]])
+        learning_curves(history, folder / "curves.png", HEADLINES[config.task])
 
     def samples() -> None:
         parts.module.draw_samples(parts.data, test.details, folder / "samples.png")

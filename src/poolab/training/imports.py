@@ -3,9 +3,8 @@
 import atexit
 import gc
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 
 @contextmanager
@@ -29,13 +28,13 @@ def without_collector(library: str) -> Iterator[None]:
         gc.enable()
 
 
-def import_wandb_first(tracker: Mapping[str, Any]) -> None:
+def import_wandb_first(tracker: str) -> None:
     """Import what a W&B run needs, if the tracker is W&B and Lightning is still to come.
 
     W&B defines some hundred pydantic classes, and pydantic looks through all loaded modules for each: 0.4 s among the
     1,400 modules of Hydra and torch, 2.0 s among the 4,100 that Lightning and scikit-learn make of them. `wandb.init`
     would import `wandb.sdk.launch`, where most of them are, by itself.
     """
-    if tracker["name"] == "wandb":
+    if tracker == "wandb":
         with suppress(Exception):  # whatever is wrong with W&B is the tracker's to say
             import wandb.sdk.launch  # noqa: F401

@@ -8,26 +8,31 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.paths import PATHS, with_expanded_paths
 from poolab.records import RunFolder, read_record, signature
+from poolab.run_config import RunConfig, TrainerConfig, WandbConfig
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import give_back, take
 from poolab.training.machine import check_machine
-from poolab.training.settings import check_settings
+from poolab.training.settings import read_settings
 from poolab.training.wandb_access import in_sweep
 
 # Set by whatever has already started one process for each device: Lightning, torchrun. (SLURM: see `cluster`.)
 LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID")
 
 
-def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
-    """The record of a configuration, its folder, and whether the run was made now or before.
+def launch(tree: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
+    """Return the record of a configuration, its folder, and whether the run was made now or before.
+
+    Args:
+        tree: the resolved configuration, as `poolab.configuration.compose` gives it.
 
     Raises:
         ConfigError: all faulty settings at once, or SLURM's tasks do not fit them.
@@ -35,22 +40,21 @@ def launch(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     _check_working_folder()
-    config = _from_where_it_was_typed(with_expanded_paths(_plain_paths(config)))
-    check_settings(config)
-    _give_home(config["runs_dir"])
+    config = read_settings(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    _give_home(config.runs_dir)
     config = _tracked_online(config) if in_sweep() else config
-    name = signature(config, content_of(config))
-    folder = RunFolder(config["runs_dir"], name)
-    if folder.finished and not config["force"]:
+    name = signature(config.tree(), content_of(config))
+    folder = RunFolder(config.runs_dir, name)
+    if folder.finished and not config.force:
         return _earlier(config, folder)
     _tell_of_earlier(config, name)
-    check_machine(config["trainer"], os.environ)
+    check_machine(config.trainer, os.environ)
     if is_task(os.environ):
-        prepare(config["trainer"], os.environ)
-    elif _wants_processes(config["trainer"]) and not any(key in os.environ for key in LAUNCHED):
+        prepare(config.trainer, os.environ)
+    elif _wants_processes(config.trainer) and not any(key in os.environ for key in LAUNCHED):
         return _in_processes(config, folder), folder.path, True
     with without_collector("pytorch_lightning"):
-        import_wandb_first(config["tracker"])
+        import_wandb_first(config.tracker.name)
         from poolab.training.run import FinishedMeanwhile, run_training
     try:
         return run_training(config, name), folder.path, True
@@ -81,7 +85,7 @@ def _give_home(runs_dir: str) -> None:
         os.environ["USER"] = f"uid{os.getuid()}"
 
 
-def _earlier(config: Mapping[str, Any], folder: RunFolder) -> tuple[dict[str, Any], Path, bool]:
+def _earlier(config: RunConfig, folder: RunFolder) -> tuple[dict[str, Any], Path, bool]:
     """The record of a finished run, which a sweep is told of."""
     record = read_record(folder / "result.json", whole=True)
     folder.forget_remake()
@@ -90,7 +94,7 @@ def _earlier(config: Mapping[str, Any], folder: RunFolder) -> tuple[dict[str, An
     return {"reason": None, "notes": {}, **(record or {})}, folder.path, False
 
 
-def _tell_of_earlier(config: Mapping[str, Any], name: str) -> None:
+def _tell_of_earlier(config: RunConfig, name: str) -> None:
     """Say once where a run of earlier code lies that is not taken."""
     words = earlier_run(config, name)
     if words is not None:
@@ -137,38 +141,38 @@ def under(tree: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[str, 
     return found
 
 
-def _tracked_online(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tracked_online(config: RunConfig) -> RunConfig:
     """A sweep's run is tracked online, whatever the settings say of W&B: there are no offline sweeps."""
-    tracker = config["tracker"]
-    return config if tracker["name"] == "none" else {**config, "tracker": {**tracker, "mode": "online"}}
+    tracker = config.tracker
+    return replace(config, tracker=replace(tracker, mode="online")) if isinstance(tracker, WandbConfig) else config
 
 
-def _tell_sweep(config: Mapping[str, Any], folder: RunFolder) -> None:
-    if config["tracker"]["name"] == "none":
+def _tell_sweep(config: RunConfig, folder: RunFolder) -> None:
+    if config.tracker.name == "none":
         return
     with without_collector("pytorch_lightning"):
-        import_wandb_first(config["tracker"])
+        import_wandb_first(config.tracker.name)
         from poolab.training.trackers import tell_again
     tell_again(config, folder)
 
 
-def _wants_processes(trainer: Mapping[str, Any]) -> bool:
+def _wants_processes(trainer: TrainerConfig) -> bool:
     """Whether Lightning would, or might, start further processes: with more than one device, whatever the strategy."""
-    devices = trainer["devices"]
-    count = len(devices) if isinstance(devices, list) else devices
-    return trainer["strategy"] == "ddp" or count != 1 or trainer["num_nodes"] != 1
+    devices = trainer.devices
+    count = len(devices) if isinstance(devices, tuple) else devices
+    return trainer.strategy == "ddp" or count != 1 or trainer.num_nodes != 1
 
 
-def _in_processes(config: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
+def _in_processes(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
     """Run in a fresh process, which starts one more for each further device.
 
     Lightning starts the others by repeating the command of the process that it is in. Inside Hydra's multirun that
     command is the whole sweep, so the first one gets a command that says this run and nothing else.
     """
-    RunFolder(config["runs_dir"], ".").make()
+    RunFolder(config.runs_dir, ".").make()
     with tempfile.TemporaryDirectory(dir=folder.path.parent, prefix=".start-") as place:  # $TMPDIR may be full or gone
         path = Path(place) / "config.json"
-        path.write_text(json.dumps(config, default=str), encoding="utf-8")
+        path.write_text(json.dumps(config.tree()), encoding="utf-8")
         worker = subprocess.Popen([sys.executable, "-m", "poolab.training.worker", str(path), folder.signature])
         # A terminal sends Ctrl-C to all of them; the worker takes the second request for the first. This process waits
         # for the record either way.

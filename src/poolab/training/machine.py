@@ -1,29 +1,29 @@
 """Whether this machine has what `trainer` asks for, told before anything is loaded."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from poolab.errors import ConfigError
+from poolab.run_config import TrainerConfig
 from poolab.training.cluster import is_task
 
 # Who may start the processes of other machines beside SLURM: torchrun, or the user with Lightning's own variables.
 STARTED_BY = ({"TORCHELASTIC_RUN_ID"}, {"MASTER_ADDR", "NODE_RANK"})
 
 
-def check_machine(trainer: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+def check_machine(trainer: TrainerConfig, environ: Mapping[str, str]) -> None:
     """Check the accelerator, the number of devices and that somebody starts the processes of the other machines.
 
     Raises:
         ConfigError: all that is missing, each on its line.
     """
-    found = devices_here(trainer["accelerator"])
+    found = devices_here(trainer.accelerator)
     started = is_task(environ) or any(names <= environ.keys() for names in STARTED_BY)
-    faults = [_no_device(trainer["accelerator"])] if found == 0 else []
+    faults = [_no_device(trainer.accelerator)] if found == 0 else []
     if found != 0 and not started:  # a task of SLURM may see its own device alone
         faults += _too_many(trainer, found)
-    if trainer["num_nodes"] > 1 and not started:
+    if trainer.num_nodes > 1 and not started:
         faults.append(
-            f"trainer.num_nodes={trainer['num_nodes']}: nobody starts the processes on the other machines, and this "
+            f"trainer.num_nodes={trainer.num_nodes}: nobody starts the processes on the other machines, and this "
             "one would wait for them for ever: start the run with srun, `poolab study submit` or torchrun, or set "
             "trainer.num_nodes=1"
         )
@@ -57,13 +57,13 @@ def _no_device(accelerator: str) -> str:
     return f"trainer.accelerator={accelerator}: torch sees no {kind} on this machine{hidden}; write auto or cpu"
 
 
-def _too_many(trainer: Mapping[str, Any], found: int | None) -> list[str]:
-    devices = trainer["devices"]
-    listed = isinstance(devices, list | tuple)
+def _too_many(trainer: TrainerConfig, found: int | None) -> list[str]:
+    devices = trainer.devices
+    listed = isinstance(devices, tuple)
     if found is None:  # a process each, as many as wanted
         wrong = listed or devices == -1
         return [f"trainer.devices={devices}: on the CPU it is a number of processes, or auto"] if wrong else []
-    most = max(devices) + 1 if listed else devices
+    most = max(devices) + 1 if isinstance(devices, tuple) else devices
     if not isinstance(most, int) or most <= found:
         return []
     indices = ", ".join(map(str, range(found)))

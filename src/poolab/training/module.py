@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from poolab.data import ImageData
+from poolab.run_config import OptimConfig
 from poolab.training.metrics import ClassificationMetrics, EpochMetrics, FinalMetrics, TestMetrics
 from poolab.training.optimizers import build_optimizer, build_schedule
 
@@ -36,13 +37,13 @@ class TaskModule(pl.LightningModule, ABC):
     val_metrics: EpochMetrics
     test_metrics: FinalMetrics
 
-    def __init__(self, network: nn.Module, optim: Mapping[str, Any], num_classes: int, steps: int):
+    def __init__(self, network: nn.Module, optim: OptimConfig, num_classes: int, steps: int):
         super().__init__()
         self.steps = steps
         self.network = network
         # In a tuple, which nn.Module does not look into: the compiled twin has the same weights.
         self._called: tuple[nn.Module] = (network,)
-        self.optim = dict(optim)
+        self.optim = optim
         self.build_metrics(num_classes)
         self.last_loss = torch.zeros(())
 
@@ -74,7 +75,7 @@ class TaskModule(pl.LightningModule, ABC):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The smoothed loss of a batch."""
         logits = self(batch["image"])
-        loss = self.loss(logits, batch["label"], self.optim["label_smoothing"])
+        loss = self.loss(logits, batch["label"], self.optim.label_smoothing)
         self.train_metrics.update(loss, logits, batch["label"])
         self.last_loss = loss.detach()
         return loss

@@ -1,35 +1,35 @@
 """The configured network in the words of the backbones; without Lightning, so that `poolab shapes` starts quickly."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from poolab.backbones import Match, match_width
 from poolab.data import ImageShape
+from poolab.run_config import RunConfig
 
 
-def network_settings(config: Mapping[str, Any], shape: ImageShape) -> dict[str, Any]:
+def network_settings(config: RunConfig, shape: ImageShape) -> dict[str, Any]:
     """What `create_backbone` and `slot_shapes` take: the configured network for images of that form, not widened."""
-    backbone = {key: value for key, value in config["backbone"].items() if key not in ("match", "match_to")}
     return {
-        **backbone,
+        "name": config.backbone.name,
+        **config.backbone.options,
         "in_channels": shape.channels,
         "num_classes": shape.num_classes,
         "image_size": shape.image_size,
-        "pooling": config["pooling"],
-        "head": config["head"],
+        "pooling": config.pooling,
+        "head": config.head,
     }
 
 
-def matched_settings(config: Mapping[str, Any], shape: ImageShape) -> tuple[dict[str, Any], Match | None]:
+def matched_settings(config: RunConfig, shape: ImageShape) -> tuple[dict[str, Any], Match | None]:
     """`network_settings` as wide as `backbone.match` asks, and how near that came; without it, None.
 
     Raises:
         ConfigError: the backbone cannot be widened, or `backbone.match_to` is no pooling that fits it.
     """
     settings = network_settings(config, shape)
-    by = config["backbone"].get("match")
-    if by is None:
+    by, to = config.backbone.match, config.backbone.match_to
+    if by is None or to is None:
         return settings, None
     build = {"backbone" if key == "name" else key: value for key, value in settings.items()}
-    found = match_width(**build, by=by, to=config["backbone"]["match_to"])
+    found = match_width(**build, by=by, to=to)
     return {**settings, "width_mult": found.width_mult}, found

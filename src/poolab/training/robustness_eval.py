@@ -10,17 +10,18 @@ from poolab.data import ImageData, apportion, pick, prepare
 from poolab.errors import ConfigError
 from poolab.measure import Predict, checked_max_shift, device_of, preserve_state, run_full
 from poolab.records import RunFolder
+from poolab.run_config import FullMeasureConfig, RunConfig
 from poolab.streams import derive_seed
 from poolab.training.components import RunComponents
 
 # What goes to run_full under its own name; the rest of `measure` says what is measured and on how many images.
 PASSED = (
     *("robustness", "max_shift", "shift_padding", "corruptions", "severities"),
-    *("scales", "scale_mode", "footprint_images"),
+    *("scales", "scale_mode", "gradient_support_images"),
 )
 
 
-def check_full(config: Mapping[str, Any], data: ImageData) -> None:
+def check_full(config: RunConfig, data: ImageData) -> None:
     """Check the settings that depend on the data, before a run starts.
 
     Raises:
@@ -28,48 +29,51 @@ def check_full(config: Mapping[str, Any], data: ImageData) -> None:
     """
     if is_segmentation(config):
         return
-    images = config["measure"]["images"]
+    measure = config.measure
+    assert isinstance(measure, FullMeasureConfig)
+    images = measure.images
     if images is not None and not data.num_classes <= images <= len(data.test):
         raise ConfigError(
             f"measure.images={images} is not possible: choose from {data.num_classes} (one image for each class) "
             f"to {len(data.test)} (the test split), or null for all"
         )
-    checked_max_shift(config["measure"]["max_shift"], data.test.images_at(slice(1)))
+    checked_max_shift(measure.max_shift, data.test.images_at(slice(1)))
 
 
 def measure_full(
-    config: Mapping[str, Any],
+    config: RunConfig,
     folder: RunFolder,
     parts: RunComponents,
     figures: Mapping[str, Any],
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Robustness, calibration and footprints of a run's network; flat metrics, and notes on what was left out.
+    """Measure the robustness, calibration and gradient support of a run's network.
 
     `figures` are those of the test, whose examples calibration is computed from.
     """
-    measure, test = config["measure"], parts.data.test
+    measure, test = config.measure, parts.data.test
+    assert isinstance(measure, FullMeasureConfig)
     segments = is_segmentation(config)
     notes = {}
     if segments:
         why = "left out: it takes one class for each image, and this task has one for each pixel"
         notes = dict.fromkeys(("robust", "calibration"), why)
-    kept = slice(None) if segments or measure["images"] is None else stratified(parts.data, measure["images"])
+    kept = slice(None) if segments or measure.images is None else stratified(parts.data, measure.images)
     network = parts.network  # not its compiled twin, which would not run the hooks and compile for each new size
     with preserve_state(network):
         found, more = run_full(
             normalised(network.eval(), parts, autocast),
             test.images_at(kept),
             None if segments else test.labels_at(kept),
-            model=network if measure["footprints"] else None,
-            examples=figures["examples"] if measure["calibration"] and not segments else None,
+            model=network if measure.gradient_support else None,
+            examples=figures["examples"] if measure.calibration and not segments else None,
             picture=folder / "reliability.png",
-            batch_size=config["data"]["eval_batch_size"],
+            batch_size=config.data.eval_batch_size,
             device=device_of(network),
             report=report,
             tolerant=True,
-            **{name: measure[name] for name in PASSED},
+            **{name: getattr(measure, name) for name in PASSED},
         )
     return found, notes | more
 
@@ -94,6 +98,6 @@ def stratified(data: ImageData, images: int) -> Tensor:
     return pick(data.test.labels, apportion(counts, images), derive_seed(0, "measure"))
 
 
-def is_segmentation(config: Mapping[str, Any]) -> bool:
+def is_segmentation(config: RunConfig) -> bool:
     """Whether the task has a class for each pixel instead of one for each image."""
-    return config.get("task") == "segmentation"
+    return config.task == "segmentation"

@@ -16,6 +16,7 @@ from poolab.errors import DataError, PoolabError
 from poolab.measure import OtherLoad, PeakMemory
 from poolab.pooling import use_backend
 from poolab.records import RunFolder, environment, result_record, signature
+from poolab.run_config import RunConfig
 from poolab.text import one_line
 from poolab.training.build import build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
@@ -47,7 +48,7 @@ class Outcome:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def run_training(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+def run_training(config: RunConfig, name: str) -> dict[str, Any]:
     """Train, test, measure and record; the other processes of a distributed run return an empty record.
 
     A run that is interrupted, diverges or fails leaves a record that says so; what failed is raised again.
@@ -55,12 +56,12 @@ def run_training(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     _quiet()
     parts = build(config)  # a wrong setting shows here, before there is a folder
     _check_content(config, name, parts)
-    folder = RunFolder(config["runs_dir"], name).make()
+    folder = RunFolder(config.runs_dir, name).make()
     if not first_process():
         _run(config, folder, parts, tracker=None)
         return {}
     with folder.claimed():
-        if not config["force"]:
+        if not config.force:
             if folder.finished:  # by another process, since this one looked
                 raise FinishedMeanwhile(f"another process has finished this run ({folder.path})")
             if folder.checkpoint is not None:
@@ -77,7 +78,7 @@ def run_training(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         return record
 
 
-def _check_content(config: Mapping[str, Any], name: str, parts: RunComponents) -> None:
+def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
     """Check that the images which were loaded are those that the run is named after.
 
     Raises:
@@ -85,16 +86,16 @@ def _check_content(config: Mapping[str, Any], name: str, parts: RunComponents) -
     """
     if parts.data.summary is None:  # no folder of images
         return
-    if signature(config, f"{parts.data.fingerprint}{files_of(config)}") != name:
+    if signature(config.tree(), f"{parts.data.fingerprint}{files_of(config)}") != name:
         raise DataError(
-            f"data.root={one_line(config['data']['root'])} was changed while this run read it; "
+            f"data.root={one_line(config.data.root)} was changed while this run read it; "
             "start it again when nothing writes there"
         )
 
 
-def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: RunComponents) -> dict[str, Any]:
+def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> dict[str, Any]:
     started = _now()
-    folder.write_json("config.json", config)
+    folder.write_json("config.json", config.tree())
     (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
 
     written: list[dict[str, Any]] = []
@@ -104,7 +105,7 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: RunComponents
             signature=folder.signature,
             status=outcome.status,
             reason=outcome.reason,
-            config=config,
+            config=config.tree(),
             metrics=outcome.metrics,
             notes=outcome.notes,
             environment=environment(**facts),
@@ -118,7 +119,7 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: RunComponents
     failure: BaseException | None = None
     tracker = build_tracker(config, folder.path, title(config))
     try:
-        with use_backend(config["trainer"]["backend"]):
+        with use_backend(config.trainer.backend):
             outcome, facts = _run(config, folder, parts, tracker, save)
     except (Exception, KeyboardInterrupt, SystemExit) as fault:
         failure = fault
@@ -144,20 +145,20 @@ def _recorded(config: Mapping[str, Any], folder: RunFolder, parts: RunComponents
 
 
 def _run(
-    config: Mapping[str, Any],
+    config: RunConfig,
     folder: RunFolder,
     parts: RunComponents,
     tracker: WandbTracker | None,
     save: Callable[[Outcome, Mapping[str, Any]], Any] = lambda outcome, facts: None,
 ) -> tuple[Outcome, dict[str, Any]]:
-    console = Console(config, folder, parts.network, bar=config["trainer"]["progress_bar"])
+    console = Console(config, folder, parts.network, bar=config.trainer.progress_bar)
     request = StopRequest()
-    cost = TrainingCost(config["data"]["batch_size"])
+    cost = TrainingCost(config.data.batch_size)
     history = History(folder / "history.jsonl", console.epoch)
     trainer = _trainer(config, tracker, console, _callbacks(config, folder, request, cost, history))
-    checkpoint = None if config["force"] else folder.checkpoint
+    checkpoint = None if config.force else folder.checkpoint
     console.start(trainer, checkpoint, parts.match, parts.taken, parts.data.summary)
-    if config["trainer"]["compile"]:
+    if config.trainer.compile:
         parts.module.compile_network()
     outcome = Outcome()
     earlier: dict[str, float] = {}
@@ -213,27 +214,27 @@ def _without(notes: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
 
 
 def _callbacks(
-    config: Mapping[str, Any], folder: RunFolder, request: StopRequest, cost: TrainingCost, history: History
+    config: RunConfig, folder: RunFolder, request: StopRequest, cost: TrainingCost, history: History
 ) -> list[pl.Callback]:
-    own_generators = not config["trainer"]["compile"]
-    checkpoints = Checkpoints(folder / "last.ckpt", config["trainer"]["checkpoint_epochs"], request, folder.signature)
+    own_generators = not config.trainer.compile
+    checkpoints = Checkpoints(folder / "last.ckpt", config.trainer.checkpoint_epochs, request, folder.signature)
     # In this order: a loss that is no number must not be written into a checkpoint, and a row of the history must be.
-    return [Streams(config["seed"], own_generators), cost, DivergenceGuard(), history, checkpoints]
+    return [Streams(config.seed, own_generators), cost, DivergenceGuard(), history, checkpoints]
 
 
 def _trainer(
-    config: Mapping[str, Any], tracker: WandbTracker | None, console: Console, callbacks: list[pl.Callback]
+    config: RunConfig, tracker: WandbTracker | None, console: Console, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
-    settings = config["trainer"]
+    settings = config.trainer
     return pl.Trainer(
-        accelerator=settings["accelerator"],
-        strategy=settings["strategy"],
-        devices=settings["devices"],
-        num_nodes=settings["num_nodes"],
-        precision=settings["precision"],
-        max_epochs=settings["epochs"],
-        gradient_clip_val=settings["gradient_clip"],
-        sync_batchnorm=settings["sync_batchnorm"],
+        accelerator=settings.accelerator,
+        strategy=settings.strategy,
+        devices=list(settings.devices) if isinstance(settings.devices, tuple) else settings.devices,
+        num_nodes=settings.num_nodes,
+        precision=settings.precision,
+        max_epochs=settings.epochs,
+        gradient_clip_val=settings.gradient_clip,
+        sync_batchnorm=settings.sync_batchnorm,
         callbacks=[*callbacks, *console.callbacks()],
         logger=tracker or False,
         enable_progress_bar=console.bar,

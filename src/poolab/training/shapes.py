@@ -6,20 +6,20 @@ from typing import Any
 from poolab.backbones import Match, SlotShape, slot_shapes
 from poolab.data import data_shape
 from poolab.training.network import matched_settings
-from poolab.training.settings import check_settings
+from poolab.training.settings import read_settings
 
 
-def configured_shapes(config: Mapping[str, Any]) -> list[SlotShape]:
+def configured_shapes(tree: Mapping[str, Any]) -> list[SlotShape]:
     """The slots of a configuration's network for its data, without training and, where it can be, without the data.
 
     >>> from poolab.configuration import compose
     >>> [(row.slot, row.pooling, row.output) for row in configured_shapes(compose(["pooling=avg", "data=cifar10"]))]
     [('pool1', 'avg', (32, 15, 15)), ('pool2', 'avg', (64, 6, 6)), ('head', 'flatten', (64, 6, 6))]
     """
-    return matched_shapes(config)[0]
+    return matched_shapes(tree)[0]
 
 
-def matched_shapes(config: Mapping[str, Any]) -> tuple[list[SlotShape], Match | None]:
+def matched_shapes(tree: Mapping[str, Any]) -> tuple[list[SlotShape], Match | None]:
     """The slots as `configured_shapes` gives them, and how the network's width was matched, if it was.
 
     >>> from poolab.configuration import compose
@@ -27,6 +27,6 @@ def matched_shapes(config: Mapping[str, Any]) -> tuple[list[SlotShape], Match | 
     >>> rows[0].output, str(match)
     ((36, 15, 15), 'width_mult 1.1328: 211,834 parameters, with lip 213,834 (-0.94%)')
     """
-    check_settings(config)
-    settings, match = matched_settings(config, data_shape(config["data"]))
+    config = read_settings(tree)
+    settings, match = matched_settings(config, data_shape(config.data.reading))
     return slot_shapes(settings.pop("name"), **settings), match

@@ -9,6 +9,7 @@ from typing import Any
 from poolab.errors import ConfigError
 from poolab.per_slot import pooling_words
 from poolab.records import RecordError, file_sha256, read_json, read_record
+from poolab.run_config import RunConfig
 
 TESTED = ("test/loss", "test/accuracy", "test/mean_iou", "test/dice")
 # Settings of a backbone that may differ from the source's: its weights come from the checkpoint.
@@ -20,7 +21,7 @@ class SourceRun:
     """A finished run: its folder, settings, figures and checkpoint."""
 
     folder: Path
-    config: Mapping[str, Any]
+    config: Mapping[str, Any]  # as its record has it: another version may have written it
     metrics: Mapping[str, float]
     signature: str | None = None
 
@@ -50,18 +51,18 @@ class WeightTransfer:
         return f"{self.count} weights of {self.source.folder} ({was}){new}"
 
 
-def source_of(config: Mapping[str, Any]) -> SourceRun | None:
+def source_of(config: RunConfig) -> SourceRun | None:
     """The run that a configuration goes on from, or None.
 
     Raises:
         ConfigError: none is named, it is no finished run, or it trained another network.
     """
-    recipe = config.get("recipe")
+    recipe = config.recipe
     if recipe is None:
         return None
-    if not recipe["checkpoint"]:
+    if not recipe.checkpoint:
         raise ConfigError("recipe=finetune needs the run to go on from: recipe.checkpoint=runs/<signature>")
-    path = Path(recipe["checkpoint"])
+    path = Path(recipe.checkpoint)
     with suppress(RuntimeError):  # ~ without a home folder
         path = path.expanduser()
     try:
@@ -77,12 +78,12 @@ def source_of(config: Mapping[str, Any]) -> SourceRun | None:
     return source
 
 
-def source_fingerprint(config: Mapping[str, Any]) -> str:
+def source_fingerprint(config: RunConfig) -> str:
     """Return what stands for the source in a run's identity, wherever it lies; empty without one."""
     return (source_sha256(config) or "")[:24]
 
 
-def source_sha256(config: Mapping[str, Any]) -> str | None:
+def source_sha256(config: RunConfig) -> str | None:
     """Return the hash of the source's checkpoint, or None without a source.
 
     Raises:
@@ -134,15 +135,16 @@ def _is_named(group: Any) -> bool:
     return isinstance(group, Mapping) and isinstance(group.get("name"), str)
 
 
-def _check(source: SourceRun, config: Mapping[str, Any]) -> None:
+def _check(source: SourceRun, config: RunConfig) -> None:
     was = source.config
-    differing = [] if was["backbone"]["name"] == config["backbone"]["name"] else [f"backbone={was['backbone']['name']}"]
+    own = config.backbone.tree()
+    differing = [] if was["backbone"]["name"] == own["name"] else [f"backbone={was['backbone']['name']}"]
     differing += [
         f"backbone.{key}={value}"
         for key, value in was["backbone"].items()
-        if key not in ("name", *FREE) and config["backbone"].get(key, value) != value
+        if key not in ("name", *FREE) and own.get(key, value) != value
     ]
-    if was["data"]["name"] == config["data"]["name"] and was["seed"] != config["seed"]:
+    if was["data"]["name"] == config.data.name and was["seed"] != config.seed:
         differing.append(f"seed={was['seed']}")  # another one holds out images that the source has trained on
     if differing:
         raise ConfigError(f"recipe.checkpoint={source.folder} was trained otherwise: add {' '.join(differing)}")

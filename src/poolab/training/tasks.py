@@ -1,8 +1,5 @@
 """A run's task, and that its backbone and its data set are for it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from poolab.backbones import LIBRARIES, Backbone, backbone_task, list_backbones
 from poolab.data import data_task, list_data
 from poolab.errors import ConfigError, nearest
@@ -11,21 +8,20 @@ from poolab.records import HEADLINES
 TASKS = tuple(HEADLINES)
 
 
-def check_task(config: Mapping[str, Any]) -> None:
-    """Whether backbone, data set and task fit.
+def check_task(task: str, *, backbone: str, data: str) -> None:
+    """Check that backbone, data set and task fit.
 
     Raises:
         ConfigError: an unknown task, backbone or data set; or one that is for another task, with those that fit.
 
-    >>> check_task({"task": "segmentation", "backbone": {"name": "unet"}, "data": {"name": "digits"}})
+    >>> check_task("segmentation", backbone="unet", data="digits")
     Traceback (most recent call last):
     ...
     poolab.errors.ConfigError: data=digits is for classification and task=segmentation was chosen: ...
     """
-    task = config["task"]
     if task not in TASKS:
         raise ConfigError(f"task={task} is not known: {nearest(str(task), list(TASKS))}task can be {', '.join(TASKS)}")
-    chosen = {group: config[group]["name"] for group in ("backbone", "data")}
+    chosen = {"backbone": backbone, "data": data}
     own = {"backbone": backbone_task(chosen["backbone"]), "data": data_task(chosen["data"])}
     fitting = {"backbone": list_backbones(task), "data": list_data(task)}
     if task == Backbone.task:

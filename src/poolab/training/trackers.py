@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import Logger
 
 from poolab.per_slot import pooling_words
 from poolab.records import FINISHED, RunFolder, strict
+from poolab.run_config import RunConfig, WandbConfig
 from poolab.text import printable
 from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets
@@ -27,20 +28,20 @@ LATER = "`poolab study sync` sends the rest"
 PATIENCE = 10.0  # seconds that W&B's client may take beyond its own time limit
 
 
-def build_tracker(config: Mapping[str, Any], folder: Path, name: str) -> "WandbTracker | None":
+def build_tracker(config: RunConfig, folder: Path, name: str) -> "WandbTracker | None":
     """Return the tracker that the configuration names, in the first process; None where W&B is left out."""
-    if config["tracker"]["name"] == "none" or not first_process():
+    if not isinstance(config.tracker, WandbConfig) or not first_process():
         return None
-    chosen = wandb_settings(config["tracker"], folder, name)
+    chosen = wandb_settings(config.tracker, folder, name)
     return None if chosen.mode == "disabled" else WandbTracker(config, folder, chosen)
 
 
-def title(config: Mapping[str, Any]) -> str:
+def title(config: RunConfig) -> str:
     """The run's name at W&B."""
-    return f"{pooling_words(config['pooling'])}-{config['backbone']['name']}-{config['data']['name']}-{config['seed']}"
+    return f"{pooling_words(config.pooling)}-{config.backbone.name}-{config.data.name}-{config.seed}"
 
 
-def tell_again(config: Mapping[str, Any], folder: RunFolder) -> None:
+def tell_again(config: RunConfig, folder: RunFolder) -> None:
     """Tell a sweep of a run that was finished before it was asked for: its point would have no result at W&B."""
     tracker = build_tracker(config, folder.path, title(config))
     if tracker is None:
@@ -57,9 +58,10 @@ class WandbTracker(Logger):
     `pooling` would silently drop the resolved settings of that name.
     """
 
-    def __init__(self, config: Mapping[str, Any], folder: Path, chosen: WandbSettings):
+    def __init__(self, config: RunConfig, folder: Path, chosen: WandbSettings):
         super().__init__()
-        self._settings = config["tracker"]
+        assert isinstance(config.tracker, WandbConfig)
+        self._settings = config.tracker
         self._config = config
         self._folder = folder
         self._chosen = chosen
@@ -67,7 +69,7 @@ class WandbTracker(Logger):
         self._process: int | None = None
         self._mode = chosen.mode
         self._broken = False
-        self._try("start", self._start, self._settings["init_timeout"] + self._settings["finish_timeout"])
+        self._try("start", self._start, self._settings.init_timeout + self._settings.finish_timeout)
 
     @property
     def name(self) -> str:
@@ -95,7 +97,7 @@ class WandbTracker(Logger):
 
         Where W&B's process was lost, the run is written down again from its record.
         """
-        self._try("finish", lambda: self._end(record), self._settings["finish_timeout"] + PATIENCE)
+        self._try("finish", lambda: self._end(record), self._settings.finish_timeout + PATIENCE)
         self._broken = True  # nothing can follow
         if is_dead(self._process):
             self._write_again(record)
@@ -134,7 +136,7 @@ class WandbTracker(Logger):
 
         warnings.warn("W&B's process was lost in the middle of the run", stacklevel=3)
         self._broken = False
-        self._try("write the run down again", write, self._settings["finish_timeout"] + PATIENCE)
+        self._try("write the run down again", write, self._settings.finish_timeout + PATIENCE)
         if not self._broken:
             warnings.warn(f"the run was written down again for W&B; {LATER}", stacklevel=3)
         self._broken = True
@@ -163,8 +165,8 @@ class WandbTracker(Logger):
             wandb.finish()
         chosen = self._chosen
         settings = wandb.Settings(
-            init_timeout=self._settings["init_timeout"],
-            finish_timeout=self._settings["finish_timeout"],
+            init_timeout=self._settings.init_timeout,
+            finish_timeout=self._settings.finish_timeout,
             finish_timeout_raises=True,
             silent=chosen.silent,
             console="off",
@@ -195,7 +197,7 @@ class WandbTracker(Logger):
         if self._broken:
             return
         try:
-            bounded(action, seconds or self._settings["finish_timeout"])
+            bounded(action, seconds or self._settings.finish_timeout)
         except Exception as fault:
             self._broken = True
             if isinstance(fault, NoAnswer):

@@ -5,7 +5,8 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from poolab.run_config import WandbConfig
 
 PROJECT = "poolab"
 UNSENT = "unsent"  # a file in a session's folder: its server has not had all of it
@@ -39,30 +40,27 @@ class WandbSettings:
 
 
 def wandb_settings(
-    tracker: Mapping[str, Any], folder: Path, title: str, environment: Mapping[str, str] | None = None
+    tracker: WandbConfig, folder: Path, title: str, environment: Mapping[str, str] | None = None
 ) -> WandbSettings:
     """Return the settings of a run in this folder, whose name is `title` where WANDB_NAME gives no other.
 
-    >>> told = {"mode": None, "project": None, "entity": None, "group": None, "tags": []}
+    >>> told = WandbConfig("wandb", None, None, None, None, (), 20, 60)
     >>> chosen = wandb_settings(told, Path("runs/0123"), "max", {"WANDB_PROJECT": "mine", "WANDB_TAGS": "a, b"})
     >>> chosen.mode, chosen.project, chosen.tags, chosen.name
     ('offline', 'mine', ('a', 'b'), 'max')
     """
     known = os.environ if environment is None else environment
 
-    def said(setting: str | None, name: str) -> str | None:
-        own = tracker.get(setting) if setting else None
+    def said(own: str | None, name: str) -> str | None:
         return own or known.get(f"WANDB_{name}", "").strip() or None
 
-    tags = tuple(tracker.get("tags") or ()) or tuple(
-        tag for tag in map(str.strip, known.get("WANDB_TAGS", "").split(",")) if tag
-    )
+    tags = tuple(tracker.tags) or tuple(tag for tag in map(str.strip, known.get("WANDB_TAGS", "").split(",")) if tag)
     return WandbSettings(
         mode=_mode(tracker, known),
-        project=said("project", "PROJECT") or PROJECT,
+        project=said(tracker.project, "PROJECT") or PROJECT,
         name=said(None, "NAME") or title,
-        entity=said("entity", "ENTITY"),
-        group=said("group", "RUN_GROUP"),
+        entity=said(tracker.entity, "ENTITY"),
+        group=said(tracker.group, "RUN_GROUP"),
         tags=tags,
         notes=said(None, "NOTES"),
         job_type=said(None, "JOB_TYPE"),
@@ -78,9 +76,9 @@ def wandb_folder(folder: Path, environment: Mapping[str, str] | None = None) -> 
     return Path(place).expanduser() / folder.name if place else folder
 
 
-def _mode(tracker: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    if tracker.get("mode"):
-        return str(tracker["mode"])
+def _mode(tracker: WandbConfig, known: Mapping[str, str]) -> str:
+    if tracker.mode:
+        return tracker.mode
     if known.get("WANDB_DISABLED", "").strip().lower() in TRUE:
         return "disabled"
     given = known.get("WANDB_MODE", "").strip().lower()

@@ -16,7 +16,7 @@ Undo = list[Callable[[], object]]
 
 @contextmanager
 def undone_on_fault() -> Iterator[Undo]:
-    """A list of steps back, taken in reverse order if anything fails."""
+    """Collect undo steps, and take them in reverse order if the block fails."""
     undo: Undo = []
     try:
         yield undo

@@ -35,7 +35,7 @@ class Call:
     """One pooling, or one strided convolution, of a forward pass.
 
     Attributes:
-        owner: the qualified name of the module in whose `forward` it stands.
+        owner: the qualified name of the module whose `forward` contains the call.
         op: the class of the layer, or the name of the function.
         layer: the qualified name of the layer; None for a function.
         arguments: a function's, by name, without the input.
@@ -62,7 +62,7 @@ class Call:
 
 @dataclass
 class Frame:
-    """A module that runs: its qualified name, itself, and what it was given."""
+    """A running module: its qualified name, itself, and its inputs."""
 
     path: str
     module: nn.Module
@@ -71,17 +71,17 @@ class Frame:
 
 
 def is_pooling(module: nn.Module) -> bool:
-    """Whether a module is a pooling layer for maps, of torch or of poolab."""
+    """Return True if a module is a pooling layer for maps, of torch or of poolab."""
     return isinstance(module, WINDOWS + ADAPTIVE) or (isinstance(module, Pool) and module.role == "global")
 
 
 def is_strided(module: nn.Module) -> bool:
-    """Whether a module is a convolution with a window that leaves pixels out."""
+    """Return True if a module is a strided convolution over a window."""
     return isinstance(module, nn.Conv2d) and max(module.stride) > 1 and max(module.kernel_size) > 1
 
 
 def named_arguments(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a pooling function by name, those that are None left out.
+    """Return the arguments of a pooling function by name, without those that are None.
 
     >>> named_arguments("max_pool2d", ("x", 3), {"stride": None, "padding": 1})
     {'input': 'x', 'kernel_size': 3, 'padding': 1}
@@ -91,7 +91,7 @@ def named_arguments(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
 
 
 def reduces_map(arguments: Mapping[str, Any]) -> bool:
-    """Whether a reduction is one over the last two of four dimensions.
+    """Return True if a reduction is over the last two of four dimensions.
 
     >>> reduces_map({"dim": (-2, -1)}), reduces_map({"dim": [2, 3]}), reduces_map({"dim": 1}), reduces_map({})
     (True, True, False, False)
@@ -101,7 +101,7 @@ def reduces_map(arguments: Mapping[str, Any]) -> bool:
 
 
 class Observer(TorchFunctionMode):
-    """Watches a model while it runs; what goes on inside of a pooling layer is not looked at.
+    """Records the poolings of a model while it runs; calls inside a pooling layer are ignored.
 
     Attributes:
         calls: what was seen, in the order of the forward pass.

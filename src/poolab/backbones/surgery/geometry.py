@@ -11,7 +11,7 @@ Pair = tuple[int, int]
 
 
 def pair(value: Any) -> Pair:
-    """Torch's int or pair as a pair.
+    """Return torch's int or pair as a pair.
 
     >>> pair(3), pair((1, 2)), pair([5])
     ((3, 3), (1, 2), (5, 5))
@@ -21,7 +21,7 @@ def pair(value: Any) -> Pair:
 
 
 def window_of(layer: nn.Module | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Kernel size, stride, padding, dilation and ceil_mode of a layer, or of the function called with `arguments`.
+    """Return kernel size, stride, padding, dilation and ceil_mode of a layer, or of a function called with `arguments`.
 
     >>> window_of(nn.MaxPool2d(3, 2, padding=1), {})
     {'kernel_size': (3, 3), 'stride': (2, 2), 'padding': (1, 1), 'dilation': (1, 1), 'ceil_mode': False}
@@ -42,7 +42,7 @@ def window_of(layer: nn.Module | None, arguments: Mapping[str, Any]) -> dict[str
 
 
 def fitting(geometry: dict[str, Any], input: Shape | None, output: Shape | None) -> dict[str, Any]:
-    """The geometry with the padding and ceil_mode that turn `input` into `output`.
+    """Return the geometry with the padding and ceil_mode that turn `input` into `output`.
 
     A layer that pads as TensorFlow does ("same": as much as the map needs, the odd pixel at the end) says no padding.
     What it computes on such a map is a window with half of that padding, and ceil_mode where the total is odd.
@@ -60,7 +60,7 @@ def fitting(geometry: dict[str, Any], input: Shape | None, output: Shape | None)
 
 
 def words(geometry: Mapping[str, Any]) -> str:
-    """A window in short.
+    """Describe a window in short.
 
     >>> words(window_of(nn.MaxPool2d(3, 2, padding=1), {}))
     '3x3/2 p1'
@@ -83,7 +83,9 @@ def _candidates(geometry: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _output(geometry: dict[str, Any], size: Shape) -> Shape:
-    """Torch's rule; with ceil_mode a last window counts that starts in the map or in its padding at the front."""
+    """Compute the output size by torch's rule: with ceil_mode, a last window counts if it starts in the map or in its
+    front padding.
+    """
     sides = []
     for axis, n in enumerate(size):
         k, s, p, d = (geometry[key][axis] for key in ("kernel_size", "stride", "padding", "dilation"))

@@ -26,7 +26,7 @@ class Planned:
 
 
 def choose(sites: Sequence[Site], slots: str | Sequence[str], name: str) -> list[Site]:
-    """The places asked for, in the order of the forward pass.
+    """Return the requested places, in the order of the forward pass.
 
     Raises:
         ConfigError: there is no such place, or the method is not for it.
@@ -53,21 +53,21 @@ def choose(sites: Sequence[Site], slots: str | Sequence[str], name: str) -> list
 
 
 def listed(sites: Sequence[Site]) -> str:
-    """Places in words."""
+    """Return places as text."""
     return ", ".join(f"{site.name} ({site.kind}, {site.was})" for site in sites) or "none"
 
 
 def plan(site: Site, name: str, options: Mapping[str, Any], modes: Mapping[str, bool]) -> Planned:
-    """The new layer of a place, tried on the map that it will get.
+    """Build the new layer of a place, and try it on the map that the place gets.
 
     Args:
         site: the place.
         name: the method.
-        options: its own, and the geometry where it differs from what stands there.
+        options: the method's own, and the geometry where it differs from the present one.
         modes: whether each module, by qualified name, is in training.
 
     Raises:
-        ConfigError: it cannot be made, or gives another shape than what stands there.
+        ConfigError: it cannot be created, or its output has another shape than the present one.
     """
     try:
         pool = _made(site, name, options, site.geometry)

@@ -16,7 +16,7 @@ class Change(NamedTuple):
     after: int
 
     def __str__(self) -> str:
-        """Both, and the difference.
+        """Return both values and the difference, as text.
 
         >>> str(Change(1000, 1200))
         '1,000 -> 1,200 (+200)'
@@ -26,7 +26,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Replacement:
-    """One place: the layer's qualified name, what stood there, what stands there now.
+    """One place: the layer's qualified name, its old and its new pooling.
 
     `input` and `output` are the shapes (C, H, W) of one example; the bytes are those that the place saves for the
     backward of the whole example batch beyond the map that it is given.
@@ -74,11 +74,11 @@ class SwapReport:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers, for JSON."""
+        """Return plain containers, for JSON."""
         return asdict(self)
 
     def table(self) -> "Table":
-        """The places as a table of at most 80 columns."""
+        """Return the places as a table of at most 80 columns."""
         from rich import box
         from rich.table import Table
 
@@ -91,7 +91,7 @@ class SwapReport:
         return table
 
     def __str__(self) -> str:
-        """The table as text."""
+        """Return the table as text."""
         from rich.console import Console
 
         console = Console(width=80, highlight=False, color_system=None, force_terminal=False)

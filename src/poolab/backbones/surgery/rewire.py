@@ -47,14 +47,14 @@ class _OwnForward(fx.Tracer):
 
 
 def follow(frame: Frame, shared: Mapping[str, str]) -> Traced:
-    """The graphs of a module's own `forward`, made sure of by running one on what the module was given.
+    """Trace the graphs of a module's own `forward`, and check one by running it on the module's inputs.
 
     Args:
-        frame: the module, and what it was given.
+        frame: the module and its inputs.
         shared: the layers, by their name in the module, that it calls several times, and their classes.
 
     Raises:
-        Untraceable: torch.fx cannot follow it, or what it followed computes something else.
+        Untraceable: torch.fx cannot trace it, or the traced graph computes something else.
     """
     graphs = Traced(_graph(frame, training=True), _graph(frame, training=False))
     if pooling_kinds(graphs.training, shared) != pooling_kinds(graphs.evaluation, shared):
@@ -64,7 +64,7 @@ def follow(frame: Frame, shared: Mapping[str, str]) -> Traced:
 
 
 def pooling_kinds(graph: fx.Graph, shared: Mapping[str, str]) -> list[str]:
-    """What a graph pools by, in order: the names of functions, and the classes of the shared layers."""
+    """Return the poolings of a graph in order: names of functions, and classes of shared layers."""
     return [kind for kind in (_kind(node, shared) for node in graph.nodes) if kind is not None]
 
 
@@ -90,7 +90,7 @@ def _graph(frame: Frame, training: bool) -> fx.Graph:
 
 
 def _concrete(frame: Frame) -> dict[str, Any] | None:
-    """The parameters that are fixed: those not given, at their defaults, and those that are no tensors."""
+    """Return the parameters that are fixed: omitted ones at their defaults, and those that are not tensors."""
     parameters = inspect.signature(frame.module.forward).parameters
     given = inspect.signature(frame.module.forward).bind(*frame.args, **frame.kwargs)
     given.apply_defaults()
@@ -163,14 +163,14 @@ class ForwardCode:
 
     @classmethod
     def of(cls, graph: fx.Graph) -> "ForwardCode":
-        """The text of a graph."""
+        """Return the text of a graph."""
         code = graph.python_code("self")
         modules = {name: value for name, value in code.globals.items() if isinstance(value, ModuleType)}
         objects = [(name, value) for name, value in code.globals.items() if name not in modules]
         return cls(code.src, tuple(objects), tuple((name, module.__name__) for name, module in modules.items()))
 
     def function(self, title: str) -> Any:
-        """The `forward` itself; tracebacks show its lines."""
+        """Return the `forward` itself; tracebacks show its lines."""
         file = f"<forward of {title}, rewired: {abs(hash(self.text)):x}>"
         linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
         scope = {**dict(self.objects), **{name: import_module(module) for name, module in self.modules}}
@@ -180,7 +180,7 @@ class ForwardCode:
 
 @cache
 def _rewired(base: Any, training: ForwardCode, evaluation: ForwardCode) -> Any:
-    """A subclass of `base` with these two forwards."""
+    """Return a subclass of `base` with these two forwards."""
     in_training, in_evaluation = (each.function(base.__name__) for each in (training, evaluation))
 
     @wraps(in_evaluation)
@@ -202,7 +202,7 @@ def _rewired(base: Any, training: ForwardCode, evaluation: ForwardCode) -> Any:
 
 
 def _blank(base: Any, training: ForwardCode, evaluation: ForwardCode) -> nn.Module:
-    """What a pickle or a copy starts from."""
+    """Return the empty module that unpickling and copying start from."""
     kind = _rewired(base, training, evaluation)
     made: nn.Module = kind.__new__(kind)
     return made

@@ -10,7 +10,7 @@ from poolab.measure import SavedStorages
 
 
 def saved_bytes(run: Callable[[Tensor], Tensor], given: Tensor, layer: nn.Module | None) -> int:
-    """The bytes that `run` saves for the backward beyond the map that it is given and the layer's parameters."""
+    """Return the bytes that `run` saves for the backward, without its input map and the layer's parameters."""
     map_ = given.detach().clone().requires_grad_()
     kept = SavedStorages([map_, *(layer.parameters() if layer is not None else ())])
 

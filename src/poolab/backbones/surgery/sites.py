@@ -13,7 +13,7 @@ from poolab.backbones.surgery.rewire import Traced, Untraceable, follow, pooling
 from poolab.pooling import Pool
 
 Kind = Literal["window", "strided_conv", "head", "gate"]
-SMALLEST_WHOLE = 4  # an average over a whole map with a window of so many pixels a side is meant as a head
+SMALLEST_WHOLE = 4  # an average over a whole map whose window has at least this many pixels a side is a head
 LARGEST_STRIDE = 4  # beyond it a strided convolution cuts patches, and with stride 1 would compute 64 times as much
 
 
@@ -22,10 +22,10 @@ class Site:
     """One place where a network pools.
 
     Attributes:
-        name: the qualified name of the layer that stands there, or that will.
+        name: the qualified name of the layer, or of the one that will replace a function.
         kind: "window", "strided_conv" (a convolution that leaves pixels out), "head" (the last pooling of a whole map)
             or "gate" (an earlier one, as in squeeze-and-excitation).
-        was: what stands there, in words.
+        was: the present pooling, in words.
         call: how it was called.
         geometry: of a window; for a strided convolution that of the pooling which would follow it.
         ordinal: its place among the poolings of its owner's `forward`, if that must be rewired to get there.
@@ -66,7 +66,7 @@ class Sites:
 
 
 def find_sites(model: nn.Module, example_input: Tensor | None = None) -> Sites:
-    """Where a network pools.
+    """Find the places where a network pools.
 
     With an example it runs once, as it is: functions are found too, and the size of every map. Without one only its
     layers are.
@@ -107,7 +107,7 @@ def find_sites(model: nn.Module, example_input: Tensor | None = None) -> Sites:
 
 
 def _layers(model: nn.Module) -> list[Call]:
-    """The layers that pool, in the order in which the model names them."""
+    """Return the layers that pool, in the order in which the model names them."""
     calls, inside = [], ""
     for path, module in model.named_modules():
         if inside and path.startswith(f"{inside}."):
@@ -140,7 +140,7 @@ class _Names:
         self.given: set[str] = set()
 
     def new(self, call: Call) -> str:
-        """The name of the layer that would stand in the place of a function, or of one call of a shared layer."""
+        """Return the name of the layer that would replace a function, or one call of a shared layer."""
         stem = call.layer or (f"{call.owner}.{call.op}" if call.owner else call.op)
         module = self.model.get_submodule(stem.rpartition(".")[0])
         number = 1
@@ -151,7 +151,7 @@ class _Names:
 
 
 def _site(call: Call, model: nn.Module) -> Site | None:
-    """What a call is, or None where it is nothing that could be another pooling."""
+    """Return what a call is, or None if another pooling cannot take its place."""
     if call.given is not None and call.given.dim() != 4:
         return None
     layer = model.get_submodule(call.layer) if call.layer else None
@@ -177,7 +177,7 @@ def _site(call: Call, model: nn.Module) -> Site | None:
 
 
 def _tell_head(sites: list[Site]) -> None:
-    """The last pooling of a whole map is the head, unless a convolution works on a map after it."""
+    """Mark the last pooling of a whole map as the head, unless a convolution works on a map after it."""
     whole = [site for site in sites if site.kind == "gate"]
     if whole and whole[-1].call.is_last:
         whole[-1].kind = "head"

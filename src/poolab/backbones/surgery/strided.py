@@ -30,7 +30,7 @@ def leave_alone(conv: nn.Conv2d, kind: type[nn.Conv2d], stride: tuple[int, ...])
 @cache
 def _pooled(base: Any) -> Any:
     def forward(self: Any, input: Tensor) -> Tensor:
-        """The convolution, then the pooling."""
+        """Apply the convolution, then the pooling."""
         output: Tensor = self.pool(base.forward(self, input))
         return output
 
@@ -42,7 +42,7 @@ def _pooled(base: Any) -> Any:
 
 
 def _blank(base: Any) -> nn.Conv2d:
-    """What a pickle or a copy starts from."""
+    """Return the empty module that unpickling and copying start from."""
     kind = _pooled(base)
     made: nn.Conv2d = kind.__new__(kind)
     return made

@@ -32,7 +32,7 @@ def swap_pooling(
     """Replace the poolings of any network, in place.
 
     The geometry is that of what is replaced unless `options` says otherwise; weights, dtype, device and mode stay.
-    Replaced are layers, and functions (`F.max_pool2d` and the like) where torch.fx can follow the `forward` that
+    It replaces layers, and functions (such as `F.max_pool2d`) if torch.fx can trace the `forward` that
     calls them: that `forward` is then made from its graph, while the other methods of its class stay. A strided
     convolution becomes the same convolution with stride 1, and the pooling after it.
 
@@ -82,7 +82,7 @@ def swap_pooling(
 
 
 def _nothing(model: nn.Module, sites: Sites, chosen: list[Site], slots: str | Sequence[str], example: Any) -> str:
-    """Why nothing would be replaced, and what could be."""
+    """Explain why nothing would be replaced, and what could be."""
     where = slots if isinstance(slots, str) else list(slots)
     text = f"nothing to replace in {type(model).__name__} at slots={where}: "
     if chosen:
@@ -125,7 +125,7 @@ def _costs(model: nn.Module, planned: list[Planned], example: Tensor | None) -> 
 
 
 def _saved(model: nn.Module, one: Planned) -> int | None:
-    """What a place saves for the backward, as it stands now."""
+    """Return the bytes that a place saves for the backward at present."""
     if one.site.call.given is None:
         return None
     try:
@@ -169,7 +169,7 @@ def _replacement(name: str, one: Planned, saved: Change | None) -> Replacement:
 
 @contextmanager
 def _in_evaluation(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients, and everything as it was afterwards."""
+    """Enter eval mode without gradients, and restore everything afterwards."""
     with preserve_state(model), torch.no_grad():
         model.eval()
         yield

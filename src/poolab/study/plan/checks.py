@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from poolab.configuration import compose
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import NOT_IDENTITY, below, flatten, signature
+from poolab.run_config import DataConfig, RunConfig
 
 # What a network does not depend on.
 NOT_NETWORK = ("seed", "optim", "trainer", "measure", "recipe", "task", *NOT_IDENTITY)
@@ -17,8 +19,8 @@ class Checks:
     def __init__(self) -> None:
         self._done: dict[str, Any] = {}
 
-    def __call__(self, config: Mapping[str, Any]) -> str:
-        """The signature of a configuration that can be run.
+    def __call__(self, tree: Mapping[str, Any]) -> tuple[RunConfig, str]:
+        """Return a configuration that can be run, and its signature.
 
         The network is built on the meta device: sizes without arithmetic. What only the images can tell, and what only
         the device can, shows when the run starts.
@@ -28,13 +30,14 @@ class Checks:
         """
         from poolab.training import check_settings, faults_by_group
 
-        settings = {**config, "seed": _seed(config.get("seed"))}
-        results = [self._once("settings", settings, lambda: check_settings(config))]
+        settings = {**tree, "seed": _seed(tree.get("seed"))}
+        results = [self._once("settings", settings, lambda: check_settings(tree))]
         # What is of a wrong kind is not looked at further: the other checks take it to be of the right one.
-        wrong = self._once("groups", settings, lambda: faults_by_group(config)) if results[0] is not None else {}
+        wrong = self._once("groups", settings, lambda: faults_by_group(tree)) if results[0] is not None else {}
+        config = RunConfig.from_tree(_without(tree, wrong))
         content = files = ""
         if "data" not in wrong:
-            content = self._fingerprint(config["data"])
+            content = self._fingerprint(config.data)
             results.append(content)
         if not wrong.keys() & {"", "recipe", "backbone", "data"}:
             files = self._once("files", _files_key(config), lambda: _files(config))
@@ -44,18 +47,16 @@ class Checks:
         faults = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
         if faults:
             raise ConfigError("\n".join(faults))
-        return signature(config, f"{content}{files}")
+        return config, signature(tree, f"{content}{files}")
 
-    def _network(self, config: Mapping[str, Any]) -> Any:
-        network = {key: value for key, value in flatten(config).items() if not below(key, NOT_NETWORK)}
-        network |= {key: config["data"].get(key) for key in ("root", "cache_dir")}
-        return self._once("network", network, lambda: _build(config))
+    def _network(self, config: RunConfig) -> Any:
+        network = {key: value for key, value in flatten(config.tree()).items() if not below(key, NOT_NETWORK)}
+        return self._once("network", [network, config.data.root, config.data.cache_dir], lambda: _build(config))
 
-    def _fingerprint(self, data: Mapping[str, Any]) -> Any:
+    def _fingerprint(self, data: DataConfig) -> Any:
         from poolab.data import data_fingerprint
 
-        where = {key: data.get(key) for key in ("name", "root")}
-        return self._once("data", where, lambda: data_fingerprint(data["name"], root=data.get("root")))
+        return self._once("data", [data.name, data.root], lambda: data_fingerprint(data.name, root=data.root))
 
     def _once(self, what: str, of: Any, check: Callable[[], Any]) -> Any:
         """What a check gave, or its fault."""
@@ -74,36 +75,41 @@ def _seed(seed: Any) -> Any:
     return 0 if fits else seed
 
 
-def _files_key(config: Mapping[str, Any]) -> Any:
-    weights = config["backbone"].get("weights")
-    return weights, config.get("recipe") and {**config, "measure": None, "optim": None, "trainer": None}
+def _without(tree: Mapping[str, Any], wrong: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the defaults in place of the groups that are wrong, so that the rest can be read."""
+    if not wrong:
+        return dict(tree)
+    default = compose([])
+    kept = {key: value for key, value in tree.items() if key in default or key == "recipe"}
+    roots = [key for key, value in default.items() if not isinstance(value, Mapping)] if "" in wrong else []
+    return {**default, **kept, **{key: default.get(key) for key in (*wrong, *roots) if key}}
 
 
-def _files(config: Mapping[str, Any]) -> str:
+def _files_key(config: RunConfig) -> Any:
+    others = ("measure", "optim", "trainer")
+    tree = {key: value for key, value in config.tree().items() if key not in others}
+    return config.backbone.weights, config.recipe and tree
+
+
+def _files(config: RunConfig) -> str:
     from poolab.training import files_of
 
     return files_of(config)
 
 
-def _build(config: Mapping[str, Any]) -> None:
+def _build(config: RunConfig) -> None:
     """Build the network without storage, for images of the data set's form."""
     import torch
 
     from poolab.backbones import create_backbone
+    from poolab.data import data_shape
     from poolab.training import check_batch, check_classes, matched_settings
 
-    shape = _image_shape(config["data"])
-    check_classes(config["task"], shape.num_classes, f"data={config['data']['name']}")
+    shape = data_shape(config.data.reading)  # a folder that says size and channels is not decoded
+    check_classes(config.task, shape.num_classes, f"data={config.data.name}")
     settings, _ = matched_settings(config, shape)
     settings |= {key: empty for key, empty in {"pretrained": False, "weights": None}.items() if settings.get(key)}
     with torch.device("meta"):
         network = create_backbone(**settings)
-    if config["trainer"]["devices"] == 1 == config["trainer"]["num_nodes"]:
-        check_batch(network, config["data"]["batch_size"], 1)
-
-
-def _image_shape(data: Mapping[str, Any]) -> Any:
-    """The form of the images; a folder that says size and channels is not decoded."""
-    from poolab.data import data_shape
-
-    return data_shape(data)
+    if config.trainer.devices == 1 == config.trainer.num_nodes:
+        check_batch(network, config.data.batch_size, 1)

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,9 @@ from typing import Any
 from poolab.errors import PoolabError
 from poolab.per_slot import pooling_words
 from poolab.records import NOT_IDENTITY, below, content_of, flatten
+from poolab.run_config import RunConfig, TrackerConfig, TrainerConfig
 from poolab.study.plan.plan import Plan, Planned
+from poolab.study.runner.cell import write_cell
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,10 @@ def likeness(config: Mapping[str, Any]) -> str:
     return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
 
 
-def devices(config: Mapping[str, Any]) -> float:
-    """The devices of a run, over all its nodes; nan where the machine decides (auto, -1).
-
-    >>> devices({"trainer": {"devices": [0, 2], "num_nodes": 2}}), devices({"trainer": {"devices": 1, "num_nodes": 1}})
-    (4.0, 1.0)
-    """
-    given = config["trainer"]["devices"]
-    count = len(given) if isinstance(given, list) else given
-    return float(count * config["trainer"]["num_nodes"]) if isinstance(count, int) and count > 0 else math.nan
+def devices(trainer: TrainerConfig) -> float:
+    """Return the number of devices of a run, over all its nodes; nan where the machine decides (auto, -1)."""
+    count = len(trainer.devices) if isinstance(trainer.devices, tuple) else trainer.devices
+    return float(count * trainer.num_nodes) if isinstance(count, int) and count > 0 else math.nan
 
 
 def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -59,7 +56,7 @@ def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, 
     """
     found: dict[str, list[Mapping[str, Any]]] = {}
     contents: dict[str, set[str | None]] = {}
-    for data, key in {(_data(planned.config), likeness(planned.config)): None for planned in plan.cells}:
+    for data, key in {(_data(planned.config), likeness(planned.config.tree())): None for planned in plan.cells}:
         found[key] = []
         contents.setdefault(key, set()).add(_content(*data))
     for record in records:
@@ -71,8 +68,8 @@ def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, 
     return found
 
 
-def _data(config: Mapping[str, Any]) -> tuple[str, str | None]:
-    return config["data"]["name"], config["data"].get("root")
+def _data(config: RunConfig) -> tuple[str, str | None]:
+    return config.data.name, config.data.root
 
 
 @cache
@@ -89,7 +86,7 @@ def _content(name: str, root: str | None) -> str | None:
 def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
     """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
     cells = Counter(
-        (likeness(planned.config), pooling_words(planned.config["pooling"]), devices(planned.config))
+        (likeness(planned.config.tree()), pooling_words(planned.config.pooling), devices(planned.config.trainer))
         for planned in left
     )
     seconds, on_devices, known, used = 0.0, 0.0, 0, set()
@@ -113,14 +110,14 @@ def measured(left: Sequence[Planned]) -> Estimate:
     """
     first: dict[str, Planned] = {}
     for planned in left:
-        first.setdefault(likeness(planned.config), planned)
+        first.setdefault(likeness(planned.config.tree()), planned)
     times = {key: _one_epoch(planned) for key, planned in first.items()}
     total, on_devices = 0.0, 0.0
     for planned in left:
-        whole, epoch = times[likeness(planned.config)]
-        each = whole + epoch * (planned.config["trainer"]["epochs"] - 1)
+        whole, epoch = times[likeness(planned.config.tree())]
+        each = whole + epoch * (planned.config.trainer.epochs - 1)
         total += each
-        on_devices += each * devices(planned.config)
+        on_devices += each * devices(planned.config.trainer)
     arms = ", ".join(dict.fromkeys(planned.arm for planned in first.values()))
     source = f"one epoch each of {arms}, run now; another pooling takes another time"
     return Estimate(total, len(left), source, _if_known(on_devices))
@@ -133,11 +130,11 @@ def _if_known(seconds: float) -> float | None:
 def _one_epoch(planned: Planned) -> tuple[float, float]:
     """Seconds of a whole run of one epoch, and of its epoch."""
     with tempfile.TemporaryDirectory() as place:
-        own = ["trainer.epochs=1", f"runs_dir={place}", "tracker=none", "trainer.progress_bar=false"]
-        replaced = ("tracker", "runs_dir=", "trainer.epochs=", "trainer.progress_bar=")
-        given = [word for word in planned.cell.overrides if not word.startswith(replaced)]
+        trainer = replace(planned.config.trainer, epochs=1, progress_bar=False)
+        short = replace(planned.config, trainer=trainer, runs_dir=place, tracker=TrackerConfig("none"))
+        write_cell(short, Path(place) / "cell.json")
         start = time.perf_counter()
-        command = [sys.executable, "-m", "poolab", "train", *given, *own]
+        command = [sys.executable, "-m", "poolab.study.runner.cell", str(Path(place) / "cell.json")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         whole = time.perf_counter() - start
         histories = list(Path(place).glob("*/history.jsonl"))

@@ -1,13 +1,13 @@
 """A study's plan: every cell composed and checked before anything starts, with its signature; all faults at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.records import RunFolder
+from poolab.run_config import RunConfig
 from poolab.study.folders import expanded
 from poolab.study.plan.checks import Checks
 from poolab.study.sweep.arms import label_arms
@@ -23,24 +23,24 @@ class Planned:
     """A cell that can be run: its resolved configuration, its run's signature, and the arm and seed that it is."""
 
     cell: Cell
-    config: dict[str, Any]
+    config: RunConfig
     signature: str
     arm: str
 
     @property
     def seed(self) -> int:
         """The seed of its run."""
-        return int(self.config["seed"])
+        return self.config.seed
 
     @property
     def place(self) -> str:
         """Data set and backbone: arms are compared within one place."""
-        return f"{self.config['data']['name']}, {self.config['backbone']['name']}"
+        return f"{self.config.data.name}, {self.config.backbone.name}"
 
     @property
     def folder(self) -> RunFolder:
         """Where its run is kept."""
-        return RunFolder(expanded(self.config["runs_dir"]), self.signature)
+        return RunFolder(expanded(self.config.runs_dir), self.signature)
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Plan:
     @property
     def runs_dir(self) -> Path:
         """The folder of its records."""
-        return expanded(self.cells[0].config["runs_dir"])
+        return expanded(self.cells[0].config.runs_dir)
 
     @cached_property
     def finished(self) -> frozenset[str]:
         """The signatures that have a result that need not be made again."""
-        if any(planned.config["force"] for planned in self.cells):
+        if any(planned.config.force for planned in self.cells):
             return frozenset()
         return frozenset(planned.signature for planned in self.cells if _finished(planned.folder))
 
@@ -110,12 +110,11 @@ def plan(
     if cells is None:
         cells = grid_cells(study, extra) if study.method == "grid" else sample_cells(study, extra)
     composer, checks = Composer(), checks or Checks()
-    found: list[tuple[Cell, dict[str, Any], str]] = []
+    found: list[tuple[Cell, RunConfig, str]] = []
     faults: dict[str, list[Cell]] = {}
     for cell in cells:
         try:
-            config = composer(cell)
-            found.append((cell, config, checks(config)))
+            found.append((cell, *checks(composer(cell))))
         except PoolabError as fault:
             for line in str(fault).splitlines():
                 faults.setdefault(line, []).append(cell)
@@ -124,7 +123,7 @@ def plan(
     twins = _twins(found) if study.method == "grid" else []
     if faults or twins:
         raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(faults), *twins]))
-    arms = label_arms(study, [config for _, config, _ in found], extra)
+    arms = label_arms(study, [config.tree() for _, config, _ in found], extra)
     labelled = zip(found, arms, strict=True)
     return Plan(study, tuple(extra), tuple(Planned(*one, arm) for one, arm in labelled))
 
@@ -136,11 +135,11 @@ TASK_METRICS = {
 }
 
 
-def _metric_faults(study: Study, configs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
     """Return what is wrong with the metric that a search goes by: it would show only when its first run has ended."""
     name = study.metric.name if study.metric and study.method != "grid" else ""
     stage, _, figure = name.partition("/")
-    known = {one for config in configs for one in TASK_METRICS.get(str(config.get("task")), ())}
+    known = {one for config in configs for one in TASK_METRICS.get(config.task, ())}
     if stage not in ("train", "val", "test") or not known or figure in known or "/" in figure:
         return []
     hint = nearest(figure, sorted(known))
@@ -156,7 +155,7 @@ def _told(faults: dict[str, list[Cell]]) -> list[str]:
     return lines
 
 
-def _twins(found: list[tuple[Cell, dict[str, Any], str]]) -> list[str]:
+def _twins(found: list[tuple[Cell, RunConfig, str]]) -> list[str]:
     """Cells of a grid that are one run: an arm that differs from another by nothing compares nothing."""
     cells: dict[str, list[Cell]] = {}
     for cell, _, name in found:

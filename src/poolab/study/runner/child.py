@@ -2,11 +2,15 @@
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
+from poolab.study.runner.cell import run_file
+
 NEEDED = (
-    *("poolab.training.launcher", "poolab.training.run", "hydra._internal.hydra", "rich.table"),
+    *("poolab.training.launcher", "poolab.training.run", "rich.table"),
     *("sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg"),
 )
 
@@ -36,7 +40,7 @@ def import_for_runs(tracker: str) -> None:
 
     with without_collector("torch"):
         import_module("torch")
-        import_wandb_first({"name": tracker})
+        import_wandb_first(tracker)
         for name in NEEDED:
             import_module(name)
     del os.environ["OPENBLAS_NUM_THREADS"]
@@ -59,20 +63,19 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_cell(words: list[str]) -> NoReturn:
-    """`python -m poolab train ...` in this process, and its end."""
+def run_cell(path: Path) -> NoReturn:
+    """Run the cell of a file in this process, and end it."""
     settle()
-    leave(train(words))
+    sys.argv = ["train.py"]  # as W&B shows it
+    leave(guarded(lambda: run_file(path)))
 
 
-def train(words: list[str]) -> int:
-    """`python -m poolab train ...` in this process; its exit code."""
-    import runpy
+def guarded(run: Callable[[], int]) -> int:
+    """Return the exit code of a run as the interpreter would give it."""
     import traceback
 
-    sys.argv = ["train.py", "train", *words]
     try:
-        runpy.run_module("poolab", run_name="__main__", alter_sys=True)
+        return run()
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
@@ -81,7 +84,6 @@ def train(words: list[str]) -> int:
     except BaseException:
         traceback.print_exc()
         return 1
-    return 0
 
 
 def leave(code: int) -> NoReturn:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from poolab.study.runner.child import facts, import_for_runs, may_fork, run_cell
@@ -253,7 +254,7 @@ def main() -> int:
         import_for_runs(tracker)
     job = ForkServer(ear, journal, fork).serve()
     if job is not None:
-        run_cell(job["words"])
+        run_cell(Path(job["config"]))
     return 0
 
 

@@ -6,17 +6,18 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from poolab.run_config import RunConfig
 from poolab.study.runner.locks import Claim
 
 
 @dataclass(frozen=True)
 class Job:
-    """A cell to run. `folder` is its run's, for train.py; `words` are its overrides, `command` starts it afresh."""
+    """A cell to run; `command` starts its process. Of train.py: its resolved configuration, and its run's folder."""
 
     key: str
     text: str
     command: tuple[str, ...]
-    words: tuple[str, ...] = ()
+    config: RunConfig | None = None
     folder: Path | None = None
     forced: bool = False
 
@@ -51,6 +52,10 @@ class Files:
     def log(self, key: str) -> Path:
         """What a cell printed in its last attempt."""
         return self.runs / "studies" / f"{self.study}.logs" / f"{key}.log"
+
+    def config(self, key: str) -> Path:
+        """The configuration of a cell that is about to start."""
+        return self.runs / "studies" / f"{self.study}.cells" / f"{key}.json"
 
     def claim(self, key: str) -> Path:
         """Who runs it."""

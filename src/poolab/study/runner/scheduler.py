@@ -11,6 +11,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
+from poolab.study.runner.cell import write_cell
 from poolab.study.runner.connection import Link
 from poolab.study.runner.jobs import Files, Held, Job
 from poolab.study.runner.journal import DiskFull, Journal
@@ -129,10 +130,13 @@ class Scheduler:
 
     def _hand_over(self, job: Job, claim: Claim) -> None:
         attempt = self.state.attempts.get(job.key, 0) + 1
+        config = self.files.config(job.key)
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
             if self.link is None:
                 self.link = Link(self.files, self.fork, self.tracker)
+            if job.config is not None:
+                write_cell(job.config, config)
             entry = self.journal.begin({"cell": job.key, "what": job.text, "attempt": attempt, "started": started})
         except (DiskFull, OSError):
             claim.release(done=False)
@@ -140,7 +144,7 @@ class Scheduler:
         self.state.attempts[job.key] = attempt
         held = Held(job, claim, entry, str(self.files.log(job.key)), attempt)
         self.state.running[job.key] = held
-        told = {"key": job.key, "words": job.words, "command": job.command, "entry": entry, "log": held.log}
+        told = {"key": job.key, "config": str(config), "command": job.command, "entry": entry, "log": held.log}
         self.link.tell({**told, "folder": job.folder and str(job.folder)}, [claim.file])
 
     def _earlier(self, job: Job) -> bool:

@@ -25,13 +25,25 @@ LAST, RECORD = 2.0, 5.0
 
 def main() -> NoReturn:
     """Run the cell that SLURM's array index names."""
-    from poolab.study.runner.child import leave, train
+    from poolab.study.runner.child import guarded, leave
+    from poolab.training import run_command
 
     cells = json.loads(Path(sys.argv[1]).read_text())["cells"]
-    words = [str(word) for word in cells[int(os.environ["SLURM_ARRAY_TASK_ID"])]]
+    cell = cells[int(os.environ["SLURM_ARRAY_TASK_ID"])]
     # Several tasks receive of a signal at different times: they go on until they can agree, at their first step.
     stopped = EARLIER.reason is not None and os.environ.get("SLURM_NTASKS") == "1"
-    leave(_end(INTERRUPTED if stopped else train(words)))
+    if stopped:
+        leave(_end(INTERRUPTED))
+    leave(_end(guarded(lambda: _train(cell) if isinstance(cell, list) else run_command(cell))))
+
+
+def _train(words: list[str]) -> int:
+    """Run `poolab train` with the words of a cell, as an earlier poolab submitted them."""
+    import runpy
+
+    sys.argv = ["train.py", "train", *map(str, words)]
+    runpy.run_module("poolab", run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _end(code: int) -> int:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from poolab.records import write_atomically
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One array: `cells[i]` are the arguments of its job i, `signatures[i]` names their run.
+    """One array: `cells[i]` is the resolved configuration of its job i, `signatures[i]` names their run.
+
+    An array that an earlier poolab submitted has lists of `key=value` words in place of configurations.
 
     It is written before SLURM hears of it, and known in the queue by the path of its batch script: so that jobs whose
     number nobody could write down any more are the study's too.
@@ -24,7 +27,7 @@ class Submission:
     extra: list[str]  # the words of the command line
     added: list[str]  # those that the resources add to them
     signatures: list[str]
-    cells: list[list[str]] = field(repr=False)
+    cells: list[dict[str, Any] | list[str]] = field(repr=False)
     job: str | None = None  # the array's number, when SLURM has told it
 
     @property

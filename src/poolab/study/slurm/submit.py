@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
-from poolab.study.job_factory import tracked_as
+from poolab.study.job_factory import grouped, with_threads
 from poolab.study.plan.plan import Plan, Planned, plan
 from poolab.study.runner.locks import busy_elsewhere
 from poolab.study.slurm.queue import look
@@ -94,8 +94,8 @@ def _check_tasks(made: Plan, resources: Resources) -> None:
     from poolab.training import task_fault
 
     tasks = [resources.tasks] * resources.nodes
-    faults = {task_fault(one.config["trainer"], tasks) for one in made.cells} - {None}
-    if any(one.config["trainer"]["accelerator"] == "cpu" for one in made.cells) and resources.gpus_per_node:
+    faults = {task_fault(one.config.trainer, tasks) for one in made.cells} - {None}
+    if any(one.config.trainer.accelerator == "cpu" for one in made.cells) and resources.gpus_per_node:
         faults.add("trainer.accelerator=cpu would leave the GPUs idle: leave out --gpus-per-node")
     if faults:
         raise ConfigError("\n".join(sorted(map(str, faults))))
@@ -138,15 +138,10 @@ def _arrays(
             extra=list(extra),
             added=added,
             signatures=[one.signature for one in part],
-            cells=[[*one.cell.overrides, *_threads(one, resources), *tracked_as(folder.stem, one)] for one in part],
+            cells=[grouped(with_threads(one.config, resources.cpus_per_task), folder.stem).tree() for one in part],
         )
         for number, part in enumerate(parts)
     ]
-
-
-def _threads(one: Planned, resources: Resources) -> list[str]:
-    """As many threads as a task has CPUs: torch would count the whole node's."""
-    return [f"trainer.threads={resources.cpus_per_task}"] if one.config["trainer"]["threads"] is None else []
 
 
 def _submitted(scripts: list[tuple[Submission, str]], resources: Resources) -> Iterator[tuple[Submission, str]]:

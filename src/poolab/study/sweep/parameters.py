@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from poolab.configuration import current_setting
 from poolab.errors import nearest
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -109,7 +110,7 @@ def read_parameters(tree: Any, faults: list[str], prefix: str = "") -> Iterator[
         faults.append(f"{prefix or 'the file: '}parameters must be a mapping from names to values, found {cut(tree)}")
         return
     for key, given in tree.items():
-        name = f"{prefix}{key}"
+        name = current_setting(f"{prefix}{key}")
         if not isinstance(key, str) or not NAME.fullmatch(key):
             faults.append(f"{name}: W&B takes a letter or _, then letters, digits, _ . and -, as a parameter's name")
         elif name == "hydra" or name.startswith("hydra."):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poolab.errors import ConfigError, nearest
+from poolab.records import current_metric
 from poolab.study.sweep.distributions import representable
 from poolab.study.sweep.own_command import FORM, Started, read_command, with_words
 from poolab.study.sweep.parameters import COUNTABLE, Parameter, cut, read_parameters
@@ -88,7 +89,7 @@ def read_study(path: str | Path) -> Study:
         name=path.stem,
         program=content["program"],
         method=content["method"],
-        metric=metric and Metric(metric["name"], metric.get("goal", "minimize"), metric.get("target")),
+        metric=metric and Metric(current_metric(metric["name"]), metric.get("goal", "minimize"), metric.get("target")),
         parameters=parameters,
         command=tuple(map(str, content.get("command") or ())),
         early_terminate=content.get("early_terminate"),

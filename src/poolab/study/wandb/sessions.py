@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolab.errors import PoolabError
-from poolab.records import RunFolder
-from poolab.records import FINISHED
+from poolab.records import FINISHED, RunFolder
 from poolab.training import UNSENT, wandb_folder
 
 

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
 from poolab.study.runner.journal import Journal
-from poolab.study.wandb.sessions import Session, sessions
 from poolab.study.wandb.ledger import Synced, due, ledger_of, place_of
+from poolab.study.wandb.sessions import Session, sessions
 from poolab.study.wandb.uploader import Uploader, failures, reach
-from poolab.training import StopRequest
-from poolab.training import without_secrets
-from poolab.training import has_key, server
+from poolab.training import StopRequest, has_key, server, without_secrets
 
 BATCH = 16  # sessions of one client: it takes a second to start, and 0.2 s for each
 PATIENCE = 120.0

@@ -1,6 +1,6 @@
 """The settings of a run: what each of them may be, in one place, and the check of a whole configuration."""
 
-from poolab.training.settings.check import check_settings, declared, faults_by_group, setting_faults
+from poolab.training.settings.check import check_settings, declared, faults_by_group, read_settings, setting_faults
 from poolab.training.settings.network import options_of
 from poolab.training.settings.tables import (
     DATA,
@@ -27,6 +27,7 @@ __all__ = [
     "declared",
     "faults_by_group",
     "options_of",
+    "read_settings",
     "setting_faults",
     "warmup_share",
 ]

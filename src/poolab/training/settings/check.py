@@ -6,6 +6,7 @@ from typing import Any
 from poolab.data import list_data
 from poolab.errors import ConfigError, nearest
 from poolab.pooling.core import Option, shown
+from poolab.run_config import RunConfig
 from poolab.training.settings.faults import declared_faults, where_words
 from poolab.training.settings.network import network_faults, options_of
 from poolab.training.settings.tables import (
@@ -43,12 +44,25 @@ def check_settings(config: Mapping[str, Any]) -> None:
     faults = setting_faults(config)
     if not faults:
         try:
-            check_task(config)
+            check_task(config["task"], backbone=config["backbone"]["name"], data=config["data"]["name"])
         except ConfigError as fault:
             faults.append(str(fault))
         faults += _batch_faults(config["data"]["batch_size"], config["trainer"])
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def read_settings(tree: Mapping[str, Any]) -> RunConfig:
+    """Check the settings of a run and return them typed.
+
+    Args:
+        tree: a resolved configuration, as `poolab.configuration.compose` gives it.
+
+    Raises:
+        ConfigError: as `check_settings`.
+    """
+    check_settings(tree)
+    return RunConfig.from_tree(tree)
 
 
 def setting_faults(config: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from poolab.backbones import OWN, ROLES, Group, backbone_options
-from poolab.per_slot import by_slot
+from poolab.per_slot import at_faults, by_slot
 from poolab.pooling import get_pool, list_pools
 from poolab.pooling.core import Option, shown
 from poolab.training.settings.faults import declared_faults, where_words
@@ -46,7 +46,7 @@ def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
     ours = _is_ours(name) and name != OWN
     faults = declared_faults(group, table, given, choice=name, needed=tuple(table) if ours else ())
     if group == "pooling" and isinstance(settings.get("at"), Mapping):
-        faults += _at_faults(settings["at"])
+        faults += [*at_faults(settings["at"]), *_at_faults(settings["at"])]
     return faults
 
 
@@ -74,7 +74,7 @@ def _one_pooling(where: str, choice: Any) -> list[str]:
     name = settings.get("name")
     if not isinstance(name, str):
         if not where.startswith("backbone") or (choice and isinstance(choice, Mapping)):
-            return []  # the network says how it is written
+            return []  # `at_faults` says how it is written
         return [f"{where} must be the name of a pooling or a mapping with a name and options, found {shown(choice)}"]
     options = _declared("pooling", name)
     if options is None:

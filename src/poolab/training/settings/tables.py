@@ -79,7 +79,7 @@ MEASURES: dict[str, Table] = {
         **COSTS,
         "robustness": Several(ROBUSTNESS, option=Choice("shift", ROBUSTNESS), empty=True),
         "calibration": flag(True),
-        "footprints": flag(True),
+        "gradient_support": flag(True),
         "images": nullable(Integer(1, most=MANY_IMAGES, unit="images")),
         "max_shift": nullable(Integer(1, most=4096, unit="pixels")),
         "shift_padding": Choice("circular", tuple(SHIFT_PADDINGS)),
@@ -88,7 +88,7 @@ MEASURES: dict[str, Table] = {
         # Images eight times as large take 64 times the memory.
         "scales": Several(SCALES, option=Real(1.0, least=0.05, most=8.0, unit="times as large")),
         "scale_mode": Choice("canvas", SCALE_MODES),
-        "footprint_images": Integer(64, most=LARGEST_BATCH, unit="images"),
+        "gradient_support_images": Integer(64, most=LARGEST_BATCH, unit="images"),
     },
 }
 

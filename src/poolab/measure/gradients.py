@@ -1,4 +1,4 @@
-"""Where a pooling layer's gradient goes: how many of its input cells it keeps, and over how many it spreads."""
+"""The support of a pooling layer's gradient: which input cells its output depends on, and how evenly."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,48 +16,55 @@ OUTPUTS = 32
 
 
 @dataclass(frozen=True)
-class Footprint:
-    """What one layer's gradient tells.
+class GradientSupport:
+    """The gradient support of one pooling layer.
 
     Attributes:
-        kept_share: the share of input cells on which the output depends, from 0 to 1.
-        entropy: the mean entropy of a single output's footprint, in nats; exp of it is a number of cells.
+        input_coverage: the share of input cells on which the output depends, from 0 to 1.
+        entropy: the mean entropy, in nats, of the gradient of one output over the input cells. exp(entropy) is an
+            effective number of cells.
     """
 
-    kept_share: float
+    input_coverage: float
     entropy: float
 
 
-def pooling_footprints(
+def gradient_support(
     model: nn.Module,
     images: Tensor,
     *,
     predict: Callable[[Tensor], Any] | None = None,
     outputs: int = OUTPUTS,
     seed: int = 0,
-) -> dict[str, Footprint]:
-    """The footprint of each pooling layer on the maps that it gets from these images, in eval mode.
+) -> dict[str, GradientSupport]:
+    """Compute the gradient support of each pooling layer, on the feature maps that these images give it.
 
-    Both come from y's gradient with respect to the layer's own input x, under what the layer computes in evaluation: a
-    random pooling draws nothing there. The share kept is that of the cells with d(sum_o w_o y_o)/dx_i != 0, with random
-    weights w_o in [0.5, 1.5), so that no two paths cancel. The entropy is that of a single output y_o: with
-    p_i = |dy_o/dx_i| / sum_j |dy_o/dx_j| over all input cells of its image, H = -sum_i p_i ln p_i, averaged over
-    `outputs` random outputs of each image; outputs that depend on nothing are left out. So a 2x2 maximum keeps 0.25 and
-    has entropy 0, a 2x2 mean keeps 1 and has ln 4 = 1.386.
+    Both figures come from the gradient of the layer's output y with respect to its input x, in eval mode (a random
+    pooling draws nothing there).
 
-    Counted are poolab's and torch's pooling layers, by slot where a backbone names one, else by module name; a layer
-    that is called more than once counts all its calls. The model is left as it was, without gradients.
+    - Input coverage: the share of input cells i with d(sum_o w_o y_o)/dx_i != 0. The weights w_o are random in
+      [0.5, 1.5), so that no two paths cancel.
+    - Entropy of one output y_o: H = -sum_i p_i ln p_i with p_i = |dy_o/dx_i| / sum_j |dy_o/dx_j|, over all input cells
+      of its image. It is averaged over `outputs` random outputs of each image. Outputs without a gradient are left out.
+
+    A 2x2 maximum has coverage 0.25 and entropy 0; a 2x2 mean has coverage 1 and entropy ln 4 = 1.386.
+
+    The model's state is restored afterwards, and its weights get no gradients.
 
     Args:
-        model: any module; the poolings in it are found by their class.
-        images: what `predict` takes; all go in at once, on the model's device.
-        predict: the call that runs the model; None calls the model itself.
-        outputs: how many outputs of each image get their entropy.
-        seed: of the weights and of the outputs that are chosen.
+        model: any module. Pooling layers of poolab and torch are found by their class.
+        images: the input of `predict`, on the model's device; they are one batch.
+        predict: the function that runs the model on the images; None calls the model itself.
+        outputs: the number of outputs of each image whose entropy is computed.
+        seed: of the weights and of the choice of outputs.
+
+    Returns:
+        The figures of each layer, by the backbone's slot name, else by the module's name. All calls of a layer count
+        together. The figures of a layer that is never called are NaN.
 
     >>> net = nn.Sequential(nn.MaxPool2d(2), nn.AvgPool2d(2))
-    >>> found = pooling_footprints(net, torch.rand(2, 3, 8, 8))
-    >>> [(name, each.kept_share, round(each.entropy, 4)) for name, each in found.items()]
+    >>> found = gradient_support(net, torch.rand(2, 3, 8, 8))
+    >>> [(name, each.input_coverage, round(each.entropy, 4)) for name, each in found.items()]
     [('0', 0.25, 0.0), ('1', 1.0, 1.3863)]
     """
     model = uncompiled(model)
@@ -65,11 +72,13 @@ def pooling_footprints(
     with preserve_state(model), _watching(model, tallies, outputs, seed), torch.no_grad():
         model.eval()
         (predict or model)(images)
-    return {slot_label(model, path): tally.footprint() for path, tally in tallies.items()}
+    return {slot_label(model, path): tally.result() for path, tally in tallies.items()}
 
 
 def gradient_at(output: Tensor, input: Tensor, weights: Tensor) -> Tensor:
-    """The gradient of sum(weights * output) by the input, zero where there is no way back; the graph is kept.
+    """Compute the gradient of sum(weights * output) with respect to the input. The graph is kept.
+
+    It is zero where the output does not depend on the input.
 
     >>> x = torch.tensor([1.0, 3.0], requires_grad=True)
     >>> gradient_at(x.max(), x, torch.tensor(2.0))
@@ -81,7 +90,7 @@ def gradient_at(output: Tensor, input: Tensor, weights: Tensor) -> Tensor:
 
 @dataclass
 class _Tally:
-    """The cells and entropies of one layer, over its calls."""
+    """Cell counts and entropies of one layer, summed over its calls."""
 
     cells: int = 0
     kept: int = 0
@@ -97,14 +106,14 @@ class _Tally:
             single = output.new_zeros(images, each).scatter_(1, places[:, None], 1)
             self.entropies.append(_entropies(gradient_at(output, input, single.view(output.shape))))
 
-    def footprint(self) -> Footprint:
+    def result(self) -> GradientSupport:
         if not self.cells:  # the layer was not called
-            return Footprint(float("nan"), float("nan"))
-        return Footprint(self.kept / self.cells, torch.cat(self.entropies).double().mean().item())
+            return GradientSupport(float("nan"), float("nan"))
+        return GradientSupport(self.kept / self.cells, torch.cat(self.entropies).double().mean().item())
 
 
 def _entropies(gradient: Tensor) -> Tensor:
-    """With g = |gradient| and S = sum_i g_i, ln S - (sum_i g_i ln g_i) / S of each image that has a gradient."""
+    """Compute ln S - (sum_i g_i ln g_i) / S, g = |gradient|, S = sum_i g_i, for each image that has a gradient."""
     sizes = gradient.flatten(1).abs().float()
     sizes = sizes[sizes.sum(dim=1) != 0]
     total = sizes.sum(dim=1)
@@ -113,9 +122,10 @@ def _entropies(gradient: Tensor) -> Tensor:
 
 @contextmanager
 def _watching(model: nn.Module, tallies: dict[str, _Tally], outputs: int, seed: int) -> Iterator[None]:
-    """Hooks that repeat each pooling layer's call by itself, with a graph, where it happens: in the same precision."""
+    """Add hooks that repeat each call of a pooling layer with a graph, in the precision of the call."""
 
     def after(path: str) -> Any:
+        # "footprint" is the measure's former name; another one would draw other weights and change the figures.
         generator = torch.Generator().manual_seed(derive_seed(seed, "footprint", slot_label(model, path)))
 
         def hook(layer: nn.Module, args: tuple[Any, ...], _: Any) -> None:

@@ -1,0 +1,37 @@
+"""A run from a resolved configuration, as a command: its output, its messages and its exit code."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from poolab.errors import INTERRUPTED, PoolabError
+from poolab.training.imports import without_collector
+
+
+def launch_and_print(tree: Mapping[str, Any]) -> int:
+    """Make a run, print its record, and return the exit code: 0, or 130 of an interrupted run.
+
+    Args:
+        tree: the resolved configuration, as `poolab.configuration.compose` gives it.
+
+    Raises:
+        PoolabError: as `launch`.
+    """
+    from poolab.training.console import print_record
+
+    with without_collector("torch"):
+        from poolab.training.launcher import launch
+        from poolab.training.wandb_access import stopped_by_agent
+    record, folder, fresh = launch(tree)
+    if record:  # the first process of a run has it
+        print_record(record, folder, fresh)
+    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
+
+
+def run_command(tree: Mapping[str, Any]) -> int:
+    """Make a run as `launch_and_print` does; a wrong setting is told on standard error, and the exit code is 2."""
+    try:
+        return launch_and_print(tree)
+    except PoolabError as fault:
+        print(f"poolab: {fault}", file=sys.stderr)
+        return 2
