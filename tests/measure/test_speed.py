@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from poolab.backbones import create_backbone
-from poolab.measure import inference_speed, run_costs
+from poolab.measure import inference_speed, run_costs, synchronise
 
 
 class Sleeper(nn.Module):
@@ -181,3 +181,12 @@ def test_latency_and_throughput_have_their_own_batch_sizes():
     model.register_forward_hook(lambda module, args, output: sizes.add(len(args[0])))
     run_costs(model, (3, 4, 4), train_batch_size=2, latency_batch_size=3, throughput_batch_size=5, rounds=3)
     assert sizes == {1, 2, 3, 5}  # one image for the multiply-adds
+
+
+def test_an_accelerator_is_waited_for_and_the_cpu_is_not(monkeypatch):
+    calls = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: calls.append(device))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: calls.append("mps"))
+    for name in ("cuda:1", "mps", "cpu"):
+        synchronise(torch.device(name))
+    assert calls == [torch.device("cuda:1"), "mps"]

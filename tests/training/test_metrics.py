@@ -24,6 +24,12 @@ def test_batches_weigh_as_many_examples_as_they_have():
     assert {name: value.item() for name, value in metrics.compute_and_reset().items()} == {"loss": 5.0, "accuracy": 1.0}
 
 
+def test_each_example_counts_as_much_whatever_its_class():
+    metrics = ClassificationMetrics(3)
+    metrics.update(torch.tensor(1.0), *batch([0, 0, 0, 1], [True, True, False, False]))
+    assert metrics.compute_and_reset()["accuracy"].item() == pytest.approx(2 / 4), "the mean of the classes is 1 / 3"
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_one_loss_that_is_no_number_is_not_left_out_of_the_mean(bad):
     metrics = ClassificationMetrics(3)
