@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -36,10 +36,11 @@ COPIED = ("src", "tests", "conf", "scripts", "benchmarks", "conftest.py", "pypro
 # Slow to import, and no module of poolab: what is loaded before a fork is not loaded again in it.
 LOADED = ("pytest", "hypothesis", "torch", "torchvision", "torchmetrics", "pytorch_lightning", "hydra", "scipy.stats")
 OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+Mutant = tuple[str, str, str]
 
 
-def mutants(module: str) -> Iterator[tuple[str, str]]:
-    """Yield each changed source of a module, and the change in one line."""
+def mutants(module: str) -> Iterator[Mutant]:
+    """Yield the module with each of its changed sources, and the change in one line."""
     original = (PROJECT / module).read_text()
     tree, mutations, *_ = create_mutations(module, original)
     shown = {id(node) for call in findall(tree, Call(func=Name("Reference"))) for node in _parts(call)}
@@ -50,7 +51,7 @@ def mutants(module: str) -> Iterator[tuple[str, str]]:
             meaning = ast.dump(compile(source, module, "exec", ast.PyCF_ONLY_AST))
             sentence = isinstance(node, SimpleString) and " " in node.value
             if meaning not in seen and id(node) not in shown and not sentence:
-                yield source, f"{module}:{_difference(original.splitlines(), source.splitlines())}"
+                yield module, source, _difference(original, source)
             seen.add(meaning)
 
 
@@ -58,8 +59,8 @@ def _parts(node: CSTNode) -> list[CSTNode]:
     return [node, *(part for child in node.children for part in _parts(child))]
 
 
-def _difference(old: list[str], new: list[str]) -> str:
-    _, _, place, *lines = difflib.unified_diff(old, new, lineterm="", n=0)
+def _difference(old: str, new: str) -> str:
+    _, _, place, *lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
     return f"{place.split()[1][1:]}: {' '.join(f'{line[0]} `{line[1:].strip()}`' for line in lines)}"
 
 
@@ -84,24 +85,18 @@ def _test(copy: Path, tests: Sequence[str]) -> None:
     sys.exit(int(import_module("pytest").main([*OPTIONS, *tests])))
 
 
-def survivors(module: str, tried: Sequence[str], tests: Sequence[str], limit: float, copy: Path) -> Iterator[int]:
-    """Yield the places of those changed sources of a module with which all tests pass."""
-    place = copy / module
-    original = place.read_text()
-    for compiled in place.parent.glob(f"__pycache__/{place.stem}.*"):  # else it could stand for the changed module
-        compiled.unlink()
-    for index, source in enumerate(tried):
-        place.write_text(source)
-        if passes(copy, tests, limit):
-            yield index
-    place.write_text(original)
-
-
-def known_tests() -> dict[str, list[str]]:
-    """Return the tests of each module, its doctests among them."""
-    told = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["mutations"]
-    paths = ((str(path.relative_to(PROJECT)), key) for key in told for path in sorted(PROJECT.glob(key)))
-    return {path: [*told[key], path] for path, key in paths}
+def survivors(tried: Sequence[Mutant], tests: Mapping[str, Sequence[str]], copy: Path) -> Iterator[str]:
+    """Yield the changes with which all tests of their module pass."""
+    begun = time.monotonic()
+    if not passes(copy, list(dict.fromkeys(test for module, *_ in tried for test in tests[module])), 600):
+        sys.exit("the tests fail without any change")
+    limit = 60 + 2 * (time.monotonic() - begun)
+    for module, source, change in tried:
+        original = (copy / module).read_text()
+        (copy / module).write_text(source)
+        if passes(copy, tests[module], limit):
+            yield f"{module}:{change}"
+        (copy / module).write_text(original)
 
 
 def main() -> None:
@@ -110,7 +105,10 @@ def main() -> None:
     parser.add_argument("modules", nargs="+", metavar="MODULE", help="a file, or how the names of some begin")
     parser.add_argument("--sample", type=int, default=sys.maxsize, help="so many changes for each MODULE; else all")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    wanted, known = parser.parse_args(), known_tests()
+    wanted = parser.parse_args()
+    told = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["mutations"]
+    paths = ((str(path.relative_to(PROJECT)), key) for key in told for path in sorted(PROJECT.glob(key)))
+    tests = {path: [*told[key], path] for path, key in paths}
     for name in LOADED:
         import_module(name)
     # Nothing is compiled to a file: by its time and size a changed module can look like the one before.
@@ -120,20 +118,11 @@ def main() -> None:
             copy_one = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
             copy_one(PROJECT / name, Path(folder) / name)
         for asked in wanted.modules:
-            found = [(module, each) for module in known if module.startswith(asked) for each in mutants(module)]
+            found = [each for module in tests if module.startswith(asked) for each in mutants(module)]
             if not found:
                 parser.error(f"{asked}: name its tests in [tool.mutations] of pyproject.toml")
             tried = random.Random(wanted.seed).sample(found, min(wanted.sample, len(found)))
-            modules = sorted({module for module, _ in tried})
-            tests = dict.fromkeys(test for module in modules for test in known[module])
-            begun = time.monotonic()
-            if not passes(Path(folder), list(tests), 600):
-                sys.exit(f"{asked}: its tests fail without any change: {' '.join(tests)}")
-            limit = 60 + 2 * (time.monotonic() - begun)
-            left: list[str] = []
-            for module in modules:
-                sources, changes = zip(*(each for other, each in tried if other == module), strict=True)
-                left += [changes[i] for i in survivors(module, sources, known[module], limit, Path(folder))]
+            left = list(survivors(sorted(tried), tests, Path(folder)))
             killed, count = len(tried) - len(left), len(tried)
             low, high = binomtest(killed, count).proportion_ci(method="wilson")
             print(f"| {asked} | {len(found)} | {count} | {killed} | {killed / count:.0%} | {low:.0%} to {high:.0%} |")
