@@ -124,6 +124,24 @@ def test_an_image_looks_the_same_in_any_batch(kind, channels):
     assert not torch.equal(whole, images)
 
 
+def test_the_amounts_are_the_authors():
+    """make_cifar_c.py and make_imagenet_c.py of github.com/hendrycks/robustness, whose contrast of 1 is no change."""
+    assert SMALL == {
+        "gaussian_noise": (0.04, 0.06, 0.08, 0.09, 0.10),
+        "gaussian_blur": (0.4, 0.6, 0.7, 0.8, 1.0),
+        "contrast": (0.75, 0.5, 0.4, 0.3, 0.15),
+        "jpeg": (80, 65, 58, 50, 40),
+        "pixelate": (0.95, 0.9, 0.85, 0.75, 0.65),
+    }
+    assert LARGE == {
+        "gaussian_noise": (0.08, 0.12, 0.18, 0.26, 0.38),
+        "gaussian_blur": (1, 2, 3, 4, 6),
+        "contrast": (0.4, 0.3, 0.2, 0.1, 0.05),
+        "jpeg": (25, 18, 15, 10, 7),
+        "pixelate": (0.6, 0.5, 0.4, 0.3, 0.25),
+    }
+
+
 def test_all_five_corruptions_in_five_severities_by_default():
     images = photographs(1, (32, 32))
     found = corruption_accuracy(lambda images: torch.zeros(len(images), 2), images, torch.zeros(2))

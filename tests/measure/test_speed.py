@@ -190,3 +190,15 @@ def test_an_accelerator_is_waited_for_and_the_cpu_is_not(monkeypatch):
     for name in ("cuda:1", "mps", "cpu"):
         synchronise(torch.device(name))
     assert calls == [torch.device("cuda:1"), "mps"]
+
+
+def test_a_model_goes_to_the_device_and_back():
+    places, moved = [], []
+    model = nn.Flatten()
+    model.register_forward_hook(lambda module, args, output: places.append(args[0].device.type))
+    model.to = lambda place: moved.append(place.type)
+    inference_speed(model, (3, 4, 4), rounds=3, device="meta")
+    assert (moved, set(places)) == (["meta", "cpu"], {"meta"})
+    places.clear()
+    inference_speed(model, (3, 4, 4), rounds=3)
+    assert (moved[2:], set(places)) == (["cpu", "cpu"], {"cpu"})

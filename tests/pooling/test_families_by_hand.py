@@ -160,3 +160,19 @@ def test_what_is_drawn_of_odd_windows():
     assert drawn([1.0, math.nan, 2.0, 3.0], 50).isnan().all()
     assert set(drawn([1.0, INF, 2.0, 3.0], 50).tolist()) == {INF}
     assert get_pool("stochastic").random
+
+
+@pytest.mark.parametrize(("name", "learns", "channels"), [
+    ("lp", "option", "never"), ("gem", "option", "option"), ("lehmer", "option", "never"),
+    ("avg_topk", "never", "never"),
+])  # fmt: skip
+def test_what_a_method_says_of_its_parameters(name, learns, channels):
+    assert (get_pool(name).learns, get_pool(name).uses_channels) == (learns, channels)
+
+
+def test_padding_reaches_no_threshold():
+    pool = create_pool("t_max_avg", kernel_size=2, stride=2, padding=1, k=2, threshold=2.0)
+    x = torch.tensor([[[[3.0, 1.0], [1.0, 5.0]]]])
+    assert pool(x).flatten().tolist() == [3.0, 1.0, 1.0, 5.0], "each window has one cell, and k is cut to it"
+    wide = create_pool("t_max_avg", kernel_size=3, stride=3, padding=1, k=2, threshold=2.0)
+    assert wide(torch.tensor([[[[3.0, 1.0], [1.0, 1.0]]]])).item() == 2.0, "one cell of four passes"

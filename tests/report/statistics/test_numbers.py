@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 from poolab.errors import ConfigError
-from poolab.report.statistics import ArmScores, Looks, compare_overall, compare_setting
+from poolab.report.statistics import ArmScores, Looks, Reason, Verdict, compare_overall, compare_setting
 from poolab.report.statistics.describe import pairing, probability_of_improvement
 from poolab.report.statistics.divergence import clopper_pearson, rates_differ, worst_case, worst_score
 from poolab.report.statistics.family import arm_alphas, infer
@@ -323,3 +323,11 @@ def test_an_estimate_is_that_of_a_paired_t():
     low, high = reference.confidence_interval(0.9)
     assert found.p == pytest.approx(reference.pvalue)
     assert found.interval(0.1) == pytest.approx((low, high))
+
+
+def test_verdicts_and_reasons_have_the_words_that_a_saved_report_has():
+    assert {one.name: one.value for one in Reason} == {one.name: one.name.lower() for one in Reason}
+    assert {one.name: one.value for one in Verdict} == {one.name: one.name.lower() for one in Verdict}
+    alone = compare_setting([arm("a", [0.5])], "a", margin=0.005)["a"]
+    assert (alone.sd, alone.permutation_floor, alone.interval, alone.p) == (None, None, None, None)
+    assert "correct" not in repr(arm("a", [0.5]))
