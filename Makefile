@@ -57,8 +57,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Writes docs/poolings and the gallery from the classes; a test fails when they are out of date.
+# Writes the stub files, docs/poolings and the gallery from the classes; tests fail when they are out of date.
 docs: $(READY)
+	$(BIN)/python -m poolab.catalogue stubs
 	$(BIN)/python -m poolab.catalogue docs
 	$(BIN)/python -m poolab.catalogue gallery
 

@@ -7,11 +7,11 @@ from poolab import cli
 from poolab.catalogue import card, listed
 from poolab.catalogue.card import allowed, written
 from poolab.catalogue.chosen import make
-from poolab.catalogue.docstring import parsed
 from poolab.catalogue.render import escaped, markdown, text
 from poolab.configuration import config_dir
 from poolab.errors import ConfigError
 from poolab.pooling import functional, get_pool
+from poolab.pooling.core.docstring import parsed
 from poolab.pooling.core.options import Choice, Integer, Integers, Real, Size, flag
 
 CARDS = {}

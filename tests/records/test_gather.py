@@ -7,7 +7,7 @@ import os
 import pytest
 
 from poolab.errors import ConfigError
-from poolab.records import RunFolder
+from poolab.records import Record, RunFolder
 from poolab.records.gathering import SHOWN, gather, tell
 from poolab.records.table import arms, differing_code
 
@@ -71,7 +71,7 @@ def lines(*records):
 @pytest.mark.parametrize(("record", "says"), UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_the_others_of_a_folder_are_taken(tmp_path, record, says):
     records, (fault,) = gather(in_folder(tmp_path, GOOD, record))
-    assert [one["signature"] for one in records] == [GOOD["signature"]]
+    assert [one.signature for one in records] == [GOOD["signature"]]
     assert says in fault
     assert "run1" in fault or "record changed" in fault
     assert arms(tmp_path)[0]["runs"] == "1"
@@ -83,7 +83,7 @@ def test_the_others_of_a_saved_file_are_taken(tmp_path, record, says, name):
     content = lines(GOOD, record)
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     records, (fault,) = gather(tmp_path / name)
-    assert [one["signature"] for one in records] == [GOOD["signature"]]
+    assert [one.signature for one in records] == [GOOD["signature"]]
     assert says in fault
     assert f"line 2 of {tmp_path / name}" in fault or "record changed" in fault
 
@@ -164,7 +164,7 @@ def test_a_record_that_stands_twice_counts_once(tmp_path):
 def test_of_two_that_differ_the_last_one_is_taken(tmp_path, order):
     other = {**GOOD, "ended": "2026-01-02T10:00:00+00:00", "metrics": {"test/accuracy": 0.75}}
     records, (fault,) = gather(in_folder(tmp_path, *[GOOD, other][::order]))
-    assert [one["metrics"]["test/accuracy"] for one in records] == [0.75]
+    assert [one.metrics["test/accuracy"] for one in records] == [0.75]
     assert "0123456789ab" in fault
     assert "differs" in fault
 
@@ -182,9 +182,9 @@ def test_a_few_are_named_and_the_others_counted(capsys):
     assert "\x1b" not in "".join(lines)
 
 
-@pytest.mark.parametrize("environment", [None, [], {}, {"packages": None}, {"packages": ["torch"]}, {"commit": ["a"]}])
+@pytest.mark.parametrize("environment", [{}, {"packages": None}, {"packages": ["torch"]}, {"commit": ["a"]}])
 def test_the_code_of_any_environment(environment):
-    assert differing_code([{"environment": environment}, {}]) in (
+    assert differing_code([Record(status="failed", environment=environment), Record(status="failed")]) in (
         None,
         "The records differ in the code that made them: commit.",
     )

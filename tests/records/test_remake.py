@@ -33,7 +33,7 @@ def folder(tmp_path):
 def is_new(folder):
     names = {".lock", "result.json", "test_examples.npz", "wandb"}
     return (
-        (folder.result or {})["metrics"] == {"n": 2}
+        folder.result.metrics == {"n": 2}
         and (folder / "test_examples.npz").read_text() == "new"
         and os.listdir(folder / "wandb") == ["new"]
         and set(os.listdir(folder.path)) - {".remake"} == names  # killed before its end, it is left empty
@@ -41,8 +41,8 @@ def is_new(folder):
 
 
 def test_the_old_record_counts_until_the_new_one_is_adopted(folder):
-    assert (folder.result or {})["metrics"] == {"n": 1}
-    assert (folder.latest or {})["metrics"] == {"n": 2}
+    assert folder.result.metrics == {"n": 1}
+    assert folder.latest.metrics == {"n": 2}
     assert folder.remake.signature == folder.signature
     folder.adopt()
     assert is_new(folder)
@@ -79,9 +79,9 @@ def test_killed_at_any_step_a_reader_finds_the_old_record_or_the_new(folder, tmp
         codes.append(done.returncode)
         (record,), faults = scan_results(runs)
         assert faults == []
-        assert record["metrics"] in ({"n": 1}, {"n": 2})
+        assert record.metrics in ({"n": 1}, {"n": 2})
         untouched = (copy / "test_examples.npz").read_text() == "old" and (copy / "error.txt").exists()
-        assert is_new(copy) or (untouched and (copy.result or {})["metrics"] == {"n": 1})
+        assert is_new(copy) or (untouched and copy.result.metrics == {"n": 1})
         if done.returncode == 0:
             break
     assert codes[-1] == 0

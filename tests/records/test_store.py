@@ -113,7 +113,7 @@ def test_results_come_oldest_first_and_only_where_they_are(tmp_path):
     for name, started in (("b", "2026-01-02"), ("a", "2026-01-03"), ("c", "2026-01-01")):
         RunFolder(tmp_path, name).make().write_json("result.json", {**WHOLE, "started": started, "n": name})
     RunFolder(tmp_path, "unfinished").make()
-    assert [result["n"] for result in read_results(tmp_path)] == ["c", "b", "a"]
+    assert [result.other["n"] for result in read_results(tmp_path)] == ["c", "b", "a"]
     assert read_results(tmp_path / "nowhere") == []
 
 

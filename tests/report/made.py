@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from poolab.records.identity import signature
+from poolab.records import Record, signature
 from poolab.report.analysis import analyse
 from poolab.report.document import Document
 from poolab.report.evidence import gather
-from poolab.report.runs import read_runs
 
 
 def record(pooling="max", seed=0, score=0.5, *, status="completed", metric="test/accuracy", **changes):
@@ -59,10 +58,14 @@ def drawn(means, seeds, spread=0.01, shared=0.8, seed=0):
                    for i in range(seeds)] for name, mean in means.items()}  # fmt: skip
 
 
+def read(records, where="runs"):
+    """The records of their JSON, as a reader of this place gives them."""
+    return [Record.from_json(one, where=where, whole=True) for one in records]
+
+
 def evidence(records, **options):
     """The evidence of records that lie in one place."""
-    runs, faults = read_runs([("runs", records)])
-    return gather(runs, faults=faults, **options)
+    return gather(read(records), **options)
 
 
 def answer(records, *, expected=(), searched=False, **options):

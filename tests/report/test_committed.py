@@ -5,7 +5,6 @@ import re
 import pytest
 
 from poolab.report.evidence import gather
-from poolab.report.runs import read_runs
 from poolab.report.verdict import sentences_of
 from poolab.study.commands.report_verb import analysis_of, read_sources
 
@@ -13,9 +12,9 @@ from poolab.study.commands.report_verb import analysis_of, read_sources
 @pytest.fixture(scope="module")
 def analysis(pytestconfig):
     given = read_sources([str(pytestconfig.rootpath / "benchmarks" / "pooling_cifar10.jsonl.gz")])
-    runs, faults = read_runs(given.sources)
-    assert (len(runs), faults) == (104, [])
-    return analysis_of([], gather(runs))
+    ((_, records),) = given.sources
+    assert (len(records), given.faults) == (104, [])
+    return analysis_of([], gather(records))
 
 
 @pytest.fixture(scope="module")

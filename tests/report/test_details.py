@@ -9,9 +9,8 @@ from poolab.records import RunFolder
 from poolab.report.analysis import analyse
 from poolab.report.details import compact_history, correct_of, history_of, packed, read_correct, unpacked
 from poolab.report.evidence import gather
-from poolab.report.runs import read_runs
 from poolab.study.record_file import read_records, save_records
-from tests.report.made import answer, drawn, study
+from tests.report.made import answer, drawn, read, study
 
 EXAMPLES = 500
 
@@ -37,8 +36,7 @@ def folder(tmp_path):
 
 
 def of(place):
-    runs, faults = read_runs([(str(place), read_records(place))])
-    return analyse(gather(runs, faults=faults))
+    return analyse(gather(read_records(place)))
 
 
 def test_a_saved_file_reports_as_its_folder_does(folder, tmp_path):
@@ -57,7 +55,7 @@ def test_a_saved_file_reports_as_its_folder_does(folder, tmp_path):
 
 def test_without_the_folder_a_file_has_no_details(folder, tmp_path):
     place, records = folder
-    save_records(records, tmp_path / "saved.jsonl")
+    save_records(read(records), tmp_path / "saved.jsonl")
     found = of(tmp_path / "saved.jsonl")
     assert history_of(found.evidence.runs[0]) == {}
     assert found.tables[0].others[0].compared.interval_new_images is None

@@ -3,11 +3,11 @@
 import pytest
 
 from poolab.errors import ConfigError
+from poolab.records import gather as gather_records
 from poolab.report.analysis import analyse
 from poolab.report.evidence import gather
-from poolab.report.runs import read_runs
 from poolab.report.verdict import sentences_of, verdict
-from tests.report.made import answer, document, evidence, record, study
+from tests.report.made import answer, document, evidence, read, record, saved, study
 
 TWO = {"max": [0.5, 0.6, 0.7], "avg": [0.4, 0.51, 0.59]}
 
@@ -22,8 +22,7 @@ def rows(analysis, setting=0):
 
 def test_runs_of_two_machines_are_joined_and_doubles_are_named():
     one, other = study({"max": [0.5, 0.6]}), study({"max": [0.5, 0.9], "avg": [0.4]})
-    runs, faults = read_runs([("here", one), ("there", other)])
-    found = gather(runs, faults=faults)
+    found = gather([*read(one, "here"), *read(other, "there")])
     assert arms(found) == {"max": [0, 1], "avg": [0]}
     told = [str(double) for double in found.doubled]
     assert [("with the same figures" in text, "with other figures" in text) for text in told] == [
@@ -36,7 +35,7 @@ def test_runs_of_two_machines_are_joined_and_doubles_are_named():
 
 def test_of_two_records_of_a_run_the_completed_one_is_taken():
     failed = record("max", 0, status="failed") | {"started": "2025-01-01T00:00:00+00:00"}
-    runs, _ = read_runs([("here", [failed]), ("there", [record("max", 0, 0.5)])])
+    runs = [*read([failed], "here"), *read([record("max", 0, 0.5)], "there")]
     (arm,) = gather(runs).settings[0].arms
     assert ([run.where for run in arm.runs], arm.failed) == (["there"], ())
 
@@ -189,17 +188,18 @@ def test_a_search_has_one_setting_and_says_what_it_is():
 
 
 @pytest.mark.parametrize(("broken", "said"), [
-    ({"status": "gone"}, "its status is 'gone'"),
-    ({"seed": "one"}, "its seed is 'one'"),
-    ({"config": None}, "it has no config"),
-    ({"metrics": []}, "it has no metrics"),
-    ({"signature": None}, "it has no signature"),
-    ({"environment": "x"}, "it has no environment"),
+    ({"status": "gone"}, "status must be one of completed, diverged, failed, interrupted, found 'gone'"),
+    ({"config": None}, "config must be a mapping, found null"),
+    ({"config": {"pooling": {"name": "max"}}, "seed": "one"}, "config.seed must be a whole number, found None"),
+    ({"metrics": []}, "metrics must be a mapping, found a list"),
+    ({"signature": None}, "signature is missing"),
+    ({"environment": "x"}, "environment must be a mapping, found a text"),
 ])  # fmt: skip
-def test_a_record_that_cannot_be_used_is_named_and_left_out(broken, said):
+def test_a_record_that_cannot_be_used_is_named_and_left_out(tmp_path, broken, said):
     records = study(TWO)
     records[0] = {**records[0], **broken}
-    found = evidence(records)
+    runs, faults = gather_records(saved(records, tmp_path / "saved.jsonl"))
+    found = gather(runs, faults=faults)
     assert [said in fault for fault in found.faults] == [True]
     assert arms(found)["max"] == [1, 2]
     assert said in " ".join(document(analyse(found)).left_out)
@@ -259,7 +259,7 @@ def test_a_margin_is_a_number_above_0(margin):
 
 
 def test_null_scores_are_no_scores():
-    records = study({"max": [0.5, 0.6, 0.7], "avg": [0.4, None, float("nan")]})
+    records = study({"max": [0.5, 0.6, 0.7], "avg": [0.4, None, "nan"]})
     row = rows(answer(records))["avg"]
     assert (row.compared.n, row.compared.pairs) == (1, 1)
 

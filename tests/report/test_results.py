@@ -1,7 +1,6 @@
 """results.json: its schema, and that its numbers are those of the comparison."""
 
 import json
-import math
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -26,7 +25,7 @@ STUDIES = {
     "without the baseline": lambda: [*study({"avg": [0.5, 0.6], "lp": [0.5, 0.7]}, data__name="x"), record("max")],
     "ended badly": lambda: [*study(drawn(MEANS, 4)), record("avg", 4, status="diverged"),
                             record("lp", 4, status="failed"), record("max", 4, status="interrupted")],
-    "null scores": lambda: study({"max": [0.5, 0.6, 0.7], "avg": [0.4, None, math.nan]}),
+    "null scores": lambda: study({"max": [0.5, 0.6, 0.7], "avg": [0.4, None, "nan"]}),
     "odd names": lambda: study(drawn({"max": 0.8, "<script>": 0.7, "a\ud800": 0.7, "\x1b[2J": 0.6}, 3)),
     "costs": lambda: study(drawn(MEANS, 4), metrics={"cost/parameters": 100.0}),
 }  # fmt: skip

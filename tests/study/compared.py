@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from poolab.records import Record
 from poolab.report.analysis import analyse
 from poolab.report.evidence import gather
-from poolab.report.runs import read_runs
 from poolab.study.evidence import Cells
 
 
@@ -25,12 +25,16 @@ class Arm:
     interval: tuple | None
 
 
+def read(records):
+    """Records of their JSON, where they are none yet."""
+    return [one if isinstance(one, Record) else Record.from_json(one, where="runs") for one in records]
+
+
 def gathered(study, records, extra=(), runs=None):
     """The evidence of a study's records."""
-    cells = Cells()
-    cells.add(study, records, extra, runs)
-    found, faults = read_runs([("runs", cells.of(records))])
-    return gather(found, expected=cells.expected, faults=faults, searched=cells.searched)
+    cells, found = Cells(), read(records)
+    cells.add(study, found, extra, runs)
+    return gather(cells.of(found), expected=cells.expected, searched=cells.searched)
 
 
 def compare(study, records, extra=(), baseline=None, runs=None):

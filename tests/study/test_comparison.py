@@ -11,7 +11,7 @@ from poolab.errors import ConfigError
 from poolab.records import RunFolder
 from poolab.study.commands.verbs import study as study_verb
 from poolab.study.record_file import read_records
-from tests.study.compared import compare, gathered
+from tests.study.compared import compare, gathered, read
 
 SCORES = {"max": (0.5, 0.6, 0.65), "avg": (0.45, 0.6, 0.68)}
 
@@ -96,9 +96,9 @@ def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys)
     study_verb([*words, str(kept)], "")
     assert capsys.readouterr().out == table
     told = read_records(kept)
-    metrics = [{one["signature"]: one["metrics"] for one in some} for some in (told, records)]
+    metrics = [{one.signature: one.metrics for one in some} for some in (told, read(records))]
     assert metrics[0] == metrics[1]
-    assert {record["config"]["runs_dir"] for record in told} == {None}  # where it lay is nobody's concern
+    assert {record.config["runs_dir"] for record in told} == {None}  # where it lay is nobody's concern
     study_verb([*words, str(kept), "--markdown"], "")
     assert re.search(r"\| avg \| 3 \| 57\.67 \| [\d.]+ \| -0\.67 \|", capsys.readouterr().out)
     study_verb([*words, str(kept), "--csv"], "")

@@ -10,7 +10,6 @@ from poolab.configuration import compose
 from poolab.records import RunFolder
 from poolab.records.table import arms
 from poolab.report.evidence import gather
-from poolab.report.runs import read_runs
 from poolab.study.commands.verbs import study as study_verb
 from poolab.study.plan.estimate import from_records, like_records
 from poolab.study.plan.plan import plan
@@ -18,7 +17,7 @@ from poolab.study.plan.power import paired_deviation
 from poolab.study.record_file import read_records, save_records
 from poolab.study.search.results import Results
 from poolab.study.sweep.arms import label_arms
-from tests.study.compared import compare, gathered
+from tests.study.compared import compare, gathered, read
 
 A, B = "image_folder-3f2a00000000", "image_folder-77ab00000000"
 
@@ -96,31 +95,31 @@ def test_of_two_runs_with_one_seed_that_go_on_from_others_each_is_an_arm(two_arm
     other = made_of(records[:1], source_sha256="b")
     for number, one in enumerate([*records, *other]):
         one["config"]["recipe"] = {"checkpoint": "runs/a" if number < len(records) else "runs/b"}
-    runs, _ = read_runs([("runs", [*records, *other])])
-    assert {arm.label: len(arm.runs) for arm in gather(runs).settings[0].arms} == {
+    assert {arm.label: len(arm.runs) for arm in gather(read([*records, *other])).settings[0].arms} == {
         "max recipe.checkpoint=a": 3,
         "max recipe.checkpoint=b": 1,
-        "avg": 3,
+        "avg recipe.checkpoint=a": 3,
     }
 
 
 def test_the_deviation_is_of_pairs_on_the_same_data(folder_study, mixed, recorded):
-    assert paired_deviation(mixed) is None
+    assert paired_deviation(read(mixed)) is None
     records = made_of(recorded(folder_study, lambda config: config["seed"] / 10), data_fingerprint=A)
-    assert paired_deviation(records) == (0.0, 2)
+    assert paired_deviation(read(records)) == (0.0, 2)
 
 
 def test_the_deviation_is_of_seeds_from_the_same_run(two_arms, recorded):
     records = recorded(two_arms, lambda config: 0.5)
     own = [made_of([one], source_sha256=str(number))[0] for number, one in enumerate(records)]
-    assert paired_deviation(own) is None
+    assert paired_deviation(read(own)) is None
 
 
 def test_the_time_is_of_runs_on_the_same_data(two_arms, recorded):
     records = recorded(two_arms, lambda config: 0.5)
     planned = plan(two_arms)
-    assert from_records(planned.cells, like_records(planned, made_of(records, data_fingerprint="digits-0"))) is None
-    estimate = from_records(planned.cells, like_records(planned, made_of(records, data_fingerprint="digits-1")))
+    other, same = (read(made_of(records, data_fingerprint=f"digits-{number}")) for number in (0, 1))
+    assert from_records(planned.cells, like_records(planned, other)) is None
+    estimate = from_records(planned.cells, like_records(planned, same))
     assert estimate is not None
     assert estimate.seconds == 6 * 30
 
@@ -130,13 +129,13 @@ def test_a_run_whose_clock_says_nothing_is_no_estimate(two_arms, recorded, ended
     planned, records = plan(two_arms), recorded(two_arms, lambda config: 0.5)
     for record in records:
         record["ended"] = ended
-    assert from_records(planned.cells, like_records(planned, records)) is None
+    assert from_records(planned.cells, like_records(planned, read(records))) is None
 
 
 def test_saved_records_keep_their_content(folder_study, mixed, tmp_path, capsys):
-    save_records(mixed, tmp_path / "saved.jsonl.gz")
+    save_records(read(mixed), tmp_path / "saved.jsonl.gz")
     told = read_records(tmp_path / "saved.jsonl.gz")
-    assert {record["environment"]["data_fingerprint"] for record in told} == {A, B}
+    assert {record.environment["data_fingerprint"] for record in told} == {A, B}
     study_verb(["table", str(folder_study.path), "--runs", str(tmp_path / "saved.jsonl.gz")], "")
     shown = capsys.readouterr().out
     assert "image_folder, keras_cnn, data 3f2a..." in shown
@@ -189,7 +188,7 @@ def test_a_study_of_runs_to_go_on_from_has_an_arm_for_each(written, recorded, tm
     study = written(words)
     records = recorded(study, lambda config: 0.5 if config["recipe"]["checkpoint"] == "runs/aaaa" else 0.75)
     own = [made_of([one], source_sha256=one["config"]["recipe"]["checkpoint"])[0] for one in records]
-    save_records(own, tmp_path / "saved.jsonl")
+    save_records(read(own), tmp_path / "saved.jsonl")
     for told in (own, read_records(tmp_path / "saved.jsonl")):
         assert {arm.arm: arm.mean for arm in compare(study, told)} == {
             "max recipe.checkpoint=aaaa": 0.5,
@@ -211,8 +210,8 @@ def test_a_saved_record_names_no_folder_of_its_machine(two_arms, recorded, tmp_p
     record["config"]["backbone"]["weights"] = "/home/me/w.pt"
     record["config"]["data"]["root"] = "/home/me/images"
     for name, content in (("known", {"weights_sha256": "aa"}), ("old", {})):
-        save_records(made_of([record], **content), tmp_path / name)
+        save_records(read(made_of([record], **content)), tmp_path / name)
         (told,) = read_records(tmp_path / name)
-        assert told["config"]["data"]["root"] is None
+        assert told.config["data"]["root"] is None
         # Without the hash of its weights, the path is all that tells a run from another.
-        assert told["config"]["backbone"]["weights"] == ("w.pt" if name == "known" else "/home/me/w.pt")
+        assert told.config["backbone"]["weights"] == ("w.pt" if name == "known" else "/home/me/w.pt")

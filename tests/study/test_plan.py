@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from poolab.study.plan.estimate import from_records, like_records, measured
 from poolab.study.plan.page import page
 from poolab.study.plan.plan import plan
 from poolab.study.plan.power import detectable, paired_deviation
-from tests.study.compared import compare
+from tests.study.compared import compare, read
 
 
 def test_the_signatures_are_those_of_the_runs(two_arms, tmp_path):
@@ -37,10 +38,10 @@ def test_finished_runs_are_seen_and_their_time_and_scatter_used(two_arms, tmp_pa
     planned = plan(two_arms, extra)
     assert len(planned.finished) == 4
     left = [one for one in planned.cells if one.signature not in planned.finished]
-    like = like_records(planned, records)
+    like = like_records(planned, read(records))
     estimate = from_records(left, like)
     assert (estimate.seconds, estimate.known) == (60.0, 2)
-    told = dict(page(planned, estimate, records))
+    told = dict(page(planned, estimate, read(records)))
     assert told["cells"].startswith("6, of which 4 are finished")
     assert "differences of 2 like arms deviate by 1.00 points" in told["detects"]
     assert not plan(two_arms, [*extra, "force=true"]).finished
@@ -51,7 +52,7 @@ def test_a_run_that_was_made_is_a_finished_cell(two_arms, tmp_path, launched, ti
     planned = plan(two_arms, [*tiny, f"runs_dir={tmp_path}"])
     assert planned.finished == {folder.name}
     (arm,) = (arm for arm in compare(two_arms, [record], tiny) if arm.scores)
-    assert (arm.arm, arm.scores) == ("avg", {2: record["metrics"]["test/accuracy"]})
+    assert (arm.arm, arm.scores) == ("avg", {2: record.metrics["test/accuracy"]})
 
 
 @pytest.mark.long
@@ -108,10 +109,10 @@ def test_what_seeds_can_detect():
 def test_the_deviation_of_paired_differences(two_arms, recorded):
     scores = {"max": (0.5, 0.6, 0.7), "avg": (0.4, 0.6, 0.8)}
     records = recorded(two_arms, lambda config: scores[config["pooling"]["name"]][config["seed"]])
-    deviation, arms = paired_deviation(records)
+    deviation, arms = paired_deviation(read(records))
     assert deviation == pytest.approx(0.1)
     assert arms == 2
-    assert paired_deviation(records[:4]) is None  # one shared seed
+    assert paired_deviation(read(records[:4])) is None  # one shared seed
     assert not math.isnan(deviation)
 
 
@@ -119,9 +120,9 @@ def test_a_run_that_diverged_says_nothing_of_scatter_and_time(two_arms, recorded
     """It has the figures of where it ended: a score near chance, after less time than a whole run takes."""
     scores = {"max": (0.5, 0.6, 0.7), "avg": (0.4, 0.6, 0.8)}
     records = recorded(two_arms, lambda config: scores[config["pooling"]["name"]][config["seed"]])
-    whole = paired_deviation([one for one in records if one["seed"] < 2])
+    whole = paired_deviation([one for one in records if one.seed < 2])
     diverged = {"status": "diverged", "reason": "the loss is nan", "ended": "2026-01-01T10:00:01+00:00"}
-    early = [one if one["seed"] < 2 else {**one, **diverged} for one in records]
+    early = [one if one.seed < 2 else replace(one, **diverged) for one in records]
     assert paired_deviation(early) == whole != paired_deviation(records)
     planned = plan(two_arms)
     counts = [sorted(map(len, like_records(planned, some).values())) for some in (early, records)]
@@ -160,7 +161,11 @@ def test_a_pooling_for_each_slot(written, tmp_path):
         "{pooling.at.pool1: {values: [max, avg_topk, avg_topk_k3]}, pooling.at.pool2: {values: [avg, own]}}"
     )
     planned = plan(study, [f"runs_dir={tmp_path}"])
-    assert planned.arms[:3] == ("pool1=max pool2=avg", "pool1=max pool2=own", "pool1=avg_topk pool2=avg pool1.k=2")
+    assert planned.arms[:3] == (
+        "max pool1=max pool2=avg",
+        "max pool1=max pool2=own",
+        "max pool1=avg_topk pool1.k=2 pool2=avg",
+    )
     assert len(set(planned.arms)) == 6
     for one in planned.cells:
         assert one.signature == signature(compose(one.cell.overrides), data_fingerprint("digits"))
@@ -201,8 +206,8 @@ def test_a_search_costs_as_many_runs_as_it_may_make(written, tmp_path, recorded)
     records = recorded(cells, lambda config: 0.5)
     study = written("{optim.lr: {min: 0.1, max: 0.2}}", "random", "run_cap: 240")
     planned = plan(study, [f"runs_dir={tmp_path}"])
-    estimate = from_records(planned.cells, like_records(planned, records))
-    assert dict(page(planned, estimate, records, 3.0))["costs"] == "2.00 device-hours, 6.00 at 3 for each"
+    estimate = from_records(planned.cells, like_records(planned, read(records)))
+    assert dict(page(planned, estimate, read(records), 3.0))["costs"] == "2.00 device-hours, 6.00 at 3 for each"
 
 
 @pytest.mark.parametrize("group", ["data", "tracker", "measure", "task", "recipe"])

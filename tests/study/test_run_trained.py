@@ -64,9 +64,9 @@ def test_a_study_whose_runner_is_killed_ends_as_runs_alone(study_file, tiny, lau
     for pooling, record in records().items():
         alone, _, fresh = launched(tmp_path / "alone", "seed=3", "trainer.epochs=12", f"pooling={pooling}")
         assert fresh
-        assert alone["signature"] == record["signature"]
-        assert repeatable(alone) == repeatable(record)
-        assert alone["environment"]["threads"] == record["environment"]["threads"]
+        assert alone.signature == record["signature"]
+        assert repeatable(alone.to_json()) == repeatable(record)
+        assert alone.environment["threads"] == record["environment"]["threads"]
 
 
 @pytest.mark.slow

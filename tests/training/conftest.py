@@ -21,7 +21,7 @@ def trace():
         checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
         rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
         losses = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
-        metrics = RunFolder(folder.parent, folder.name).result["metrics"]
+        metrics = RunFolder(folder.parent, folder.name).result.metrics
         test = {name: value for name, value in metrics.items() if name.startswith("test/")}
         weights = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("network.")}
         return weights, losses, test

@@ -29,19 +29,19 @@ def test_a_measure_that_fails_is_a_note(launched, monkeypatch, tmp_path, fault):
     monkeypatch.setattr(evaluation, "run_costs", failing(fault))
     with pytest.warns(UserWarning, match="cost and speed not measured: .*the record is complete without"):
         record, folder, _ = launched(tmp_path, "trainer.epochs=1")
-    assert record["status"] == "completed"
-    assert record["notes"]["cost"].startswith(f"not measured: {type(fault).__name__}")
-    assert record["metrics"]["test/accuracy"] > 0
+    assert record.status == "completed"
+    assert record.notes["cost"].startswith(f"not measured: {type(fault).__name__}")
+    assert record.metrics["test/accuracy"] > 0
     assert RunFolder(tmp_path, folder.name).finished
 
 
 def test_one_measure_of_measure_full_that_fails_leaves_the_others(launched, monkeypatch, tmp_path):
     monkeypatch.setattr("poolab.measure.full_report.scale_accuracy", failing(MemoryError("the canvas is too large")))
     record, _, _ = launched(tmp_path, "trainer.epochs=1", "measure=full", "measure.seconds=0.01", "measure.images=20")
-    assert record["status"] == "completed"
-    assert record["notes"]["robust/scale"] == "not measured: MemoryError: the canvas is too large"
-    assert "robust/shift_consistency" in record["metrics"]
-    assert "calibration/ece" in record["metrics"]
+    assert record.status == "completed"
+    assert record.notes["robust/scale"] == "not measured: MemoryError: the canvas is too large"
+    assert "robust/shift_consistency" in record.metrics
+    assert "calibration/ece" in record.metrics
 
 
 def test_the_record_is_there_while_the_measures_run(launched, monkeypatch, tmp_path):
@@ -56,18 +56,18 @@ def test_the_record_is_there_while_the_measures_run(launched, monkeypatch, tmp_p
     monkeypatch.setattr(evaluation, "run_costs", look)
     launched(tmp_path, "trainer.epochs=1")
     (record,) = seen
-    assert record["status"] == "completed"
-    assert record["metrics"]["test/accuracy"] > 0
-    assert record["metrics"]["epochs"] == 1
-    assert "not measured: the process ended before" in record["notes"]["speed"]
-    assert record["environment"]["data_fingerprint"]
+    assert record.status == "completed"
+    assert record.metrics["test/accuracy"] > 0
+    assert record.metrics["epochs"] == 1
+    assert "not measured: the process ended before" in record.notes["speed"]
+    assert record.environment["data_fingerprint"]
 
 
 def test_a_full_disk_after_the_test_keeps_the_record(launched, monkeypatch, tmp_path):
     monkeypatch.setattr(np, "savez_compressed", failing(OSError(28, "No space left on device")))
     with pytest.warns(UserWarning, match=r"without test_examples\.npz: .*No space left"):
         record, folder, _ = launched(tmp_path, "trainer.epochs=1")
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     assert not (folder / "test_examples.npz").exists()
 
 
@@ -78,7 +78,7 @@ def test_a_picture_that_cannot_be_drawn_is_one_warning(configured, monkeypatch, 
     monkeypatch.setattr(f"poolab.training.pictures.{name}", failing(OSError(28, "No space left on device")))
     with pytest.warns(UserWarning, match=r"without a picture: \w+\.png \(OSError: .*No space left"):
         record, _, _ = launch(configured(tmp_path, "trainer.epochs=1"))
-    assert record["status"] == "completed"
+    assert record.status == "completed"
 
 
 def test_force_that_fails_keeps_the_finished_record(launched, monkeypatch, tmp_path):
@@ -90,7 +90,7 @@ def test_force_that_fails_keeps_the_finished_record(launched, monkeypatch, tmp_p
     assert {name: (folder / name).stat().st_mtime_ns for name in files} == files
     kept = RunFolder(tmp_path, folder.name)
     assert kept.result == first
-    assert (kept.latest or {})["status"] == "failed"
+    assert kept.latest.status == "failed"
     assert launched(tmp_path, "trainer.epochs=1")[::2] == (first, False)
     assert kept.latest == first  # the attempt is forgotten
 
@@ -114,8 +114,8 @@ def test_force_that_is_killed_keeps_the_finished_record(launched, configured, tm
     made.stdout.close()
     assert {name: (folder / name).read_bytes() for name in files} == files
     record, _, fresh = launched(tmp_path, "trainer.epochs=1", "force=true")
-    assert (record["status"], fresh) == ("completed", True)
-    assert record["started"] >= json.loads(files["result.json"])["started"]
+    assert (record.status, fresh) == ("completed", True)
+    assert record.started >= json.loads(files["result.json"])["started"]
     assert not (folder / ".remake").exists()
 
 

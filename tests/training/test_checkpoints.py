@@ -106,7 +106,7 @@ def test_a_damaged_checkpoint_is_one_sentence_and_force_starts_afresh(
 
 def test_force_starts_afresh(launched, interrupted, tmp_path):
     cut(interrupted / "last.ckpt")
-    assert launched(tmp_path, "trainer.epochs=1", "force=true")[0]["status"] == "completed"
+    assert launched(tmp_path, "trainer.epochs=1", "force=true")[0].status == "completed"
 
 
 def test_the_checkpoint_of_another_run_is_not_gone_on_from(launched, finished, interrupted, tmp_path):
@@ -120,7 +120,7 @@ def test_a_checkpoint_that_does_not_say_whose_it_is_is_gone_on_from(launched, in
     content = torch.load(interrupted / "last.ckpt", weights_only=True)
     assert content.pop(SIGNATURE) == interrupted.name
     torch.save(content, interrupted / "last.ckpt")
-    assert launched(tmp_path, "trainer.epochs=1")[0]["status"] == "completed"
+    assert launched(tmp_path, "trainer.epochs=1")[0].status == "completed"
 
 
 @pytest.fixture
@@ -200,5 +200,5 @@ def test_a_checkpoint_is_written_beside_the_run_and_not_through_tmpdir(launched,
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     record, folder, _ = launched(tmp_path / "runs", "trainer.epochs=1")
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     assert RunFolder(folder.parent, folder.name).checkpoint is not None

@@ -137,7 +137,7 @@ def test_a_run_in_a_batch_script_of_many_tasks_is_a_run_of_one_process(configure
     for key, value in {"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "4", "SLURM_NNODES": "2"}.items():
         monkeypatch.setenv(key, value)
     record, _, _ = launch(configured(tmp_path, "trainer.epochs=1"))
-    assert (record["status"], record["environment"]["processes"]) == ("completed", 1)
+    assert (record.status, record.environment["processes"]) == ("completed", 1)
 
 
 def test_a_request_before_the_run_is_the_runs(monkeypatch):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from poolab.records import Record
 from poolab.training.console import print_record, series, shown
 
 
@@ -27,7 +28,7 @@ def test_a_figure_as_a_person_reads_it(name, value, text):
 def record(**changes):
     metrics = {"test/accuracy": 0.5, "test/class_accuracy/cat": 0.25, "cost/peak_memory_bytes": 2_000_000}
     notes = {"cost/peak_memory_bytes": "resident-set growth"}
-    return {"metrics": metrics, "notes": notes, "status": "completed", "reason": None, **changes}
+    return Record(**{"metrics": metrics, "notes": notes, "status": "completed", **changes})
 
 
 @pytest.mark.parametrize(

@@ -56,25 +56,25 @@ def test_force_makes_it_again_in_an_emptied_folder(launched, steps, tmp_path):
     again, same_folder, fresh = launched(tmp_path, "force=true")
     assert (fresh, same_folder, len(steps)) == (True, folder, 20)
     assert not (folder / "left-over.txt").exists()
-    assert again["metrics"]["test/loss"] == first["metrics"]["test/loss"]
+    assert again.metrics["test/loss"] == first.metrics["test/loss"]
     assert len((folder / "history.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_run_that_diverges_leaves_a_record_that_says_so(diverged):
     record, folder = diverged
-    assert record["status"] == "diverged"
-    assert record["reason"].startswith("the training loss became ")
-    assert "in epoch 1, step" in record["reason"]
+    assert record.status == "diverged"
+    assert record.reason.startswith("the training loss became ")
+    assert "in epoch 1, step" in record.reason
     assert not (folder / "error.txt").exists()
     assert not (folder / "last.ckpt").exists()  # nobody should go on from weights that are no numbers
-    assert "test/accuracy" not in record["metrics"]
+    assert "test/accuracy" not in record.metrics
     assert RunFolder(folder.parent, folder.name).finished
 
 
 def test_what_is_not_finite_is_null(diverged):
     record, _ = diverged
-    assert record["metrics"]["speed/train_images_per_s"] is None  # not one epoch was timed
-    assert all(value is None or math.isfinite(value) for value in record["metrics"].values())
+    assert record.metrics["speed/train_images_per_s"] is None  # not one epoch was timed
+    assert all(value is None or math.isfinite(value) for value in record.metrics.values())
 
 
 def test_a_diverged_run_is_not_made_again(diverged, launched, steps):
@@ -91,7 +91,7 @@ def test_a_validation_loss_that_is_no_number_leaves_strict_json(launched, monkey
 
     monkeypatch.setattr(ClassificationMetrics, "update", spoilt)
     record, folder, _ = launched(tmp_path)
-    assert (record["status"], record["metrics"]["val/loss"]) == ("completed", None)
+    assert (record.status, record.metrics["val/loss"]) == ("completed", None)
     for line in (folder / "history.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
@@ -103,11 +103,11 @@ def test_a_run_that_fails_says_why_raises_and_is_made_again(launched, monkeypatc
             launched(tmp_path)
     (folder,) = (path for path in Path(tmp_path).iterdir())
     result = RunFolder(tmp_path, folder.name).result
-    assert (result["status"], result["reason"]) == ("failed", "RuntimeError: the device fell off")
+    assert (result.status, result.reason) == ("failed", "RuntimeError: the device fell off")
     assert "Traceback" in (folder / "error.txt").read_text()
     assert not RunFolder(tmp_path, folder.name).finished
     record, same_folder, fresh = launched(tmp_path)
-    assert (record["status"], fresh, same_folder) == ("completed", True, folder)
+    assert (record.status, fresh, same_folder) == ("completed", True, folder)
     assert not (folder / "error.txt").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_second_ctrl_c_leaves_a_record_too(launched, monkeypatch, tmp_path):
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         launched(tmp_path)
     (folder,) = (path for path in Path(tmp_path).iterdir())
-    assert RunFolder(tmp_path, folder.name).result["status"] == "interrupted"
+    assert RunFolder(tmp_path, folder.name).result.status == "interrupted"
 
 
 def test_two_processes_never_make_one_run(launched, configured, steps, tmp_path):
@@ -130,7 +130,7 @@ def test_two_processes_never_make_one_run(launched, configured, steps, tmp_path)
 
 def test_an_infinite_option_is_recorded(launched, tmp_path):
     record, folder, _ = launched(tmp_path, "pooling=lp", "pooling.p=inf", "trainer.epochs=1")
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     assert json.loads((folder / "config.json").read_text())["pooling"]["p"] == "inf"
     again, _, fresh = launched(tmp_path, "pooling=lp", "pooling.p=inf", "trainer.epochs=1")
-    assert (again["signature"], fresh) == (record["signature"], False)
+    assert (again.signature, fresh) == (record.signature, False)

@@ -36,7 +36,7 @@ def weights(folder):
 def test_before_exchanged_and_after(launched, runs, source, capsys):
     record, folder, fresh = launched(runs, *tuned(source, "pooling=avg", "optim.lr=1e-12"))
     assert fresh
-    metrics, was = record["metrics"], source[0]["metrics"]
+    metrics, was = record.metrics, source[0].metrics
     assert metrics["before/val/accuracy"] == was["val/accuracy"]
     assert metrics["before/test/accuracy"] == was["test/accuracy"]
     assert not [name for name in metrics if name.startswith(("before/test/class", "exchanged/test"))]
@@ -55,7 +55,7 @@ def test_the_table_shows_before_exchanged_and_after(launched, runs, source):
     launched(runs, *tuned(source, "pooling=avg", "optim.lr=1e-12"))
     rows = {row["arm"].split()[0]: row for row in arms(runs) if "val before" in row}
     row = rows["avg"]
-    assert row["val before"] == source[0]["metrics"]["val/accuracy"]
+    assert row["val before"] == source[0].metrics["val/accuracy"]
     assert row["val exchanged"] == pytest.approx(row["val after"])
     every, tuned_ones = markdown(arms(runs)).split("\n\n")
     assert tuned_ones.startswith("| arm | runs | val before | val exchanged | val after |")
@@ -64,8 +64,8 @@ def test_the_table_shows_before_exchanged_and_after(launched, runs, source):
 
 
 def test_the_same_pooling_is_where_it_was(launched, runs, source):
-    metrics = launched(runs, *tuned(source))[0]["metrics"]
-    assert metrics["exchanged/val/loss"] == pytest.approx(source[0]["metrics"]["val/loss"], rel=1e-6)
+    metrics = launched(runs, *tuned(source))[0].metrics
+    assert metrics["exchanged/val/loss"] == pytest.approx(source[0].metrics["val/loss"], rel=1e-6)
     assert metrics["val/loss"] != metrics["exchanged/val/loss"]
 
 
@@ -73,7 +73,7 @@ def test_a_learnable_pooling_starts_afresh(launched, runs, source, capsys):
     record, folder, _ = launched(runs, *tuned(source, "pooling=lip"))
     assert "6 of the new pooling start afresh" in capsys.readouterr().out
     again = launched(runs, "recipe=finetune", f"recipe.checkpoint={folder}", "trainer.epochs=1", "pooling=avg")[0]
-    assert again["metrics"]["before/val/loss"] == record["metrics"]["val/loss"]
+    assert again.metrics["before/val/loss"] == record.metrics["val/loss"]
 
 
 def test_the_source_is_part_of_the_identity(configured, runs, source, launched, tmp_path):

@@ -26,7 +26,7 @@ def runs(launched, tmp_path_factory):
 
 
 def test_the_control_is_as_large_as_the_other_arm(runs):
-    control, lip, plain = (runs[1][name]["metrics"] for name in ("control", "lip", "plain"))
+    control, lip, plain = (runs[1][name].metrics for name in ("control", "lip", "plain"))
     assert control["match/target"] == lip["cost/parameters"]
     assert control["match/count"] == control["cost/parameters"]
     assert control["match/residual"] == control["cost/parameters"] - lip["cost/parameters"]
@@ -34,7 +34,7 @@ def test_the_control_is_as_large_as_the_other_arm(runs):
     assert plain["cost/parameters"] < 0.9 * control["cost/parameters"]
     assert control["match/width_mult"] > 1
     assert not [name for name in plain if name.startswith("match/")]
-    assert runs[1]["control"]["notes"]["match/target"] == "parameters with lip"
+    assert runs[1]["control"].notes["match/target"] == "parameters with lip"
 
 
 def test_the_table_names_the_control(runs):
@@ -44,9 +44,9 @@ def test_the_table_names_the_control(runs):
 
 
 def test_the_weights_that_were_trained_are_the_wider_ones(runs):
-    folder = RunFolder(runs[0], runs[1]["control"]["signature"])
+    folder = RunFolder(runs[0], runs[1]["control"].signature)
     state = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]
-    assert len(state["network.conv1.weight"]) == round(32 * runs[1]["control"]["metrics"]["match/width_mult"])
+    assert len(state["network.conv1.weight"]) == round(32 * runs[1]["control"].metrics["match/width_mult"])
 
 
 @pytest.mark.parametrize(("overrides", "message"), [

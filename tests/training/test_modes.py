@@ -11,10 +11,10 @@ from poolab.training.module import Classifier
 
 def figures(launched, folder, *overrides):
     record, path, _ = launched(folder, *overrides)
-    assert record["status"] == "completed"
-    assert all(value is not None and math.isfinite(value) for value in record["metrics"].values())
+    assert record.status == "completed"
+    assert all(value is not None and math.isfinite(value) for value in record.metrics.values())
     assert json.loads((path / "result.json").read_text()) == record
-    return record["metrics"], path
+    return record.metrics, path
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def watched(launched, runs_dir, *overrides):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Classifier, "training_step", recorded)
         record, folder, _ = launched(runs_dir, "data.flip=true", *overrides)
-    return SimpleNamespace(batches=batches, weights=weights, metrics=record["metrics"], folder=folder)
+    return SimpleNamespace(batches=batches, weights=weights, metrics=record.metrics, folder=folder)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def test_batches_of_one_image_and_one_value_are_told_by_run_and_plan(launched, c
 
 def test_batches_of_one_image_are_allowed_where_they_can_be(launched, tmp_path):
     words = ("data.batch_size=1", "data.limit_train=30", "trainer.epochs=1")
-    assert launched(tmp_path, *words)[0]["status"] == "completed"
+    assert launched(tmp_path, *words)[0].status == "completed"
 
 
 def test_the_plan_of_a_machine_without_a_gpu_may_ask_for_one(monkeypatch):

@@ -33,11 +33,11 @@ def test_a_sweep_of_two_processes_makes_one_record_for_each_arm(tmp_path, tiny, 
     for name, result in results.items():
         alone, folder, _ = launched(tmp_path / "alone", *sizes, f"pooling={name}")
         assert (result["status"], result["environment"]["processes"]) == ("completed", 2)
-        assert result["metrics"]["test/samples"] == alone["metrics"]["test/samples"] == 101
+        assert result["metrics"]["test/samples"] == alone.metrics["test/samples"] == 101
         for figure in ("test/accuracy", "val/accuracy", "train/accuracy"):
-            assert result["metrics"][figure] == pytest.approx(alone["metrics"][figure], abs=0.005), figure
+            assert result["metrics"][figure] == pytest.approx(alone.metrics[figure], abs=0.005), figure
         for figure in ("test/loss", "train/loss"):
-            assert result["metrics"][figure] == pytest.approx(alone["metrics"][figure], rel=1e-3), figure
+            assert result["metrics"][figure] == pytest.approx(alone.metrics[figure], rel=1e-3), figure
         with np.load(tmp_path / result["signature"] / "test_examples.npz") as examples:
             assert examples["index"].tolist() == list(range(101))
             with np.load(folder / "test_examples.npz") as others:

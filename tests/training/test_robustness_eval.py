@@ -38,7 +38,7 @@ def of_full(metrics, groups=GROUPS):
 @pytest.fixture(scope="module")
 def full(launched, tmp_path_factory):
     record, folder, _ = launched(tmp_path_factory.mktemp("full"), *FULL)
-    return record["metrics"], folder
+    return record.metrics, folder
 
 
 def test_every_name_is_there_and_no_other(full):
@@ -89,8 +89,8 @@ def test_the_gradient_support_is_that_of_the_poolings(full):
 def test_another_batch_size_gives_the_same_figures(full, launched, tmp_path):
     other, _, _ = launched(tmp_path, *FULL, "data.eval_batch_size=17")
     groups = ("robust/", "gradient_support/")
-    assert of_full(other["metrics"], groups) == of_full(full[0], groups)
-    assert other["metrics"]["calibration/brier"] == pytest.approx(full[0]["calibration/brier"], rel=1e-5)
+    assert of_full(other.metrics, groups) == of_full(full[0], groups)
+    assert other.metrics["calibration/brier"] == pytest.approx(full[0]["calibration/brier"], rel=1e-5)
 
 
 def test_what_is_left_out_is_left_out(launched, tmp_path):
@@ -99,8 +99,8 @@ def test_what_is_left_out_is_left_out(launched, tmp_path):
     record, folder, _ = launched(tmp_path, *FULL, *chosen, *settings)
     expected = {"robust/images", "robust/shift_consistency", "robust/shift_accuracy_mean"}
     expected |= {"robust/shift_accuracy/0", "robust/shift_accuracy/1", "seconds/shift"}
-    assert set(of_full(record["metrics"])) == expected
-    assert record["metrics"]["robust/images"] == 30
+    assert set(of_full(record.metrics)) == expected
+    assert record.metrics["robust/images"] == 30
     assert not (folder / "reliability.png").exists()
 
 
@@ -109,14 +109,14 @@ def test_a_network_of_one_size_says_so_where_it_is_shown_another(launched, tmp_p
     chosen = ("measure.robustness=[scale]", "measure.scale_mode=size", "measure.scales=[1,1.5]", f"head={head}")
     record, _, _ = launched(tmp_path, *FULL, *chosen)
     name = "robust/scale_accuracy/1.5"
-    assert (name in record["metrics"]) is not noted
-    assert record["notes"].get(name, "").startswith("not measured, the network does not take this size") is noted
-    assert record["metrics"]["robust/scale_accuracy/1"] == pytest.approx(record["metrics"]["test/accuracy"], abs=1e-6)
+    assert (name in record.metrics) is not noted
+    assert record.notes.get(name, "").startswith("not measured, the network does not take this size") is noted
+    assert record.metrics["robust/scale_accuracy/1"] == pytest.approx(record.metrics["test/accuracy"], abs=1e-6)
 
 
 def test_it_runs_in_the_runs_precision_and_memory_format(launched, tmp_path):
     settings = ("trainer.precision=bf16-mixed", "trainer.channels_last=true", "measure.severities=[1]")
-    metrics = launched(tmp_path, *FULL, *settings)[0]["metrics"]
+    metrics = launched(tmp_path, *FULL, *settings)[0].metrics
     assert metrics["robust/shift_accuracy/0"] == pytest.approx(metrics["test/accuracy"], abs=1e-6)
     assert metrics["gradient_support/pool2/entropy"] == pytest.approx(np.log(4), abs=1e-2)
 
@@ -126,11 +126,11 @@ def test_asked_to_stop_it_ends_after_the_measure_and_goes_on_later(launched, tmp
     with monkeypatch.context() as patch:
         patch.setattr("poolab.training.console.Console.measured", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         record, folder, _ = launched(tmp_path, *chosen)
-    assert (record["status"], record["reason"]) == ("interrupted", "stopped by SIGTERM")
+    assert (record.status, record.reason) == ("interrupted", "stopped by SIGTERM")
     again, same, fresh = launched(tmp_path, *chosen)
-    assert (again["status"], same, fresh) == ("completed", folder, True)
-    assert "robust/shift_consistency" in again["metrics"]
-    assert again["metrics"]["epochs"] == 1
+    assert (again.status, same, fresh) == ("completed", folder, True)
+    assert "robust/shift_consistency" in again.metrics
+    assert again.metrics["epochs"] == 1
 
 
 def test_the_limited_images_are_stratified_and_the_same_for_every_seed(configured, tmp_path):

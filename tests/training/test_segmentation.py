@@ -194,9 +194,9 @@ def segmented(few_shapes, configured, tmp_path_factory):
 
 def test_the_record_of_a_run(segmented):
     record, folder = segmented
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     assert {path.name for path in folder.iterdir()} >= {"curves.png", "samples.png", "test_examples.npz", "last.ckpt"}
-    metrics = record["metrics"]
+    metrics = record.metrics
     names = {
         f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "mean_iou", "dice", "accuracy")
     }
@@ -215,7 +215,7 @@ def test_the_record_of_a_run(segmented):
 
 def test_the_examples_agree_with_the_metrics(segmented):
     record, folder = segmented
-    metrics = record["metrics"]
+    metrics = record.metrics
     with np.load(folder / "test_examples.npz") as file:
         columns = dict(file)
     assert sorted(columns) == ["accuracy", "confusion", "index", "iou"]
@@ -285,10 +285,10 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run_small, stop_segmenter_af
     _, whole, _ = run_small(tmp_path / "whole", *settings)
     for steps in (3, 4):  # inside the first epoch, and inside the second
         stop_segmenter_after(steps)
-        assert run_small(tmp_path / "parts", *settings)[0]["status"] == "interrupted"
+        assert run_small(tmp_path / "parts", *settings)[0].status == "interrupted"
     stop_segmenter_after(10**9)
     record, folder, _ = run_small(tmp_path / "parts", *settings)
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     same(trace(folder), trace(whole))
 
 
@@ -311,25 +311,25 @@ def test_the_ways_to_compute(run_small, segmented, monkeypatch, tmp_path, way, c
     ]  # all of one size: one graph
     record, folder, _ = run_small(tmp_path, f"trainer.{way}", *batches)
     torch.compiler.reset()
-    assert record["status"] == "completed"
-    assert record["metrics"]["train/loss"] == pytest.approx(segmented[0]["metrics"]["train/loss"], rel=close)
+    assert record.status == "completed"
+    assert record.metrics["train/loss"] == pytest.approx(segmented[0].metrics["train/loss"], rel=close)
     assert not [name for name in torch.load(folder / "last.ckpt", weights_only=True)["state_dict"] if "_orig" in name]
 
 
 def test_the_full_measure_says_what_it_leaves_out(run_small, tmp_path):
     record, _, _ = run_small(tmp_path, "measure=full", "measure.gradient_support_images=2", "trainer.epochs=1")
-    assert record["status"] == "completed"
-    assert {f"gradient_support/pool{i}/input_coverage" for i in (1, 2, 3, 4)} <= record["metrics"].keys()
-    assert {"robust", "calibration"} <= record["notes"].keys()
+    assert record.status == "completed"
+    assert {f"gradient_support/pool{i}/input_coverage" for i in (1, 2, 3, 4)} <= record.metrics.keys()
+    assert {"robust", "calibration"} <= record.notes.keys()
 
 
 def test_a_finished_run_trains_on_with_another_pooling(run_small, segmented, tmp_path):
     record, _, _ = run_small(
         tmp_path, "recipe=finetune", f"recipe.checkpoint={segmented[1]}", "pooling=avg", "trainer.epochs=1"
     )
-    assert record["status"] == "completed"
-    assert record["metrics"]["before/test/mean_iou"] == segmented[0]["metrics"]["test/mean_iou"]
-    assert {"exchanged/val/mean_iou", "test/mean_iou"} <= record["metrics"].keys()
+    assert record.status == "completed"
+    assert record.metrics["before/test/mean_iou"] == segmented[0].metrics["test/mean_iou"]
+    assert {"exchanged/val/mean_iou", "test/mean_iou"} <= record.metrics.keys()
 
 
 @pytest.mark.long
@@ -355,17 +355,17 @@ def test_two_processes_give_what_one_gives(run_small, configured, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     together = RunFolder(tmp_path, "two").result
-    assert (together["status"], together["environment"]["processes"]) == ("completed", 2)
-    assert together["metrics"]["test/samples"] == 21
+    assert (together.status, together.environment["processes"]) == ("completed", 2)
+    assert together.metrics["test/samples"] == 21
     # Batch normalisation sees half of a batch in each process: close, not equal.
-    assert together["metrics"]["train/loss"] == pytest.approx(alone["metrics"]["train/loss"], rel=0.1)
+    assert together.metrics["train/loss"] == pytest.approx(alone.metrics["train/loss"], rel=0.1)
     with np.load(tmp_path / "two" / "test_examples.npz") as both, np.load(folder / "test_examples.npz") as one:
         assert both["index"].tolist() == one["index"].tolist()
         assert both["confusion"].sum() == one["confusion"].sum()
         confusion = both["confusion"]
         iou = confusion.diagonal() / (confusion.sum(0) + confusion.sum(1) - confusion.diagonal()).clip(1)
         occurs = confusion.sum(0) + confusion.sum(1) > 0
-    assert together["metrics"]["test/mean_iou"] == pytest.approx(iou[occurs].mean(), rel=1e-5)
+    assert together.metrics["test/mean_iou"] == pytest.approx(iou[occurs].mean(), rel=1e-5)
 
 
 def test_shapes_of_a_configured_network():

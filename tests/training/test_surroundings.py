@@ -35,9 +35,9 @@ def test_a_clock_in_the_far_future_or_turned_back(launched, monkeypatch, tmp_pat
 
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 1e10)
-    assert launched(tmp_path, "trainer.epochs=1")[0]["status"] == "completed"
+    assert launched(tmp_path, "trainer.epochs=1")[0].status == "completed"
     monkeypatch.setattr(time, "time", lambda: real() - 1e9)
-    assert launched(tmp_path, "trainer.epochs=1", "force=true")[0]["status"] == "completed"
+    assert launched(tmp_path, "trainer.epochs=1", "force=true")[0].status == "completed"
 
 
 def test_a_user_without_a_home_and_a_name(configured, monkeypatch, tmp_path):
@@ -51,4 +51,4 @@ def test_a_user_without_a_home_and_a_name(configured, monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "remembered by monkeypatch, so that it is put back")
     monkeypatch.delenv("HOME")
-    assert launch(configured(tmp_path, "trainer.epochs=1"))[0]["status"] == "completed"
+    assert launch(configured(tmp_path, "trainer.epochs=1"))[0].status == "completed"

@@ -11,7 +11,7 @@ import warnings
 import pytest
 import wandb
 
-from poolab.records import RunFolder
+from poolab.records import Record, RunFolder
 from poolab.run_config import RunConfig
 from poolab.training.trackers import WandbTracker, build_tracker, tell_again
 
@@ -79,15 +79,15 @@ def seen(quiet_run):
 def test_the_configuration_lies_under_cfg_and_nowhere_else(seen, quiet_run):
     config = seen[0]
     assert config.keys() - {"_wandb"} == {"cfg"}
-    assert config["cfg"] == quiet_run[0]["config"]
+    assert config["cfg"] == quiet_run[0].config
     assert config["cfg"]["pooling"]["k"] == 3
 
 
 def test_the_summary_has_the_flat_names_of_the_record(seen, quiet_run):
     record, (_, summary, _, code) = quiet_run[0], seen
     assert summary["status"] == "completed"
-    assert {name: summary[name] for name in record["metrics"]} == record["metrics"]
-    assert summary["signature"] == record["signature"]
+    assert {name: summary[name] for name in record.metrics} == record.metrics
+    assert summary["signature"] == record.signature
     assert code == 0
 
 
@@ -98,11 +98,11 @@ def test_the_history_has_the_epochs(seen):
 def test_a_session_that_goes_on_has_the_epochs_before_it_too(launched, stop_after, tmp_path):
     stop_after(7)  # of five steps an epoch
     record, folder, _ = launched(tmp_path, "tracker=wandb_offline")
-    assert record["status"] == "interrupted"
+    assert record.status == "interrupted"
     shutil.rmtree(folder / "wandb")
     stop_after(10**6)
     record, folder, fresh = launched(tmp_path, "tracker=wandb_offline")
-    assert (record["status"], fresh) == ("completed", True)
+    assert (record.status, fresh) == ("completed", True)
     losses = {row["epoch"]: row["val/loss"] for row in stored(folder)[2] if "val/loss" in row}
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert losses == {row["epoch"] - 1: pytest.approx(row["val/loss"]) for row in rows}
@@ -131,7 +131,7 @@ def test_a_finished_run_is_told_from_its_record(configured, tmp_path, epochs):
 def test_a_setting_that_json_has_no_number_for(configured, tmp_path):
     config = RunConfig.from_tree(configured(tmp_path, "pooling=lp", "pooling.p=inf", "tracker=wandb_offline"))
     tracker = build_tracker(config, tmp_path, "name")
-    tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
+    tracker.finish(Record(status="completed", signature="0123456789ab"))
     assert stored(tmp_path)[0]["cfg"]["pooling"]["p"] == "inf"
 
 
@@ -198,8 +198,8 @@ def test_a_tracker_that_fails_only_warns_and_only_once(broken_logger, launched, 
     ours = [str(warning.message) for warning in told if "W&B" in str(warning.message)]
     words = f"W&B failed to {verb} (RuntimeError: {verb} is broken); the run goes on, its record is complete without it"
     assert ours == [words]
-    assert record["status"] == "completed"
-    assert record["metrics"]["test/samples"] == 100
+    assert record.status == "completed"
+    assert record.metrics["test/samples"] == 100
     assert (folder / "result.json").exists()
     assert called.count("log") == {"start": 0, "log": 1}.get(verb, called.count("log"))
 
@@ -207,7 +207,7 @@ def test_a_tracker_that_fails_only_warns_and_only_once(broken_logger, launched, 
 def test_online_without_a_key_is_offline_and_says_so(launched, tmp_path):
     with pytest.warns(UserWarning, match=r"W&B has no key .*tracked offline"):
         record, folder, _ = launched(tmp_path, "tracker=wandb_online", "trainer.epochs=1")
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     assert list(folder.glob("wandb/offline-run-*"))
 
 
@@ -218,7 +218,7 @@ def test_a_server_that_does_not_answer_is_given_up(launched, monkeypatch, tmp_pa
     with pytest.warns(UserWarning, match=r"W&B cannot be reached \(.*127\.0\.0\.1:9.*tracked offline"):
         record, folder, _ = launched(tmp_path, "tracker=wandb_online", "tracker.init_timeout=4", "trainer.epochs=1")
     assert time.monotonic() - started < 40
-    assert record["status"] == "completed"
+    assert record.status == "completed"
     assert list(folder.glob("wandb/offline-run-*"))
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 8
@@ -249,7 +249,7 @@ def test_no_fault_of_a_tracker_reaches_the_run(broken_logger, configured, monkey
         warnings.simplefilter("always")
         tracker = build_tracker(RunConfig.from_tree(configured(tmp_path, "tracker=wandb_offline")), tmp_path, "name")
         tracker.log_metrics({"val/loss": 1.0}, 1)
-        tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
+        tracker.finish(Record(status="completed", signature="0123456789ab"))
     ours = [str(warning.message) for warning in told if "W&B" in str(warning.message)]
     assert len(ours) == 1
     assert f"W&B failed to {verb} (" in ours[0]
@@ -268,7 +268,7 @@ def test_a_tracker_that_hangs_is_given_up(broken_logger, configured, monkeypatch
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         tracker.log_metrics({"val/loss": 1.0}, 1)
-        tracker.finish({"metrics": {}, "status": "completed", "signature": "0123456789ab"})
+        tracker.finish(Record(status="completed", signature="0123456789ab"))
     assert any("NoAnswer: its client has not answered for" in str(warning.message) for warning in told)
     never.set()
 

@@ -1,7 +1,10 @@
 """Where W&B is and whether it has a key, without W&B."""
 
+from dataclasses import replace
+
 import pytest
 
+from poolab.records import Record
 from poolab.training.wandb_access import FORMER, PUBLIC, has_key, in_sweep, server, stopped_by_agent
 
 
@@ -64,12 +67,12 @@ def test_the_server_is_the_one_that_the_client_would_take(home, monkeypatch):
 
 
 def test_a_signal_is_an_early_stop_in_a_sweep_alone(monkeypatch):
-    stopped = {"status": "interrupted", "reason": "stopped by SIGTERM"}
+    stopped = Record(status="interrupted", reason="stopped by SIGTERM")
     assert not in_sweep()
     assert not stopped_by_agent(stopped)
     monkeypatch.setenv("WANDB_SWEEP_ID", "x")
     assert in_sweep()
     assert stopped_by_agent(stopped)
-    assert stopped_by_agent({**stopped, "reason": "stopped by SIGINT"})  # the button on its page
-    assert not stopped_by_agent({**stopped, "reason": "SystemExit: 1"})
-    assert not stopped_by_agent({**stopped, "status": "failed"})
+    assert stopped_by_agent(replace(stopped, reason="stopped by SIGINT"))  # the button on its page
+    assert not stopped_by_agent(replace(stopped, reason="SystemExit: 1"))
+    assert not stopped_by_agent(replace(stopped, status="failed"))

@@ -4,7 +4,7 @@ Everything is read off the registry and the classes, so that a method that is re
 
 >>> from poolab.catalogue import card
 >>> print(card("avg_topk").formula)
-The mean of the k largest cells, y = (1/k) sum_{r<=k} x_(r).
+Apply average top-k pooling, the mean of the k largest: y = (1/k) sum_{r<=k} x_(r).
 """
 
 from poolab.catalogue.card import Card, card

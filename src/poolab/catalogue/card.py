@@ -9,10 +9,9 @@ from typing import Any
 from poolab import pooling
 from poolab.catalogue.chosen import known
 from poolab.catalogue.cost import measured
-from poolab.catalogue.docstring import parsed
 from poolab.configuration import config_dir
 from poolab.pooling import Pool
-from poolab.pooling.core import Option
+from poolab.pooling.core import Option, parsed
 from poolab.pooling.functional import has_twin
 from poolab.pooling.registry import SIBLINGS
 

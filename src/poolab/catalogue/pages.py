@@ -20,7 +20,8 @@ INDEX = f"""# Poolings
 (`poolab pools NAME --show FILE` shows it larger, with any option, on any photograph).*
 
 `poolab pools` prints the same table, `poolab pools NAME` a page. The role says where a method is used: `window` in
-place of a max pooling, `global` as a network's head, `channel` across the channels, `same` where the map keeps its size.
+place of a max pooling, `global` as a network's head, `channel` across the channels, `same` where the map keeps its
+size.
 """
 
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from poolab.catalogue import render
-from poolab.catalogue.docstring import parsed
 from poolab.pooling import Pool, Reference, get_pool, list_pools
-from poolab.pooling.core import Role
+from poolab.pooling.core import Role, parsed
 from poolab.pooling.registry import SIBLINGS
 
 ROLES: tuple[Role, ...] = ("window", "global", "channel", "same")

@@ -1,22 +1,30 @@
-"""Poolings for convolutional networks: classes, functional twins and a registry by name. Needs torch alone.
+"""Pooling layers for convolutional networks.
 
 >>> import torch
->>> AvgTopKPool2d(kernel_size=3, stride=2, padding=1, k=3)(torch.randn(8, 16, 32, 32)).shape
-torch.Size([8, 16, 16, 16])
+>>> AvgTopKPool2d(3, 2, padding=1, k=3)(torch.rand(8, 16, 9, 9)).shape
+torch.Size([8, 16, 5, 5])
+>>> AvgTopKPool1d(4, k=3)(torch.rand(8, 16, 100)).shape
+torch.Size([8, 16, 25])
 >>> create_pool("stochastic", kernel_size=2)
 StochasticPool2d(kernel_size=2, stride=2)
 
-The window methods are there for (N, C, L) and (N, C, D, H, W) too, as `...Pool1d` and `...Pool3d`:
-
->>> AvgTopKPool1d(kernel_size=4, k=3)(torch.randn(8, 16, 100)).shape
-torch.Size([8, 16, 25])
+help(AvgTopKPool2d)    one layer: formula, arguments, shapes, errors
+functional             the layers without parameters as functions:
+                       functional.avg_topk_pool2d(x, 3, k=3)
+create_pool, get_pool, list_pools, register
+                       layers by the name that configurations use
+Pool, WindowPool2d, MapPool2d, HeadPool2d, Windows, Reference, siblings
+                       to write a layer of your own
+use_backend, set_backend, get_backend
+                       compiled kernels or plain torch
 """
 
-from typing import Any
-
+# `help()` lists the classes of a module that has `__all__`, 170,000 lines of them here; so the names that are imported
+# below are the package's names. `__init__.pyi` declares them, and the siblings, for editors and type checkers.
 from poolab.pooling import functional
 from poolab.pooling.channel.inter_map import InterMapPool2d
 from poolab.pooling.core.base import Pool, Reference
+from poolab.pooling.core.documentation import overview as _overview
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused.backend import get_backend, set_backend, use_backend
 from poolab.pooling.head.attention import AttentionPool2d, SimPool2d
@@ -35,7 +43,9 @@ from poolab.pooling.head.statistics import (
 from poolab.pooling.head.superpixel import SuperpixelPool2d
 from poolab.pooling.head.vlad import MOPPool2d, NetVLADPool2d
 from poolab.pooling.map_pool import HeadPool2d, MapPool2d
-from poolab.pooling.registry import SIBLINGS, create_pool, get_pool, list_pools, register
+from poolab.pooling.registry import POOLS as _POOLS
+from poolab.pooling.registry import SIBLINGS as _SIBLINGS
+from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.window.adapool import AdaPool2d
 from poolab.pooling.window.basic import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
 from poolab.pooling.window.blur import BlurPool2d, MaxBlurPool2d
@@ -59,90 +69,5 @@ from poolab.pooling.window.universal import UniversalPool2d
 from poolab.pooling.window.wavelets import WaveletPool2d
 from poolab.pooling.window_pool import WindowPool2d, siblings
 
-SIBLING_CLASSES = {cls.__name__: cls for cls in SIBLINGS.values()}
-globals().update(SIBLING_CLASSES)
-
-
-def __getattr__(name: str) -> Any:
-    """Tell type checkers that there are names which are made at import; at run time none is left to find."""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = [
-    "AdaPool2d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveMaxPool2d",
-    "AttentionPool2d",
-    "AvgPool2d",
-    "AvgTopKPool2d",
-    "BilinearPool2d",
-    "BlurPool2d",
-    "CLIPAttentionPool2d",
-    "CompactBilinearPool2d",
-    "DetailPreservingPool2d",
-    "DiffStridePool2d",
-    "EntropyWeightedPool2d",
-    "FractionalMaxPool2d",
-    "FrequencyLowCutPool2d",
-    "GatedPool2d",
-    "GeMPool2d",
-    "GlobalAvgMaxPool2d",
-    "GlobalAvgPool2d",
-    "GlobalGeMPool2d",
-    "GlobalLSEPool2d",
-    "GlobalLpPool2d",
-    "GlobalMaxPool2d",
-    "GlobalTopKPool2d",
-    "HeadPool2d",
-    "ISqrtCovPool2d",
-    "InterMapPool2d",
-    "LIPPool2d",
-    "LSEPool2d",
-    "LehmerPool2d",
-    "LpPool2d",
-    "MAMPool2d",
-    "MOPPool2d",
-    "MapPool2d",
-    "MaxBlurPool2d",
-    "MaxDropoutPool2d",
-    "MaxPool2d",
-    "MedianPool2d",
-    "MinPool2d",
-    "MixedPool2d",
-    "MixedRandomPool2d",
-    "NetVLADPool2d",
-    "OrdinalPool2d",
-    "PixelPyramidPool2d",
-    "PolyphasePool2d",
-    "Pool",
-    "RankAvgPool2d",
-    "RankStochasticPool2d",
-    "RankWeightedPool2d",
-    "Reference",
-    "S3Pool2d",
-    "SimPool2d",
-    "SoftPool2d",
-    "SpaceToDepth2d",
-    "SpatialPyramidPool2d",
-    "SpectralPool2d",
-    "StochasticPool2d",
-    "StridedConv2d",
-    "Subsample2d",
-    "SuperpixelPool2d",
-    "TMaxAvgPool2d",
-    "TreePool2d",
-    "UniversalPool2d",
-    "WaveletPool2d",
-    "WindowPool2d",
-    "Windows",
-    "create_pool",
-    "functional",
-    "get_backend",
-    "get_pool",
-    "list_pools",
-    "register",
-    "set_backend",
-    "siblings",
-    "use_backend",
-    *SIBLING_CLASSES,
-]
+globals().update({cls.__name__: cls for cls in _SIBLINGS.values()})
+__doc__ = f"{__doc__}\n{_overview(_POOLS.values())}"

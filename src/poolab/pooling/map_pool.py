@@ -10,19 +10,19 @@ from poolab.pooling.core.windows import compute_dtype
 
 
 class MapPool2d(Pool):
-    """A pooling of a whole map (N, C, H, W) or (C, H, W), without windows.
+    """Pool a whole map (N, C, H, W) or (C, H, W), without windows: the base of heads and of methods across channels.
 
     The formula gets the batched map (N, C, H, W); what it gives for the first dimension N is squeezed away again for an
     unbatched map. Output of the input's dtype and, where it is a map too, of its memory format.
 
     Args:
-        channels: the number of channels, for the methods that need it.
+        channels: the number of channels of the input.
         options: the method's own.
 
     Raises:
-        ValueError: a wrong option (at construction); an empty map, one not 3-d or 4-d, or one with other channels than
-            those that the layer was made for (at call).
-        TypeError: an input that is not floating.
+        ValueError: a wrong option (at construction); an input with a wrong number of dimensions or of channels, or an
+            empty map (at call). One message names all faults and what is allowed.
+        TypeError: an input that is no tensor of a floating dtype.
     """
 
     def __init__(self, *, channels: int | None = None, **options: Any):
@@ -41,7 +41,7 @@ class MapPool2d(Pool):
 
     @classmethod
     def compute(cls, input: Tensor, **arguments: Any) -> Tensor:
-        """The formula on a checked input: what the module and its functional twin share."""
+        """Compute the formula on a checked input: what the module and its function share."""
         check_map(cls.__name__, input)
         is_batch = input.dim() == 4
         batched = input if is_batch else input.unsqueeze(0)
@@ -54,14 +54,10 @@ class MapPool2d(Pool):
 
 
 class HeadPool2d(MapPool2d):
-    """A pooling of a whole map to a size that does not depend on it: (N, C, h, w), or features (N, F).
-
-    Args:
-        channels: the number of channels, for the methods that need it.
-        options: the method's own.
-    """
+    """Pool a whole map to a size that does not depend on it, (N, C, h, w) or (N, F): the base of the heads."""
 
     role = "global"
+    output_shape = "(N, C, 1, 1)"
 
 
 def check_map(owner: str, input: Tensor) -> None:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from poolab.errors import nearest
 from poolab.pooling.core.base import Pool, Role
+from poolab.pooling.core.documentation import document
 from poolab.pooling.window_pool import WindowPool2d, siblings
 
 POOLS: dict[str, type[Pool]] = {}
@@ -29,6 +30,7 @@ def register(name: str) -> Callable[[P], P]:
                 f"the pooling name {name} belongs to {known.__qualname__}; choose another for {cls.__qualname__}"
             )
         cls.name = name
+        document(cls)
         POOLS[name] = cls
         if issubclass(cls, WindowPool2d) and "dimensions" not in cls.exempt:
             SIBLINGS[name, 1], SIBLINGS[name, 3] = siblings(cls)
@@ -38,7 +40,7 @@ def register(name: str) -> Callable[[P], P]:
 
 
 def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
-    """The names of all poolings, or of those with one role, that there are for so many spatial dimensions.
+    """Return the names of all poolings, or of those of one role, for the given number of spatial dimensions.
 
     >>> "avg_topk" in list_pools("window"), "avg_topk" in list_pools("global")
     (True, False)
@@ -51,7 +53,7 @@ def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
 
 
 def get_pool(name: str, dims: int = 2) -> type[Pool]:
-    """The class of a name, for so many spatial dimensions.
+    """Return the class of a name, for the given number of spatial dimensions.
 
     Raises:
         ValueError: no such pooling, the message lists the near names and all of them; or it has not these dimensions.
@@ -70,7 +72,7 @@ def get_pool(name: str, dims: int = 2) -> type[Pool]:
 
 
 def hint(name: object, known: Sequence[str]) -> str:
-    """What a name that is none may mean, among the known ones: the name of a class is told from a mistyped name.
+    """Suggest known names close to an unknown one; the name of a class is told from a mistyped name.
 
     >>> hint("AvgTopKPool2d", list_pools())
     'AvgTopKPool2d is the class, did you mean avg_topk? '
@@ -90,7 +92,7 @@ def hint(name: object, known: Sequence[str]) -> str:
 
 
 def create_pool(name: str, *, channels: int | None = None, dims: int = 2, **arguments: Any) -> Pool:
-    """A pooling by its name, with torch's geometry arguments and the method's own options.
+    """Make a pooling by its name, with torch's geometry arguments and the method's own options.
 
     `channels` reaches the methods that use it and is ignored by the others, so that a network can always state it.
 
@@ -110,4 +112,4 @@ def create_pool(name: str, *, channels: int | None = None, dims: int = 2, **argu
 
 
 def _parameters(cls: type[Pool]) -> list[str]:
-    return [str(parameter) for parameter in cls.__signature__.parameters.values()]
+    return [str(p.replace(annotation=p.empty)) for p in cls.__signature__.parameters.values()]

@@ -8,31 +8,33 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Pool, check_floating, memory_format
+from poolab.pooling.core.documentation import document
 from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Sizes
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused import backend
 
 
 class WindowPool2d(Pool):
-    """A pooling over local windows: geometry, checks, dtype and shape here; one formula over `Windows` in the leaf.
+    """Pool over local windows: the base of layers that give one formula over `Windows`.
 
     Input (N, C, H, W) or (C, H, W), any floating dtype; output of the same dtype, device and memory format and of the
     size that `nn.MaxPool2d` gives. Padding never takes part: a window is its real cells. `siblings` makes the same
     method for (N, C, L) and (N, C, D, H, W).
 
     Args:
-        kernel_size: the window, an int or a pair (height, width).
-        stride: the step; None means `kernel_size`.
-        padding: cells around the map that widen the grid of windows, at most half of `kernel_size`.
+        kernel_size: the size of the window.
+        stride: the step from one window to the next; None means `kernel_size`.
+        padding: cells around the map that windows may cover, at most half of `kernel_size`; they hold no value.
         dilation: the step between the cells of one window.
-        ceil_mode: round the output size up.
-        channels: the number of channels, for the methods that need it.
-        generator: the source of random numbers in training, for the random methods; None is torch's global one.
+        ceil_mode: round the output size up instead of down.
+        channels: the number of channels of the input.
+        generator: the source of random numbers in training; None means torch's global one.
         options: the method's own.
 
     Raises:
-        ValueError: a wrong option or geometry (at construction), a map that is too small or not 3-d or 4-d (at call).
-        TypeError: an input that is not floating.
+        ValueError: a wrong option or geometry (at construction); an input with a wrong number of dimensions or of
+            channels, or a map that is too small (at call). One message names all faults and what is allowed.
+        TypeError: an input that is no tensor of a floating dtype.
     """
 
     role = "window"
@@ -54,7 +56,7 @@ class WindowPool2d(Pool):
         owner, faults, cells = type(self).__name__, [], None
         try:
             self.geometry = Geometry.of(owner, kernel_size, stride, padding, dilation, ceil_mode, self.dims)
-            cells = self.geometry.cells
+            cells = self.geometry.taps
         except ValueError as fault:
             faults.append(str(fault))
         if generator is not None and not self.random:
@@ -75,7 +77,7 @@ class WindowPool2d(Pool):
         return _on_a_batch(type(self), input, self.geometry, lambda maps: backend.operate(operation, maps, arguments))
 
     def _operation(self) -> str | None:
-        """What a compiler is to see in place of the formula; asked once for each tracing."""
+        """Return what a compiler is to see in place of the formula; asked once for each tracing."""
         if self.native or torch.compiler.is_exporting():
             return None
         return backend.operation_of(type(self).formula, self.geometry, self.arguments())
@@ -85,7 +87,7 @@ class WindowPool2d(Pool):
 
     @classmethod
     def compute(cls, input: Tensor, geometry: Geometry, **arguments: Any) -> Tensor:
-        """The formula on a checked input: what the module and its functional twin share."""
+        """Compute the formula on a checked input: what the module and its function share."""
 
         def run(maps: Tensor) -> Tensor:
             if cls.native:
@@ -96,36 +98,36 @@ class WindowPool2d(Pool):
 
     @property
     def kernel_size(self) -> Sizes:
-        """The window (height, width)."""
+        """Return the size of the window (height, width)."""
         return self.geometry.kernel_size
 
     @property
     def stride(self) -> Sizes:
-        """The step (height, width)."""
+        """Return the step (height, width)."""
         return self.geometry.stride
 
     @property
     def padding(self) -> Sizes:
-        """The padding (height, width)."""
+        """Return the padding (height, width)."""
         return self.geometry.padding
 
     @property
     def dilation(self) -> Sizes:
-        """The step between the cells of one window."""
+        """Return the step between the cells of one window."""
         return self.geometry.dilation
 
     @property
     def ceil_mode(self) -> bool:
-        """Whether the output size is rounded up."""
+        """Return True if the output size is rounded up."""
         return self.geometry.ceil_mode
 
     def extra_repr(self) -> str:
-        """The geometry and the options that differ from their defaults."""
+        """Return the geometry and the options that differ from their defaults."""
         return ", ".join(part for part in (str(self.geometry), super().extra_repr()) if part)
 
 
 def _on_a_batch(cls: type[WindowPool2d], input: Tensor, geometry: Geometry, run: Callable[[Tensor], Tensor]) -> Tensor:
-    """What `run` makes of a batch of maps, for a batch or one map, in the memory format and dtype of the input."""
+    """Run a batch of maps or one map through `run`, and return it in the memory format and dtype of the input."""
     _check(cls, input, geometry)
     is_batch = input.dim() == geometry.dims + 2
     batched = input if is_batch else input.unsqueeze(0)
@@ -138,7 +140,7 @@ def _on_a_batch(cls: type[WindowPool2d], input: Tensor, geometry: Geometry, run:
 
 
 def siblings(cls: type[WindowPool2d]) -> tuple[type[WindowPool2d], type[WindowPool2d]]:
-    """The same method in one and in three dimensions: subclasses that only the number of dimensions tells apart.
+    """Make the same method for one and three dimensions: subclasses that differ in the number of dimensions alone.
 
     They are put into the module of `cls`, where pickle looks for them by their name.
 
@@ -152,9 +154,8 @@ def siblings(cls: type[WindowPool2d]) -> tuple[type[WindowPool2d], type[WindowPo
 
 def _sibling(cls: type[WindowPool2d], dims: int) -> type[WindowPool2d]:
     name = cls.__name__.removesuffix("2d") + f"{dims}d"
-    layout = {1: "(N, C, L) or (C, L)", 3: "(N, C, D, H, W) or (C, D, H, W)"}[dims]
-    described = f"`{cls.__name__}` for input {layout}; see there for the formula and the options."
-    made = type(name, (cls,), {"dims": dims, "__doc__": described, "__module__": cls.__module__})
+    made = type(name, (cls,), {"dims": dims, "__module__": cls.__module__})
+    document(made, like=cls)
     setattr(sys.modules[cls.__module__], name, made)
     return made
 

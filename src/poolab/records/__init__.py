@@ -10,18 +10,18 @@ from poolab.records.content import file_sha256
 from poolab.records.contents import Content, content_of, differing_content, own_settings, told_apart
 from poolab.records.gathering import gather, tell
 from poolab.records.identity import NOT_IDENTITY, below, flatten, signature
-from poolab.records.labels import AT, BARE, setting_words, short_key, value_words
+from poolab.records.labels import AT, arm_labels, numbered, short_key, value_words, words_of
 from poolab.records.machine import environment
-from poolab.records.reading import RecordError, read_json, read_record, scan_results
+from poolab.records.reading import read_json, read_record, scan_results
+from poolab.records.record import Record, RecordError, Tree, result_record
 from poolab.records.renamed import RENAMED_SETTINGS, current_metric, with_current_names
-from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite, result_record
+from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite
 from poolab.records.store import RunFolder, read_results, replace_synced, strict, write_atomically
 from poolab.records.table import differing_code
 from poolab.records.table_page import print_table
 
 __all__ = [
     "AT",
-    "BARE",
     "FINISHED",
     "HEADLINES",
     "NOT_IDENTITY",
@@ -29,8 +29,11 @@ __all__ = [
     "SCHEMA_VERSION",
     "STATUSES",
     "Content",
+    "Record",
     "RecordError",
     "RunFolder",
+    "Tree",
+    "arm_labels",
     "below",
     "content_of",
     "current_metric",
@@ -41,6 +44,7 @@ __all__ = [
     "finite",
     "flatten",
     "gather",
+    "numbered",
     "own_settings",
     "print_table",
     "read_json",
@@ -49,7 +53,6 @@ __all__ = [
     "replace_synced",
     "result_record",
     "scan_results",
-    "setting_words",
     "short_key",
     "signature",
     "strict",
@@ -57,5 +60,6 @@ __all__ = [
     "told_apart",
     "value_words",
     "with_current_names",
+    "words_of",
     "write_atomically",
 ]

@@ -3,10 +3,10 @@
 The same settings with other files are another measurement. A record keeps a hash of each content in its environment.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from poolab.records.identity import flatten
+from poolab.records.record import Record, Tree
 
 SHORTEST = 4  # characters of a hash that is shown
 UNKNOWN = "content not recorded"
@@ -28,34 +28,34 @@ class Content(NamedTuple):
         return self._replace(source=None)
 
 
-def content_of(record: Mapping[str, Any]) -> Content:
+def content_of(record: Record) -> Content:
     """Return the content that a record names.
 
-    >>> content_of({"environment": {"data_fingerprint": "digits-1"}})
+    >>> content_of(Record(status="completed", environment={"data_fingerprint": "digits-1"}))
     Content(data='digits-1', weights=None, source=None)
     """
-    known = record.get("environment")
-    found = known if isinstance(known, Mapping) else {}
+    found = record.environment
     keys = ("data_fingerprint", "weights_sha256", "source_sha256")
     return Content(*(None if found.get(key) is None else str(found[key]) for key in keys))
 
 
-def own_settings(record: Mapping[str, Any]) -> dict[str, Any]:
+def own_settings(record: Record) -> Tree:
     """Return a record's settings with dotted keys, without the paths of files whose content it names."""
-    by_content = ("backbone.weights",) if content_of(record).weights is not None else ()
-    return {key: value for key, value in flatten(record["config"]).items() if key not in by_content}
+    if content_of(record).weights is None:
+        return record.settings
+    return {key: value for key, value in record.settings.items() if key != "backbone.weights"}
 
 
-def says_content(record: Mapping[str, Any]) -> bool:
+def says_content(record: Record) -> bool:
     """Return False for a run that ended early, before it noted its data: it has no figures to mix up either."""
-    return record.get("status") == "completed" or content_of(record).data is not None
+    return record.completed or content_of(record).data is not None
 
 
-def differing_content(records: Iterable[Mapping[str, Any]]) -> bool:
+def differing_content(records: Iterable[Record]) -> bool:
     """Return whether runs of one data set or backbone were made from data or weights of different content."""
     found: dict[str, set[Content]] = {}
     for record in filter(says_content, records):
-        names = [record["config"].get(group, {}).get("name") for group in ("data", "backbone")]
+        names = [record.settings.get(f"{group}.name") for group in ("data", "backbone")]
         found.setdefault(str(names), set()).add(content_of(record).shared)
     return any(len(contents) > 1 for contents in found.values())
 

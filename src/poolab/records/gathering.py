@@ -8,11 +8,11 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from poolab.errors import ConfigError
-from poolab.records.reading import LARGEST, record_faults, scan_results
-from poolab.records.renamed import with_current_names
+from poolab.records.reading import LARGEST, scan_results
+from poolab.records.record import Record, RecordError
 from poolab.records.schema import HEADLINES
 from poolab.text import one_line
 
@@ -22,7 +22,7 @@ SHOWN = 5  # files or lines that are named, one on each line
 class Gathered(NamedTuple):
     """The records, oldest first, and a sentence for each file or line that was left out."""
 
-    records: list[dict[str, Any]]
+    records: list[Record]
     faults: list[str]
 
 
@@ -40,15 +40,15 @@ def gather(place: str | Path) -> Gathered:
     for record in records:
         wrong = unusable(record)
         if wrong:
-            faults.append(f"the record {record.get('signature')} cannot be compared: {'; '.join(wrong)}")
+            faults.append(f"the record {record.signature} cannot be compared: {'; '.join(wrong)}")
         else:
             usable.append(record)
     return Gathered(_once(usable, faults), faults)
 
 
-def unusable(record: Mapping[str, Any]) -> list[str]:
+def unusable(record: Record) -> list[str]:
     """Return what a record lacks for a table; an empty list where it has all."""
-    config = record["config"]
+    config = record.config
     faults = []
     groups = [key for key in ("pooling", "backbone", "data", "trainer") if not isinstance(config.get(key, {}), Mapping)]
     faults += [f"config.{key} is no mapping" for key in groups]
@@ -97,30 +97,29 @@ def _is_file(path: Path) -> bool:
     return True
 
 
-def _of_file(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def _of_file(path: Path) -> tuple[list[Record], list[str]]:
     """Return the records of a saved file, and a sentence for each line that holds none.
 
     Raises:
         ConfigError: it has lines, and none of them is a record.
     """
-    records: list[dict[str, Any]] = []
+    records: list[Record] = []
     faults: list[str] = []
-    number = 0
+    where, number = str(path), 0
     try:
         with _opened(path) as file:
             for number, line in enumerate(_lines(file), 1):
-                record, fault = _parsed(line)
-                if record is None:
+                try:
+                    records.append(_parsed(line, where))
+                except RecordError as fault:
                     faults.append(f"line {number} of {path}: {fault}")
-                else:
-                    records.append({"reason": None, "notes": {}, "environment": {}} | record)
     except (OSError, EOFError, ValueError, zlib.error) as fault:
         reason = getattr(fault, "strerror", None) or fault
         faults.append(f"{path} behind line {number}: {reason}")
     if faults and not records:
         more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
         raise ConfigError(f"{path} is no file of records, one on each line: {one_line(faults[0])}{more}")
-    return sorted(records, key=lambda record: str(record["started"])), faults
+    return sorted(records, key=lambda record: record.started), faults
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -138,37 +137,41 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def _parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
-    """Return the record of a line, or None and what is wrong with it."""
+def _parsed(line: bytes, where: str) -> Record:
+    """Return the record of a line.
+
+    Raises:
+        RecordError: it holds none.
+    """
     try:
         content = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as fault:
-        return None, f"no UTF-8 text: {fault.reason} at byte {fault.start}"
+        raise RecordError(f"no UTF-8 text: {fault.reason} at byte {fault.start}") from None
     except ValueError as fault:
-        return None, f"no JSON: {fault}"
+        raise RecordError(f"no JSON: {fault}") from None
     except RecursionError:
-        return None, "its values are nested too deeply"
-    faults = record_faults(content, whole=True)
-    if not faults and not isinstance(content.get("signature"), str):
-        faults = ["signature is missing"]
-    return (None, "; ".join(faults)) if faults else (with_current_names(content), "")
+        raise RecordError("its values are nested too deeply") from None
+    record = Record.from_json(content, where=where, whole=True)
+    if not record.signature:
+        raise RecordError("signature is missing")
+    return record
 
 
-def _once(records: Iterable[dict[str, Any]], faults: list[str]) -> list[dict[str, Any]]:
+def _once(records: Iterable[Record], faults: list[str]) -> list[Record]:
     """Return each run's record once: of two that differ, the one that ended last."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Record] = {}
     for record in records:
-        name = str(record.get("signature"))
+        name = record.signature
         other = found.setdefault(name, record)
         if other is record:
             continue
         if other == record:
             faults.append(f"the record {name} stands there twice, and counts once")
             continue
-        first, last = sorted((other, record), key=lambda one: str(one.get("ended", "")))
+        first, last = sorted((other, record), key=lambda one: one.ended)
         found[name] = last
         faults.append(
-            f"the record {name} that ended {first.get('ended', 'at an unknown time')}: another one of that signature "
-            f"ended {last.get('ended', 'at an unknown time')} and differs"
+            f"the record {name} that ended {first.ended or 'at an unknown time'}: another one of that signature "
+            f"ended {last.ended or 'at an unknown time'} and differs"
         )
     return list(found.values())

@@ -13,7 +13,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records.reading import ADOPT, REMAKE, read_record, scan_results
-from poolab.records.schema import FINISHED
+from poolab.records.record import Record
 
 
 class RunFolder:
@@ -57,7 +57,7 @@ class RunFolder:
         return self.path / name
 
     @property
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> Record | None:
         """The record, or None where there is none yet.
 
         Raises:
@@ -66,21 +66,21 @@ class RunFolder:
         if (self / REMAKE / ADOPT).exists():  # a process was killed while it put a new record in place
             with suppress(OSError, PoolabError), self.claimed():
                 self.adopt()
-        return read_record(self / "result.json")
+        return read_record(self / "result.json", self.signature)
 
     @property
-    def latest(self) -> dict[str, Any] | None:
+    def latest(self) -> Record | None:
         """The record of the last attempt: of one that was to make a finished run again, its own or None."""
         record = self.result
         inner = self / REMAKE
         made_again = inner.is_dir() and any(inner.iterdir())
-        return read_record(inner / "result.json") if made_again else record
+        return read_record(inner / "result.json", self.signature) if made_again else record
 
     @property
     def finished(self) -> bool:
         """Whether it has a result that need not be made again."""
         result = self.result
-        return result is not None and result["status"] in FINISHED
+        return result is not None and result.finished
 
     @property
     def checkpoint(self) -> Path | None:
@@ -132,6 +132,10 @@ class RunFolder:
         if (self / REMAKE).exists():
             with suppress(OSError, PoolabError), self.claimed():
                 _remove(self / REMAKE)
+
+    def write_record(self, record: Record) -> None:
+        """Write the run's record, in one step."""
+        self.write_json("result.json", record.to_json())
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a file of the folder in one step."""
@@ -202,7 +206,7 @@ def replace_synced(new: Path, path: Path) -> None:
     os.replace(new, path)
 
 
-def read_results(runs_dir: str | Path) -> list[dict[str, Any]]:
+def read_results(runs_dir: str | Path) -> list[Record]:
     """Return the records of all runs of a folder, oldest first; warn of each file that is no record."""
     records, faults = scan_results(runs_dir)
     for fault in faults:

@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,25 @@ from poolab.errors import PoolabError
 from poolab.records.contents import Content, content_of, own_settings, says_content, told_apart
 from poolab.records.gathering import gather
 from poolab.records.identity import NOT_IDENTITY, below
-from poolab.records.labels import AT, setting_words, short_key, value_words
+from poolab.records.labels import DATA_CONTENT, arm_labels, short_key, words_of
+from poolab.records.record import Record, Tree
 from poolab.records.schema import HEADLINES
 
 # What the runs of one arm may differ by; the task has a table of its own.
 NOT_ARM = (*NOT_IDENTITY, "task", "seed", "measure")
-MATCHED = ("backbone.match", "backbone.match_to")
 # Of runs that go on from another one: their validation score with the old poolings, with the new, and after training.
 TUNED = {"val before": "before/val/", "val exchanged": "exchanged/val/", "val after": "val/"}
 # The column of a task's headline figure; images of one task and pixels of the other are never ranked together.
 SCORES = {"classification": "test accuracy", "segmentation": "test mean IoU"}
-CONTENT = "data content"  # stands among an arm's settings where arms differ in it
 # What the heading of a table says where all its arms share it.
 HEADING = ("data.name", "backbone.name", "head.name", "optim.name", "optim.lr", "trainer.epochs")
 
-Settings = dict[str, Any]
+Row = dict[str, Any]
+Metrics = Mapping[str, float | None]
+Groups = dict[tuple[str, Content], list[Record]]  # by settings and content
 
 
-def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
+def arms(runs_dir: str | Path) -> list[Row]:
     """Return one row for each arm, best mean score first: its runs, mean and standard deviation over seeds, costs.
 
     The score is "test accuracy" for classification, and "test mean IoU" for segmentation, whose rows come behind.
@@ -41,7 +43,7 @@ def arms(runs_dir: str | Path) -> list[dict[str, Any]]:
     return arms_of(gather(runs_dir).records, runs_dir)
 
 
-def arms_of(records: Sequence[Mapping[str, Any]], place: str | Path) -> list[dict[str, Any]]:
+def arms_of(records: Sequence[Record], place: str | Path) -> list[Row]:
     """Return the rows of these records, which came from `place`.
 
     Raises:
@@ -49,12 +51,12 @@ def arms_of(records: Sequence[Mapping[str, Any]], place: str | Path) -> list[dic
     """
     if not records:
         raise PoolabError(f"there are no records in {place}: make some with train.py, or name their folder with --runs")
-    return [row for task in SCORES for row in _rows(task, [one for one in records if _task(one) == task])]
+    return [row for task in SCORES for row in _rows(task, [one for one in records if one.task == task])]
 
 
-def differing_code(records: Iterable[Mapping[str, Any]]) -> str | None:
+def differing_code(records: Iterable[Record]) -> str | None:
     """Return a sentence where records were made by different commits or package versions, else None."""
-    codes = [_code(record.get("environment")) for record in records]
+    codes = [_code(record.environment) for record in records]
     differing = sorted({name for code in codes for name in code if code[name] != codes[0].get(name)})
     return f"The records differ in the code that made them: {', '.join(differing)}." if differing else None
 
@@ -64,50 +66,44 @@ def mixed_code(runs_dir: str | Path) -> str | None:
     return differing_code(gather(runs_dir).records)
 
 
-def _code(environment: Any) -> dict[str, Any]:
+def _code(environment: Tree) -> dict[str, object]:
     """Return the commit and the packages of an environment; nothing where it does not say them."""
-    known = environment if isinstance(environment, Mapping) else {}
-    packages = known.get("packages")
-    return {"commit": known.get("commit"), "dirty": known.get("dirty")} | (
+    packages = environment.get("packages")
+    return {"commit": environment.get("commit"), "dirty": environment.get("dirty")} | (
         {str(name): version for name, version in packages.items()} if isinstance(packages, Mapping) else {}
     )
 
 
-def _task(record: Mapping[str, Any]) -> str:
-    """Return a record's task; those of before there were tasks are of classification."""
-    return str(record["config"].get("task", "classification"))
-
-
-def _rows(task: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _rows(task: str, records: Sequence[Record]) -> list[Row]:
     groups = _groups(records)
-    settings = [_settings(group[0]) for group in groups.values()]
-    contents: dict[tuple[Any, Any], list[Content]] = {}
+    settings = [words_of(_settings(group[0])) for group in groups.values()]
+    contents: dict[tuple[str | None, str | None], list[Content]] = {}
     for own, (_, content) in zip(settings, groups, strict=True):
         contents.setdefault(_files_of(own), []).append(content)
     told = {files: told_apart(some) for files, some in contents.items()}
     for own, (_, content) in zip(settings, groups, strict=True):
         text = told[_files_of(own)][content]
-        own |= {CONTENT: text} if text else {}
-    names = {key for own in settings for key in own}
-    texts = [{key: _text(own, key) for key in names} for own in settings]
-    varied = {key for key in names if len({text[key] for text in texts}) > 1}
-    shared = " ".join(f"{short_key(key)}={value_words(settings[0][key])}" for key in HEADING if key in names - varied)
-    spread = _spread(texts, varied)
+        own |= {DATA_CONTENT: text} if text else {}
+    shared = " ".join(
+        f"{short_key(key)}={settings[0][key]}"
+        for key in HEADING
+        if len({own.get(key) for own in settings}) == 1 and key in settings[0]
+    )
     rows = [
-        {"shared": shared, **_row(task, _label(own, spread, varied), group)}
-        for own, group in zip(settings, groups.values(), strict=True)
+        {"shared": shared, **_row(task, label, group)}
+        for label, group in zip(arm_labels(settings), groups.values(), strict=True)
     ]
     return sorted(rows, key=lambda row: -(row[SCORES[task]] or 0.0))
 
 
-def _files_of(own: Settings) -> tuple[Any, Any]:
+def _files_of(own: Mapping[str, str]) -> tuple[str | None, str | None]:
     """Return the data set and the network, whose files may differ in content."""
     return own.get("data.name"), own.get("backbone.name")
 
 
-def _groups(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, Content], list[Mapping[str, Any]]]:
+def _groups(records: Sequence[Record]) -> Groups:
     """Return the records of each arm: those of the same settings and the same content."""
-    groups: dict[tuple[str, Content], list[Mapping[str, Any]]] = defaultdict(list)
+    groups: Groups = defaultdict(list)
     early = []
     for record in records:
         if says_content(record):
@@ -121,13 +117,11 @@ def _groups(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, Content], l
     return _by_source(groups)
 
 
-def _by_source(
-    groups: Mapping[tuple[str, Content], list[Mapping[str, Any]]],
-) -> dict[tuple[str, Content], list[Mapping[str, Any]]]:
+def _by_source(groups: Groups) -> Groups:
     """Split an arm by the runs that its runs go on from, where a seed has several; else each seed has its own."""
-    found: dict[tuple[str, Content], list[Mapping[str, Any]]] = {}
+    found: Groups = {}
     for (key, content), group in groups.items():
-        sources = {(record["config"]["seed"], content_of(record).source) for record in group if says_content(record)}
+        sources = {(record.seed, content_of(record).source) for record in group if says_content(record)}
         several = max(Counter(seed for seed, _ in sources).values(), default=1) > 1
         for record in group:
             own = content_of(record) if several else content
@@ -135,70 +129,25 @@ def _by_source(
     return found
 
 
-def _key(record: Mapping[str, Any]) -> str:
-    return str(sorted((key, str(value)) for key, value in _settings(record).items()))
+def _key(record: Record) -> str:
+    return str(sorted(words_of(_settings(record)).items()))
 
 
-def _settings(record: Mapping[str, Any]) -> Settings:
-    return {key: value for key, value in own_settings(record).items() if not below(key, NOT_ARM)}
+def _settings(record: Record) -> Tree:
+    return {key: value for key, value in own_settings(record).items() if _makes_arms(key)}
 
 
-def _text(own: Settings, key: str) -> str | None:
-    return str(own[key]) if key in own else None
+@lru_cache(maxsize=4096)
+def _makes_arms(key: str) -> bool:
+    return not below(key, NOT_ARM)
 
 
-def _spread(texts: Sequence[Mapping[str, str | None]], varied: set[str]) -> dict[tuple[str, str | None], int]:
-    """Return how many values each setting has, among the arms that share what it is told apart by."""
-    values: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
-    for text in texts:
-        for key in varied:
-            values[key, text.get(_chooser(key) or "")].add(text[key])
-    return {kind: len(some) for kind, some in values.items()}
-
-
-def _label(own: Settings, spread: Mapping[tuple[str, str | None], int], varied: set[str]) -> str:
-    """Return the name of one arm: its pooling, and what the others of its kind have otherwise."""
-    parts = [value_words(own["pooling.name"])]
-    for key in own:
-        if key not in varied or below(key, MATCHED):
-            continue
-        if spread[key, _text(own, _chooser(key) or "")] > 1:
-            parts.append(f"({own[key]})" if key == CONTENT else setting_words(key, own[key]))
-    return " ".join([*dict.fromkeys(parts), *_matched(own)])
-
-
-def _chooser(key: str) -> str | None:
-    """Return the setting that arms must share for another one to tell them apart: of an option, its pooling's name."""
-    if not key.startswith("pooling."):
-        return None
-    is_option_of_slot = key.startswith(AT) and not key.endswith(".name")
-    return f"{key.rpartition('.')[0]}.name" if is_option_of_slot else "pooling.name"
-
-
-def _matched(own: Settings) -> list[str]:
-    """Return the matched control in words, e.g. "with as many parameters as lip"."""
-    by, to = MATCHED
-    if own.get(by) is None:
-        return []
-    name = own.get(to) or own.get(f"{to}.name")
-    options = [
-        f"{key.removeprefix(f'{to}.')}={value_words(value)}"
-        for key, value in own.items()
-        if below(key, [to]) and key not in (to, f"{to}.name")
-    ]
-    return [f"with as many {str(own[by]).replace('_', '-')} as {' '.join([value_words(name), *options])}"]
-
-
-def _row(task: str, label: str, group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _row(task: str, label: str, group: Sequence[Record]) -> Row:
     score = f"test/{HEADLINES[task]}"
     # One run for each seed: where two differ in what was measured alone, they are not two trainings.
-    done = {
-        one["config"]["seed"]: one["metrics"]
-        for one in group
-        if one["status"] == "completed" and one["metrics"].get(score) is not None
-    }
-    scores = [metrics[score] for metrics in done.values()]
-    unfinished = len({one["config"]["seed"] for one in group} - done.keys())
+    done = {one.seed: one.metrics for one in group if one.completed and one.metrics.get(score) is not None}
+    scores = _values(done.values(), score)
+    unfinished = len({one.seed for one in group} - done.keys())
     return {
         "task": task,
         "arm": label,
@@ -213,13 +162,17 @@ def _row(task: str, label: str, group: Sequence[Mapping[str, Any]]) -> dict[str,
     }
 
 
-def _tuned(task: str, done: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def _tuned(task: str, done: Iterable[Metrics]) -> dict[str, float]:
     """Return the means before the exchange, after it, and after training, of runs that were trained on."""
     names = {column: f"{stage}{HEADLINES[task]}" for column, stage in TUNED.items()}
     runs = [metrics for metrics in done if all(metrics.get(name) is not None for name in names.values())]
-    return {column: statistics.mean(metrics[name] for metrics in runs) for column, name in names.items() if runs}
+    return {column: statistics.mean(_values(runs, name)) for column, name in names.items() if runs}
 
 
-def _median(done: Iterable[Mapping[str, Any]], name: str, unit: float = 1.0) -> float | None:
-    values = [metrics[name] * unit for metrics in done if metrics.get(name) is not None]
+def _median(done: Iterable[Metrics], name: str, unit: float = 1.0) -> float | None:
+    values = [value * unit for value in _values(done, name)]
     return statistics.median(values) if values else None
+
+
+def _values(done: Iterable[Metrics], name: str) -> list[float]:
+    return [value for metrics in done if (value := metrics.get(name)) is not None]

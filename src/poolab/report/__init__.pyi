@@ -7,8 +7,6 @@ from .document import Document as Document
 from .evidence import Evidence as Evidence
 from .evidence import gather as gather
 from .metric import Metric as Metric
-from .runs import Run as Run
-from .runs import read_runs as read_runs
 from .statistics import Looks as Looks
 from .tables import csv_tables as csv_tables
 from .tables import markdown_tables as markdown_tables

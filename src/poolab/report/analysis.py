@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError, nearest
-from poolab.records import current_metric
+from poolab.records import Record, content_of, current_metric
 from poolab.report.costs import Spread, is_comparable, spreads
 from poolab.report.details import correct_of
 from poolab.report.evidence import Arm, Evidence, Setting
 from poolab.report.metric import Metric
-from poolab.report.runs import Run
 from poolab.report.statistics import (
     ArmComparison,
     ArmScores,
@@ -189,7 +188,7 @@ def _table(
     return Table(setting, compared, tuple(rows), is_comparable(setting.runs))
 
 
-Pair = Callable[[Run], int]
+Pair = Callable[[Record], int]
 
 
 def pairs_of(setting: Setting) -> Pair:
@@ -199,16 +198,21 @@ def pairs_of(setting: Setting) -> Pair:
     """
     runs = [run for arm in setting.arms for run in (*arm.runs, *arm.diverged)]
     sources: dict[int, list[str]] = {}
-    for run in sorted(runs, key=lambda one: one.source):
+    for run in sorted(runs, key=_source):
         known = sources.setdefault(run.seed, [])
-        if run.source not in known:
-            known.append(run.source)
+        if _source(run) not in known:
+            known.append(_source(run))
     beyond = max((abs(seed) for seed in sources), default=0) + 1
 
-    def pair(run: Run) -> int:
-        return run.seed + 2 * beyond * sources[run.seed].index(run.source)
+    def pair(run: Record) -> int:
+        return run.seed + 2 * beyond * sources[run.seed].index(_source(run))
 
     return pair
+
+
+def _source(run: Record) -> str:
+    """Return what stands for the run that a run goes on from; empty where it goes on from none."""
+    return content_of(run).source or ""
 
 
 def _scores(setting: Setting, metric: Metric, pair: Pair) -> list[ArmScores]:

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from poolab.records import Record
 from poolab.report.evidence import Arm
-from poolab.report.runs import Run
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Cost:
         """The name with its unit."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: Record) -> float | None:
         """Return the cost of a run in `unit`, or None where it was not measured."""
         value = run.value(self.metric)
         if value is None:
@@ -71,7 +71,7 @@ def spreads(arm: Arm) -> dict[str, Spread]:
     return found
 
 
-def is_comparable(runs: Sequence[Run]) -> bool:
+def is_comparable(runs: Sequence[Record]) -> bool:
     """Return True if the speeds of runs may be compared: all of one machine, measured while nothing else ran.
 
     Records tell it by `load`, the cores that other processes kept busy during the run (another run of the same study is
@@ -88,6 +88,6 @@ def is_comparable(runs: Sequence[Run]) -> bool:
 QUIET = 0.25  # cores of others: a shared machine is never wholly idle
 
 
-def _was_idle(run: Run) -> bool:
+def _was_idle(run: Record) -> bool:
     load = run.environment.get("load")
     return isinstance(load, int | float) and not isinstance(load, bool) and load <= QUIET

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from poolab.report.runs import Run
+    from poolab.records import Record
 
 # Per-epoch figures that a saved record keeps: what learning curves show.
 KEPT = ("train/loss", "val/loss", "train/accuracy", "val/accuracy", "train/mean_iou", "val/mean_iou")
 DIGITS = 5
 
 
-def history_of(run: Run) -> dict[str, list[float | None]]:
+def history_of(run: Record) -> dict[str, list[float | None]]:
     """Return the figures of each epoch by name, or nothing where no history was kept."""
-    kept = run.record.get("history")
-    if isinstance(kept, Mapping):
-        return {str(name): list(values) for name, values in kept.items() if isinstance(values, Sequence)}
+    if run.history is not None:
+        return {str(name): list(values) for name, values in run.history.items() if isinstance(values, Sequence)}
     return compact_history(Path(run.where) / run.signature / "history.jsonl")
 
 
@@ -52,11 +51,10 @@ def _rounded(value: Any) -> float | None:
     return round(float(value), DIGITS) if fits else None
 
 
-def correct_of(run: Run) -> np.ndarray | None:
+def correct_of(run: Record) -> np.ndarray | None:
     """Return which test images the run classified correctly (bool, in the order of the test set), or None."""
-    kept = run.record.get("test_correct")
-    if isinstance(kept, Mapping):
-        return unpacked(kept)
+    if run.test_correct is not None:
+        return unpacked(run.test_correct)
     return read_correct(Path(run.where) / run.signature / "test_examples.npz")
 
 

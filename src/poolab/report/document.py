@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from poolab.records import Record
 from poolab.report import provenance
 from poolab.report.analysis import Analysis, Table
 from poolab.report.methods import methods
 from poolab.report.provenance import Fact, hours
-from poolab.report.runs import Run
 from poolab.report.verdict import Sentence, verdict
 from poolab.text import one_line
 
@@ -52,7 +52,7 @@ class Document:
     version: str
     figures: Sequence[Drawn] = ()
     formats: Sequence[str] = ("svg", "pdf", "png")
-    command_of: Callable[[Run], str] | None = field(default=None, repr=False)
+    command_of: Callable[[Record], str] | None = field(default=None, repr=False)
     selected_by: str | None = None
 
     @cached_property

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from poolab.records import NOT_IDENTITY, below, flatten, value_words
-from poolab.report.labels import CONTENT, arm_labels, setting_labels
-from poolab.report.runs import Doubled, Run, without_doubles
+from poolab.records import NOT_IDENTITY, Record, arm_labels, below, content_of, flatten, value_words
+from poolab.report.doubles import Doubled, without_doubles
+from poolab.report.labels import CONTENT, setting_labels
 
 # Arms differ by these; whatever else differs makes another setting, in which arms are compared among themselves.
 ARM = ("pooling", "head", "backbone.match", "backbone.match_to")
@@ -29,7 +29,7 @@ Key = tuple[tuple[str, str], ...]
 class LeftOut:
     """A run that takes no part in the comparison, and why."""
 
-    run: Run
+    run: Record
     arm: str
     setting: str
     reason: str
@@ -43,10 +43,10 @@ class Arm:
     """
 
     label: str
-    runs: tuple[Run, ...] = ()
-    diverged: tuple[Run, ...] = ()
-    failed: tuple[Run, ...] = ()
-    stopped: tuple[Run, ...] = ()
+    runs: tuple[Record, ...] = ()
+    diverged: tuple[Record, ...] = ()
+    failed: tuple[Record, ...] = ()
+    stopped: tuple[Record, ...] = ()
     missing: tuple[int, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -69,7 +69,7 @@ class Setting:
     arms: tuple[Arm, ...]
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[Record]:
         """All completed and diverged runs."""
         return [run for arm in self.arms for run in (*arm.runs, *arm.diverged)]
 
@@ -85,7 +85,7 @@ class Evidence:
     searched: bool = False
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[Record]:
         """All completed and diverged runs."""
         return [run for setting in self.settings for run in setting.runs]
 
@@ -96,7 +96,7 @@ class Evidence:
 
 
 def gather(
-    runs: Iterable[Run],
+    runs: Iterable[Record],
     *,
     expected: Sequence[Mapping[str, Any]] = (),
     faults: Sequence[str] = (),
@@ -113,7 +113,7 @@ def gather(
     """
     kept, doubled = without_doubles(runs)
     planned = [flatten(config) for config in expected]
-    known = [{**run.settings, **dict(run.content), SOURCE: run.source} for run in kept]
+    known = [{**run.settings, **_content(run)} for run in kept]
     keys = _arm_keys([*known, *planned], searched)
     tables = _tables(kept, known, keys)
     wanted = _wanted(planned, keys, tables)
@@ -131,6 +131,13 @@ def gather(
     return Evidence(tuple(settings), tuple(left_out), tuple(doubled), tuple(faults), searched)
 
 
+def _content(run: Record) -> dict[str, str]:
+    """Return what stands for the content of the files that a run read, and for the run that it goes on from."""
+    data, weights, source = content_of(run)
+    facts = {name: value for name, value in zip(CONTENT, (data, weights), strict=True) if value}
+    return {**facts, SOURCE: source or ""}
+
+
 @dataclass(frozen=True)
 class Keys:
     """What makes an arm: settings with these names or below them, but for the factors, which make settings."""
@@ -146,7 +153,7 @@ def _arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> Keys:
     if not searched and any(arm != first for arm in arms):
         return Keys((*ARM, *_checkpoint(everyone, ARM)), _factors(everyone))
     names = {key for one in everyone for key in one}
-    varying = {key for key in names if len({_words(one[key]) if key in one else None for one in everyone}) > 1}
+    varying = {key for key in names if len({value_words(one[key]) if key in one else None for one in everyone}) > 1}
     own = tuple(sorted(key for key in varying if not below(key, (*NEITHER, *PLACE, SOURCE))))
     keys = (*ARM, *own)
     return Keys((*keys, *_checkpoint(everyone, keys)))
@@ -162,7 +169,7 @@ def _factors(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     for one in everyone:
         for key, value in one.items():
             if key.startswith("pooling.") and key != "pooling.name":
-                values.setdefault(key, {}).setdefault(str(one.get("pooling.name")), set()).add(_words(value))
+                values.setdefault(key, {}).setdefault(str(one.get("pooling.name")), set()).add(value_words(value))
     return tuple(
         sorted(
             key
@@ -189,8 +196,14 @@ def _split(settings: Mapping[str, Any], keys: Keys) -> tuple[Key, Key]:
     for key, value in settings.items():
         side = _side(key, keys)
         if side is not None:
-            parts[side].append((key, PurePath(str(value)).name if key == CHECKPOINT else _words(value)))
+            parts[side].append((key, _words(key, value)))
     return tuple(sorted(parts[0])), tuple(sorted(parts[1]))
+
+
+def _words(key: str, value: Any) -> str:
+    if key == CHECKPOINT:
+        return PurePath(str(value)).name
+    return str(value) if key in CONTENT else value_words(value)
 
 
 @lru_cache(maxsize=4096)
@@ -201,20 +214,11 @@ def _side(key: str, keys: Keys) -> int | None:
     return None if below(key, (*NEITHER, SOURCE)) else 0
 
 
-def _words(value: Any) -> str:
-    return _cached_words(value) if isinstance(value, str | int | float | bool | None) else value_words(value)
-
-
-@lru_cache(maxsize=65536, typed=True)
-def _cached_words(value: str | float | bool | None) -> str:
-    return value_words(value)
-
-
-Tables = dict[Key, dict[Key, list[Run]]]
+Tables = dict[Key, dict[Key, list[Record]]]
 Wanted = dict[Key, set[int]]
 
 
-def _tables(runs: Sequence[Run], known: Sequence[Mapping[str, Any]], keys: Keys) -> Tables:
+def _tables(runs: Sequence[Record], known: Sequence[Mapping[str, Any]], keys: Keys) -> Tables:
     """The runs of each arm of each setting.
 
     A run that ended before it noted its data stands in the first setting that is like it in all else.
@@ -223,7 +227,7 @@ def _tables(runs: Sequence[Run], known: Sequence[Mapping[str, Any]], keys: Keys)
     early = []
     for run, settings in zip(runs, known, strict=True):
         place, arm = _split(settings, keys)
-        if run.status in ("completed", "diverged") or run.content:
+        if run.finished or any(_content(run).get(name) for name in CONTENT):
             tables[place][arm].append(run)
         else:
             early.append((place, arm, run))
@@ -257,19 +261,19 @@ def _wanted(planned: Sequence[Mapping[str, Any]], keys: Keys, tables: Tables) ->
     return wanted
 
 
-def _first_started(arms: Mapping[Key, Sequence[Run]]) -> str:
+def _first_started(arms: Mapping[Key, Sequence[Record]]) -> str:
     return min((run.started for runs in arms.values() for run in runs), default="~")
 
 
 def _setting(
     label: str,
     place: Key,
-    table: Mapping[Key, Sequence[Run]],
+    table: Mapping[Key, Sequence[Record]],
     wanted: Mapping[Key, set[int]] | None,
     labels: Mapping[Key, str],
 ) -> tuple[Setting, list[LeftOut]]:
     arms, left_out = [], []
-    everywhere = {run.seed for runs in table.values() for run in runs if run.status in ("completed", "diverged")}
+    everywhere = {run.seed for runs in table.values() for run in runs if run.finished}
     for key in dict.fromkeys((*table, *(wanted or ()))):
         seeds = everywhere if wanted is None else wanted.get(key, set())
         arm, out = _arm(labels[key], key, table.get(key, ()), seeds)
@@ -278,8 +282,8 @@ def _setting(
     return Setting(label, dict(place), tuple(arms)), left_out
 
 
-def _arm(label: str, key: Key, runs: Sequence[Run], seeds: set[int]) -> tuple[Arm, list[LeftOut]]:
-    by_seed: dict[int, list[Run]] = defaultdict(list)
+def _arm(label: str, key: Key, runs: Sequence[Record], seeds: set[int]) -> tuple[Arm, list[LeftOut]]:
+    by_seed: dict[int, list[Record]] = defaultdict(list)
     for run in sorted(runs, key=lambda one: (not one.completed, one.started)):
         by_seed[run.seed].append(run)
     chosen = {seed: found[0] for seed, found in sorted(by_seed.items())}
@@ -288,7 +292,7 @@ def _arm(label: str, key: Key, runs: Sequence[Run], seeds: set[int]) -> tuple[Ar
         for found in by_seed.values()
         for run in found[1:]
     ]
-    unfinished = [run for run in chosen.values() if run.status not in ("completed", "diverged")]
+    unfinished = [run for run in chosen.values() if not run.finished]
     failed = tuple(run for run in unfinished if run.status == "failed")
     left_out += [
         LeftOut(run, label, "", f"{run.status}: {run.reason}" if run.reason else run.status) for run in unfinished

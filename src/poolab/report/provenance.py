@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from poolab.records import Record
 from poolab.report.details import history_of
 from poolab.report.evidence import Arm, Evidence, Setting
-from poolab.report.runs import Run
 
 FEWEST_PAIRS = 6  # below it a sign-flip test over seeds cannot reach 0.05
 SEVERAL = 4  # settings from which a statement over settings is possible
@@ -49,32 +49,32 @@ def facts(evidence: Evidence) -> list[Fact]:
     return [Fact(name, dict(Counter(values).most_common())) for name, values in found if values]
 
 
-def _commit(run: Run) -> str:
+def _commit(run: Record) -> str:
     commit, dirty = run.environment.get("commit"), run.environment.get("dirty")
     if not commit:
         return f"installed package, version {_version(run, 'poolab')}"
     return f"{str(commit)[:12]}{' with uncommitted changes' if dirty else ''}"
 
 
-def _packages(runs: Iterable[Run]) -> list[str]:
+def _packages(runs: Iterable[Record]) -> list[str]:
     return list(dict.fromkeys(name for run in runs for name in _versions(run)))
 
 
-def _versions(run: Run) -> Mapping[str, Any]:
+def _versions(run: Record) -> Mapping[str, Any]:
     packages = run.environment.get("packages")
     return packages if isinstance(packages, Mapping) else {}
 
 
-def _version(run: Run, name: str) -> str:
+def _version(run: Record, name: str) -> str:
     return str(_versions(run).get(name, "unknown"))
 
 
-def hours(runs: Iterable[Run]) -> float:
+def hours(runs: Iterable[Record]) -> float:
     """Return the sum of the runs' durations in hours; a run whose times cannot be read counts nothing."""
     return sum(_seconds(run) for run in runs) / 3600
 
 
-def _seconds(run: Run) -> float:
+def _seconds(run: Record) -> float:
     try:
         took = (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
     except (ValueError, TypeError):

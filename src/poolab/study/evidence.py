@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError
-from poolab.records import signature
+from poolab.records import Record, Tree, signature
 from poolab.study.sweep.sweep_file import Study
 
 if TYPE_CHECKING:
     from poolab.report import Evidence
     from poolab.study.sweep.cells import Cell
 
-Records = Sequence[Mapping[str, Any]]
+Records = Sequence[Record]
 
 
 @dataclass
@@ -25,8 +25,8 @@ class Cells:
     `expected` are those that a plan names; `stopped` the signatures of runs that a search stopped early.
     """
 
-    configs: list[Mapping[str, Any]] = field(default_factory=list)
-    expected: list[Mapping[str, Any]] = field(default_factory=list)
+    configs: list[Tree] = field(default_factory=list)
+    expected: list[Tree] = field(default_factory=list)
     searched: bool = False
 
     def add(self, study: Study, records: Records, extra: Sequence[str] = (), runs: Path | None = None) -> None:
@@ -51,10 +51,10 @@ class Cells:
         else:
             self.searched = True
 
-    def of(self, records: Records) -> list[Mapping[str, Any]]:
+    def of(self, records: Records) -> list[Record]:
         """Return the records of these cells."""
         wanted = {signature(config, "") for config in self.configs}
-        return [record for record in records if signature(record["config"], "") in wanted]
+        return [record for record in records if signature(record.config, "") in wanted]
 
 
 def cells_of(study: Study, records: Records, extra: Sequence[str], runs: Path | None) -> Sequence[Cell]:
@@ -69,19 +69,18 @@ def cells_of(study: Study, records: Records, extra: Sequence[str], runs: Path | 
     return drawn_cells(study, extra, records) if own is None else own.cells
 
 
-def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple[Evidence, list[Mapping[str, Any]]]:
+def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple[Evidence, list[Record]]:
     """Return the evidence of a study from its folder of runs or file of records, and the records of its cells.
 
     Raises:
         PoolabError: the place cannot be read, or a cell cannot be composed.
     """
     from poolab.records import gather as gather_records
-    from poolab.report import gather, read_runs
+    from poolab.report import gather
     from poolab.study.slurm.submission import with_added
 
     records, faults = gather_records(runs)
     cells = Cells()
     cells.add(study, records, with_added(runs, study.name, extra), runs)
     own = cells.of(records)
-    found, more = read_runs([(str(runs), own)])
-    return gather(found, expected=cells.expected, faults=[*faults, *more], searched=cells.searched), own
+    return gather(own, expected=cells.expected, faults=faults, searched=cells.searched), own

@@ -3,17 +3,17 @@
 import copy
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
 
-from poolab.records import content_of, gather, strict, tell
+from poolab.records import Record, Tree, content_of, gather, strict, tell
 from poolab.study.sweep.arms import FILES
 
 PLACES = ("runs_dir", "data.root", "data.cache_dir", *FILES)
 
 
-def read_records(runs: str | Path) -> list[dict[str, Any]]:
+def read_records(runs: str | Path) -> list[Record]:
     """Return the records of a folder of runs, or of a file that `poolab study table --save` wrote.
 
     What is no record is named on standard error and left out.
@@ -26,7 +26,7 @@ def read_records(runs: str | Path) -> list[dict[str, Any]]:
     return records
 
 
-def save_records(records: Sequence[Mapping[str, Any]], path: str | Path, runs: str | Path | None = None) -> None:
+def save_records(records: Sequence[Record], path: str | Path, runs: str | Path | None = None) -> None:
     """Write records one on each line, compressed where the name ends with .gz; the same records give the same bytes.
 
     Where data and runs lay on the machine that made them is left out: the file is made to be published.
@@ -36,32 +36,28 @@ def save_records(records: Sequence[Mapping[str, Any]], path: str | Path, runs: s
             image that says whether it was classified correctly: with them the file can be reported alone.
     """
     whole = [_with_details(record, runs) for record in records]
-    told = [strict({**record, "config": _without_places(record)}) for record in whole]
+    told = [strict(replace(record, config=_without_places(record)).to_json()) for record in whole]
     lines = [json.dumps(record, sort_keys=True, allow_nan=False, default=str) for record in told]
     content = "".join(f"{line}\n" for line in lines).encode()
     Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)
 
 
-def _with_details(record: Mapping[str, Any], runs: str | Path | None) -> Mapping[str, Any]:
+def _with_details(record: Record, runs: str | Path | None) -> Record:
     """Return a record with what a report reads beside it in its run's folder."""
     from poolab.report import compact_history, packed, read_correct
 
-    folder = Path(runs or "") / str(record.get("signature"))
+    folder = Path(runs or "") / record.signature
     if runs is None or not folder.is_dir():
         return record
-    found: dict[str, Any] = {}
-    history = compact_history(folder / "history.jsonl")
-    if history and "history" not in record:
-        found["history"] = history
-    correct = read_correct(folder / "test_examples.npz")
-    if correct is not None and "test_correct" not in record:
-        found["test_correct"] = packed(correct)
-    return {**record, **found}
+    if record.history is None:
+        record = replace(record, history=compact_history(folder / "history.jsonl") or None)
+    correct = None if record.test_correct is not None else read_correct(folder / "test_examples.npz")
+    return record if correct is None else replace(record, test_correct=packed(correct))
 
 
-def _without_places(record: Mapping[str, Any]) -> dict[str, Any]:
+def _without_places(record: Record) -> Tree:
     """Return a record's configuration without the folders of its machine; what is part of its identity stays."""
-    kept = copy.deepcopy(dict(record["config"]))
+    kept = copy.deepcopy(dict(record.config))
     by_content = content_of(record).weights is not None  # else the path of the weights is a part of the identity
     for place in PLACES:
         *path, last = place.split(".")

@@ -113,8 +113,8 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
         found = folder.result
     except PoolabError as fault:  # it is damaged: `run` leaves it alone
         return State(words, "failed", str(fault))
-    if found is not None and found["status"] in FINISHED:
-        return State(words, found["status"], found["reason"] or "")
+    if found is not None and found.finished:
+        return State(words, found.status, found.reason or "")
     task = queue.tasks.get(key)
     if task is not None and task.queued:
         return State(words, "running" if task.state in RUNNING else "waiting", str(task))
@@ -125,12 +125,12 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
     later = attempt is not None and (submitted is None or str(attempt.get("started", "")) > submitted.submitted)
     if later and attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
         return replace(_attempted(key, attempt, runs_dir), run=words)  # killed, refused or stopped
-    unsaid = found is None or found["status"] == "interrupted"
+    unsaid = found is None or found.status == "interrupted"
     became = job_ending(queue, key, folder / "result.json") if unsaid else None
     if became is not None:
         return State(words, became[0], f"{became[1]}{_goes_on(folder)}")
     if found is not None:
-        return State(words, found["status"], found["reason"] or "")
+        return State(words, found.status, found.reason or "")
     if folder.path.exists():
         return State(words, "interrupted", f"it was killed before its record{_goes_on(folder)}")
     return State(words, "missing")

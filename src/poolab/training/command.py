@@ -25,7 +25,7 @@ def launch_and_print(tree: Mapping[str, Any]) -> int:
     record, folder, fresh = launch(tree)
     if record:  # the first process of a run has it
         print_record(record, folder, fresh)
-    return INTERRUPTED if record and record["status"] == "interrupted" and not stopped_by_agent(record) else 0
+    return INTERRUPTED if record and record.status == "interrupted" and not stopped_by_agent(record) else 0
 
 
 def run_command(tree: Mapping[str, Any]) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from poolab.backbones import Backbone, Match
     from poolab.data import FolderSummary
-    from poolab.records import RunFolder
+    from poolab.records import Record, RunFolder
     from poolab.training.source_run import WeightTransfer
 
 SHORT = {"accuracy": "acc", "mean_iou": "IoU"}  # in the line of an epoch
@@ -135,13 +135,13 @@ def _silence(stream: Any) -> None:
         os.close(null)
 
 
-def print_record(record: Mapping[str, Any], folder: Path, fresh: bool) -> None:
+def print_record(record: Record, folder: Path, fresh: bool) -> None:
     """The table at the end: what was measured, and where the record lies."""
     from rich.console import Console as RichConsole
     from rich.table import Table
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    metrics, notes = record["metrics"], record["notes"]
+    metrics, notes = record.metrics, record.notes
     told = {**dict.fromkeys(notes, "-"), **{name: shown(name, value) for name, value in metrics.items()}}
     rows = series(metrics)
     for name in sorted(told, key=_rank):
@@ -216,9 +216,9 @@ def shown(name: str, value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _ending(record: Mapping[str, Any], folder: Path, fresh: bool) -> str:
+def _ending(record: Record, folder: Path, fresh: bool) -> str:
     if not fresh:
-        return f"{record['status']} earlier, not run again (force=true does): {folder}"
-    reason = f": {record['reason']}" if record["reason"] else ""
-    again = "; the same command goes on from here" if record["status"] == "interrupted" else ""
-    return f"{record['status']}{reason}{again}\nrecord: {folder}"
+        return f"{record.status} earlier, not run again (force=true does): {folder}"
+    reason = f": {record.reason}" if record.reason else ""
+    again = "; the same command goes on from here" if record.status == "interrupted" else ""
+    return f"{record.status}{reason}{again}\nrecord: {folder}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.paths import PATHS, with_expanded_paths
-from poolab.records import RunFolder, read_record, signature
+from poolab.records import Record, RunFolder, read_record, signature
 from poolab.run_config import RunConfig, TrainerConfig, WandbConfig
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run
@@ -28,8 +28,10 @@ from poolab.training.wandb_access import in_sweep
 LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID")
 
 
-def launch(tree: Mapping[str, Any]) -> tuple[dict[str, Any], Path, bool]:
+def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
     """Return the record of a configuration, its folder, and whether the run was made now or before.
+
+    The first process of a run has its record; the others have None.
 
     Args:
         tree: the resolved configuration, as `poolab.configuration.compose` gives it.
@@ -85,13 +87,13 @@ def _give_home(runs_dir: str) -> None:
         os.environ["USER"] = f"uid{os.getuid()}"
 
 
-def _earlier(config: RunConfig, folder: RunFolder) -> tuple[dict[str, Any], Path, bool]:
+def _earlier(config: RunConfig, folder: RunFolder) -> tuple[Record | None, Path, bool]:
     """The record of a finished run, which a sweep is told of."""
-    record = read_record(folder / "result.json", whole=True)
+    record = read_record(folder / "result.json", folder.signature, whole=True)
     folder.forget_remake()
     if in_sweep():
         _tell_sweep(config, folder)
-    return {"reason": None, "notes": {}, **(record or {})}, folder.path, False
+    return record, folder.path, False
 
 
 def _tell_of_earlier(config: RunConfig, name: str) -> None:
@@ -163,7 +165,7 @@ def _wants_processes(trainer: TrainerConfig) -> bool:
     return trainer.strategy == "ddp" or count != 1 or trainer.num_nodes != 1
 
 
-def _in_processes(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
+def _in_processes(config: RunConfig, folder: RunFolder) -> Record:
     """Run in a fresh process, which starts one more for each further device.
 
     Lightning starts the others by repeating the command of the process that it is in. Inside Hydra's multirun that

@@ -15,7 +15,7 @@ import torch
 from poolab.errors import DataError, PoolabError
 from poolab.measure import OtherLoad, PeakMemory
 from poolab.pooling import use_backend
-from poolab.records import RunFolder, environment, result_record, signature
+from poolab.records import Record, RunFolder, environment, result_record, signature
 from poolab.run_config import RunConfig
 from poolab.text import one_line
 from poolab.training.build import build
@@ -48,8 +48,8 @@ class Outcome:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def run_training(config: RunConfig, name: str) -> dict[str, Any]:
-    """Train, test, measure and record; the other processes of a distributed run return an empty record.
+def run_training(config: RunConfig, name: str) -> Record | None:
+    """Train, test, measure and record; the other processes of a distributed run return None.
 
     A run that is interrupted, diverges or fails leaves a record that says so; what failed is raised again.
     """
@@ -59,7 +59,7 @@ def run_training(config: RunConfig, name: str) -> dict[str, Any]:
     folder = RunFolder(config.runs_dir, name).make()
     if not first_process():
         _run(config, folder, parts, tracker=None)
-        return {}
+        return None
     with folder.claimed():
         if not config.force:
             if folder.finished:  # by another process, since this one looked
@@ -93,14 +93,14 @@ def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
         )
 
 
-def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> dict[str, Any]:
+def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> Record:
     started = _now()
     folder.write_json("config.json", config.tree())
     (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
 
-    written: list[dict[str, Any]] = []
+    written: list[Record] = []
 
-    def save(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
+    def save(outcome: Outcome, facts: Mapping[str, Any]) -> Record:
         record = result_record(
             signature=folder.signature,
             status=outcome.status,
@@ -112,7 +112,7 @@ def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> dic
             started=started,
             ended=_now(),
         )
-        folder.write_json("result.json", record)
+        folder.write_record(record)
         written.append(record)
         return record
 
@@ -133,7 +133,7 @@ def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> dic
         warnings.warn(f"the record has no figures of what was measured after the test ({fault})", stacklevel=2)
         record = written[-1]
     with suppress(OSError):  # the record is there; what stands beside it must not cost the run
-        folder.write_json("environment.json", record["environment"])
+        folder.write_json("environment.json", record.environment)
         if failure is not None:
             words = "".join(traceback.format_exception(failure))
             (folder / "error.txt").write_text(words, encoding="utf-8", errors="backslashreplace")

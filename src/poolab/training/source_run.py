@@ -106,20 +106,21 @@ def _read(folder: Path) -> SourceRun:
             f"{'is' if len(missing) == 1 else 'are'} missing; name that of one, runs/<signature>"
         )
     try:
-        record = read_record(folder / "result.json", whole=True) or {}
+        record = read_record(folder / "result.json", whole=True)
         config = read_json(folder / "config.json")
     except RecordError as fault:
         raise ConfigError(f"recipe.checkpoint={folder} cannot be gone on from: {fault}") from fault
     except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or fault
         raise ConfigError(f"recipe.checkpoint={folder}: {folder / 'config.json'} cannot be read: {reason}") from fault
-    if record.get("status") != "completed":
-        raise ConfigError(f"recipe.checkpoint={folder} is a run that {record.get('status')}: {record.get('reason')}")
+    if record is None or not record.completed:
+        was = f"that {record.status}: {record.reason}" if record else "without a record"  # it was removed just now
+        raise ConfigError(f"recipe.checkpoint={folder} is a run {was}")
     faults = _config_faults(config)
     if faults:
         raise ConfigError(f"{folder / 'config.json'} is not the configuration of a run: {'; '.join(faults)}")
-    figures = {name: value for name, value in record["metrics"].items() if value is not None}
-    return SourceRun(folder, config, figures, record.get("signature"))
+    figures = {name: value for name, value in record.metrics.items() if value is not None}
+    return SourceRun(folder, config, figures, record.signature or None)
 
 
 def _config_faults(config: Any) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from poolab.per_slot import pooling_words
-from poolab.records import FINISHED, RunFolder, strict
+from poolab.records import Record, RunFolder, strict
 from poolab.run_config import RunConfig, WandbConfig
 from poolab.text import printable
 from poolab.training.processes import first_process
@@ -48,7 +48,9 @@ def tell_again(config: RunConfig, folder: RunFolder) -> None:
         return
     for row in _epochs(folder.path):
         tracker.log_epoch(row)
-    tracker.finish(folder.result or {})
+    record = folder.result
+    if record is not None:
+        tracker.finish(record)
 
 
 class WandbTracker(Logger):
@@ -92,7 +94,7 @@ class WandbTracker(Logger):
     def log_hyperparams(self, params: Mapping[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Nothing: the configuration is there from the start."""
 
-    def finish(self, record: Mapping[str, Any]) -> None:
+    def finish(self, record: Record) -> None:
         """Put the record's flat metrics into the summary and end the W&B run; what its server lacks can be sent later.
 
         Where W&B's process was lost, the run is written down again from its record.
@@ -102,11 +104,10 @@ class WandbTracker(Logger):
         if is_dead(self._process):
             self._write_again(record)
 
-    def _end(self, record: Mapping[str, Any]) -> None:
+    def _end(self, record: Record) -> None:
         run = self._logger.experiment
-        named = {name: record[name] for name in ("status", "signature")}
-        run.summary.update({**record["metrics"], **named})
-        well = record["status"] in FINISHED or stopped_by_agent(record)
+        run.summary.update({**record.metrics, "status": record.status, "signature": record.signature})
+        well = record.finished or stopped_by_agent(record)
         session = Path(run.dir).parent
         try:
             run.finish(exit_code=0 if well else 1)
@@ -118,7 +119,7 @@ class WandbTracker(Logger):
             (session / UNSENT).touch()
             raise ConnectionError(f"its server refused a part: {refused}; {LATER}")
 
-    def _write_again(self, record: Mapping[str, Any]) -> None:
+    def _write_again(self, record: Record) -> None:
         """Write a run whose W&B process has ended into an offline session, from its record and its epochs."""
         known = getattr(self._logger, "_id", None) or getattr(self._logger, "version", None)
         own = known if isinstance(known, str) and self._mode == "online" else None  # else its server does not know it

@@ -2,11 +2,11 @@
 
 import configparser
 import os
-from collections.abc import Mapping
 from netrc import NetrcParseError, netrc
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
+
+from poolab.records import Record
 
 # W&B's own since client 0.31, and the one before it, whose keys are still good there.
 PUBLIC, FORMER = "https://api.forge.coreweave.com", "api.wandb.ai"
@@ -37,9 +37,9 @@ def in_sweep() -> bool:
     return bool(os.environ.get("WANDB_SWEEP_ID"))
 
 
-def stopped_by_agent(record: Mapping[str, Any]) -> bool:
+def stopped_by_agent(record: Record) -> bool:
     """Whether a sweep has ended the run early, which is no failure: after three of them an agent would give up."""
-    return in_sweep() and record["status"] == "interrupted" and str(record["reason"]).startswith("stopped by ")
+    return in_sweep() and record.status == "interrupted" and str(record.reason).startswith("stopped by ")
 
 
 def _config_dir() -> Path:

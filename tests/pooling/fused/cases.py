@@ -7,7 +7,7 @@ from poolab.pooling import get_pool
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused import backend
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.taps import nature
+from poolab.pooling.fused.taps import formula_traits
 from tests.pooling.oracles import Shape
 from tests.pooling.support import WINDOWS, channels_of, make
 
@@ -30,8 +30,8 @@ def recipe_of(name: str, shape: Shape, *, training: bool = True, channels: int =
     found: list[Recipe | None] = []
 
     def note(formula, input, geometry, arguments, *rest):
-        taken = backend.taken_apart(formula, geometry, arguments, input.shape[1])
-        found.append(taken[0] if taken and nature(taken[0]) is not None else None)
+        taken = backend.to_spec(formula, geometry, arguments, input.shape[1])
+        found.append(taken[0] if taken and formula_traits(taken[0]) is not None else None)
         return formula(Windows(input, geometry), **arguments)
 
     compute, backend.compute = backend.compute, note

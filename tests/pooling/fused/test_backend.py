@@ -230,6 +230,6 @@ def test_plain_torch_works_in_blocks(monkeypatch):
 
 
 def _key(pool, x):
-    from poolab.pooling.fused.call import taken_apart
+    from poolab.pooling.fused.call import to_spec
 
-    return taken_apart(type(pool).formula, pool.geometry, pool.arguments(), x.shape[1])[0], x.dtype
+    return to_spec(type(pool).formula, pool.geometry, pool.arguments(), x.shape[1])[0], x.dtype

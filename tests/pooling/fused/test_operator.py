@@ -6,7 +6,7 @@ from torch import nn
 
 from poolab.pooling import create_pool, use_backend
 from poolab.pooling.fused import operator
-from poolab.pooling.fused.call import taken_apart
+from poolab.pooling.fused.call import to_spec
 
 METHODS = [("avg_topk", {}), ("gem", {"learnable": True}), ("ordinal", {}), ("stochastic", {}), ("adapool", {})]
 
@@ -75,7 +75,7 @@ def test_an_exported_program_holds_the_formula():
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # of opcheck itself
 def test_torch_finds_no_fault_with_the_operation(name, options):
     pool = make(name, options)
-    recipe, values = taken_apart(type(pool).formula, pool.geometry, pool.arguments(), 4)
+    recipe, values = to_spec(type(pool).formula, pool.geometry, pool.arguments(), 4)
     x = torch.randn(2, 4, 9, 10, requires_grad=True)
     values = [value.detach().flatten().expand(4).clone().requires_grad_() for value in values]
     seed = torch.tensor(5) if pool.random else None

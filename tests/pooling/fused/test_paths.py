@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from poolab.pooling import Windows, create_pool, get_pool, use_backend
 from poolab.pooling.core.noise import Noise, draw_seed
-from poolab.pooling.fused.call import taken_apart
+from poolab.pooling.fused.call import to_spec
 from poolab.pooling.fused.kernels import _kernels
-from poolab.pooling.fused.taps import nature
+from poolab.pooling.fused.taps import formula_traits
 from tests.pooling.support import WINDOWS, few, fitting, label
 
 DTYPES = {torch.float64: 1e-9, torch.float32: 2e-4, torch.bfloat16: 2e-2, torch.float16: 4e-3}
@@ -56,8 +56,8 @@ def forms(name: str) -> list[Case]:
 
 def is_local(case: Case) -> bool:
     pool = case.make(kernel_size=2)
-    taken = None if pool.native else taken_apart(type(pool).formula, pool.geometry, pool.arguments(), 3)
-    return taken is not None and nature(taken[0]) is not None
+    taken = None if pool.native else to_spec(type(pool).formula, pool.geometry, pool.arguments(), 3)
+    return taken is not None and formula_traits(taken[0]) is not None
 
 
 LOCAL = [case for name in WINDOWS for case in forms(name) if is_local(case)]

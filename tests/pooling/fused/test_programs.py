@@ -6,10 +6,10 @@ import torch
 from poolab.pooling import AvgTopKPool2d, create_pool
 from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.fused.c_expression import statements
-from poolab.pooling.fused.call import taken_apart
+from poolab.pooling.fused.call import to_spec
 from poolab.pooling.fused.program import program
 from poolab.pooling.fused.recorder import NotFusable, Recorder, part
-from poolab.pooling.fused.taps import nature
+from poolab.pooling.fused.taps import formula_traits
 from poolab.pooling.fused.torch_source import torch_function
 
 GEOMETRY = Geometry.of("test", 2, None, 0, 1, False, 2)
@@ -17,7 +17,7 @@ OUTSIDE = torch.arange(5.0)
 
 
 def recipe_of(formula, **arguments):
-    return taken_apart(formula, GEOMETRY, arguments, channels=3)[0]
+    return to_spec(formula, GEOMETRY, arguments, channels=3)[0]
 
 
 @pytest.mark.parametrize("formula", [
@@ -30,7 +30,7 @@ def recipe_of(formula, **arguments):
     lambda windows: torch.stack(windows.taps(0.0)),
 ], ids=["the map", "its size", "flip", "cumsum", "a branch", "a mean over windows", "another shape"])  # fmt: skip
 def test_a_formula_that_looks_beyond_its_window_is_not_local(formula):
-    assert nature(recipe_of(formula)) is None
+    assert formula_traits(recipe_of(formula)) is None
     with pytest.raises(NotFusable, match="looks at more than the cells of its window"):
         program(recipe_of(formula), is_masked=False, dtype=torch.float32)
 
@@ -40,18 +40,18 @@ def test_draws_are_counted():
         kept = windows.uniform_of_cells()[0] < windows.uniform(generator, "channel")
         return torch.where(kept, windows.maximum(), windows.uniform(generator, "sample"))
 
-    assert nature(recipe_of(formula)).draws == ("cell", "channel", "sample")
+    assert formula_traits(recipe_of(formula)).draws == ("cell", "channel", "sample")
 
 
 def test_arguments_that_are_no_numbers_for_channels():
     for argument in (torch.randn(3, 4), torch.arange(3), torch.nn.Conv2d(3, 3, 1), [1.0]):
-        assert taken_apart(lambda windows, a: windows.maximum(), GEOMETRY, {"a": argument}, channels=3) is None
+        assert to_spec(lambda windows, a: windows.maximum(), GEOMETRY, {"a": argument}, channels=3) is None
 
 
 def test_equal_calls_have_equal_recipes():
     one, other = (AvgTopKPool2d(2, k=3) for _ in range(2))
     first, second, third = (
-        taken_apart(type(p).formula, p.geometry, p.arguments(), 3)[0] for p in (one, other, AvgTopKPool2d(2, k=2))
+        to_spec(type(p).formula, p.geometry, p.arguments(), 3)[0] for p in (one, other, AvgTopKPool2d(2, k=2))
     )
     assert first == second
     assert hash(first) == hash(second)
@@ -60,7 +60,7 @@ def test_equal_calls_have_equal_recipes():
 
 def test_stride_and_dilation_share_a_program():
     first, second = (
-        taken_apart(AvgTopKPool2d.formula, Geometry.of("test", 3, stride, 0, dilation, False, 2), {"k": 2}, 3)[0]
+        to_spec(AvgTopKPool2d.formula, Geometry.of("test", 3, stride, 0, dilation, False, 2), {"k": 2}, 3)[0]
         for stride, dilation in ((1, 1), (3, 2))
     )
     assert program(first, is_masked=False, dtype=torch.float32) is program(second, is_masked=False, dtype=torch.float32)
@@ -114,7 +114,7 @@ def test_in_place_operations_are_noted_in_order():
 
 def test_large_windows_are_left_to_the_formula():
     pool = create_pool("avg_topk", kernel_size=9)
-    recipe, _ = taken_apart(type(pool).formula, pool.geometry, pool.arguments(), 3)
+    recipe, _ = to_spec(type(pool).formula, pool.geometry, pool.arguments(), 3)
     with pytest.raises(NotFusable, match="operations, more than"):
         program(recipe, is_masked=True, dtype=torch.float32)
     x = torch.randn(1, 2, 18, 18)
@@ -123,7 +123,7 @@ def test_large_windows_are_left_to_the_formula():
 
 def test_a_rank_formula_of_8x8_cells_is_fused():
     pool = create_pool("avg_topk", kernel_size=8)
-    recipe, _ = taken_apart(type(pool).formula, pool.geometry, pool.arguments(), 3)
+    recipe, _ = to_spec(type(pool).formula, pool.geometry, pool.arguments(), 3)
     assert len(program(recipe, is_masked=False, dtype=torch.float32).backward.nodes) > 8_000
 
 

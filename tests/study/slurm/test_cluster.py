@@ -104,8 +104,8 @@ def test_a_study_on_the_cluster_ends_as_runs_alone(timed, studied, study, tiny, 
     for pooling, record in records().items():
         alone, _, fresh = launched(tmp_path / "alone", "seed=3", f"pooling={pooling}")
         assert fresh
-        assert alone["signature"] == record["signature"]
-        assert repeatable(alone) == repeatable(record)
+        assert alone.signature == record["signature"]
+        assert repeatable(alone.to_json()) == repeatable(record)
     told = study("submit", file, *tiny, "--time", "5")
     assert told.endswith("0 of 2 cells to run: nothing to submit; 2 finished already\n")
     assert "max" in study("table", file, *tiny)

@@ -1,1 +1,1 @@
-"""The methods across channels: a map becomes one of fewer channels and the same size."""
+"""Methods across channels: a map becomes one of fewer channels and the same size."""

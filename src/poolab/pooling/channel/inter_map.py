@@ -10,7 +10,7 @@ from poolab.pooling.registry import register
 
 @register("inter_map")
 class InterMapPool2d(MapPool2d):
-    """Inter-map pooling (IMP): y_j = max of the g maps jg to jg + g - 1, cell by cell, (N, C, H, W) to (N, C/g, H, W).
+    """Apply inter-map pooling (IMP), maxima over channel groups: y_j = max of the g maps jg to jg + g - 1.
 
     The maxout of g neighbouring maps; the size of the map stays. On a tie the gradient goes to the first map.
 
@@ -23,6 +23,7 @@ class InterMapPool2d(MapPool2d):
         [4.0, 3.0]
     """
 
+    output_shape = "(N, C // groups, H, W)"
     reference = Reference("Lee et al.", 2016, "arXiv:1606.03207")
     role = "channel"
     groups: int
@@ -33,7 +34,7 @@ class InterMapPool2d(MapPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """One for each group.
+        """Return one channel for each group.
 
         Raises:
             ValueError: the groups do not divide the channels.
@@ -42,7 +43,7 @@ class InterMapPool2d(MapPool2d):
 
     @staticmethod
     def formula(input: Tensor, groups: int = 2) -> Tensor:
-        """The maximum of each group of maps."""
+        """Compute the maximum of each group of maps."""
         grouped = input.unflatten(1, (_groups_in(input.shape[1], groups), groups))
         return grouped.max(2).values  # not amax, which splits the gradient of a tie
 

@@ -1,6 +1,7 @@
-"""What all poolings share: their base class, geometry, options, learned values, random numbers and windows."""
+"""What all layers share: base class, geometry, windows, options, learned values, random numbers, documentation."""
 
 from poolab.pooling.core.base import Pool, Reference, Role
+from poolab.pooling.core.docstring import parsed
 from poolab.pooling.core.options import Choice, Integer, Integers, Option, Real, Size, flag, is_whole, shown, whole_hint
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Size",
     "flag",
     "is_whole",
+    "parsed",
     "shown",
     "whole_hint",
 ]

@@ -8,35 +8,37 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from poolab.pooling.core.geometry import SIZE_TYPES, IntOrSizes
 from poolab.pooling.core.learned import Learned
 from poolab.pooling.core.options import Option, is_whole, sorted_out
 
 Role = Literal["window", "global", "channel", "same"]
 Use = Literal["never", "option", "always"]
+EXTRAS = ("training", "generator", "labels")  # what a formula may take beside the options, with a default of its own
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Where a method comes from."""
+    """Name where a method comes from."""
 
     authors: str
     year: int
     source: str
 
     def __str__(self) -> str:
-        """One line, as in a table."""
+        """Return one line, as in a table."""
         return f"{self.authors}, {self.year}, {self.source}"
 
 
 class _Signature:
-    """A class's constructor with its options; made when asked for, since 140 classes at import took 20 ms."""
+    """Give a class's constructor its options; made when asked for, since 140 classes at import took 20 ms."""
 
     def __get__(self, owner: object, cls: type["Pool"]) -> inspect.Signature:
         return constructor_signature(cls)
 
 
 class Pool(nn.Module):
-    """The base of all poolings; its class attributes drive tests, tables, documentation, surgery and reports.
+    """Define what all layers have: class attributes drive tests, tables, documentation, surgery and reports.
 
     Attributes:
         name: the method's stem, as in configurations; set by `register`.
@@ -47,6 +49,7 @@ class Pool(nn.Module):
         uses_channels: whether it must know the number of channels: never, by an option, or always.
         positional: whether a cell's place in the window matters, beyond its value.
         resizes: whether the output's size may change while it learns.
+        output_shape: the output's shape for an input (N, C, H, W), as Python writes it; a window method needs none.
         options: the method's own options by name.
         learned: the option that `learnable=True` turns into a parameter.
         reference: authors, year, arXiv or DOI.
@@ -64,6 +67,7 @@ class Pool(nn.Module):
     uses_channels: ClassVar[Use] = "never"
     positional: ClassVar[bool] = False
     resizes: ClassVar[bool] = False
+    output_shape: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Option]] = {}
     learned: ClassVar[Learned | None] = None
     reference: ClassVar[Reference]
@@ -82,18 +86,18 @@ class Pool(nn.Module):
 
     @staticmethod
     def formula(*arguments: Any, **options: Any) -> Tensor:
-        """The method itself; each leaf writes its own."""
+        """Compute the method itself; each leaf writes its own."""
         raise TypeError("this pooling has no formula: give its class a static method formula(windows, ...)")
 
     def arguments(self) -> dict[str, Any]:
-        """What the formula gets beside its windows; a learned value takes the place of its option."""
+        """Return what the formula gets beside its windows; a learned value takes the place of its option."""
         values = {name: getattr(self, name) for name in self._formula_names}
         if self.learned is not None and self.is_learning:
             values[self.learned.option] = self.learned.current(self)
         return values
 
     def conflicts(self) -> Iterator[str]:
-        """What is wrong with the options together, or with `channels`, each option being right by itself."""
+        """Tell what is wrong with the options together, or with `channels`, each option being right by itself."""
         yield from ()
 
     def build(self) -> None:
@@ -107,33 +111,33 @@ class Pool(nn.Module):
             self.learned.reset(self)
 
     def out_channels(self, channels: int) -> int:
-        """The number of channels that come out for `channels` going in."""
+        """Return the number of channels that come out for `channels` going in."""
         return channels
 
     def extra_repr(self) -> str:
-        """The arguments that differ from their defaults, as torch's layers show them."""
+        """Return the arguments that differ from their defaults, as torch's layers show them."""
         shown = [f"{name}={value!r}" for name, value in self._given().items()]
         return ", ".join(shown)
 
     @property
     def is_learning(self) -> bool:
-        """Whether the option `learnable` asks for a parameter."""
+        """Return True if the option `learnable` asks for a parameter."""
         return bool(getattr(self, "learnable", False))
 
     @property
     def is_per_channel(self) -> bool:
-        """Whether each channel has a parameter of its own; where nothing is learned there is none to share."""
+        """Return True if each channel has a parameter of its own; where nothing is learned there is none to share."""
         asked = getattr(self, "sharing", None) == "channel" or bool(getattr(self, "per_channel", False))
         return asked and (self.is_learning or "learnable" not in self.options)
 
     @property
     def shared_shape(self) -> tuple[int, ...]:
-        """The shape of a parameter that the layer shares, or that each channel has for itself."""
+        """Return the shape of a parameter that the layer shares, or that each channel has for itself."""
         return (self.channels or 1, *(1,) * self.dims) if self.is_per_channel else ()
 
     @property
     def is_bound_to_channels(self) -> bool:
-        """Whether the parameters are those of one number of channels."""
+        """Return True if the parameters are those of one number of channels."""
         return self.uses_channels == "always" or len(self.shared_shape) > 0
 
     def check_channels(self, input: Tensor, owner: str = "") -> None:
@@ -182,19 +186,37 @@ class Pool(nn.Module):
 
 
 def constructor_signature(cls: type[Pool]) -> inspect.Signature:
-    """The constructor's parameters with the declared options in place of `**options`."""
-    shown = [p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
-    if cls.uses_channels == "never":
-        shown = [p for p in shown if p.name != "channels"]
-    if not cls.random:
-        shown = [p for p in shown if p.name != "generator"]
+    """Return the constructor's parameters with the declared options in place of `**options`."""
+    hidden = {*(["channels"] if cls.uses_channels == "never" else []), *([] if cls.random else ["generator"])}
+    declared = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    shown = [p for p in declared if p.kind is not p.VAR_KEYWORD and p.name not in hidden]
+    shown = [p.replace(annotation=sized(p.annotation, cls.dims)) for p in shown]
+    if cls.uses_channels == "always":  # None is refused with the other faults, in one message
+        shown = [p.replace(annotation=int, default=p.empty) if p.name == "channels" else p for p in shown]
     taken = {p.name for p in shown}
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default)
-        for name, option in cls.options.items()
-        if name not in taken
-    ]
+    options = [option_parameter(name, option) for name, option in cls.options.items() if name not in taken]
     return inspect.Signature([*shown, *options])
+
+
+def option_parameter(name: str, option: Option) -> inspect.Parameter:
+    """Return an option as a parameter by keyword, with its default and its type."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation)
+
+
+def sized(annotation: Any, dims: int) -> Any:
+    """Return a type in which "an int, or one for each dimension" says how many dimensions there are."""
+    size: Any = SIZE_TYPES[dims]
+    return {IntOrSizes: size, IntOrSizes | None: size | None}.get(annotation, annotation)
+
+
+def formula_parameters(cls: type[Pool]) -> dict[str, inspect.Parameter]:
+    """Return what the formula takes beside its windows or its map."""
+    return dict(list(inspect.signature(cls.formula).parameters.items())[1:])
+
+
+def has_twin(cls: type[Pool]) -> bool:
+    """Return True if the formula takes only options and random numbers, so that a function can compute it."""
+    return cls.learns != "always" and set(formula_parameters(cls)) <= {*cls.options, *EXTRAS}
 
 
 LAYOUTS = {1: ("(N, C, L)", "(C, L)"), 2: ("(N, C, H, W)", "(C, H, W)"), 3: ("(N, C, D, H, W)", "(C, D, H, W)")}
@@ -215,7 +237,7 @@ def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
 
 
 def memory_format(input: Tensor) -> torch.memory_format:
-    """channels_last where the map is laid out so and only so, else contiguous (as inside vmap, which cannot tell)."""
+    """Return channels_last where the map is laid out so and only so, else contiguous (as inside vmap)."""
     if torch._C._functorch.is_batchedtensor(input):
         return torch.contiguous_format
     last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())

@@ -8,12 +8,13 @@ from poolab.pooling.core.options import is_whole
 
 Sizes = tuple[int, ...]
 IntOrSizes = int | Sequence[int]
+SIZE_TYPES = {1: int | tuple[int], 2: int | tuple[int, int], 3: int | tuple[int, int, int]}
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Kernel, stride, padding, dilation and ceil mode of a window in one, two or three dimensions, as torch means them.
+    """Describe windows in one, two or three dimensions: kernel, stride, padding, dilation and ceil mode, as in torch.
 
     Raises:
         ValueError: all faults of the arguments at once, with what would be allowed.
@@ -51,30 +52,35 @@ class Geometry:
 
     @property
     def dims(self) -> int:
-        """The number of spatial dimensions."""
+        """Return the number of spatial dimensions."""
         return len(self.kernel_size)
 
     @property
-    def cells(self) -> int:
-        """The number of taps of one window."""
+    def taps(self) -> int:
+        """Return the number of taps of one window."""
         return math.prod(self.kernel_size)
 
     @property
+    def cells(self) -> int:
+        """Return `taps`, for formulas of users that know it by its first name."""
+        return self.taps
+
+    @property
     def is_dilated(self) -> bool:
-        """Whether the cells of a window lie apart."""
+        """Return True if the cells of a window lie apart."""
         return any(step > 1 for step in self.dilation)
 
     @property
     def is_padded(self) -> bool:
-        """Whether windows may begin before the map."""
+        """Return True if windows may begin before the map."""
         return any(self.padding)
 
     def span(self, axis: int) -> int:
-        """The input cells from a window's first to its last tap."""
+        """Return how many cells of the map a window spans, from its first tap to its last."""
         return self.dilation[axis] * (self.kernel_size[axis] - 1) + 1
 
     def output_size(self, *lengths: int) -> Sizes:
-        """The size that torch's max pooling gives for this geometry; below 1 where no window fits."""
+        """Return the size that torch's max pooling gives for this geometry; below 1 where no window fits."""
         return tuple(self._output_length(length, axis) for axis, length in enumerate(lengths))
 
     def _output_length(self, length: int, axis: int) -> int:
@@ -87,7 +93,7 @@ class Geometry:
         return out
 
     def __str__(self) -> str:
-        """Torch's arguments, the defaults left out; equal sizes as one number."""
+        """Return torch's arguments, the defaults left out; equal sizes as one number."""
         parts = [f"kernel_size={_short(self.kernel_size)}", f"stride={_short(self.stride)}"]
         parts += [f"padding={_short(self.padding)}"] if self.is_padded else []
         parts += [f"dilation={_short(self.dilation)}"] if self.is_dilated else []
@@ -96,7 +102,7 @@ class Geometry:
 
 
 def _sizes(value: object, dims: int) -> tuple:
-    """A number repeated, or one for each dimension; anything else stays as it is, for the message."""
+    """Repeat a number, or return one for each dimension; anything else stays as it is, for the message."""
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == dims:
         return tuple(value)
     return (value,) * dims

@@ -20,7 +20,7 @@ LEAST, MOST = 1e-6, 1e6
 
 @dataclass(frozen=True)
 class Learned:
-    """An option whose value is a function of a free parameter, so that every step of an optimizer leaves it valid.
+    """Describe an option that can be learned: a function of a free parameter, valid after any step of an optimizer.
 
     Attributes:
         option: the option's name; its given value is where learning starts.
@@ -38,7 +38,7 @@ class Learned:
     most: float
 
     def fault(self, start: float) -> str | None:
-        """What is wrong with a start value, or None."""
+        """Return what is wrong with a start value, or None."""
         if self.least < start < self.most:
             return None
         bounds = f"between {self.least:.9g} and {self.most:.9g}, both left out"
@@ -54,12 +54,12 @@ class Learned:
         nn.init.constant_(getattr(owner, self.parameter), self.free(float(getattr(owner, self.option))))
 
     def current(self, owner: nn.Module) -> Tensor:
-        """The value that the parameter stands for now."""
+        """Return the value that the parameter stands for now."""
         return self.value(getattr(owner, self.parameter))
 
 
 def logistic(option: str) -> Learned:
-    """A value between 0 and 1, as the logistic function of a free number.
+    """Let an option between 0 and 1 be learned, as the logistic function of a free number.
 
     >>> round(logistic("alpha").value(torch.tensor(logistic("alpha").free(0.7))).item(), 4)
     0.7
@@ -68,7 +68,8 @@ def logistic(option: str) -> Learned:
 
 
 def positive(option: str, floor: float = 0.0) -> Learned:
-    """A value above `floor`, as floor + the exponential of a free number, the exponential from 1e-6 to 1e6.
+    """Let an option above `floor` be learned: floor + the exponential of a free number, the exponential from 1e-6 to
+    1e6.
 
     >>> rule = positive("r", floor=1e-4)
     >>> [f"{rule.value(torch.tensor(rho)).item():.4g}" for rho in (-90.0, rule.free(10.0), 90.0)]
@@ -86,7 +87,7 @@ def positive(option: str, floor: float = 0.0) -> Learned:
 
 
 def above_one(option: str) -> Learned:
-    """A value above 1, as 1 + softplus of a free number (Gulcehre et al. 2014, arXiv:1311.1780), up to 1e6."""
+    """Let an option above 1 be learned, up to 1e6: 1 + softplus of a free number (Gulcehre et al. 2014)."""
 
     def free(value: float) -> float:
         return value - 1 + math.log(-math.expm1(1 - value))  # the inverse of softplus
@@ -97,6 +98,6 @@ def above_one(option: str) -> Learned:
 
 
 def _within(rho: Tensor, low: float, high: float) -> Tensor:
-    """The free number cut off at its bounds, where it keeps the gradient of the bound: it can come back."""
+    """Cut the free number off at its bounds, where it keeps the gradient of the bound: it can come back."""
     rho = rho.to(compute_dtype(rho.dtype))
     return rho.detach().clamp(low, high) + (rho - rho.detach())

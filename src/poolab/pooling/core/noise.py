@@ -21,13 +21,13 @@ MOST = 2**32
 
 
 def draw_seed(generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """An integer below 2^62, shape (), from `generator` or from torch's global one."""
+    """Draw an integer below 2^62, shape (), from `generator` or from torch's global one."""
     return torch.randint(2**62, (), generator=generator, device=device)
 
 
 @dataclass
 class Noise:
-    """The random numbers of one call, of which this may be a part.
+    """Hold the random numbers of one call, of which this may be a part.
 
     Attributes:
         seed: the integer that was drawn for the call.
@@ -42,13 +42,13 @@ class Noise:
     drawn: int = 0
 
     def uniform(self, first: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """The next numbers from [0, 1): those of the places `first`, `first` + 1 and so on, in raster order."""
+        """Return the next numbers from [0, 1): those of the places `first`, `first` + 1 and so on, in raster order."""
         self.drawn += 1
         return uniform(self.seed, first, shape, dtype, self.drawn - 1)
 
 
 def uniform(seed: Tensor, first: int, shape: tuple[int, ...], dtype: torch.dtype, draw: int = 0) -> Tensor:
-    """Numbers from [0, 1) with 24 random bits: a function of the seed, of `draw`, and of each number's place.
+    """Return numbers from [0, 1) with 24 random bits: a function of the seed, of `draw`, and of each number's place.
 
     >>> whole = uniform(torch.tensor(7), 0, (5,), torch.float32)
     >>> torch.equal(whole[2:], uniform(torch.tensor(7), 2, (3,), torch.float32))
@@ -67,14 +67,14 @@ def uniform(seed: Tensor, first: int, shape: tuple[int, ...], dtype: torch.dtype
 
 
 def _mixed(state: Tensor) -> Tensor:
-    """One round, in place: five passes of 0.2 ns a number; torch.rand takes 4 ns, since it runs in one thread."""
+    """Run one round, in place: five passes of 0.2 ns a number; torch.rand takes 4 ns, since it runs in one thread."""
     state.bitwise_xor_((state >> 16).bitwise_and_(0xFFFF)).mul_(_signed(FIRST))
     state.bitwise_xor_((state >> 15).bitwise_and_(0x1FFFF)).mul_(_signed(SECOND))
     return state.bitwise_xor_((state >> 16).bitwise_and_(0xFFFF))
 
 
 def _word(number: Tensor) -> Tensor:
-    """The low 32 bits as an int32."""
+    """Return the low 32 bits as an int32."""
     low = number & 0xFFFFFFFF
     return (low - ((low >> 31) << 32)).to(torch.int32)
 

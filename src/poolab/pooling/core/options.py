@@ -5,14 +5,14 @@ import numbers
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from poolab.errors import nearest
 
 
 @dataclass(frozen=True)
 class Option:
-    """A named option's default and what it allows: `fits` says whether it takes a value, `words` what it takes.
+    """Declare an option: its default and what it allows; `fits` says whether it takes a value, `words` what it takes.
 
     Attributes:
         default: what it is where nothing is given; None means that None may be given too.
@@ -24,16 +24,36 @@ class Option:
     optional: bool = field(default=False, kw_only=True)
     unit: str = field(default="", kw_only=True)
 
+    @property
+    def annotation(self) -> Any:
+        """Return the type of the values that may be given, for signatures, editors and type checkers.
+
+        >>> Integer(None).annotation, Real(0.5).annotation, flag(True).annotation, Size(1).annotation
+        (int | None, <class 'float'>, <class 'bool'>, int | tuple[int, int])
+        >>> Choice("mean", ("mean", "sum")).annotation
+        typing.Literal['mean', 'sum']
+        """
+        return self._type | None if self.is_open(None) else self._type
+
+    @property
+    def kept_annotation(self) -> Any:
+        """Return the type of the value that the pooling keeps as an attribute."""
+        return self.annotation
+
+    @property
+    def _type(self) -> Any:
+        return Any
+
     def is_open(self, value: Any) -> bool:
-        """Whether the option is left open, and may be."""
+        """Return True if the value is None and the option may be left open."""
         return value is None and (self.optional or self.default is None)
 
     def kept(self, value: Any) -> Any:
-        """An allowed value as the pooling keeps it: of one type, whatever a configuration or numpy gives."""
+        """Return an allowed value as the pooling keeps it: of one type, whatever a configuration or numpy gives."""
         return value
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether a value other than an allowed None is right, for a window of so many `cells` (None: no window)."""
+        """Return True if a value, no allowed None, is right for a window of `cells` taps (None: no window)."""
         raise TypeError(f"{type(self).__name__} does not say what it allows: give it a method fault(value, cells)")
 
     def words(self, cells: int | None = None) -> str:
@@ -66,14 +86,18 @@ class Option:
 
 @dataclass(frozen=True)
 class Integer(Option):
-    """A whole number from `least` to `most`; `within_window` bounds it by the number of cells of the window."""
+    """Declare a whole number from `least` to `most`; `within_window` bounds it by the size of the window."""
 
     least: int = 1
     most: int | None = None
     within_window: bool = False
 
+    @property
+    def _type(self) -> Any:
+        return int
+
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is a whole number within the bounds."""
+        """Return True for a whole number within the bounds."""
         most = cells if self.within_window else self.most
         return is_whole(value) and value >= self.least and (most is None or value <= most)
 
@@ -96,21 +120,25 @@ class Integer(Option):
         return whole_hint(value, lambda whole: self.fits(whole, cells))
 
     def kept(self, value: Any) -> int | None:
-        """An int."""
+        """Return an int."""
         return None if value is None else int(value)
 
 
 @dataclass(frozen=True)
 class Real(Option):
-    """A real number between `least` and `most`; `open_least` leaves out the lower bound, `infinite` allows inf too."""
+    """Declare a number between `least` and `most`; `open_least` excludes the lower bound, `infinite` allows inf."""
 
     least: float = -math.inf
     most: float = math.inf
     open_least: bool = False
     infinite: bool = False
 
+    @property
+    def _type(self) -> Any:
+        return float
+
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is a number within the bounds."""
+        """Return True for a number within the bounds."""
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             return False
         try:
@@ -129,22 +157,27 @@ class Real(Option):
         return f"a number{' ' + bounds if bounds else ''}"
 
     def kept(self, value: Any) -> float | None:
-        """A float: a formula that asks for 0.0 must know an int 0 too."""
+        """Return a float: a formula that asks for 0.0 must know an int 0 too."""
         return None if value is None else float(value)
 
 
 @dataclass(frozen=True)
 class Choice(Option):
-    """One of `allowed`."""
+    """Declare one of the values `allowed`."""
 
     allowed: tuple[Any, ...] = ()
 
+    @property
+    def _type(self) -> Any:
+        values = tuple(one for one in self.allowed if one is not None)
+        return bool if set(map(type, values)) == {bool} else Literal[values]
+
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is one of them; `type` too: 1 == True, but `learnable=1` is a slip."""
+        """Return True for one of the values; the type must fit too: 1 == True, but `learnable=1` is a slip."""
         return any(type(value) is type(one) and value == one for one in self.allowed)
 
     def is_open(self, value: Any) -> bool:
-        """Whether None may be given: where it is one of the values, or `optional`."""
+        """Return True for None where it is one of the values, or `optional`."""
         return value is None and (self.optional or None in self.allowed)
 
     def words(self, cells: int | None = None) -> str:
@@ -160,19 +193,23 @@ class Choice(Option):
         return nearest(value, [one for one in self.allowed if isinstance(one, str)]) if _is_text(value) else ""
 
     def _described(self, cells: int | None) -> str:
-        """Without "or None" where None is among the values that are listed."""
+        """Return what is allowed, without "or None" where None is among the values that are listed."""
         return self.words(cells) if None in self.allowed else super()._described(cells)
 
 
 @dataclass(frozen=True)
 class Size(Option):
-    """An int from `least` to `most`, or a pair of them."""
+    """Declare an int from `least` to `most`, or a pair of them."""
 
     least: int = 1
     most: int | None = None
 
+    @property
+    def _type(self) -> Any:
+        return int | tuple[int, int]
+
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is one of them, or a list of two."""
+        """Return True for one of them, or a list of two."""
         pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
         return len(pair) == 2 and all(self._one.fits(side, None) for side in pair)
 
@@ -185,7 +222,7 @@ class Size(Option):
         return whole_hint(value, lambda whole: self.fits(whole, cells))
 
     def kept(self, value: Any) -> int | tuple[int, ...] | None:
-        """An int or a tuple."""
+        """Return an int or a tuple."""
         return tuple(map(int, value)) if isinstance(value, list | tuple) else value
 
     @property
@@ -195,14 +232,23 @@ class Size(Option):
 
 @dataclass(frozen=True)
 class Integers(Option):
-    """A list of whole numbers, each from `least` to `most`; at least one, and at most `longest`."""
+    """Declare a list of whole numbers, each from `least` to `most`; at least one, and at most `longest`."""
 
     least: int = 1
     most: int | None = None
     longest: int | None = None
 
+    @property
+    def _type(self) -> Any:
+        return tuple[int, ...] | list[int]
+
+    @property
+    def kept_annotation(self) -> Any:
+        """Return the type of a tuple."""
+        return tuple[int, ...]
+
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is such a list."""
+        """Return True for such a list."""
         listed = isinstance(value, list | tuple) and len(value) > 0 and len(value) <= (self.longest or len(value))
         return listed and all(Integer(1, least=self.least, most=self.most).fits(one, None) for one in value)
 
@@ -212,22 +258,22 @@ class Integers(Option):
         return f"a list of {f'1 to {self.longest} ' if self.longest else ''}ints {bounds}"
 
     def kept(self, value: Any) -> tuple[int, ...]:
-        """A tuple."""
+        """Return a tuple."""
         return tuple(map(int, value))
 
 
 def magnitude(default: float, infinite: bool = False) -> Real:
-    """A number above 0 by which float32 can multiply and divide without a loss of its range: from 1e-12 to 1e12."""
+    """Declare a number above 0 that float32 multiplies and divides by without a loss of range: from 1e-12 to 1e12."""
     return Real(default, least=1e-12, most=1e12, infinite=infinite)
 
 
 def flag(default: bool) -> Choice:
-    """A True or False option."""
+    """Declare an option that is True or False."""
     return Choice(default, (True, False))
 
 
 def checked(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any], cells: int | None) -> dict[str, Any]:
-    """The declared options with the given values over their defaults.
+    """Check the given options and return all declared ones, with the given values over the defaults.
 
     Raises:
         ValueError: every unknown name and every value out of range, in one message that names `owner`.
@@ -246,7 +292,7 @@ def checked(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any]
 def sorted_out(
     declared: Mapping[str, Option], given: Mapping[str, Any], cells: int | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The value of each declared option, its default where the given one is wrong; and what is wrong, by name."""
+    """Return each declared option's value, the default where the given one is wrong; and what is wrong, by name."""
     faults = {name: f"no option {name} ({_hint(name, declared)})" for name in given if name not in declared}
     values = {}
     for name, option in declared.items():
@@ -259,7 +305,7 @@ def sorted_out(
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is a whole number, Python's or numpy's; True and False are none."""
+    """Return True for a whole number, Python's or numpy's; True and False are none."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 

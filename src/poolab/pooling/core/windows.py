@@ -17,12 +17,12 @@ AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Half precision is summed and exponentiated in float32: exp(12) and nine times 1e4 overflow float16."""
+    """Return float32 for half precision, else the dtype itself: exp(12) and nine times 1e4 overflow float16."""
     return torch.float32 if dtype.itemsize < 4 else dtype
 
 
 class Windows:
-    """All windows of a map (N, C, H, W) under one geometry; of (N, C, L) and (N, C, D, H, W) likewise.
+    """Give a formula all windows of a map (N, C, H, W) under one geometry; of (N, C, L) and (N, C, D, H, W) likewise.
 
     A window is its real cells: padded cells, and cells that only `ceil_mode` adds, are not in it.
     Every quantity has the shape (N, C, oH, oW) of the pooled map. `taps` are strided views of the input, one for each
@@ -46,30 +46,30 @@ class Windows:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the taps."""
+        """Return the dtype of the taps."""
         return compute_dtype(self.input.dtype)
 
     @property
     def device(self) -> torch.device:
-        """Where the map is."""
+        """Return the device of the map."""
         return self.input.device
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "Windows":
-        """The same windows over function(cell), element by element."""
+        """Return the same windows over function(cell), element by element."""
         return Windows(function(self.input), self.geometry, self.noise)
 
     # -- whole windows, by torch's own kernels where torch has one
 
     def maximum(self) -> Tensor:
-        """The largest cell; on a tie the gradient goes to the first, NaN wins."""
+        """Return the largest cell; on a tie the gradient goes to the first, NaN wins."""
         return self._largest(self.input)
 
     def minimum(self) -> Tensor:
-        """The smallest cell; on a tie the gradient goes to the first, NaN wins."""
+        """Return the smallest cell; on a tie the gradient goes to the first, NaN wins."""
         return -self._largest(-self.input)
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
-        """The mean cell; with `count_include_pad` padded zeros are cells too (never those that ceil mode adds).
+        """Return the mean cell; with `count_include_pad` padded zeros are cells too (never those that ceil mode adds).
 
         In float32 for narrower dtypes.
         """
@@ -89,17 +89,17 @@ class Windows:
 
     @property
     def complete(self) -> bool:
-        """Whether every window has all its cells, so that nothing has to be filled or counted."""
+        """Return True if every window has all its cells, so that nothing has to be filled or counted."""
         return not self.geometry.is_padded and all(
             self._extent(axis) <= length for axis, length in enumerate(self.sizes)
         )
 
     def padded(self, fill: float) -> Tensor:
-        """The map, cropped or filled up to the cells that the windows reach along each axis."""
+        """Return the map, cropped or filled up to the cells that the windows reach along each axis."""
         return self._fitted([self._extent(axis) for axis in range(self.dims)], fill)
 
     def taps(self, fill: float) -> list[Tensor]:
-        """One view (N, C, oH, oW) for each position in the window, in raster order; missing cells hold `fill`.
+        """Return one view (N, C, oH, oW) for each position in the window, in raster order; missing cells hold `fill`.
 
         In float32 for narrower dtypes. With a stride s > 1 the map is split into its s*s phases and a tap is a slice of
         one phase: the backward of that split is one stack, where a strided slice would fill the whole map with zeros
@@ -125,21 +125,21 @@ class Windows:
         return taps
 
     def counts(self, count_include_pad: bool = False) -> Tensor | int:
-        """The number of cells of each window: an int where all are complete, else a map (oH, oW)."""
+        """Return the number of cells of each window: an int where all are complete, else a map (oH, oW)."""
         if self.complete:
-            return self.geometry.cells
+            return self.geometry.taps
         along = [self._inside(axis, count_include_pad).sum(1) for axis in range(self.dims)]
         return _outer(along, torch.mul).to(compute_dtype(self.input.dtype))
 
     def real(self) -> list[Tensor] | None:
-        """For each tap, in which windows (oH, oW) it is a real cell; None where all are."""
+        """Return for each tap in which windows (oH, oW) it is a real cell; None where all are."""
         if self.complete:
             return None
         along = [self._inside(axis).unbind(1) for axis in range(self.dims)]
         return [_outer(list(place), torch.logical_and) for place in product(*along)]
 
     def ranks(self) -> list[Tensor]:
-        """Each tap's rank in its window, 0 for the largest cell, as numbers without a gradient.
+        """Return each tap's rank in its window, 0 for the largest cell, as numbers without a gradient.
 
         Equal cells rank in raster order, so that the first takes the gradient as in `nn.MaxPool2d`, which neither
         `torch.topk` nor `torch.maximum` promises. Counting who is ahead and weighting the cells by it keeps the
@@ -148,34 +148,34 @@ class Windows:
         Missing cells rank last. Where a window holds NaN its ranks mean nothing.
         """
         with torch.no_grad():
-            cells = self._ranked()
-            ranks = [torch.full_like(cell, place) for place, cell in enumerate(cells)]
-            for later in range(1, len(cells)):
+            taps = self._ranked()
+            ranks = [torch.full_like(tap, place) for place, tap in enumerate(taps)]
+            for later in range(1, len(taps)):
                 for earlier in range(later):
-                    ahead = (cells[later] > cells[earlier]).to(cells[0].dtype)
+                    ahead = (taps[later] > taps[earlier]).to(taps[0].dtype)
                     ranks[earlier] = ranks[earlier] + ahead
                     ranks[later] = ranks[later] - ahead
         return ranks
 
     def _ranked(self) -> list[Tensor]:
-        """The cells as they are compared: a missing one is -inf, a real -inf the lowest number."""
+        """Return the cells as they are compared: a missing one is -inf, a real -inf the lowest number."""
         if self.complete:
             return self.taps(0.0)
-        return self.mapped(lambda cell: cell.clamp(min=torch.finfo(cell.dtype).min)).taps(-torch.inf)
+        return self.mapped(lambda tap: tap.clamp(min=torch.finfo(tap.dtype).min)).taps(-torch.inf)
 
     def sum_by_rank(self, term: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """The sum of term(rank, cell) over each window, where missing cells are 0; NaN where it holds NaN."""
-        summed = total([term(rank, cell) for rank, cell in zip(self.ranks(), self.taps(0.0), strict=True)])
+        """Return the sum of term(rank, cell) over each window, where missing cells are 0; NaN where it holds NaN."""
+        summed = total([term(rank, tap) for rank, tap in zip(self.ranks(), self.taps(0.0), strict=True)])
         with torch.no_grad():
             has_nan = self.has_nan()
         return summed.masked_fill(has_nan, torch.nan)
 
     def has_nan(self) -> Tensor:
-        """Which windows hold NaN."""
+        """Return which windows hold NaN."""
         return self.maximum().isnan()
 
     def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
-        """values[rank] for a map of ranks; each value is a number, or one for each channel, (C, 1, 1)."""
+        """Return values[rank] for a map of ranks; each value is a number, or one for each channel, (C, 1, 1)."""
         if isinstance(values[0], Tensor) and values[0].dim():
             table = torch.stack([torch.as_tensor(value) for value in values], -1).flatten(0, -2)  # (C, ranks)
             each = torch.arange(len(table), device=rank.device).view(-1, *(1,) * self.dims)
@@ -187,7 +187,7 @@ class Windows:
     # -- random numbers
 
     def uniform(self, generator: torch.Generator | None = None, shared: str = "window") -> Tensor:
-        """A number from [0, 1) for each "window", "channel" (N, C, 1, 1) or "sample" (N, 1, 1, 1).
+        """Draw a number from [0, 1) for each "window", "channel" (N, C, 1, 1) or "sample" (N, 1, 1, 1).
 
         The first call draws a seed from `generator` or from torch's global one. The numbers of a window do not depend
         on the memory format.
@@ -203,7 +203,7 @@ class Windows:
         return noise.uniform(first, shape, self.dtype)
 
     def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
-        """For each tap the number of its cell from [0, 1), the same in all windows that hold the cell."""
+        """Draw for each tap the number of its cell from [0, 1), the same in all windows that hold the cell."""
         noise = self._noise(generator)
         numbers = noise.uniform(noise.map * prod(self.sizes), tuple(self.input.shape), self.dtype)
         return Windows(numbers, self.geometry).taps(0.0)
@@ -216,11 +216,11 @@ class Windows:
     # -- geometry
 
     def _extent(self, axis: int) -> int:
-        """Cells along an axis from the first window's first tap to the last window's last one."""
+        """Return cells along an axis from the first window's first tap to the last window's last one."""
         return (self.output_size[axis] - 1) * self.geometry.stride[axis] + self.geometry.span(axis)
 
     def _fitted(self, lengths: Sequence[int], fill: float) -> Tensor:
-        """The map cropped or filled up to `lengths`, beginning `padding` cells before it."""
+        """Return the map cropped or filled up to `lengths`, beginning `padding` cells before it."""
         fitted, before_and_after = self.input, []
         for axis, (length, have, before) in enumerate(zip(lengths, self.sizes, self.geometry.padding, strict=True)):
             after = length - before - have
@@ -232,7 +232,7 @@ class Windows:
         return fitted
 
     def _inside(self, axis: int, count_include_pad: bool = False) -> Tensor:
-        """Whether the k-th place of the i-th window along an axis lies on the map, (o, k)."""
+        """Return True if the k-th place of the i-th window along an axis lies on the map, (o, k)."""
         g, device = self.geometry, self.input.device
         first = torch.arange(self.output_size[axis], device=device) * g.stride[axis] - g.padding[axis]
         places = first[:, None] + torch.arange(g.kernel_size[axis], device=device) * g.dilation[axis]
@@ -241,26 +241,26 @@ class Windows:
 
 
 def _split(whole: Tensor, dim: int, step: int) -> Sequence[Tensor]:
-    """Every step-th slice along a dimension, for each of the `step` offsets."""
+    """Return every step-th slice along a dimension, for each of the `step` offsets."""
     return whole.unflatten(dim, (whole.shape[dim] // step, step)).unbind(dim + 1) if step > 1 else (whole,)
 
 
 def _outer(vectors: list[Tensor], combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """combine(... combine(a_i, b_j) ..., c_k) for all i, j, k."""
+    """Return combine(... combine(a_i, b_j) ..., c_k) for all i, j, k."""
     return reduce(lambda table, vector: combine(table.unsqueeze(-1), vector), vectors)
 
 
-def peak(cells: list[Tensor]) -> Tensor:
-    """The largest of the cells without its gradient: the shift or scale of a formula that does not depend on it."""
-    return reduce(torch.maximum, [cell.detach() for cell in cells])
+def peak(taps: list[Tensor]) -> Tensor:
+    """Return the largest of the taps without its gradient: a shift or scale that the formula does not depend on."""
+    return reduce(torch.maximum, [tap.detach() for tap in taps])
 
 
-def rescue_infinite(cell: Tensor, top: Tensor, ordinary: Tensor, at_top: float, below: float) -> Tensor:
-    """`ordinary`, but `at_top` or `below` where the cell is infinite: inf - inf and inf / inf would be NaN there."""
-    infinite, highest = cell.isinf(), cell == top
+def rescue_infinite(tap: Tensor, top: Tensor, ordinary: Tensor, at_top: float, below: float) -> Tensor:
+    """Return `ordinary`, but `at_top` or `below` where the tap is infinite: inf - inf or inf / inf would be NaN."""
+    infinite, highest = tap.isinf(), tap == top
     return ordinary.masked_fill(infinite & highest, at_top).masked_fill(infinite & ~highest, below)
 
 
-def total(terms: list[Tensor], term: Callable[[Tensor], Tensor] = lambda cell: cell) -> Tensor:
-    """The sum of term(cell), one cell at a time."""
-    return reduce(torch.add, (term(cell) for cell in terms))
+def total(terms: list[Tensor], term: Callable[[Tensor], Tensor] = lambda tap: tap) -> Tensor:
+    """Return the sum of term(tap), one tap at a time."""
+    return reduce(torch.add, (term(tap) for tap in terms))

@@ -1,1 +1,3 @@
-"""The second way to compute the window methods: kernels generated from the methods' own formulas."""
+"""Kernels generated from the formulas of the window methods: recording (recorder, program), C, Triton and torch
+source, compiling and loading, and the backend that chooses between them and plain torch.
+"""

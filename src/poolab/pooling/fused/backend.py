@@ -14,10 +14,10 @@ from poolab.pooling.core.base import memory_format
 from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.core.noise import draw_seed
 from poolab.pooling.core.windows import Windows, compute_dtype
-from poolab.pooling.fused.call import Recipe, taken_apart
+from poolab.pooling.fused.call import Recipe, to_spec
 from poolab.pooling.fused.functions import Fused, Kernel, Recomputed
 from poolab.pooling.fused.kernels import Key, compiled_kernel, is_made, kernel_key
-from poolab.pooling.fused.taps import Nature, nature
+from poolab.pooling.fused.taps import FormulaTraits, formula_traits
 
 Backend = Literal["auto", "plain", "fused"]
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -113,15 +113,15 @@ def _checked(name: Backend) -> Backend:
 
 
 def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]) -> Tensor:
-    """The formula on a batch of maps, by the chosen backend."""
-    taken = None if _is_watched(input) else taken_apart(formula, geometry, arguments, input.shape[1])
-    asked = None if taken is None else nature(taken[0])
-    if taken is None or asked is None:
+    """Compute the formula on a batch of maps, by the chosen backend."""
+    spec = None if _is_watched(input) else to_spec(formula, geometry, arguments, input.shape[1])
+    traits = None if spec is None else formula_traits(spec[0])
+    if spec is None or traits is None:
         return formula(Windows(input, geometry), **arguments)
-    recipe, values = taken
+    recipe, values = spec
     values = _for_channels(values, input)
-    seed = draw_seed(arguments.get("generator"), input.device) if asked.draws else None
-    kernel = _kernel(recipe, asked, input)
+    seed = draw_seed(arguments.get("generator"), input.device) if traits.draws else None
+    kernel = _kernel(recipe, traits, input)
     if kernel is None:
         return Recomputed.apply(recipe, seed, input, *values)
     dense = input.contiguous(memory_format=memory_format(input))
@@ -129,24 +129,24 @@ def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, a
 
 
 def operation_of(formula: Callable[..., Tensor], geometry: Geometry, arguments: Mapping[str, Any]) -> str | None:
-    """The name of the call for a compiler that traces it, or None where it is to see the formula itself."""
+    """Return the name of the call for a compiler that traces it, or None where it is to see the formula itself."""
     from poolab.pooling.fused.operator import register
     from poolab.pooling.fused.program import program
     from poolab.pooling.fused.recorder import NotFusable
 
     channels = next((len(v) for v in _tensors(arguments) if v.dim()), 1)
-    taken = None if get_backend() == "plain" else taken_apart(formula, geometry, arguments, channels)
-    if taken is None:
+    spec = None if get_backend() == "plain" else to_spec(formula, geometry, arguments, channels)
+    if spec is None:
         return None
     try:
-        drawn = program(taken[0], is_masked=True, dtype=torch.float32).draws
+        drawn = program(spec[0], is_masked=True, dtype=torch.float32).draws
     except NotFusable:
         return None
-    return register(taken[0], DRAWS if drawn else "")
+    return register(spec[0], DRAWS if drawn else "")
 
 
 def operate(operation: str, input: Tensor, arguments: Mapping[str, Any]) -> Tensor:
-    """The call that `operation_of` named, as one operation for the compiler that traces it."""
+    """Compute the call that `operation_of` named, as one operation for the compiler that traces it."""
     from poolab.pooling.fused.operator import window_pool
 
     seed = draw_seed(arguments.get("generator"), input.device) if operation.startswith(DRAWS) else None
@@ -162,12 +162,12 @@ def _tensors(arguments: Mapping[str, Any]) -> list[Tensor]:
 
 
 def _for_channels(values: list[Tensor], input: Tensor) -> list[Tensor]:
-    """One number for each channel, (C,), in the dtype that is computed in."""
+    """Return one number for each channel, (C,), in the dtype that is computed in."""
     return [value.to(compute_dtype(input.dtype)).flatten().expand(input.shape[1]) for value in values]
 
 
 def _is_watched(input: Tensor) -> bool:
-    """Whether somebody looks at the operations: a compiler, exporter, transformation, mode or tensor subclass."""
+    """Return True if the operations are observed: by a compiler, exporter, transformation, mode or tensor subclass."""
     return (
         input.numel() == 0
         or type(input) not in (Tensor, torch.nn.Parameter)
@@ -179,8 +179,8 @@ def _is_watched(input: Tensor) -> bool:
     )
 
 
-def _kernel(recipe: Recipe, asked: Nature, input: Tensor) -> Kernel | None:
-    """What computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
+def _kernel(recipe: Recipe, traits: FormulaTraits, input: Tensor) -> Kernel | None:
+    """Choose what computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
     if input.dtype not in DTYPES:
         return None
     key = kernel_key(recipe, input)
@@ -188,7 +188,7 @@ def _kernel(recipe: Recipe, asked: Nature, input: Tensor) -> Kernel | None:
     # Maxima, minima and means have torch's own kernels: run again for the backward, they are faster than any blocks.
     # By the size of the map alone and not by what went before: a run that goes on must round as it would have.
     is_large = input.device.type == "cpu" and input.numel() >= BLOCKS_FROM
-    in_blocks = kernel is None and asked.takes_cells and is_large
+    in_blocks = kernel is None and traits.uses_taps and is_large
     return _in_blocks(recipe, input.dtype) if in_blocks else kernel
 
 

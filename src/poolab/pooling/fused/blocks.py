@@ -12,7 +12,8 @@ from poolab.pooling.core.noise import Noise
 
 @dataclass(frozen=True)
 class Block:
-    """Some samples of a map, or some channels of one sample: its numbers lie side by side in the order of the places.
+    """Describe a part of a map: some samples, or some channels of one; its numbers lie side by side in the order of
+    places.
 
     Attributes:
         samples, channels: which.
@@ -25,21 +26,21 @@ class Block:
 
     @property
     def places(self) -> tuple[slice, slice]:
-        """The index of the block."""
+        """Return the index of the block."""
         return self.samples, self.channels
 
     def noise(self, seed: Tensor | None) -> Noise | None:
-        """The random numbers of the block."""
+        """Return the random numbers of the block."""
         first = self.samples.start
         return None if seed is None else Noise(seed, first, first * self.of + self.channels.start)
 
     def own(self, values: Sequence[Tensor], dims: int) -> list[Tensor]:
-        """The block's part of the values of all channels, (C,), laid out to be multiplied with a map."""
+        """Return the block's part of the values of all channels, (C,), laid out to be multiplied with a map."""
         return [value[self.channels].view(-1, *(1,) * dims) for value in values]
 
 
 def blocks(input: Tensor, geometry: Geometry, most: int) -> Iterator[Block]:
-    """The blocks of a map, of at most `most` windows where one map has no more."""
+    """Return the blocks of a map, of at most `most` windows where one map has no more."""
     samples, channels = input.shape[:2]
     windows = prod(geometry.output_size(*input.shape[2:]))
     if windows * channels > most:

@@ -52,7 +52,7 @@ def build(source: str, folders: Sequence[str]) -> bytes:
 
 
 class _Failed(Exception):
-    """One attempt to build failed."""
+    """Tell that one attempt to build failed."""
 
 
 def _built(place: Path, file: str, extra: Sequence[str]) -> bytes:

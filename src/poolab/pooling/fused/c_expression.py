@@ -15,7 +15,8 @@ ZERO, ONE = "all((real)0.0)", "all((real)1.0)"
 
 
 def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str], set[str]]:
-    """The C statements of a graph whose placeholders are the expressions `inputs`; its outputs; the inputs it uses.
+    """Return the C statements of a graph whose placeholders are the expressions `inputs`, its outputs, the inputs it
+    uses.
 
     Raises:
         NotFusable: an operation that has no C form here.
@@ -46,7 +47,7 @@ def _is_literal(text: str) -> bool:
 
 
 def literal(value: float | bool | int) -> str:
-    """A number in C, exact, for all lanes."""
+    """Write a number in C, exact, for all lanes."""
     if isinstance(value, bool):
         return f"((vmask){{0}} - {int(value)})"
     if math.isnan(value):
@@ -186,7 +187,7 @@ FORMS: dict[Any, Callable[..., str]] = {
     aten.clamp: _clamp,
     aten.clamp_min: lambda node, a, low: f"SELECT({a} < {low}, {low}, {a})",
     aten.clamp_max: lambda node, a, high: f"SELECT({a} > {high}, {high}, {a})",
-    aten.threshold_backward: lambda node, slope, a, limit: f"SELECT({a} <= {limit}, {ZERO}, {slope})",
+    aten.threshold_backward: lambda node, grad_output, a, limit: f"SELECT({a} <= {limit}, {ZERO}, {grad_output})",
     aten.where: _chosen,
     aten.masked_fill: lambda node, a, flag, value: _chosen(node, flag, value, a),
     aten.gt: _infix(">"),

@@ -21,7 +21,7 @@ NOISE = {"window": "NOISE_WINDOW", "channel": "NOISE_CHANNEL", "sample": "NOISE_
 
 @dataclass(frozen=True)
 class Loops:
-    """What a C kernel is made for; the padding and the sizes of the map are arguments of its functions."""
+    """Describe a C kernel; the padding and the sizes of the map are arguments of its functions."""
 
     whole: Program
     masked: Program
@@ -31,10 +31,10 @@ class Loops:
 
 
 def c_source(loops: Loops) -> str:
-    """The text of the C file."""
+    """Return the text of the C file."""
     layout = "channels_last.c" if loops.is_channels_last else "contiguous.c"
     parts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("common.c", layout, "probe.c")]
-    return "\n".join([*_sizes(loops), *_lessons(loops.whole.values), *_bodies(loops), *parts])
+    return "\n".join([*_sizes(loops), *_param_grads(loops.whole.values), *_bodies(loops), *parts])
 
 
 def _sizes(loops: Loops) -> list[str]:
@@ -49,14 +49,14 @@ def _sizes(loops: Loops) -> list[str]:
     return [*lines, f"#define ELEMENT {ELEMENTS[loops.dtype]}", f"#define VALUES {loops.whole.values}"]
 
 
-def _lessons(count: int) -> list[str]:
-    """The sums of the values' gradients over a contiguous row: a vector each, then one number."""
-    names = [f"lesson{index}" for index in range(count)]
+def _param_grads(count: int) -> list[str]:
+    """Return the sums of the values' gradients over a contiguous row: a vector each, then one number."""
+    names = [f"param_grad{index}" for index in range(count)]
     valid = "vmask valid; for (long i = 0; i < LANES; i++) valid[i] = -(i < count);" if names else ""
-    added = " ".join(f"learnt[{n}] += lesson{n}[i];" for n in range(count))
+    added = " ".join(f"param_grad_sums[{n}] += param_grad{n}[i];" for n in range(count))
     return [
-        f"#define LESSONS {' '.join(f'vreal {name} = {{0}};' for name in names)}",
-        f"#define LEARN for (int i = 0; i < LANES; i++) {{ {added} }}",
+        f"#define PARAM_GRADS {' '.join(f'vreal {name} = {{0}};' for name in names)}",
+        f"#define SUM_PARAM_GRADS for (int i = 0; i < LANES; i++) {{ {added} }}",
         f"#define VALID {valid}",
     ]
 
@@ -75,7 +75,7 @@ def _macro(name: str, lines: list[str]) -> str:
 
 def _inputs(program: Program) -> list[str]:
     taps = range(program.taps)
-    given = [f"CELL({tap})" for tap in taps]
+    given = [f"TAP({tap})" for tap in taps]
     if program.is_masked:
         given += [*(f"REAL({tap})" for tap in taps), "COUNT"]
     for draw, kind in enumerate(program.draws):
@@ -84,7 +84,7 @@ def _inputs(program: Program) -> list[str]:
 
 
 def _named(given: list[str], used: set[str]) -> list[str]:
-    """Each input that is used, read once into a name."""
+    """Return each input that is used, read once into a name."""
     kinds = ["vmask" if text.startswith("REAL") else "vreal" for text in given]
     named = zip(kinds, given, strict=True)
     return [f"const {kind} in{n} = {text};" for n, (kind, text) in enumerate(named) if f"in{n}" in used]
@@ -97,8 +97,8 @@ def _forward(program: Program) -> list[str]:
 
 
 def _backward(program: Program) -> list[str]:
-    given = [*_inputs(program), "SLOPE"]
+    given = [*_inputs(program), "GRAD_OUTPUT"]
     lines, outputs, used = statements(program.backward, [f"in{n}" for n in range(len(given))])
-    cells = [f"GIVE({tap}, {value});" for tap, value in enumerate(outputs[: program.taps])]
-    values = [f"TEACH({n}, {value});" for n, value in enumerate(outputs[program.taps :]) if value != ZERO]
-    return [*_named(given, used), *lines, *cells, *values]
+    taps = [f"GIVE({tap}, {value});" for tap, value in enumerate(outputs[: program.taps])]
+    values = [f"ADD_PARAM_GRAD({n}, {value});" for n, value in enumerate(outputs[program.taps :]) if value != ZERO]
+    return [*_named(given, used), *lines, *taps, *values]

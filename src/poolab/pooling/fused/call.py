@@ -15,7 +15,7 @@ NOT_FIXED = ("generator",)  # the seed has been drawn from it
 
 @dataclass(frozen=True)
 class Recipe:
-    """A formula with its fixed arguments and its geometry: all that decides what is computed of a window's cells.
+    """Hold a formula with its fixed arguments and geometry: all that decides what is computed of a window's taps.
 
     Attributes:
         formula: the method's formula.
@@ -35,26 +35,26 @@ class Recipe:
         object.__setattr__(self, "_hash", hash((self.formula, self.fixed, self.learned, self.geometry)))
 
     def __hash__(self) -> int:
-        """Equal recipes have equal hashes."""
+        """Return equal hashes for equal recipes."""
         return self._hash
 
     @property
     def values(self) -> int:
-        """How many tensors the formula takes."""
+        """Return how many tensors the formula takes."""
         return sum(1 if count is None else count for _, count in self.learned)
 
     def arguments(self, values: Sequence[Tensor]) -> dict[str, Any]:
-        """The formula's arguments again, with these tensors."""
+        """Return the formula's arguments again, with these tensors."""
         arguments, given = dict(self.fixed), iter(values)
         for name, count in self.learned:
             arguments[name] = next(given) if count is None else tuple(next(given) for _ in range(count))
         return arguments
 
 
-def taken_apart(
+def to_spec(
     formula: Formula, geometry: Geometry, arguments: Mapping[str, Any], channels: int
 ) -> tuple[Recipe, list[Tensor]] | None:
-    """A call's recipe and its tensors; None where an argument is neither a constant nor a number for each channel."""
+    """Split a call into its recipe and its tensors; None where an argument is neither constant nor one per channel."""
     fixed: list[tuple[str, Any]] = []
     learned: list[tuple[str, int | None]] = []
     tensors: list[Tensor] = []
@@ -78,5 +78,5 @@ def taken_apart(
 
 
 def _is_for_channels(tensor: Tensor, channels: int, dims: int) -> bool:
-    """Whether a tensor is one number, or one for each channel, laid out to be multiplied with a map."""
+    """Return True if a tensor is one number, or one for each channel, laid out to be multiplied with a map."""
     return tensor.is_floating_point() and (tensor.dim() == 0 or tuple(tensor.shape) == (channels, *(1,) * dims))

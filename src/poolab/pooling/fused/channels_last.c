@@ -1,16 +1,16 @@
 // Maps that are channels_last: the lanes are channels of one window.
 
-#define CELL(tap) load(cell[tap] + lane, count)
+#define TAP(tap) load(tap_data[tap] + lane, count)
 #define REAL(tap) ((vmask){0} - real_tap[tap])
 #define COUNT all((real)real_taps)
 #define VALUE(index) load_real(t->value[index] + first + lane, count)
 #define NOISE_WINDOW(draw) uniform(t->seed, draw, (map + lane) * windows + window, windows)
 #define NOISE_CHANNEL(draw) uniform(t->seed, draw, map + lane, 1)
 #define NOISE_SAMPLE(draw) uniform(t->seed, draw, n, 0)
-#define NOISE_CELL(draw, tap) uniform(t->seed, draw, (map + lane) * plane + cell_place[tap], plane)
-#define SLOPE load(slope + lane, count)
+#define NOISE_CELL(draw, tap) uniform(t->seed, draw, (map + lane) * plane + tap_place[tap], plane)
+#define GRAD_OUTPUT load(grad_output + lane, count)
 #define PUT(v) store(y + lane, v, count)
-#define TEACH(index, v) add_up(taught[index] + lane, v, count)
+#define ADD_PARAM_GRAD(index, v) add_up(param_grads[index] + lane, v, count)
 INLINE void add_up(double *to, vreal v, long count) {
   if (count == LANES) for (int i = 0; i < LANES; i++) to[i] += v[i];
   else for (long i = 0; i < count; i++) to[i] += v[i];
@@ -39,13 +39,13 @@ typedef element sum;
 
 // The places of a window's cells on the map (for a missing cell that of the first, which may be read) and which are
 // real; the number of real ones.
-INLINE int place(const task *t, long window, long *cell_place, int *real_tap) {
+INLINE int place(const task *t, long window, long *tap_place, int *real_tap) {
   const long ow = window % t->ow, oh = window / t->ow % t->oh, od = window / t->ow / t->oh;
   int real_taps = 0, tap = 0;
   for (int i = 0; i < KD; i++) for (int j = 0; j < KH; j++) for (int k = 0; k < KW; k++, tap++) {
     const long d = od * SD - t->pd + i * ED, h = oh * SH - t->ph + j * EH, w = ow * SW - t->pw + k * EW;
     real_tap[tap] = d >= 0 && d < t->d && h >= 0 && h < t->h && w >= 0 && w < t->w;
-    cell_place[tap] = real_tap[tap] ? (d * t->h + h) * t->w + w : 0;
+    tap_place[tap] = real_tap[tap] ? (d * t->h + h) * t->w + w : 0;
     real_taps += real_tap[tap];
   }
   return real_taps;
@@ -60,9 +60,9 @@ void forward(const task *t) {
     const long map = n * t->c;
     (void)map;
     for (long window = row * t->ow; window < (row + 1) * t->ow; window++) {
-      const element *cell[TAPS]; long cell_place[TAPS]; int real_tap[TAPS];
-      const int real_taps = place(t, window, cell_place, real_tap);
-      for (int tap = 0; tap < TAPS; tap++) cell[tap] = base + cell_place[tap] * t->c;
+      const element *tap_data[TAPS]; long tap_place[TAPS]; int real_tap[TAPS];
+      const int real_taps = place(t, window, tap_place, real_tap);
+      for (int tap = 0; tap < TAPS; tap++) tap_data[tap] = base + tap_place[tap] * t->c;
       element *restrict y = t->y + (n * windows + window) * t->c;
       LANES_OF(window, FORWARD_WHOLE, FORWARD_MASKED)
     }
@@ -78,17 +78,17 @@ static void backward_block(const task *t, long n, long first, long lanes, sum *r
   sum *gradient = t->gx + n * plane * t->c + first;
   for (long i = 0; i < plane; i++) memset(gradient + i * t->c, 0, lanes * sizeof(sum));
 #endif
-  double *taught[VALUES + 1];
-  for (int i = 0; i < VALUES; i++) taught[i] = t->taught[i] + map;
-  (void)taught; (void)map;
+  double *param_grads[VALUES + 1];
+  for (int i = 0; i < VALUES; i++) param_grads[i] = t->param_grads[i] + map;
+  (void)param_grads; (void)map;
   for (long window = 0; window < windows; window++) {
-    const element *cell[TAPS]; sum *to[TAPS]; long cell_place[TAPS]; int real_tap[TAPS];
-    const int real_taps = place(t, window, cell_place, real_tap);
+    const element *tap_data[TAPS]; sum *to[TAPS]; long tap_place[TAPS]; int real_tap[TAPS];
+    const int real_taps = place(t, window, tap_place, real_tap);
     for (int tap = 0; tap < TAPS; tap++) {
-      cell[tap] = base + cell_place[tap] * t->c;
-      to[tap] = real_tap[tap] ? gradient + cell_place[tap] * t->c : waste;
+      tap_data[tap] = base + tap_place[tap] * t->c;
+      to[tap] = real_tap[tap] ? gradient + tap_place[tap] * t->c : waste;
     }
-    const element *slope = t->slope + (n * windows + window) * t->c + first;
+    const element *grad_output = t->grad_output + (n * windows + window) * t->c + first;
     LANES_OF(window, BACKWARD_WHOLE, BACKWARD_MASKED)
   }
 #if WIDE_SUM

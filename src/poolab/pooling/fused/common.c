@@ -181,10 +181,10 @@ INLINE void store_real(real *to, vreal v, long count) {
 
 typedef struct {
   long n, c, d, h, w, od, oh, ow, pd, ph, pw, seed, threads;
-  const element *x, *slope;
+  const element *x, *grad_output;
   element *y, *gx;
   const real *value[VALUES + 1];
-  double *taught[VALUES + 1];  // the gradients of the values, (n, c) each: sums of many windows
+  double *param_grads[VALUES + 1];  // the gradients of the values, (n, c) each: sums of many windows
 } task;
 
 // The random number of a place; the same as poolab.pooling.core.noise.uniform, which says more.

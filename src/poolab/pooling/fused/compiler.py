@@ -33,7 +33,7 @@ IN_WORDS = "-O0 to -O3, -Os, -Og, -march=, -mtune=, -mcpu=, -mavx2 and the like,
 
 
 class NoCompiler(Exception):
-    """There is no compiler, or it does not take what it is given."""
+    """Tell that there is no compiler, or that it refuses what it is given."""
 
 
 def compiler() -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 // Contiguous maps: the lanes are windows of one row, whose cells are first split into the phases of the stride.
 
-#define CELL(tap) load_real(cell[tap] + lane, LANES)
+#define TAP(tap) load_real(tap_data[tap] + lane, LANES)
 #define REAL(tap) (((vmask){0} - real_row[(tap) / KW]) & load_mask(r.real_columns + ((tap) % KW) * r.lanes + lane))
 #define COUNT load_real(r.count + lane, LANES)
 #define VALUE(index) all(value[index])
@@ -9,10 +9,10 @@
 #define NOISE_SAMPLE(draw) uniform(t->seed, draw, map / t->c, 0)
 #define NOISE_CELL(draw, tap) \
   uniform(t->seed, draw, map * plane + place[(tap) / KW] + lane * SW - t->pw + ((tap) % KW) * EW, SW)
-#define SLOPE load(slope + lane, count)
+#define GRAD_OUTPUT load(grad_output + lane, count)
 #define PUT(v) store(y + lane, v, count)
 #define GIVE(tap, v) store_real(r.gradients + (tap) * r.lanes + lane, v, LANES)
-#define TEACH(index, v) lesson##index += SELECT(valid, v, all(0))
+#define ADD_PARAM_GRAD(index, v) param_grad##index += SELECT(valid, v, all(0))
 
 // Vectors of a row of windows; `count` windows of each are there, the rest is waste.
 #define LANES_OF(WHOLE, MASKED) \
@@ -26,12 +26,12 @@ typedef struct {
   long lanes, length;  // windows of a row in whole vectors; cells of one phase
   real *phases, *gradients, *count, *sums;
   integer *real_columns;
-} room;
+} workspace;
 
 INLINE vmask load_mask(const integer *from) { vmask v; memcpy(&v, from, sizeof v); return v; }
 
-static room furnish(const task *t) {
-  room r;
+static workspace make_workspace(const task *t) {
+  workspace r;
   r.lanes = (t->ow + LANES - 1) / LANES * LANES;
   r.length = r.lanes + (EW * (KW - 1)) / SW + 1;
   r.phases = (real *)calloc(ROWS * SW * r.length, sizeof(real));
@@ -46,7 +46,7 @@ static room furnish(const task *t) {
   return r;
 }
 
-static void leave(room r) { free(r.phases); free(r.gradients); free(r.sums); free(r.count); free(r.real_columns); }
+static void free_workspace(workspace r) { free(r.phases); free(r.gradients); free(r.sums); free(r.count); free(r.real_columns); }
 
 // Splits a row of the map into the SW phases of the stride, as numbers; what lies outside keeps its zeros.
 static inline void split(const task *t, const element *restrict row, real *restrict phases, long length) {
@@ -65,8 +65,8 @@ static inline void split(const task *t, const element *restrict row, real *restr
 }
 
 // Reads the rows of cells of one row of windows; true where all of them are on the map.
-static inline int gather(const task *t, const element *plane, long row, room *r, long *place, int *real_row,
-                         const real **cell) {
+static inline int gather(const task *t, const element *plane, long row, workspace *r, long *place, int *real_row,
+                         const real **tap_data) {
   const long od = row / t->oh, oh = row % t->oh;
   int real_rows = 0;
   for (int i = 0; i < ROWS; i++) {
@@ -78,7 +78,7 @@ static inline int gather(const task *t, const element *plane, long row, room *r,
   }
   for (int tap = 0; tap < TAPS; tap++) {
     const long shift = (tap % KW) * EW;
-    cell[tap] = r->phases + ((tap / KW) * SW + shift % SW) * r->length + shift / SW;
+    tap_data[tap] = r->phases + ((tap / KW) * SW + shift % SW) * r->length + shift / SW;
   }
   for (long ow = 0; ow < r->lanes; ow++) {
     integer columns = 0;
@@ -99,22 +99,22 @@ void forward(const task *t) {
   const long windows = t->od * t->oh * t->ow, plane = t->d * t->h * t->w;
   #pragma omp parallel num_threads(t->threads)
   {
-    room r = furnish(t);
+    workspace r = make_workspace(t);
     #pragma omp for schedule(static)
     for (long map = 0; map < t->n * t->c; map++) {
       real value[VALUES + 1];
       for (int i = 0; i < VALUES; i++) value[i] = t->value[i][map % t->c];
       (void)value;
       for (long row = 0; row < t->od * t->oh; row++) {
-        long place[ROWS], begin, end; int real_row[ROWS]; const real *cell[TAPS];
-        const int all_rows = gather(t, t->x + map * plane, row, &r, place, real_row, cell);
+        long place[ROWS], begin, end; int real_row[ROWS]; const real *tap_data[TAPS];
+        const int all_rows = gather(t, t->x + map * plane, row, &r, place, real_row, tap_data);
         whole_columns(t, &begin, &end);
         if (!all_rows) end = 0;
         element *restrict y = t->y + map * windows + row * t->ow;
         LANES_OF(FORWARD_WHOLE, FORWARD_MASKED)
       }
     }
-    leave(r);
+    free_workspace(r);
   }
 }
 
@@ -126,13 +126,13 @@ typedef element sum;
 #define ADDED(place, v) NARROW(WIDEN(place) + (v))
 #endif
 #if OVERLAP
-#define HAND(place, v) place = ADDED(place, v)
+#define ADD_TO(place, v) place = ADDED(place, v)
 #else
-#define HAND(place, v) place = NARROW(v)
+#define ADD_TO(place, v) place = NARROW(v)
 #endif
 
 // Adds the gradients of one row of taps to a row of the map, phase by phase.
-static inline void hand_back(const task *t, const real *gradients, sum *restrict row, const room *r) {
+static inline void add_gradients(const task *t, const real *gradients, sum *restrict row, const workspace *r) {
   real *restrict sums = r->sums;
   const long length = r->length;
   memset(sums, 0, SW * length * sizeof(real));
@@ -145,12 +145,12 @@ static inline void hand_back(const task *t, const real *gradients, sum *restrict
   sum *restrict middle = row - t->pw;
   for (long i = 0; i < least(from, length); i++) for (long f = 0; f < SW; f++) {
     const long w = i * SW + f - t->pw;
-    if (w >= 0 && w < t->w) HAND(row[w], sums[f * length + i]);
+    if (w >= 0 && w < t->w) ADD_TO(row[w], sums[f * length + i]);
   }
-  for (long i = from; i < to; i++) for (long f = 0; f < SW; f++) HAND(middle[i * SW + f], sums[f * length + i]);
+  for (long i = from; i < to; i++) for (long f = 0; f < SW; f++) ADD_TO(middle[i * SW + f], sums[f * length + i]);
   for (long i = to > from ? to : from; i < length; i++) for (long f = 0; f < SW; f++) {
     const long w = i * SW + f - t->pw;
-    if (w >= 0 && w < t->w) HAND(row[w], sums[f * length + i]);
+    if (w >= 0 && w < t->w) ADD_TO(row[w], sums[f * length + i]);
   }
 }
 
@@ -158,7 +158,7 @@ void backward(const task *t) {
   const long windows = t->od * t->oh * t->ow, plane = t->d * t->h * t->w;
   #pragma omp parallel num_threads(t->threads)
   {
-    room r = furnish(t);
+    workspace r = make_workspace(t);
 #if WIDE_SUM
     sum *gradient = (sum *)malloc(plane * sizeof(sum));
 #endif
@@ -168,22 +168,22 @@ void backward(const task *t) {
       sum *gradient = t->gx + map * plane;
 #endif
       memset(gradient, 0, plane * sizeof(sum));
-      real value[VALUES + 1]; double learnt[VALUES + 1];
-      for (int i = 0; i < VALUES; i++) { value[i] = t->value[i][map % t->c]; learnt[i] = 0; }
-      (void)value; (void)learnt;
+      real value[VALUES + 1]; double param_grad_sums[VALUES + 1];
+      for (int i = 0; i < VALUES; i++) { value[i] = t->value[i][map % t->c]; param_grad_sums[i] = 0; }
+      (void)value; (void)param_grad_sums;
       for (long row = 0; row < t->od * t->oh; row++) {
-        long place[ROWS], begin, end; int real_row[ROWS]; const real *cell[TAPS];
-        const int all_rows = gather(t, t->x + map * plane, row, &r, place, real_row, cell);
+        long place[ROWS], begin, end; int real_row[ROWS]; const real *tap_data[TAPS];
+        const int all_rows = gather(t, t->x + map * plane, row, &r, place, real_row, tap_data);
         whole_columns(t, &begin, &end);
         if (!all_rows) end = 0;
-        const element *slope = t->slope + map * windows + row * t->ow;
-        LESSONS
+        const element *grad_output = t->grad_output + map * windows + row * t->ow;
+        PARAM_GRADS
         LANES_OF(VALID BACKWARD_WHOLE, VALID BACKWARD_MASKED)
-        LEARN
+        SUM_PARAM_GRADS
         for (int i = 0; i < ROWS; i++)
-          if (real_row[i]) hand_back(t, r.gradients + i * KW * r.lanes, gradient + place[i], &r);
+          if (real_row[i]) add_gradients(t, r.gradients + i * KW * r.lanes, gradient + place[i], &r);
       }
-      for (int i = 0; i < VALUES; i++) t->taught[i][map] = learnt[i];
+      for (int i = 0; i < VALUES; i++) t->param_grads[i][map] = param_grad_sums[i];
 #if WIDE_SUM
       element *gx = t->gx + map * plane;
       for (long i = 0; i < plane; i++) gx[i] = NARROW(gradient[i]);
@@ -192,6 +192,6 @@ void backward(const task *t) {
 #if WIDE_SUM
     free(gradient);
 #endif
-    leave(r);
+    free_workspace(r);
   }
 }

@@ -17,11 +17,11 @@ from poolab.pooling.fused.program import program
 from poolab.pooling.fused.recorder import NotFusable
 
 SIZES = ("n", "c", "d", "h", "w", "od", "oh", "ow", "pd", "ph", "pw", "seed", "threads")
-MAPS = ("x", "slope", "y", "gx")
+MAPS = ("x", "grad_output", "y", "gx")
 
 
 class CpuKernel:
-    """The forward and the backward of a recipe for one dtype and layout, any sizes.
+    """Run the forward and the backward of a recipe for one dtype and layout, any sizes.
 
     Raises:
         NotFusable: the formula needs more than the cells of a window.
@@ -34,7 +34,7 @@ class CpuKernel:
         self.task = _task_type(recipe.values)
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
-        """The pooled map. `input` is dense in this kernel's layout, each value one number for each channel, (C,)."""
+        """Return the pooled map; `input` is dense in this kernel's layout, each value is (C,)."""
         size = self.recipe.geometry.output_size(*input.shape[2:])
         output = torch.empty(
             (*input.shape[:2], *size), dtype=input.dtype, device=input.device, memory_format=memory_format(input)
@@ -43,16 +43,16 @@ class CpuKernel:
         return output
 
     def backward(
-        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and, in float64, of the values for each sample and channel."""
+        """Return the gradients of the map and, in float64, of the values for each sample and channel."""
         gradient = torch.empty_like(input)
-        taught = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
-        task = self._fill(input, seed, values, slope=slope, gx=gradient)
-        for index, lesson in enumerate(taught):
-            task.taught[index] = lesson.data_ptr()
+        param_grads = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
+        task = self._fill(input, seed, values, grad_output=grad_output, gx=gradient)
+        for index, param_grad in enumerate(param_grads):
+            task.param_grads[index] = param_grad.data_ptr()
         self.functions.backward(ctypes.byref(task))
-        return gradient, taught
+        return gradient, param_grads
 
     def _fill(self, input: Tensor, seed: Tensor | None, values: list[Tensor], **maps: Tensor) -> ctypes.Structure:
         g = self.recipe.geometry
@@ -68,7 +68,7 @@ class CpuKernel:
 
 @cache
 def source_of(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> str:
-    """The C source of a kernel.
+    """Return the C source of a kernel.
 
     Raises:
         NotFusable: the formula needs more than the cells of a window.
@@ -79,7 +79,7 @@ def source_of(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> str
 
 
 def is_compiled(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> bool:
-    """Whether the kernel lies on disk, undamaged."""
+    """Return True if the kernel lies on disk, undamaged."""
     try:
         return is_kept(source_of(recipe, dtype, is_channels_last))
     except (NotFusable, NoCompiler):
@@ -88,7 +88,7 @@ def is_compiled(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> b
 
 @cache
 def _task_type(values: int) -> type[ctypes.Structure]:
-    """The C structure of a call; one more place than there are values, since C has no empty arrays."""
+    """Return the C structure of a call; one more place than there are values, since C has no empty arrays."""
     fields = [(name, ctypes.c_long) for name in SIZES] + [(name, ctypes.c_void_p) for name in MAPS]
     several = ctypes.c_void_p * (values + 1)
-    return type("Task", (ctypes.Structure,), {"_fields_": [*fields, ("value", several), ("taught", several)]})
+    return type("Task", (ctypes.Structure,), {"_fields_": [*fields, ("value", several), ("param_grads", several)]})

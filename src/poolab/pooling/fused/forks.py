@@ -43,7 +43,7 @@ def _in_parent() -> None:
 
 
 def _end_threads() -> bool:
-    """End the threads that OpenMP keeps for the calling thread; false if that is impossible."""
+    """End the threads that OpenMP keeps for the calling thread; return False if that is impossible."""
     try:
         return _openmp is not None and _openmp.omp_pause_resource_all(HARD) == 0
     except AttributeError:  # OpenMP before 5.0

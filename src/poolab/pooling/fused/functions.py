@@ -14,21 +14,24 @@ from poolab.pooling.fused.program import uses
 
 
 class Kernel(Protocol):
-    """What a machine makes of a recipe; `input` and `slope` are dense and in one memory format, values are (C,)."""
+    """Compute a recipe on one kind of machine.
+
+    `input` and `grad_output` are dense and in one memory format; the values are (C,).
+    """
 
     recipe: Recipe
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
-        """The pooled map."""
+        """Compute the pooled map."""
 
     def backward(
-        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and, in float64, of the values for each sample and channel."""
+        """Compute the gradients of the map and, in float64, of the values for each sample and channel."""
 
 
 class Fused(torch.autograd.Function):
-    """A kernel and its gradient."""
+    """Run a kernel and its gradient."""
 
     @staticmethod
     def forward(ctx: Any, kernel: Kernel, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:
@@ -38,25 +41,25 @@ class Fused(torch.autograd.Function):
         return kernel.forward(input, seed, list(values))
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Any:
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
         """Run the kernel's backward, or plain torch where the gradient itself is to be differentiated."""
         input, *values = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph=True
-            return None, None, *gradients(ctx.kernel.recipe, ctx.seed, input, values, slope)
-        slope = slope.to(input.dtype).contiguous(memory_format=memory_format(input))
-        gradient, taught = ctx.kernel.backward(input, slope, ctx.seed, values)
-        return None, None, gradient, *summed(taught, values, ctx.kernel.recipe)
+            return None, None, *gradients(ctx.kernel.recipe, ctx.seed, input, values, grad_output)
+        grad_output = grad_output.to(input.dtype).contiguous(memory_format=memory_format(input))
+        gradient, param_grads = ctx.kernel.backward(input, grad_output, ctx.seed, values)
+        return None, None, gradient, *summed(param_grads, values, ctx.kernel.recipe)
 
 
-def summed(taught: list[Tensor], values: Sequence[Tensor], recipe: Recipe) -> list[Tensor | None]:
-    """The gradient of each value, (C,), from those of all samples; None where the formula does not use it."""
+def summed(param_grads: list[Tensor], values: Sequence[Tensor], recipe: Recipe) -> list[Tensor | None]:
+    """Sum the gradient of each value, (C,), over all samples; None where the formula does not use it."""
     used = uses(recipe, values[0].dtype) if values else ()
-    sums = [lesson.sum(0).to(value.dtype) for lesson, value in zip(taught, values, strict=True)]
+    sums = [param_grad.sum(0).to(value.dtype) for param_grad, value in zip(param_grads, values, strict=True)]
     return [total if is_used else None for total, is_used in zip(sums, used, strict=True)]
 
 
 class Recomputed(torch.autograd.Function):
-    """The formula itself, run again with autograd in the backward."""
+    """Run the formula itself, again with autograd in the backward."""
 
     @staticmethod
     def forward(ctx: Any, recipe: Recipe, seed: Tensor | None, input: Tensor, *values: Tensor) -> Tensor:
@@ -66,26 +69,28 @@ class Recomputed(torch.autograd.Function):
         return computed(recipe, seed, input, values)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Any:
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
         """Run the formula again, and its gradient."""
         input, *values = ctx.saved_tensors
-        return None, None, *gradients(ctx.recipe, ctx.seed, input, values, slope)
+        return None, None, *gradients(ctx.recipe, ctx.seed, input, values, grad_output)
 
 
 def computed(recipe: Recipe, seed: Tensor | None, input: Tensor, values: Sequence[Tensor]) -> Tensor:
-    """The formula on a whole map, in the memory format of `input`."""
+    """Compute the formula on a whole map, in the memory format of `input`."""
     shape = (-1, *(1,) * recipe.geometry.dims)
     windows = Windows(input, recipe.geometry, None if seed is None else Noise(seed))
     output = recipe.formula(windows, **recipe.arguments([value.view(shape) for value in values]))
     return output.to(input.dtype).contiguous(memory_format=memory_format(input))
 
 
-def gradients(recipe: Recipe, seed: Tensor | None, input: Tensor, values: list[Tensor], slope: Tensor) -> list[Any]:
-    """The gradients by the formula itself; they can be differentiated again where the grad mode says so."""
+def gradients(
+    recipe: Recipe, seed: Tensor | None, input: Tensor, values: list[Tensor], grad_output: Tensor
+) -> list[Any]:
+    """Compute the gradients by the formula itself; they can be differentiated again where the grad mode says so."""
     again = torch.is_grad_enabled()  # create_graph=True
     leaves = [input, *values] if again else [leaf.detach() for leaf in (input, *values)]
     wanted = [leaf for leaf in leaves if leaf.requires_grad] if again else [leaf.requires_grad_() for leaf in leaves]
     with torch.enable_grad():
         output = computed(recipe, seed, leaves[0], leaves[1:])
-    found = iter(torch.autograd.grad(output, wanted, slope, create_graph=again, allow_unused=True))
+    found = iter(torch.autograd.grad(output, wanted, grad_output, create_graph=again, allow_unused=True))
     return [next(found) if leaf.requires_grad else None for leaf in leaves]

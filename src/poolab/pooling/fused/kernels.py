@@ -18,7 +18,7 @@ _making = threading.Lock()  # a kernel is made by one thread; the others wait fo
 
 
 def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
-    """The compiled kernel for maps like this one, made when first asked for; None where there can be none."""
+    """Return the compiled kernel for maps like this one, made when first asked for; None where there can be none."""
     key = kernel_key(recipe, input)
     if key not in _kernels:
         with _making:
@@ -28,7 +28,7 @@ def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
 
 
 def _renew_lock() -> None:
-    """In a forked process: the thread that held the lock may not be there."""
+    """Renew the lock in a forked process: the thread that held it may not be there."""
     global _making
     _making = threading.Lock()
 
@@ -38,7 +38,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def kernel_key(recipe: Recipe, input: Tensor) -> Key:
-    """What a kernel for maps like this one is made for."""
+    """Return what a kernel for maps like this one is made for."""
     return recipe, input.dtype, memory_format(input) is not torch.contiguous_format, input.device.type
 
 
@@ -48,7 +48,7 @@ def is_made(key: Key) -> bool:
 
 
 def _made(key: Key) -> Kernel | None:
-    """The compiled kernel; None, with one warning for the process where a compiler is missing."""
+    """Return the compiled kernel; None, with one warning for the process where a compiler is missing."""
     from poolab.pooling.fused.compiler import NoCompiler
     from poolab.pooling.fused.recorder import NotFusable
 

@@ -54,7 +54,7 @@ def file_name(source: str) -> str:
 
 
 def is_kept(source: str) -> bool:
-    """Whether the library of a source lies on disk, undamaged.
+    """Return True if the library of a source lies on disk, undamaged.
 
     Raises:
         NoCompiler: there is none.
@@ -70,7 +70,7 @@ def _load(data: bytes | None) -> ctypes.CDLL | None:
 
 
 def _kept(name: str) -> bytes | None:
-    """Read a library from the cache; None if it is not there, or not what was built."""
+    """Return the number of cells, not yet a whole one, that a stride leaves of an axis."""
     try:
         folder = open_folder(cache_folder(), make=False)
     except NotPrivate:

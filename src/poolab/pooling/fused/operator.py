@@ -18,7 +18,7 @@ _recipes: dict[str, Recipe] = {}
 
 
 def register(recipe: Recipe, prefix: str = "") -> str:
-    """The name under which the operation knows a recipe; the same in every process, since compilers keep it."""
+    """Return the name under which the operation knows a recipe; the same in every process, since compilers keep it."""
     formula = recipe.formula
     name = f"{prefix}{formula.__module__}.{formula.__qualname__} {recipe.fixed} {recipe.learned} {recipe.geometry!r}"
     _recipes[name] = recipe
@@ -27,7 +27,7 @@ def register(recipe: Recipe, prefix: str = "") -> str:
 
 @torch.library.custom_op("poolab::window_pool", mutates_args=())
 def window_pool(input: Tensor, values: list[Tensor], seed: Tensor | None, name: str) -> Tensor:
-    """The pooled map; values are (C,), the name is `register`'s."""
+    """Compute the pooled map; values are (C,), the name is `register`'s."""
     kernel = compiled_kernel(_recipes[name], input)
     if kernel is None:  # there is no compiler for kernels
         return computed(_recipes[name], seed, input, values)
@@ -36,16 +36,16 @@ def window_pool(input: Tensor, values: list[Tensor], seed: Tensor | None, name: 
 
 @torch.library.custom_op("poolab::window_pool_backward", mutates_args=())
 def window_pool_backward(
-    input: Tensor, slope: Tensor, values: list[Tensor], seed: Tensor | None, name: str
+    input: Tensor, grad_output: Tensor, values: list[Tensor], seed: Tensor | None, name: str
 ) -> list[Tensor]:
-    """The gradients of the map and of each value."""
+    """Compute the gradients of the map and of each value."""
     kernel = compiled_kernel(_recipes[name], input)
     if kernel is None:
-        return gradients(_recipes[name], seed, input, values, slope)
+        return gradients(_recipes[name], seed, input, values, grad_output)
     dense = _dense(input)
-    slope = slope.to(input.dtype).contiguous(memory_format=memory_format(dense))
-    gradient, taught = kernel.backward(dense, slope, seed, [value.contiguous() for value in values])
-    sums = summed(taught, values, _recipes[name])
+    grad_output = grad_output.to(input.dtype).contiguous(memory_format=memory_format(dense))
+    gradient, param_grads = kernel.backward(dense, grad_output, seed, [value.contiguous() for value in values])
+    sums = summed(param_grads, values, _recipes[name])
     return [gradient, *(torch.zeros_like(v) if s is None else s for s, v in zip(sums, values, strict=True))]
 
 
@@ -58,7 +58,7 @@ def _(input: Tensor, values: list[Tensor], seed: Tensor | None, name: str) -> Te
 
 
 @window_pool_backward.register_fake
-def _(input: Tensor, slope: Tensor, values: list[Tensor], seed: Tensor | None, name: str) -> list[Tensor]:
+def _(input: Tensor, grad_output: Tensor, values: list[Tensor], seed: Tensor | None, name: str) -> list[Tensor]:
     return [torch.empty_like(_dense(input)), *(torch.empty_like(value) for value in values)]
 
 
@@ -67,10 +67,10 @@ def _setup(ctx: Any, inputs: Any, output: Tensor) -> None:
     ctx.save_for_backward(input, *values)
 
 
-def _backward(ctx: Any, slope: Tensor) -> Any:
+def _backward(ctx: Any, grad_output: Tensor) -> Any:
     input, *values = ctx.saved_tensors
-    gradient, *taught = window_pool_backward(input, slope, values, ctx.seed, ctx.name)
-    return gradient, taught, None, None
+    gradient, *param_grads = window_pool_backward(input, grad_output, values, ctx.seed, ctx.name)
+    return gradient, param_grads, None, None
 
 
 window_pool.register_autograd(_backward, setup_context=_setup)

@@ -20,7 +20,7 @@ ANOTHER = "or name a folder of your own in POOLAB_CACHE"
 
 
 class NotPrivate(Exception):
-    """A folder or file cannot be trusted, or not be used at all; the message says why and how to mend it."""
+    """Tell that a folder or file cannot be trusted, or not be used at all; the message says why and how to mend it."""
 
 
 def cache_folder() -> Path:
@@ -150,7 +150,7 @@ def _check(path: str, found: os.stat_result, *, is_above: bool = False) -> None:
 
 
 def _is_own_group(group: int) -> bool:
-    """Whether a group is that of the user alone, as many systems give one to each user (and a umask of 002)."""
+    """Return True if a group is that of the user alone, as many systems give one to each user (and a umask of 002)."""
     try:
         user, members = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
     except KeyError:
@@ -161,7 +161,7 @@ def _is_own_group(group: int) -> bool:
 
 @cache
 def _unmapped() -> tuple[int, ...]:
-    """The user that stands for root, among others, in a container that knows nobody but the user himself."""
+    """Return the user that stands for root, among others, in a container that knows nobody but the user himself."""
     try:
         with open("/proc/self/uid_map", encoding="utf-8") as file:
             mapped = [tuple(map(int, line.split())) for line in file]

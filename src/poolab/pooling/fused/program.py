@@ -16,7 +16,7 @@ from torch import Tensor, fx
 from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.recorder import NotFusable, Recorder, in_clean_thread, part
-from poolab.pooling.fused.taps import LANES, CellWindows, NotLocal, nature
+from poolab.pooling.fused.taps import LANES, NotLocal, TapWindows, formula_traits
 
 # The rank formulas have 5 operations for each pair of cells: 7x7 windows are fused, 9x9 (and 20 s of compiling) not.
 MOST_NODES = 12_000
@@ -24,7 +24,7 @@ MOST_NODES = 12_000
 
 @dataclass(frozen=True)
 class Program:
-    """The forward and the backward of one window as graphs over lanes.
+    """Hold the forward and the backward of one window as graphs over lanes.
 
     The placeholders are, in order: a cell for each tap; a flag for each tap (whether it is real) and the count, where
     the windows may be incomplete; the random numbers of each draw (one for each tap where it is for cells); each value;
@@ -41,7 +41,7 @@ class Program:
 
 
 def program(recipe: Recipe, *, is_masked: bool, dtype: torch.dtype) -> Program:
-    """The program of a recipe, for complete windows or for those that may lack cells.
+    """Return the program of a recipe, for complete windows or for those that may lack cells.
 
     Raises:
         NotFusable: the formula needs more than the cells, or it is too long.
@@ -58,44 +58,46 @@ def _program(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
 
 
 def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
-    asked, count = nature(recipe), recipe.geometry.cells
-    if asked is None:
+    traits, count = formula_traits(recipe), recipe.geometry.taps
+    if traits is None:
         raise NotFusable("the formula looks at more than the cells of its window")
     recorder = Recorder()
     given = _Inputs(recorder, dtype)
-    cells = given.numbers("cell", count)
+    taps = given.numbers("cell", count)
     flags, counts = (given.flags(count), given.numbers("count", 1)[0]) if is_masked else (None, None)
-    noise = given.numbers("noise", sum(count if kind == "cell" else 1 for kind in asked.draws))
+    noise = given.numbers("noise", sum(count if kind == "cell" else 1 for kind in traits.draws))
     values = given.numbers("value", recipe.values)
-    leaves = [leaf.requires_grad_() for leaf in (*cells, *values)]
+    leaves = [leaf.requires_grad_() for leaf in (*taps, *values)]
     try:
         with recorder, torch.enable_grad():
-            windows = CellWindows(cells, flags, counts, _Given(noise, count), recipe.geometry)
+            windows = TapWindows(taps, flags, counts, _Given(noise, count), recipe.geometry)
             output = recipe.formula(windows, **recipe.arguments(values)).to(dtype).expand(LANES)
             forward = part(recorder.graph, [recorder.of(output)])
-            slope = given.numbers("slope", 1)[0]
-            found = torch.autograd.grad(output, leaves, slope, allow_unused=True) if output.requires_grad else [None]
+            grad_output = given.numbers("grad_output", 1)[0]
+            found = (
+                torch.autograd.grad(output, leaves, grad_output, allow_unused=True) if output.requires_grad else [None]
+            )
             backward = part(recorder.graph, [recorder.of(gradient) for gradient in found])
     except NotLocal as fault:
         raise NotFusable(str(fault)) from fault
     if (size := len(backward.nodes)) > MOST_NODES:
         raise NotFusable(f"the backward of one window has {size} operations, more than {MOST_NODES}")
-    return Program(forward, backward, count, is_masked, asked.draws, recipe.values)
+    return Program(forward, backward, count, is_masked, traits.draws, recipe.values)
 
 
 @cache
 def uses(recipe: Recipe, dtype: torch.dtype) -> tuple[bool, ...]:
-    """Which of its values the formula uses, in complete windows or in others."""
+    """Return which of its values the formula uses, in complete windows or in others."""
     used = set()
     for is_masked in (False, True):
         *_, output = program(recipe, is_masked=is_masked, dtype=dtype).backward.nodes
-        lessons = output.args[0][recipe.geometry.cells :]
-        used |= {index for index, lesson in enumerate(lessons) if lesson is not None}
+        param_grads = output.args[0][recipe.geometry.taps :]
+        used |= {index for index, param_grad in enumerate(param_grads) if param_grad is not None}
     return tuple(index in used for index in range(recipe.values))
 
 
 class _Inputs:
-    """Makes the placeholders, with values that no formula stumbles over."""
+    """Make the placeholders, with values that are valid for any formula."""
 
     def __init__(self, recorder: Recorder, dtype: torch.dtype):
         self.recorder, self.dtype = recorder, dtype
@@ -111,10 +113,10 @@ class _Inputs:
 
 
 class _Given:
-    """Hands out the placeholders of the random numbers."""
+    """Hand out the placeholders of the random numbers."""
 
-    def __init__(self, numbers: Sequence[Tensor], cells: int):
-        self.numbers, self.cells = iter(numbers), cells
+    def __init__(self, numbers: Sequence[Tensor], taps: int):
+        self.numbers, self.taps = iter(numbers), taps
 
     def __call__(self, shared: str) -> Any:
-        return [next(self.numbers) for _ in range(self.cells)] if shared == "cell" else next(self.numbers)
+        return [next(self.numbers) for _ in range(self.taps)] if shared == "cell" else next(self.numbers)

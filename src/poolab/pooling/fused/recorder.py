@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class NotFusable(Exception):
-    """No kernel can be made of the formula."""
+    """Tell that no kernel can be made of the formula."""
 
 
 def in_clean_thread(work: Callable[[], T]) -> T:
-    """The result of `work` in a thread of its own.
+    """Run `work` in a thread of its own and return its result.
 
     What is set for the caller's thread does not reach it: no autocast, inference mode, dispatch mode, transformation,
     and no half-way place inside an operation, where autograd is already out of the way.
@@ -29,7 +29,7 @@ def in_clean_thread(work: Callable[[], T]) -> T:
 
 
 class Recorder(TorchDispatchMode):
-    """Notes every operation on the tensors that it knows.
+    """Record every operation on the tensors that it knows.
 
     A tensor is known by its memory, since autograd hands out new objects for what it has kept; all are held, so that
     no memory is used twice. `meta["val"]` of a node is its value in this run.
@@ -42,11 +42,11 @@ class Recorder(TorchDispatchMode):
         self._held: list[Tensor] = []
 
     def input(self, name: str, value: Tensor) -> Tensor:
-        """A placeholder."""
+        """Add a placeholder."""
         return self._note(self.graph.placeholder(name), value)
 
     def of(self, value: Tensor | None) -> Any:
-        """The node of a tensor; a tensor that no operation made is a constant, and None stays None."""
+        """Return the node of a tensor; a tensor that no operation made is a constant, and None stays None."""
         if value is None:
             return None
         node = self._nodes.get(_place(value))
@@ -55,7 +55,7 @@ class Recorder(TorchDispatchMode):
         return value.item() if node is None else node
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Do it, and note it."""
+        """Run an operation and record it."""
         given = [
             [self._known(part) for part in value] if isinstance(value, list) else self._known(value) for value in args
         ]
@@ -80,7 +80,7 @@ def _place(value: Tensor) -> Any:
 
 
 def part(graph: fx.Graph, outputs: Sequence[Any]) -> fx.Graph:
-    """A copy of the graph with these outputs, without what they do not need."""
+    """Copy the graph with these outputs, without what they do not need."""
     copy = fx.Graph()
     copied: dict[fx.Node, fx.Node] = {}
     copy.graph_copy(graph, copied)

@@ -16,15 +16,15 @@ from poolab.pooling.fused.recorder import in_clean_thread
 
 LANES = 5  # how many windows the symbolic cells stand for; the number means nothing
 
-Draw = Callable[[str], Any]  # what to draw for: see CellWindows
+Draw = Callable[[str], Any]  # what to draw for: see TapWindows
 
 
 class NotLocal(Exception):
-    """The formula asks for more than the cells of its window."""
+    """Tell that the formula asks for more than the taps of its window."""
 
 
-class CellWindows(Windows):
-    """The windows as a formula sees them, where each tap is a row of LANES cells instead of a view of a map.
+class TapWindows(Windows):
+    """Give a formula its windows where each tap is a row of LANES cells instead of a view of a map.
 
     Args:
         cells: the taps.
@@ -35,79 +35,77 @@ class CellWindows(Windows):
     """
 
     def __init__(
-        self, cells: list[Tensor], real: list[Tensor] | None, counts: Tensor | None, draw: Draw, geometry: Geometry
+        self, taps: list[Tensor], real: list[Tensor] | None, counts: Tensor | None, draw: Draw, geometry: Geometry
     ):
-        self._cells, self._real, self._counts, self._draw = cells, real, counts, draw
+        self._given, self._real, self._counts, self._draw = taps, real, counts, draw
         self.geometry, self.dims = geometry, geometry.dims
-        self.gave_cells = False  # to the formula itself, beside maxima, minima and means
+        self.uses_taps = False  # to the formula itself, beside maxima, minima and means
 
     def __getattr__(self, name: str) -> Any:
-        """There is no map, and it has no sizes."""
+        """Refuse: there is no map, and it has no sizes."""
         raise NotLocal(f"the formula reads windows.{name}")
 
     @property
     def dtype(self) -> torch.dtype:
-        """The cells' dtype."""
-        return self._cells[0].dtype
+        """Return the taps' dtype."""
+        return self._given[0].dtype
 
     @property
     def device(self) -> torch.device:
-        """The cells' device."""
-        return self._cells[0].device
+        """Return the taps' device."""
+        return self._given[0].device
 
     @property
     def complete(self) -> bool:
-        """Whether these windows lie wholly on the map."""
+        """Return True if these windows lie wholly on the map."""
         return self._real is None
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> Windows:
-        """The same windows over function(cell)."""
-        return CellWindows(
-            [function(cell) for cell in self._cells], self._real, self._counts, self._draw, self.geometry
-        )
+        """Return the same windows over function(tap)."""
+        return TapWindows([function(tap) for tap in self._given], self._real, self._counts, self._draw, self.geometry)
 
     def taps(self, fill: float) -> list[Tensor]:
-        """The cells, or `fill` where one is missing."""
-        self.gave_cells = True
+        """Return the taps, or `fill` where one is missing."""
+        self.uses_taps = True
         return self._taps(fill)
 
     def _taps(self, fill: float) -> list[Tensor]:
         if self._real is None:
-            return list(self._cells)
-        return [torch.where(real, cell, fill) for real, cell in zip(self._real, self._cells, strict=True)]
+            return list(self._given)
+        return [torch.where(real, tap, fill) for real, tap in zip(self._real, self._given, strict=True)]
 
     def real(self) -> list[Tensor] | None:
-        """Which cells are there."""
+        """Return which taps are there."""
         return self._real
 
     def counts(self, count_include_pad: bool = False) -> Tensor | int:
-        """How many cells are there."""
+        """Return how many taps are there."""
         if count_include_pad and self.geometry.is_padded:
             raise NotLocal("padded zeros count as cells")
-        return self.geometry.cells if self._counts is None else self._counts
+        return self.geometry.taps if self._counts is None else self._counts
 
     def maximum(self) -> Tensor:
-        """The first largest cell; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
-        return reduce(lambda top, cell: torch.where((cell > top) | cell.isnan(), cell, top), self._taps(-torch.inf))
+        """Return the first largest tap; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
+        return reduce(lambda top, tap: torch.where((tap > top) | tap.isnan(), tap, top), self._taps(-torch.inf))
 
     def minimum(self) -> Tensor:
-        """The first smallest cell; NaN wins."""
-        return reduce(lambda low, cell: torch.where((cell < low) | cell.isnan(), cell, low), self._taps(torch.inf))
+        """Return the first smallest tap; NaN wins."""
+        return reduce(lambda low, tap: torch.where((tap < low) | tap.isnan(), tap, low), self._taps(torch.inf))
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
-        """The mean of the cells that are there."""
+        """Return the mean of the taps that are there."""
         return reduce(torch.add, self._taps(0.0)) / self.counts(count_include_pad)
 
     def padded(self, fill: float) -> Tensor:
-        """There is no map."""
+        """Refuse: there is no map."""
         raise NotLocal("the formula reads the map itself")
 
     def has_nan(self) -> Tensor:
-        """Which windows hold NaN."""
-        return reduce(torch.logical_or, [cell.isnan() for cell in self.taps(0.0)])
+        """Return which windows hold NaN."""
+        return reduce(torch.logical_or, [tap.isnan() for tap in self.taps(0.0)])
 
     def by_rank(self, rank: Tensor, values: Sequence[Tensor | float]) -> Tensor:
-        """values[rank], by a chain of choices."""
+        """Return values[rank], by a chain of choices."""
         last = values[-1]
         chosen = last if isinstance(last, Tensor) else torch.full_like(rank, last)
         for place in range(len(values) - 2, -1, -1):
@@ -115,48 +113,48 @@ class CellWindows(Windows):
         return chosen
 
     def uniform(self, generator: torch.Generator | None = None, shared: str = "window") -> Tensor:
-        """The window's next random number, or that of its channel or its sample."""
+        """Return the window's next random number, or that of its channel or its sample."""
         number: Tensor = self._draw(shared)
         return number
 
     def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
-        """The next random number of each cell."""
+        """Return the next random number of each cell."""
         numbers: list[Tensor] = self._draw("cell")
         return numbers
 
 
 @dataclass(frozen=True)
-class Nature:
-    """What a local formula asks of its windows.
+class FormulaTraits:
+    """Tell what a local formula asks of its windows.
 
     Attributes:
         draws: what it draws for, one word for each map of numbers.
-        takes_cells: whether it looks at the cells, beside their maximum, minimum and mean.
+        uses_taps: whether it looks at the cells, beside their maximum, minimum and mean.
     """
 
     draws: tuple[str, ...]
-    takes_cells: bool
+    uses_taps: bool
 
 
 @cache
-def nature(recipe: Recipe) -> Nature | None:
-    """What the formula asks of its windows; None where it is not local.
+def formula_traits(recipe: Recipe) -> FormulaTraits | None:
+    """Return what the formula asks of its windows; None where it is not local.
 
     Local is a formula that computes each window of each channel from the cells of that window alone, element by
     element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
     """
-    return in_clean_thread(lambda: _nature(recipe))
+    return in_clean_thread(lambda: _formula_traits(recipe))
 
 
-def _nature(recipe: Recipe) -> Nature | None:
+def _formula_traits(recipe: Recipe) -> FormulaTraits | None:
     asked: list[str] = []
 
     def draw(shared: str) -> Any:
         asked.append(shared)
-        return cells if shared == "cell" else cells[0]
+        return taps if shared == "cell" else taps[0]
 
-    cells = [torch.full((LANES,), 0.5) for _ in range(recipe.geometry.cells)]
-    windows = CellWindows(cells, None, None, draw, recipe.geometry)
+    taps = [torch.full((LANES,), 0.5) for _ in range(recipe.geometry.taps)]
+    windows = TapWindows(taps, None, None, draw, recipe.geometry)
     values = [torch.full((LANES,), 0.5) for _ in range(recipe.values)]
     try:
         with torch.no_grad(), _OnlyElementwise():
@@ -164,11 +162,11 @@ def _nature(recipe: Recipe) -> Nature | None:
     except Exception:  # whatever it needs, it is computed on the whole map, where a true fault is told as it is
         return None
     is_local = isinstance(output, Tensor) and output.shape in ((), (LANES,))
-    return Nature(tuple(asked), windows.gave_cells) if is_local else None
+    return FormulaTraits(tuple(asked), windows.uses_taps) if is_local else None
 
 
 class _OnlyElementwise(TorchDispatchMode):
-    """Refuses what is not element by element."""
+    """Refuse what is not element by element."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.Tag.pointwise not in func.tags and func.overloadpacket not in HARMLESS:

@@ -22,7 +22,7 @@ Pair = tuple[Tensor, Tensor]  # a tensor and its view as integers
 
 
 class TorchKernel:
-    """The forward and the backward of a recipe for CPU tensors of any size and layout.
+    """Run the forward and the backward of a recipe for CPU tensors of any size and layout.
 
     Raises:
         NotFusable: the formula needs more than the cells of a window.
@@ -35,7 +35,7 @@ class TorchKernel:
             self._function(is_masked, is_backward)
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
-        """The pooled map."""
+        """Return the pooled map."""
         size = self.recipe.geometry.output_size(*input.shape[2:])
         output = torch.empty((*input.shape[:2], *size), dtype=input.dtype, memory_format=memory_format(input))
         for block, (result,) in self._run(input, None, seed, values):
@@ -43,43 +43,43 @@ class TorchKernel:
         return output
 
     def backward(
-        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and, in float64, of the values for each sample and channel."""
+        """Return the gradients of the map and, in float64, of the values for each sample and channel."""
         gradient = torch.zeros_like(input)
-        taught = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
-        cells = self.recipe.geometry.cells
-        for block, found in self._run(input, slope, seed, values):
-            gradient[block.places] = self._on_map(input[block.places], found[:cells])
-            for lesson, part in zip(taught, found[cells:], strict=True):
+        param_grads = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
+        taps = self.recipe.geometry.taps
+        for block, found in self._run(input, grad_output, seed, values):
+            gradient[block.places] = self._on_map(input[block.places], found[:taps])
+            for param_grad, part in zip(param_grads, found[taps:], strict=True):
                 if isinstance(part, Tensor):
-                    lesson[block.places] = part.flatten(2).sum(2, dtype=torch.float64)
-        return gradient, taught
+                    param_grad[block.places] = part.flatten(2).sum(2, dtype=torch.float64)
+        return gradient, param_grads
 
     def _run(
-        self, input: Tensor, slope: Tensor | None, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor | None, seed: Tensor | None, values: list[Tensor]
     ) -> Iterator[tuple[Block, list[Any]]]:
         is_masked = not Windows(input[:1, :1], self.recipe.geometry).complete
-        function = self._function(is_masked, slope is not None)
+        function = self._function(is_masked, grad_output is not None)
         flags, buffers, shape = [], [], None
         for block in blocks(input, self.recipe.geometry, BLOCK):
             part = input[block.places]
             windows = Windows(part, self.recipe.geometry, block.noise(seed))
-            cells = [cell.contiguous(memory_format=memory_format(part)) for cell in windows.taps(0.0)]
-            if cells[0].shape != shape:
-                shape = cells[0].shape
-                flags = [_pair(flag) for flag in self._flags(windows, cells[0])] if is_masked else []
-                buffers = [_pair(torch.empty_like(cells[0])) for _ in range(function.buffers)]
-            given = [*map(_pair, cells), *flags]
+            taps = [tap.contiguous(memory_format=memory_format(part)) for tap in windows.taps(0.0)]
+            if taps[0].shape != shape:
+                shape = taps[0].shape
+                flags = [_pair(flag) for flag in self._flags(windows, taps[0])] if is_masked else []
+                buffers = [_pair(torch.empty_like(taps[0])) for _ in range(function.buffers)]
+            given = [*map(_pair, taps), *flags]
             given += [
                 _pair(number.expand(shape).contiguous(memory_format=memory_format(part)))
                 for number in self._noise(windows)
             ]
             given += [
-                _pair(torch.empty_like(cells[0]).copy_(own)) for own in block.own(values, self.recipe.geometry.dims)
+                _pair(torch.empty_like(taps[0]).copy_(own)) for own in block.own(values, self.recipe.geometry.dims)
             ]
-            if slope is not None:
-                given.append(_pair(torch.empty_like(cells[0]).copy_(slope[block.places])))
+            if grad_output is not None:
+                given.append(_pair(torch.empty_like(taps[0]).copy_(grad_output[block.places])))
             yield block, function.run(given, buffers)
 
     def _flags(self, windows: Windows, like: Tensor) -> list[Tensor]:
@@ -94,7 +94,7 @@ class TorchKernel:
         return numbers
 
     def _on_map(self, part: Tensor, gradients: list[Any]) -> Tensor:
-        """The sum of the taps' gradients over the cells that they were."""
+        """Sum the taps' gradients over the cells that they were."""
         g, sizes = self.recipe.geometry, part.shape[2:]
         reach = [size + 2 * g.padding[axis] + g.span(axis) + g.stride[axis] for axis, size in enumerate(sizes)]
         whole = torch.empty((*part.shape[:2], *reach), dtype=self.dtype, memory_format=memory_format(part)).zero_()

@@ -23,7 +23,7 @@ WORDS = {torch.float32: ("<f", "<i", 31), torch.float64: ("<d", "<q", 63)}
 
 @dataclass(frozen=True)
 class TorchFunction:
-    """A program's forward or backward as a Python function.
+    """Hold a program's forward or backward as a Python function.
 
     Attributes:
         run: (inputs, buffers) -> outputs. Inputs are in the order of the program's placeholders, all of one shape,
@@ -37,7 +37,7 @@ class TorchFunction:
 
 
 def torch_function(program: Program, dtype: torch.dtype, *, is_backward: bool) -> TorchFunction:
-    """The function of a program.
+    """Return the function of a program.
 
     Raises:
         NotFusable: an operation that has no form here.
@@ -52,7 +52,7 @@ def torch_function(program: Program, dtype: torch.dtype, *, is_backward: bool) -
 
 @dataclass(frozen=True)
 class Value:
-    """What one step gives, or an input (a negative number)."""
+    """Name what one step gives, or an input (a negative number)."""
 
     number: int
 
@@ -61,7 +61,7 @@ Operand = Value | float | int | bool
 
 
 class Steps:
-    """The operations in order, one torch call each."""
+    """Collect the operations in order, one torch call each."""
 
     def __init__(self, dtype: torch.dtype):
         self.dtype = dtype
@@ -95,7 +95,7 @@ class Steps:
         raise AssertionError("a graph ends with its output")
 
     def mask(self, flag: Value) -> Value:
-        """All bits where the flag is 1, none where it is 0."""
+        """Return all bits where the flag is 1, none where it is 0."""
         if flag not in self._masks:
             shift = WORDS[self.dtype][2]
             up = self.call("bitwise_left_shift({}, 2", flag, bits=True)  # the exponent of 1.0 reaches the sign
@@ -103,7 +103,7 @@ class Steps:
         return self._masks[flag]
 
     def chosen(self, flag: Operand, a: Operand, b: Operand) -> Operand:
-        """A where the flag is 1, else b, to the last bit: no product, which would make NaN of 0 * inf."""
+        """Return a where the flag is 1, else b, to the last bit: no product, which would make NaN of 0 * inf."""
         if not isinstance(flag, Value):
             return a if flag else b
         mask = self.mask(flag)
@@ -123,7 +123,7 @@ class Steps:
         return not isinstance(value, Value) and self.word(value) == 0
 
     def word(self, value: float) -> int:
-        """A number's bits."""
+        """Return a number's bits."""
         number, word, _ = WORDS[self.dtype]
         return int(struct.unpack(word, struct.pack(number, float(value)))[0])
 
@@ -133,7 +133,7 @@ def _operand(value: Any, values: dict[fx.Node, Operand]) -> Any:
 
 
 def _text(steps: Steps, outputs: list[Operand]) -> tuple[str, int]:
-    """The function's text and the number of its buffers, each used again once what it holds is no longer read."""
+    """Return the function's text and the number of its buffers, each used again once its content is no longer read."""
     last: dict[Operand, int] = {v: place for place, (_, operands, _) in enumerate(steps.calls) for v in operands}
     last |= {value: len(steps.calls) for value in outputs}
     used = sorted({-value.number for value in last if isinstance(value, Value) and value.number < 0})
@@ -169,7 +169,7 @@ def _named(value: Operand, names: dict[Value, str], steps: Steps, bits: bool) ->
 
 
 def _plain(text: str) -> Callable[..., Operand]:
-    """Two operands, of which at least one is no number."""
+    """Return two operands, of which at least one is no number."""
 
     def form(steps: Steps, node: fx.Node, a: Operand, b: Operand) -> Operand:
         if isinstance(a, Value):
@@ -306,8 +306,8 @@ FORMS: dict[Any, Callable[..., Operand]] = {
     aten.relu: lambda steps, node, a: steps.call("clamp({}, min=0.0", a),
     aten.clamp_min: lambda steps, node, a, low: _clamped(steps, node, a, low),
     aten.clamp_max: lambda steps, node, a, high: _clamped(steps, node, a, None, high),
-    aten.threshold_backward: lambda steps, node, slope, a, limit: steps.chosen(
-        steps.call("le({}, {}", a, limit), 0.0, slope
+    aten.threshold_backward: lambda steps, node, grad_output, a, limit: steps.chosen(
+        steps.call("le({}, {}", a, limit), 0.0, grad_output
     ),
     aten.where: lambda steps, node, flag, a, b: steps.chosen(flag, a, b),
     aten.masked_fill: lambda steps, node, a, flag, value: steps.chosen(flag, value, a),

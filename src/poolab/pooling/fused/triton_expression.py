@@ -13,7 +13,7 @@ aten = torch.ops.aten
 
 
 class Body:
-    """The statements of a kernel, and the constants that they name.
+    """Collect the statements of a kernel, and the constants that they name.
 
     Args:
         real: the dtype that is computed in, as Triton writes it.
@@ -25,18 +25,18 @@ class Body:
         self.constants: dict[str, str] = {}  # the literal of a constant: its name
 
     def note(self, name: str, expression: str) -> str:
-        """A statement that gives the expression a name."""
+        """Add a statement that gives the expression a name."""
         self.lines.append(f"{name} = {expression}")
         return name
 
     def literal(self, value: float | bool) -> str:
-        """The name of a number in the computed dtype (Triton would take a number as float32), or of a flag."""
+        """Return the name of a number in the computed dtype (Triton would take a number as float32), or of a flag."""
         kind = "tl.int1" if isinstance(value, bool) else self.real
         text = repr(value) if isinstance(value, bool) or math.isfinite(value) else f'float("{value}")'
         return self.constants.setdefault(f"tl.full((), {text}, {kind})", f"k{len(self.constants)}")
 
     def preamble(self) -> list[str]:
-        """The statements that make the constants."""
+        """Return the statements that make the constants."""
         return [f"{name} = {text}" for text, name in self.constants.items()]
 
     def add(self, graph: fx.Graph, inputs: Sequence[str], wanted: Sequence[int], prefix: str) -> list[str]:
@@ -76,11 +76,11 @@ class Body:
         return form(self, node, *operands)
 
     def number(self, text: str, of: Any) -> str:
-        """A flag as a number, and a number as it is."""
+        """Return a flag as a number, and a number as it is."""
         return f"{text}.to({self.real})" if is_flag(of) else text
 
     def keyword(self, node: fx.Node, name: str) -> str | None:
-        """The literal of a keyword argument."""
+        """Return the literal of a keyword argument."""
         value = node.kwargs.get(name)
         if isinstance(value, fx.Node):
             raise NotFusable(f"{node.target} with a computed {name}")
@@ -88,19 +88,19 @@ class Body:
 
 
 def is_flag(value: Any) -> bool:
-    """Whether a node, or a constant, is a truth value."""
+    """Return True if a node, or a constant, is a truth value."""
     return isinstance(value, bool) or (isinstance(value, fx.Node) and value.meta["val"].dtype == torch.bool)
 
 
 def _output(graph: fx.Graph, index: int) -> Any:
-    """A node, a number, or None where it is always 0, as all gradients are of a formula that is constant."""
+    """Return a node, a number, or None where it is always 0, as all gradients are of a formula that is constant."""
     (output,) = (node for node in graph.nodes if node.op == "output")
     results: Any = output.args[0]
     return results[index] if index < len(results) else None
 
 
 def _needed(wanted: Sequence[Any]) -> set[fx.Node]:
-    """The nodes that the wanted ones are computed from."""
+    """Return the nodes that the wanted ones are computed from."""
     needed: set[fx.Node] = set()
     left = [value for value in wanted if isinstance(value, fx.Node)]
     while left:
@@ -212,7 +212,7 @@ def _extreme(name: str) -> Form:
 
 
 def _with(form: str, *numbers: float) -> Form:
-    """A form with operands {0}, {1} and so on, and the literals {k[0]}, {k[1]} of these numbers."""
+    """Return a form with operands {0}, {1} and so on, and the literals {k[0]}, {k[1]} of these numbers."""
     return lambda body, node, *operands: form.format(*operands, k=[body.literal(number) for number in numbers])
 
 

@@ -28,7 +28,7 @@ MOST_NUMBERS = 2**31  # as many as 32-bit offsets can tell apart
 
 
 class TritonKernel:
-    """The forward and the backward of a recipe for one dtype and layout, any sizes.
+    """Run the forward and the backward of a recipe for one dtype and layout, any sizes.
 
     Args:
         recipe: what is computed.
@@ -51,7 +51,7 @@ class TritonKernel:
         self._compile()
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
-        """The pooled map. `input` is dense in this kernel's layout, each value one number for each channel, (C,)."""
+        """Return the pooled map; `input` is dense in this kernel's layout, each value is (C,)."""
         size = self.recipe.geometry.output_size(*input.shape[2:])
         output = torch.empty(
             (*input.shape[:2], *size), dtype=input.dtype, device=input.device, memory_format=memory_format(input)
@@ -60,20 +60,20 @@ class TritonKernel:
         return output
 
     def backward(
-        self, input: Tensor, slope: Tensor, seed: Tensor | None, values: list[Tensor]
+        self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The gradients of the map and of the values, these for each sample and channel."""
+        """Return the gradients of the map and of the values, these for each sample and channel."""
         gradient = torch.empty_like(input)
         if not values:
-            self._launch("backward", [input, slope, gradient], input, seed, values)
+            self._launch("backward", [input, grad_output, gradient], input, seed, values)
             return gradient, []
         # One number of each window, which torch sums in one order; in the order of the windows in memory.
-        samples, channels, *sizes = slope.shape
+        samples, channels, *sizes = grad_output.shape
         windows = prod(sizes)
         shape = (samples, windows, channels) if self.is_channels_last else (samples, channels, windows)
-        taught = torch.empty((len(values), *shape), dtype=self.wide, device=input.device)
-        self._launch("backward", [input, slope, gradient, taught], input, seed, values)
-        return gradient, list(taught.sum(2 if self.is_channels_last else 3).unbind(0))
+        param_grads = torch.empty((len(values), *shape), dtype=self.wide, device=input.device)
+        self._launch("backward", [input, grad_output, gradient, param_grads], input, seed, values)
+        return gradient, list(param_grads.sum(2 if self.is_channels_last else 3).unbind(0))
 
     def _launch(
         self, direction: str, maps: list[Tensor], input: Tensor, seed: Tensor | None, values: list[Tensor]
@@ -99,19 +99,19 @@ class TritonKernel:
     def _dtype_of(self, pointer: str) -> torch.dtype:
         if pointer == "seed":
             return torch.int64
-        return self.wide if pointer.startswith(("value", "taught")) else self.dtype
+        return self.wide if pointer.startswith(("value", "param_grads")) else self.dtype
 
     def _vector(self, channels: int) -> int:
-        """The channels that one thread takes: 16 bytes of memory, less where many taps would fill the registers."""
+        """Return the channels of one thread: 16 bytes of memory, less where many taps would fill the registers."""
         if not self.is_channels_last:
             return 1
-        most = 16 // self.dtype.itemsize if self.recipe.geometry.cells <= FEW_TAPS else 2
+        most = 16 // self.dtype.itemsize if self.recipe.geometry.taps <= FEW_TAPS else 2
         return most if channels % most == 0 else 1
 
 
 @dataclass(frozen=True)
 class Launch:
-    """The sizes of one launch.
+    """Hold the sizes of one launch.
 
     Attributes:
         sizes: the arguments of the kernel by name.
@@ -126,7 +126,7 @@ class Launch:
 
 @lru_cache(maxsize=1024)
 def launch_of(geometry: Geometry, shape: Sizes, vector: int, direction: str) -> Launch:
-    """The launch for a map of this shape, `vector` channels to a thread."""
+    """Return the launch for a map of this shape, `vector` channels to a thread."""
     samples, channels, *map_sizes = shape
     out = geometry.output_size(*map_sizes)
     along = zip(map_sizes, geometry.padding, geometry.stride, strict=True)
@@ -139,14 +139,14 @@ def launch_of(geometry: Geometry, shape: Sizes, vector: int, direction: str) -> 
     for name, size in list(sizes.items()):
         sizes[f"{name}_times"], sizes[f"{name}_shift"] = divisor(size)
     # Two windows a thread keep more loads under way; many taps fill the registers with one.
-    groups = 2 * THREADS if vector == 1 and geometry.cells <= FEW_TAPS else THREADS
+    groups = 2 * THREADS if vector == 1 and geometry.taps <= FEW_TAPS else THREADS
     is_wide = max(lanes * vector, prod(shape)) + groups * vector >= MOST_NUMBERS
     constants = {"GROUPS": groups, "VECTOR": vector, "IS_WIDE": is_wide}
     return Launch(sizes, constants, -(-lanes // groups))
 
 
 def divisor(by: int) -> tuple[int, int]:
-    """The factor, as a signed 32-bit number, and the shift of `triton_math.divided`.
+    """Return the factor, as a signed 32-bit number, and the shift of `triton_math.divided`.
 
     With them n // by is the high half of n * factor, plus n, shifted: exact for n < 2^31 (T. Granlund and
     P. Montgomery, "Division by Invariant Integers using Multiplication", 1994).

@@ -13,19 +13,19 @@ import triton.language as tl
 
 @triton.jit
 def quotient(a, b):
-    """The quotient rounded to nearest: Triton's own in float32 may be off by two units, so that x / x is not 1."""
+    """Compute the quotient rounded to nearest: Triton's own in float32 may be off by two units, and x / x not 1."""
     return a / b if a.dtype == tl.float64 else tl.div_rn(a, b)  # one expression: both of two returns are compiled
 
 
 @triton.jit
 def root(a):
-    """The square root, rounded to nearest."""
+    """Compute the square root, rounded to nearest."""
     return tl.sqrt(a) if a.dtype == tl.float64 else tl.sqrt_rn(a)
 
 
 @triton.jit
 def expm1(a):
-    """exp(a) - 1 by Kahan's formula: (u - 1) / log(u) is smooth, so the rounding of u = exp(a) does not matter."""
+    """Compute exp(a) - 1 by Kahan's formula: (u - 1) / log(u) is smooth, so rounding u = exp(a) does no harm."""
     u = tl.exp(a)
     less = u - 1
     ordinary = less * quotient(a, tl.log(u))
@@ -34,7 +34,7 @@ def expm1(a):
 
 @triton.jit
 def log1p(a):
-    """log(1 + a) by Kahan's formula, likewise."""
+    """Compute log(1 + a) by Kahan's formula, likewise."""
     u = a + 1
     less = u - 1
     ordinary = tl.log(u) * quotient(a, less)
@@ -43,7 +43,7 @@ def log1p(a):
 
 @triton.jit
 def tanh(a):
-    """The sign of a times -e / (e + 2) with e = expm1(-2 |a|)."""
+    """Compute the sign of a times -e / (e + 2) with e = expm1(-2 |a|)."""
     e = expm1(tl.abs(a) * -2)
     t = quotient(-e, e + 2)
     return tl.where(a < 0, -t, t)
@@ -51,7 +51,7 @@ def tanh(a):
 
 @triton.jit
 def power(a, b):
-    """The power a ** b, with the special cases of C's pow but infinite exponents."""
+    """Compute the power a ** b, with the special cases of C's pow but infinite exponents."""
     a, b = tl.broadcast(a, b)
     size = tl.abs(a)
     ordinary = tl.exp2(b * tl.log2(size)) if a.dtype == tl.float64 else _power(size, b)
@@ -68,7 +68,7 @@ def power(a, b):
 
 @triton.jit
 def _power(size, b):
-    """For positive float32: exp2(b * log2(size)) with the whole part of log2 apart.
+    """Compute, for positive float32, exp2(b * log2(size)) with the whole part of log2 apart.
 
     In one float the product's rounding would be multiplied by up to 128 in the result.
     """
@@ -91,7 +91,7 @@ def _power(size, b):
 
 @triton.jit
 def divided(n, by, times, shift, IS_WIDE: tl.constexpr):
-    """N // by for 0 <= n < 2^31, by a multiplication and a shift that `Divisor` prepares; plainly where n is wider."""
+    """Compute n // by for 0 <= n < 2^31, by a multiplication and a shift (see `divisor`); plainly for wider n."""
     return n // by if IS_WIDE else _divided(n, times, shift)
 
 
@@ -110,7 +110,7 @@ def _mixed(state):
 
 @triton.jit
 def uniform(seed, step, place):
-    """The random number of a place; the same as poolab.pooling.core.noise.uniform, which says more."""
+    """Return the random number of a place; the same as poolab.pooling.core.noise.uniform, which says more."""
     low, high = seed.to(tl.uint32), (seed >> 32).to(tl.uint32) + step
     state = _mixed(_mixed(place.to(tl.uint32) ^ low) ^ high)
     return (state >> 8).to(tl.int32).to(tl.float32) * 0.000000059604644775390625  # 2^-24

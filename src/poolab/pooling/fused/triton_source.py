@@ -32,7 +32,7 @@ from poolab.pooling.fused.triton_math import divided, expm1, log1p, power, quoti
 
 @dataclass(frozen=True)
 class Lanes:
-    """What Triton kernels are made for; the sizes of the map are arguments."""
+    """Describe a Triton kernel; the sizes of the map are arguments."""
 
     program: Program
     geometry: Geometry
@@ -41,14 +41,14 @@ class Lanes:
 
     @property
     def reach(self) -> Sizes:
-        """How many windows before its own may hold a block's cells, along each axis."""
+        """Return how many windows before its own may hold a block's cells, along each axis."""
         g = self.geometry
         return tuple((g.span(axis) - 1) // g.stride[axis] for axis in range(g.dims))
 
 
 @dataclass(frozen=True)
 class Names:
-    """The arguments of a kernel: pointers; sizes, and what divides by them (see `launch_of`); constants."""
+    """Name the arguments of a kernel: pointers; sizes, and what divides by them (see `launch_of`); constants."""
 
     pointers: list[str]
     sizes: list[str]
@@ -56,10 +56,10 @@ class Names:
 
 
 def names(lanes: Lanes, direction: str) -> Names:
-    """The arguments of a kernel, in their order."""
+    """Return the arguments of a kernel, in their order."""
     axes, program = range(lanes.geometry.dims), lanes.program
-    pointers = ["x", "y"] if direction == "forward" else ["x", "slope", "gradient"]
-    pointers += ["taught"] if direction == "backward" and program.values else []
+    pointers = ["x", "y"] if direction == "forward" else ["x", "grad_output", "gradient"]
+    pointers += ["param_grads"] if direction == "backward" and program.values else []
     pointers += ["seed"] if program.draws else []
     pointers += [f"value{index}" for index in range(program.values)]
     counted = "out" if direction == "forward" else "block"
@@ -71,7 +71,7 @@ def names(lanes: Lanes, direction: str) -> Names:
 
 
 def triton_source(lanes: Lanes) -> str:
-    """The text of the Python file.
+    """Return the text of the Python file.
 
     Raises:
         NotFusable: an operation has no Triton form, or the backward is too long.
@@ -93,7 +93,7 @@ def _function(lanes: Lanes, direction: str) -> str:
 
 
 class _Writer:
-    """Writes the body of one kernel."""
+    """Write the body of one kernel."""
 
     def __init__(self, lanes: Lanes, counted: str):
         self.lanes, self.program, self.geometry = lanes, lanes.program, lanes.geometry
@@ -107,7 +107,7 @@ class _Writer:
     # -- where a lane is
 
     def _lane(self) -> None:
-        """The coordinates of a lane: sample, channel, map, and its place p along each axis."""
+        """Return the coordinates of a lane: sample, channel, map, and its place p along each axis."""
         note, last = self.body.note, self.lanes.is_channels_last
         note("start", "tl.program_id(0).to(tl.int64) if IS_WIDE else tl.program_id(0)")
         note("rest", "start * GROUPS + tl.arange(0, GROUPS)[:, None]")
@@ -130,41 +130,41 @@ class _Writer:
             note(f"first{axis}", f"p{axis} * {g.stride[axis]} - {g.padding[axis]}")
 
     def _remainder(self, by: str, name: str) -> str:
-        """Divides `rest`; the expression of the remainder."""
+        """Divide `rest` and return the expression of the remainder."""
         self.body.note("whole", "rest")
         self.body.note("rest", f"divided(whole, {by}, {name}_times, {name}_shift, IS_WIDE)")
         return f"whole - rest * {by}"
 
     def _place(self, places: list[str], sizes: str) -> str:
-        """The offset in memory of a place in the map of a lane; `sizes` is the name of the map's sizes."""
+        """Return the offset in memory of a place in the map of a lane; `sizes` is the name of the map's sizes."""
         raster = "sample" if self.lanes.is_channels_last else "map"
         for axis, place in enumerate(places):
             raster = f"({raster} * {sizes}{axis} + {place})"
         return f"({raster} * packs + pack) * VECTOR + part" if self.lanes.is_channels_last else raster
 
     def _raster(self, places: list[str], sizes: str) -> str:
-        """The number of a place, counted over all maps in the order (n, c, h, w)."""
+        """Return the number of a place, counted over all maps in the order (n, c, h, w)."""
         raster = "map"
         for axis, place in enumerate(places):
             raster = f"({raster} * {sizes}{axis} + {place})"
         return raster
 
     def _shift(self, place: Sizes) -> str:
-        """How far a cell is in memory from the lane's first one: the same for all lanes."""
+        """Return how far a cell is in memory from the lane's first one: the same for all lanes."""
         shift = str(place[0])
         for axis in self.axes[1:]:
             shift = f"({shift} * size{axis} + {place[axis]})"
         return f"{shift} * packs * VECTOR" if self.lanes.is_channels_last else shift
 
     def _inside(self, axis: int, place: int) -> str:
-        """The flag of lanes whose cell lies on the map along an axis; written once."""
+        """Return the flag of lanes whose cell lies on the map along an axis; written once."""
         at = f"first{axis} + {place}"
         # Blocks and windows begin at minus the padding.
         low = "" if place >= self.geometry.padding[axis] else f"({at} >= 0) & "
         return self._once(f"inside{axis}_{place}".replace("-", "m"), f"{low}({at} < size{axis})")
 
     def _once(self, name: str, expression: str) -> str:
-        """The name, which is given to the expression when it is first used."""
+        """Return the name, which is given to the expression when it is first used."""
         if name not in self.known:
             self.known.add(self.body.note(name, expression))
         return name
@@ -175,7 +175,7 @@ class _Writer:
     # -- what a lane reads
 
     def _cell(self, place: Sizes) -> str:
-        """A cell, read once."""
+        """Return a cell, read once."""
         if place not in self.cells:
             name = f"x{len(self.cells)}"
             mask = f"is_lane & {self._is_cell(place)}"
@@ -186,13 +186,13 @@ class _Writer:
         return self.cells[place]
 
     def _taps(self, before: Sizes) -> Iterator[Sizes]:
-        """The cells of the window that begins so many strides before the lane's first cell, counted from that."""
+        """Return the cells of the window that begins so many strides before the lane's first cell."""
         g = self.geometry
         for place in product(*map(range, g.kernel_size)):
             yield tuple(k * g.dilation[a] - before[a] * g.stride[a] for a, k in enumerate(place))
 
     def _inputs(self, before: Sizes, prefix: str) -> list[str]:
-        """What the program is given for a window."""
+        """Return what the program is given for a window."""
         taps = list(self._taps(before))
         given = [self._cell(tap) for tap in taps]
         if self.program.is_masked:
@@ -204,7 +204,7 @@ class _Writer:
         return given + [f"value{index}_" for index in range(self.program.values)]
 
     def _is_real(self, tap: Sizes, before: Sizes, prefix: str) -> str:
-        """The flag of a tap; True where it is on the map in every window, so that nothing is computed with it."""
+        """Return the flag of a tap; True where it is on the map in every window, so that no code needs it."""
         flags = [self._inside(a, at) for a, at in enumerate(tap) if not self._is_always_real(a, at, before)]
         if not flags:
             return self.body.literal(True)
@@ -217,7 +217,7 @@ class _Writer:
         return not g.ceil_mode and g.padding[axis] <= first < g.span(axis) - g.padding[axis]
 
     def _count(self, before: Sizes, prefix: str) -> str:
-        """How many cells of the window are on the map: a product over the axes."""
+        """Return how many cells of the window are on the map: a product over the axes."""
         g, factors = self.geometry, []
         for axis in self.axes:
             places = [k * g.dilation[axis] - before[axis] * g.stride[axis] for k in range(g.kernel_size[axis])]
@@ -227,7 +227,7 @@ class _Writer:
         return self.body.note(f"{prefix}count", " * ".join(f"({factor})" for factor in factors))
 
     def _numbers(self, draw: int, kind: str, windows: list[str], taps: list[Sizes], prefix: str) -> list[str]:
-        """The random numbers of a draw: the places that `Windows.uniform` and `uniform_of_cells` give them."""
+        """Return the random numbers of a draw: the places that `Windows.uniform` and `uniform_of_cells` give them."""
         step = f"tl.full((), {draw * STEP % 2**32}, tl.uint32)"
         if kind == "cell":
             places = [self._raster([f"(first{a} + {tap[a]})" for a in self.axes], "size") for tap in taps]
@@ -249,7 +249,7 @@ class _Writer:
     # -- the kernels
 
     def forward(self) -> None:
-        """Each lane a window."""
+        """Write the forward: each lane is a window."""
         self._begin()
         here = (0,) * self.geometry.dims
         (output,) = self.body.add(self.program.forward, self._inputs(here, "w"), [0], "v")
@@ -257,36 +257,40 @@ class _Writer:
         self._store("y", place, output, "is_lane")
 
     def backward(self) -> None:
-        """Each lane a block of cells: the gradients of the windows that hold one of them."""
+        """Write the backward: each lane is a block of cells and sums the gradients of all windows over it."""
         self._begin()
         steps = self.geometry.stride
         sums: dict[Sizes, str] = {}
         for number, before in enumerate(product(*(range(most + 1) for most in self.lanes.reach))):
             taps = list(self._taps(before))
             own = [n for n, tap in enumerate(taps) if all(0 <= at < step for at, step in zip(tap, steps, strict=True))]
-            lessons = self.program.values if not any(before) else 0
-            if own or lessons:
-                given = self._window(before, number, own, lessons)
+            param_grads = self.program.values if not any(before) else 0
+            if own or param_grads:
+                given = self._window(before, number, own, param_grads)
                 for n, gradient in zip(own, given, strict=True):
                     sums[taps[n]] = f"{sums[taps[n]]} + {gradient}" if taps[n] in sums else gradient
         for place in product(*map(range, steps)):
             gradient = sums.get(place, self.body.literal(0.0))  # a cell between the windows
             self._store("gradient", f"(origin + {self._shift(place)})", gradient, f"is_lane & {self._is_cell(place)}")
 
-    def _window(self, before: Sizes, number: int, own: list[int], lessons: int) -> list[str]:
-        """The gradients of the own taps of one of the windows that reach into a block; its values' are stored."""
+    def _window(self, before: Sizes, number: int, own: list[int], param_grads: int) -> list[str]:
+        """Return the gradients of the own taps of one of the windows over a block; store those of its values."""
         note, prefix = self.body.note, f"w{number}_"
         windows = [f"(p{axis} - {before[axis]})" for axis in self.axes]
         there = [f"(p{a} < out{a} + {b})" + (f" & (p{a} >= {b})" if b else "") for a, b in enumerate(before)]
         valid = note(f"{prefix}valid", " & ".join(["is_lane", *there]))
         place = note(f"{prefix}place", self._place(windows, "out"))
-        slope = note(f"{prefix}slope", f"tl.load(slope + {place}, mask={valid}, other=0.0).to({self.real})")
+        grad_output = note(
+            f"{prefix}grad_output", f"tl.load(grad_output + {place}, mask={valid}, other=0.0).to({self.real})"
+        )
         taps = self.program.taps
-        wanted = [*own, *range(taps, taps + lessons)]
-        given = self.body.add(self.program.backward, [*self._inputs(before, prefix), slope], wanted, f"v{number}_")
-        for index, lesson in enumerate(given[len(own) :]):
+        wanted = [*own, *range(taps, taps + param_grads)]
+        given = self.body.add(
+            self.program.backward, [*self._inputs(before, prefix), grad_output], wanted, f"v{number}_"
+        )
+        for index, param_grad in enumerate(given[len(own) :]):
             at = f"{place} + total.to(tl.int64) * {index}"
-            self._store("taught", at, lesson, valid)
+            self._store("param_grads", at, param_grad, valid)
         zero = self.body.literal(0.0)
         return [
             note(f"{prefix}g{n}", f"tl.where({valid}, {value}, {zero})") for n, value in enumerate(given[: len(own)])

@@ -1,1 +1,1 @@
-"""The heads: a whole map to one vector, or to a fixed grid of values. One family a file."""
+"""Heads: a whole map becomes one vector, or a grid of fixed size. One family a file."""

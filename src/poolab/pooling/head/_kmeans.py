@@ -7,7 +7,7 @@ ROUNDS = 100
 
 
 def k_means(points: Tensor, clusters: int, seed: int) -> Tensor:
-    """The centroids (K, C) that Lloyd's rounds find for points (M, C), started by k-means++.
+    """Return the centroids (K, C) that Lloyd's rounds find for points (M, C), started by k-means++.
 
     A centroid that loses all its points stays where it is. The same points and seed give the same centroids.
 
@@ -27,13 +27,13 @@ def k_means(points: Tensor, clusters: int, seed: int) -> Tensor:
 
 
 def squared_distances(points: Tensor, centroids: Tensor) -> Tensor:
-    """|x - c|^2 for every pair, (M, K)."""
+    """Return |x - c|^2 for every pair, (M, K)."""
     # Not |x|^2 - 2 x.c + |c|^2, of which cdist's fast path is made: it loses small distances of long vectors.
     return torch.cdist(points, centroids, compute_mode="donot_use_mm_for_euclid_dist").square()
 
 
 def _spread(points: Tensor, clusters: int, seed: int) -> Tensor:
-    """Points drawn one after another, each with a probability that grows with the squared distance to the others."""
+    """Draw points one after another, each with a probability that grows with the squared distance to the others."""
     generator = torch.Generator().manual_seed(seed)
     chosen = points[torch.randint(len(points), (1,), generator=generator, device="cpu").to(points.device)]
     for _ in range(clusters - 1):

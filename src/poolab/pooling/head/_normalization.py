@@ -10,7 +10,7 @@ SMALL_SHARE = 1e-4  # the signed root bends into a line at this part of the mean
 
 
 def unit(input: Tensor, dim: int, short: float = SHORT) -> Tensor:
-    """The vectors x / sqrt(|x|^2 + short^2) along a dimension: length 1, and slope at most 1 / short at zero.
+    """Return the vectors x / sqrt(|x|^2 + short^2) along a dimension: length 1, and slope at most 1 / short at zero.
 
     >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 1)
     tensor([[0.6000, 0.8000],
@@ -20,7 +20,8 @@ def unit(input: Tensor, dim: int, short: float = SHORT) -> Tensor:
 
 
 def signed_root_unit(input: Tensor) -> Tensor:
-    """The signed square root of features (N, F), then length 1, in one step: s(z / sum |z|), s(p) = p / sqrt(|p| + e).
+    """Take the signed square root of features (N, F), then length 1, in one step: s(z / sum |z|), s(p) = p / sqrt(|p| +
+    e).
 
     The root of the shares p = z / sum |z| has length 1 by itself. e is 1e-4 / F, a ten-thousandth of the mean share: a
     feature at the mean is 5e-5 of itself too small, and the slope at 0, where the root's is infinite, is 100 sqrt(F).
@@ -35,6 +36,6 @@ def signed_root_unit(input: Tensor) -> Tensor:
 
 
 def without_autocast(input: Tensor) -> AbstractContextManager[object]:
-    """Products of what is in float32 stay in float32: sums of squares need the precision and the range."""
+    """Keep products of what is in float32 in float32: sums of squares need the precision and the range."""
     kind = input.device.type
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

@@ -18,7 +18,7 @@ MIXES = "the weight of a cell depends on all its channels, so NaN reaches the ot
 
 @register("attention")
 class AttentionPool2d(HeadPool2d):
-    """Attention pooling of a bag of cells: y = sum_i a_i x_i with a = softmax_i(w^T tanh(V x_i + b)), as (N, C, 1, 1).
+    """Apply attention pooling: y = sum_i a_i x_i over all cells i of the map, a = softmax_i(w^T tanh(V x_i + b)).
 
     Gated: a = softmax_i(w^T (tanh(V x_i + b) * sigmoid(U x_i + d))). w starts at zero, so that the layer starts as
     global average pooling; V and U start as torch's linear layers do.
@@ -55,12 +55,12 @@ class AttentionPool2d(HeadPool2d):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """No cell is preferred."""
+        """Set the parameters so that no cell is preferred."""
         nn.init.zeros_(self.score)
 
     @staticmethod
     def formula(input: Tensor, projection: nn.Linear, gate: nn.Linear | None, score: Tensor) -> Tensor:
-        """sum_i softmax_i(score) x_i."""
+        """Compute sum_i softmax_i(score) x_i."""
         cells = tokens(input)
         hidden = projected(projection, cells).tanh()
         if gate is not None:
@@ -71,7 +71,8 @@ class AttentionPool2d(HeadPool2d):
 
 @register("simpool")
 class SimPool2d(HeadPool2d):
-    """SimPool: y = sum_i a_i v_i, a = softmax_i(q . k_i / sqrt(d)), q = W_q mean(x), k_i = W_k v_i, v_i = LN(x_i).
+    """Apply SimPool attention pooling: y = sum_i a_i v_i, a = softmax_i(q . k_i / sqrt(d)), q = W_q mean(x), k_i =
+    W_k v_i, v_i = LN(x_i).
 
     One output (N, C, 1, 1); the values are the normalised cells themselves, without a projection of theirs or of the
     output. With `gamma`, a power mean of the values above their least one, y = (sum_i a_i (v_i - min v + 1e-6)^gamma)
@@ -98,7 +99,7 @@ class SimPool2d(HeadPool2d):
     disagreements = ("timm's SimPool2d gives (N, C) instead of (N, C, 1, 1); the numbers are the same.",)
 
     def conflicts(self) -> Iterator[str]:
-        """The heads share the channels out."""
+        """Check that the heads share the channels out."""
         if self.channels and self.channels % self.heads:
             yield f"heads={self.heads} must divide channels={self.channels}"
 
@@ -113,7 +114,7 @@ class SimPool2d(HeadPool2d):
     def formula(
         input: Tensor, norm: nn.LayerNorm, query: nn.Linear, key: nn.Linear, heads: int = 1, gamma: float | None = None
     ) -> Tensor:
-        """sum_i softmax_i(q . k_i / sqrt(d)) v_i for each head."""
+        """Compute sum_i softmax_i(q . k_i / sqrt(d)) v_i for each head."""
         cells = tokens(input)
         values = _normalised(norm, cells)
         asked, keys = projected(query, cells.mean(1, keepdim=True)), projected(key, values)
@@ -127,24 +128,24 @@ class SimPool2d(HeadPool2d):
 
 
 def tokens(input: Tensor) -> Tensor:
-    """The cells (N, HW, C) of a map, in float32 at least."""
+    """Return the cells (N, HW, C) of a map, in float32 at least."""
     return input.to(compute_dtype(input.dtype)).flatten(2).transpose(1, 2)
 
 
 def projected(layer: nn.Linear, cells: Tensor) -> Tensor:
-    """The layer applied in the cells' dtype (autocast may choose another), and back in it."""
+    """Apply the layer in the cells' dtype (autocast may choose another), and return to it."""
     bias = None if layer.bias is None else layer.bias.to(cells.dtype)
     return F.linear(cells, layer.weight.to(cells.dtype), bias).to(cells.dtype)
 
 
 def attended(query: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
-    """The values (N, n, C) weighted by one query (N, 1, C), each head on its part of the channels, as (N, C)."""
+    """Return the values (N, n, C) weighted by one query (N, 1, C), each head on its part of the channels, as (N, C)."""
     weights = attention_logits(query, keys, heads).softmax(1)
     return (weights * values.unflatten(2, (heads, -1))).sum(1).flatten(1)
 
 
 def attention_logits(query: Tensor, keys: Tensor, heads: int) -> Tensor:
-    """Q . k / sqrt(d) of each head, as (N, n, heads, 1)."""
+    """Return q . k / sqrt(d) of each head, as (N, n, heads, 1)."""
     query, keys = (part.unflatten(2, (heads, -1)) for part in (query, keys))
     return (query * (1 / math.sqrt(query.shape[-1])) * keys).sum(3, keepdim=True)
 

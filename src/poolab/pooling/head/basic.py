@@ -20,7 +20,7 @@ BINS = (
 
 @register("global_avg")
 class GlobalAvgPool2d(HeadPool2d):
-    """The mean of the map, (N, C, H, W) to (N, C, 1, 1).
+    """Apply global average pooling, the mean of the map: y = (1/HW) sum_i x_i.
 
     Example:
         >>> import torch
@@ -32,13 +32,13 @@ class GlobalAvgPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor) -> Tensor:
-        """(1/HW) sum x."""
+        """Compute (1/HW) sum x."""
         return _adaptive_avg(input, (1, 1))
 
 
 @register("global_max")
 class GlobalMaxPool2d(HeadPool2d):
-    """The maximum of the map, (N, C, H, W) to (N, C, 1, 1); on a tie the gradient goes to the first.
+    """Apply global max pooling, the maximum of the map: y = max_i x_i; on a tie the gradient goes to the first.
 
     Example:
         >>> import torch
@@ -54,14 +54,15 @@ class GlobalMaxPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor) -> Tensor:
-        """Max x."""
+        """Compute max_i x_i."""
         # Not amax: that splits the gradient of a tie, and after a ReLU many cells tie at 0.
         return F.adaptive_max_pool2d(input, 1)
 
 
 @register("adaptive_avg")
 class AdaptiveAvgPool2d(HeadPool2d):
-    """The means of a grid of bins, bin i over rows floor(iH/h) to ceil((i+1)H/h) - 1; torch's own.
+    """Apply adaptive average pooling, means of a grid of bins; bin i has the rows floor(iH/h) to ceil((i+1)H/h)
+    - 1.
 
     Args:
         output_size: the grid, an int or a pair (h, w).
@@ -72,19 +73,21 @@ class AdaptiveAvgPool2d(HeadPool2d):
         torch.Size([8, 2, 2])
     """
 
+    output_shape = "(N, C, h, w), where (h, w) = pair(output_size)"
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     options = {"output_size": Size(1, most=1024)}
     disagreements = BINS
 
     @staticmethod
     def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
-        """The mean of each bin."""
+        """Compute the mean of each bin."""
         return _adaptive_avg(input, output_size)
 
 
 @register("adaptive_max")
 class AdaptiveMaxPool2d(HeadPool2d):
-    """The maxima of a grid of bins, bin i over rows floor(iH/h) to ceil((i+1)H/h) - 1; torch's own.
+    """Apply adaptive max pooling, maxima of a grid of bins; bin i has the rows floor(iH/h) to ceil((i+1)H/h) -
+    1.
 
     Args:
         output_size: the grid, an int or a pair (h, w).
@@ -95,13 +98,14 @@ class AdaptiveMaxPool2d(HeadPool2d):
         torch.Size([8, 1, 3])
     """
 
+    output_shape = "(N, C, h, w), where (h, w) = pair(output_size)"
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     options = {"output_size": Size(1, most=1024)}
     disagreements = BINS
 
     @staticmethod
     def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
-        """The maximum of each bin."""
+        """Compute the maximum of each bin."""
         return F.adaptive_max_pool2d(input, output_size)
 
 

@@ -18,7 +18,7 @@ CHANNELS_PER_HEAD = 64  # CLIP's
 
 
 class Projection(nn.Linear):
-    """A linear layer that starts as CLIP's: normal weights of deviation C^-1/2, no bias."""
+    """Project linearly, starting as CLIP does: normal weights of deviation C^-1/2, no bias."""
 
     def reset_parameters(self) -> None:
         """Draw the weights."""
@@ -28,7 +28,8 @@ class Projection(nn.Linear):
 
 @register("clip_attention")
 class CLIPAttentionPool2d(HeadPool2d):
-    """CLIP's attention pooling: y = W_o sum_i a_i W_v t_i with a = softmax_i(W_q t_0 . W_k t_i / sqrt(d)), by heads.
+    """Apply CLIP's attention pooling: y = W_o sum_i a_i W_v t_i with a = softmax_i((W_q t_0)^T (W_k t_i) /
+    sqrt(d)), by heads.
 
     The tokens are t_0 = mean(x) + e_0 and t_i = x_i + e_i for each cell; the query is token 0. The output is
     (N, output_dim). Any height and width will do: the learned positions e are those of a map of `size` and are resized
@@ -49,6 +50,7 @@ class CLIPAttentionPool2d(HeadPool2d):
         torch.Size([8, 10])
     """
 
+    output_shape = "(N, output_dim or C)"
     reference = Reference("Radford et al.", 2021, "arXiv:2103.00020")
     learns = "always"
     uses_channels = "always"
@@ -73,7 +75,7 @@ class CLIPAttentionPool2d(HeadPool2d):
     )
 
     def conflicts(self) -> Iterator[str]:
-        """The heads share the channels out, rotations turn pairs of them along two axes."""
+        """Check that the heads share the channels out, and that rotations can turn pairs of them along two axes."""
         if self.channels is None:
             return
         heads = head_count(self.channels, self.heads)
@@ -93,12 +95,12 @@ class CLIPAttentionPool2d(HeadPool2d):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Normal positions of deviation C^-1/2, as CLIP's."""
+        """Draw normal positions of deviation C^-1/2, as CLIP's."""
         if self.embedding is not None:
             nn.init.normal_(self.embedding, std=self.embedding.shape[1] ** -0.5)
 
     def out_channels(self, channels: int) -> int:
-        """The number of features."""
+        """Return the number of features."""
         return self.output_dim or channels
 
     @staticmethod
@@ -114,7 +116,7 @@ class CLIPAttentionPool2d(HeadPool2d):
         size: int | tuple[int, int] = 7,
         interpolation: str = "bicubic",
     ) -> Tensor:
-        """Attention of token 0 over all tokens, and the output projection."""
+        """Compute the attention of token 0 over all tokens, and the output projection."""
         cells = tokens(input)
         all_tokens = torch.cat([cells.mean(1, keepdim=True), cells], 1)
         if embedding is not None:
@@ -129,19 +131,19 @@ class CLIPAttentionPool2d(HeadPool2d):
 
 
 def head_count(channels: int, heads: int | None) -> int:
-    """The number of heads; None is one for 64 channels, or the nearest fewer that divide them."""
+    """Return the number of heads; None is one for 64 channels, or the nearest fewer that divide them."""
     if heads is not None:
         return heads
     return next(h for h in range(max(1, channels // CHANNELS_PER_HEAD), 0, -1) if channels % h == 0)
 
 
 def pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    """(height, width)."""
+    """Return (height, width)."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def resized(embedding: Tensor, size: int | tuple[int, int], wanted: torch.Size, interpolation: str) -> Tensor:
-    """The positions of a map of `size`, after that of the mean, resized to a map of `wanted`."""
+    """Return the positions of a map of `size`, after that of the mean, resized to a map of `wanted`."""
     if pair(size) == tuple(wanted):
         return embedding
     grid = embedding[1:].unflatten(0, pair(size)).movedim(2, 0)[None]
@@ -154,7 +156,7 @@ def resized(embedding: Tensor, size: int | tuple[int, int], wanted: torch.Size, 
 
 
 def rotated(keys: Tensor, sizes: torch.Size, spans: tuple[int, int]) -> Tensor:
-    """Keys (N, HW, heads, d), each pair of channels turned: the first half of the pairs by row, the rest by column.
+    """Turn keys (N, HW, heads, d), each pair of channels: the first half of the pairs by row, the rest by column.
 
     The i-th of the d/4 angles along an axis is 10000^(-4i/d) times the place, where the map's length counts as `span`.
     """

@@ -16,7 +16,8 @@ LEAST_TRACE = 1e-20  # below it, the square of 1e-10, a map counts as constant a
 
 @register("isqrt_cov")
 class ISqrtCovPool2d(HeadPool2d):
-    """The matrix square root of the covariance, R = S^(1/2), S = (1/n) sum_i (x_i - m)(x_i - m)^T, R's upper triangle.
+    """Apply iSQRT-COV pooling, the root of the covariance: R = S^(1/2), S = (1/n) sum_i (x_i - m)(x_i -
+    m)^T, R's upper triangle.
 
     First a 1x1 convolution without bias, batch normalisation and ReLU reduce C channels to `dim`. With A = S / tr S,
     Y = A, Z = I the Newton-Schulz iteration Y <- Y (3I - ZY) / 2, Z <- (3I - ZY) Z / 2 goes to A^(1/2), and
@@ -38,6 +39,7 @@ class ISqrtCovPool2d(HeadPool2d):
         torch.Size([2, 10])
     """
 
+    output_shape = "(N, D * (D + 1) // 2), where D = dim or C"
     reference = Reference("Li, Xie, Wang, Gao", 2018, "arXiv:1712.01034")
     learns = "always"
     uses_channels = "always"
@@ -60,13 +62,13 @@ class ISqrtCovPool2d(HeadPool2d):
             self.reduction = nn.Sequential(conv, nn.BatchNorm2d(self.dim), nn.ReLU())
 
     def out_channels(self, channels: int) -> int:
-        """The upper triangle with the diagonal."""
+        """Return the size of the upper triangle with the diagonal."""
         dim = self.dim or channels
         return dim * (dim + 1) // 2
 
     @staticmethod
     def formula(input: Tensor, reduction: nn.Module, iterations: int) -> Tensor:
-        """The upper triangle of sqrt(tr S) (S / tr S)^(1/2)."""
+        """Compute the upper triangle of sqrt(tr S) (S / tr S)^(1/2)."""
         _check_batch(input, reduction)
         reduced = reduction(input)
         with without_autocast(input):
@@ -76,7 +78,7 @@ class ISqrtCovPool2d(HeadPool2d):
 
 
 def sqrt_by_iteration(matrices: Tensor, iterations: int) -> Tensor:
-    """The square roots of symmetric matrices (N, d, d) without negative eigenvalues, by Newton-Schulz.
+    """Return the square roots of symmetric matrices (N, d, d) without negative eigenvalues, by Newton-Schulz.
 
     >>> sqrt_by_iteration(torch.tensor([[[4.0, 0.0], [0.0, 9.0]]]), 12).round(decimals=3)
     tensor([[[2., 0.],
@@ -95,7 +97,7 @@ def sqrt_by_iteration(matrices: Tensor, iterations: int) -> Tensor:
 
 
 def upper_triangle(matrices: Tensor) -> Tensor:
-    """The entries on and above the diagonal of (N, d, d), row by row, (N, d (d + 1) / 2)."""
+    """Return the entries on and above the diagonal of (N, d, d), row by row, (N, d (d + 1) / 2)."""
     size = matrices.shape[1]
     row, column = torch.triu_indices(size, size, device=matrices.device)
     return matrices.flatten(1).index_select(1, row * size + column)

@@ -13,7 +13,7 @@ from poolab.pooling.registry import register
 
 @register("bilinear")
 class BilinearPool2d(HeadPool2d):
-    """The mean product of each pair of channels, B = (1/n) sum_i x_i x_i^T, as C * C features (N, C * C).
+    """Apply bilinear pooling, the mean product of channel pairs: B = (1/n) sum_i x_i x_i^T, as C * C features.
 
     Normalised by the signed square root, then to length 1: f = s(B / sum |B|) with s(p) = p / sqrt(|p| + 1e-4 / C^2),
     which is sign(p) sqrt(|p|) but for a finite slope at 0. The features do not depend on the map's scale; where
@@ -29,6 +29,7 @@ class BilinearPool2d(HeadPool2d):
         tensor([5., 1., 1., 2.])
     """
 
+    output_shape = "(N, C * C)"
     reference = Reference("Lin, RoyChowdhury, Maji", 2015, "arXiv:1504.07889")
     options = {"normalize": flag(True)}
     disagreements = (
@@ -37,12 +38,12 @@ class BilinearPool2d(HeadPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """One for each ordered pair of channels."""
+        """Return one for each ordered pair of channels."""
         return channels * channels
 
     @staticmethod
     def formula(input: Tensor, normalize: bool = True) -> Tensor:
-        """s((1/n) sum x x^T) of length 1."""
+        """Compute s((1/n) sum x x^T) of length 1."""
         with without_autocast(input):
             moment = second_moment(input).flatten(1)
             return (signed_root_unit(moment) if normalize else moment).to(input.dtype)
@@ -50,7 +51,8 @@ class BilinearPool2d(HeadPool2d):
 
 @register("compact_bilinear")
 class CompactBilinearPool2d(HeadPool2d):
-    """The bilinear features sketched to d numbers, y_k = sum over i, j with h_i + g_j = k (mod d) of s_i t_j B_ij.
+    """Apply compact bilinear pooling, sketched to d features: y_k = sum over i, j with h_i + g_j = k (mod
+    d) of s_i t_j B_ij.
 
     B = (1/n) sum x x^T; the bins h, g of each channel and the signs s, t are drawn once from `seed`. It is the Tensor
     Sketch: the same numbers as the mean over the map of the circular convolution of two count sketches of x, and
@@ -74,6 +76,7 @@ class CompactBilinearPool2d(HeadPool2d):
         torch.Size([2, 32])
     """
 
+    output_shape = "(N, output_dim)"
     reference = Reference("Gao, Beijbom, Zhang, Darrell", 2016, "arXiv:1511.06062")
     uses_channels = "always"
     seed: int
@@ -110,12 +113,12 @@ class CompactBilinearPool2d(HeadPool2d):
         self.signs.copy_(2 * heads - 1)
 
     def out_channels(self, channels: int) -> int:
-        """The sketch's length."""
+        """Return the sketch's length."""
         return self.output_dim
 
     @staticmethod
     def formula(input: Tensor, bins: Tensor, signs: Tensor, output_dim: int, normalize: bool) -> Tensor:
-        """s(sketch of (1/n) sum x x^T) of length 1."""
+        """Compute s(sketch of (1/n) sum x x^T) of length 1."""
         with without_autocast(input):
             pairs = second_moment(input) * (signs[0, :, None] * signs[1])
             places = (bins[0, :, None] + bins[1]) % output_dim
@@ -124,6 +127,6 @@ class CompactBilinearPool2d(HeadPool2d):
 
 
 def second_moment(input: Tensor) -> Tensor:
-    """(1/n) sum x x^T over the cells of each map, (N, C, C); in float32 for narrower dtypes."""
+    """Return (1/n) sum x x^T over the cells of each map, (N, C, C); in float32 for narrower dtypes."""
     cells = input.to(compute_dtype(input.dtype)).flatten(2)
     return cells @ cells.transpose(1, 2) / cells.shape[2]

@@ -15,7 +15,8 @@ from poolab.pooling.registry import register
 
 @register("spp")
 class SpatialPyramidPool2d(HeadPool2d):
-    """Spatial pyramid pooling: the maxima (or means) of n x n bins for each level n: (N, C * sum n^2) features.
+    """Apply spatial pyramid pooling, n x n bins for each level n; the maxima (or means) of all bins are the
+    features.
 
     The features of one level follow those of the level before it; within a level they run over channel, row, column.
     The bins are those of adaptive pooling, bin i over the rows floor(iH/n) to ceil((i+1)H/n) - 1: any map has all of
@@ -31,6 +32,7 @@ class SpatialPyramidPool2d(HeadPool2d):
         torch.Size([8, 336])
     """
 
+    output_shape = "(N, C * sum(n * n for n in levels))"
     reference = Reference("He et al.", 2014, "arXiv:1406.4729")
     levels: tuple[int, ...]
     options = {"levels": Integers((1, 2, 4), most=256, longest=16), "mode": Choice("max", ("max", "avg"))}
@@ -43,12 +45,12 @@ class SpatialPyramidPool2d(HeadPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """The number of features."""
+        """Return the number of features."""
         return channels * sum(level**2 for level in self.levels)
 
     @staticmethod
     def formula(input: Tensor, levels: Sequence[int] = (1, 2, 4), mode: str = "max") -> Tensor:
-        """The bins of every level, one level after the other."""
+        """Compute the bins of every level, one level after the other."""
         cells = input if mode == "max" else input.to(compute_dtype(input.dtype))
         pool = F.adaptive_max_pool2d if mode == "max" else F.adaptive_avg_pool2d
         return torch.cat([pool(cells, level).flatten(1) for level in levels], 1)
@@ -56,7 +58,8 @@ class SpatialPyramidPool2d(HeadPool2d):
 
 @register("pixel_pyramid")
 class PixelPyramidPool2d(MapPool2d):
-    """Per-pixel pyramid pooling (4P): the map pooled at stride 1 with several windows, (N, C, H, W) to (N, C*M, H, W).
+    """Apply per-pixel pyramid pooling (4P), stride 1; the map pooled with M windows, side by side as C * M
+    channels.
 
     The window of a cell is centred on it and is its real cells: at a border it is cut, never padded. The C maps of one
     window follow those of the window before it. Window 1 is the map itself.
@@ -73,6 +76,7 @@ class PixelPyramidPool2d(MapPool2d):
         torch.Size([8, 64, 13, 10])
     """
 
+    output_shape = "(N, C if project else C * len(windows), H, W)"
     reference = Reference("Park, Lee", 2017, "arXiv:1709.06248")
     role = "same"
     learns = "option"
@@ -86,7 +90,7 @@ class PixelPyramidPool2d(MapPool2d):
     }
 
     def conflicts(self) -> Iterator[str]:
-        """A window needs a centre, the convolution the number of channels."""
+        """Check that each window has a centre, and that the convolution knows the number of channels."""
         if any(window % 2 == 0 for window in self.windows):
             yield f"windows must be odd, so that each has a centre, found {tuple(self.windows)}"
         if self.project and self.channels is None:
@@ -106,27 +110,27 @@ class PixelPyramidPool2d(MapPool2d):
 
     @property
     def is_learning(self) -> bool:
-        """Whether there is a convolution."""
+        """Return True if there is a convolution."""
         return self.project
 
     @property
     def is_bound_to_channels(self) -> bool:
-        """Whether there is a convolution: it takes one number of channels."""
+        """Return True if there is a convolution: it takes one number of channels."""
         return self.project
 
     def out_channels(self, channels: int) -> int:
-        """As many times the channels as there are windows, unless they are projected."""
+        """Return as many times the channels as there are windows, unless they are projected."""
         return channels if self.project else channels * len(self.windows)
 
     @staticmethod
     def formula(input: Tensor, windows: Sequence[int] = (27, 9, 3, 1), mode: str = "max") -> Tensor:
-        """The pooled maps of every window, one window after the other."""
+        """Compute the pooled maps of every window, one window after the other."""
         cells = input if mode == "max" else input.to(compute_dtype(input.dtype))
         return torch.cat([_centred(cells, window, mode) for window in windows], 1)
 
 
 def _centred(cells: Tensor, window: int, mode: str) -> Tensor:
-    """One window at stride 1: along the rows, then along the columns, which costs 2 * window instead of window^2.
+    """Pool one window at stride 1: along the rows, then along the columns, which costs 2 * window instead of window^2.
 
     The first of the largest of each row, then the first row that has the largest, is the first in raster order; a
     window's real cells are a rectangle, so the mean of its rows' means is its mean.

@@ -24,7 +24,7 @@ MAP = (-2, -1)
 
 @register("global_lp")
 class GlobalLpPool2d(HeadPool2d):
-    """The power mean of the absolute values of the map, y = ((1/HW) sum_i |x_i|^p)^(1/p), as (N, C, 1, 1).
+    """Apply global Lp pooling, the power mean of the map: y = ((1/HW) sum_i |x_i|^p)^(1/p).
 
     Computed in float32 at least and with the largest value factored out, as in `LpPool2d`.
 
@@ -51,13 +51,13 @@ class GlobalLpPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:
-        """M * (mean or sum of (|x| / M)^p)^(1/p)."""
+        """Compute M * (mean or sum of (|x| / M)^p)^(1/p)."""
         return _power_mean(input.abs(), p, norm)
 
 
 @register("global_gem")
 class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
-    """The generalized mean of the map, y = ((1/HW) sum_i max(x_i, eps)^p)^(1/p), as (N, C, 1, 1).
+    """Apply global generalized-mean pooling (GeM): y = ((1/HW) sum_i max(x_i, eps)^p)^(1/p).
 
     Computed in float32 at least, with the largest value M factored out, as M exp(log((1/HW) sum_i (x_i/M)^p) / p), so
     that p may be small or large. Cells below eps count as eps and get no gradient.
@@ -85,7 +85,7 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
-        """M * (mean of (max(x, eps) / M)^p)^(1/p)."""
+        """Compute M * (mean of (max(x, eps) / M)^p)^(1/p)."""
         cells = input.to(compute_dtype(input.dtype)).clamp(min=eps)
         if isinstance(p, float) and math.isinf(p):
             return F.adaptive_max_pool2d(cells, 1)
@@ -96,7 +96,7 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
 
 @register("global_lse")
 class GlobalLSEPool2d(HeadPool2d):
-    """The log of the mean exponential of the map, y = (1/r) log((1/HW) sum_i exp(r x_i)), as (N, C, 1, 1).
+    """Apply global log-sum-exp pooling, a smooth maximum: y = (1/r) log((1/HW) sum_i exp(r x_i)).
 
     Computed as M + (1/r) log((1/HW) sum_i exp(r (x_i - M))) with M the maximum, in float32 at least, and by
     log1p and expm1 where the exponentials are all near 1, so that small r is as precise as large r.
@@ -125,7 +125,7 @@ class GlobalLSEPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, r: float | Tensor = 10.0) -> Tensor:
-        """M + (1/r) log mean exp(r (x - M))."""
+        """Compute M + (1/r) log mean exp(r (x - M))."""
         cells = input.to(compute_dtype(input.dtype))
         top = cells.detach().amax(MAP, keepdim=True)  # y(x + c) = y(x) + c: the shift changes no gradient
         below = cells - top
@@ -135,7 +135,7 @@ class GlobalLSEPool2d(HeadPool2d):
 
 @register("global_topk")
 class GlobalTopKPool2d(HeadPool2d):
-    """The mean of the k largest cells of the map, y = (1/k) sum_{r<=k} x_(r), as (N, C, 1, 1).
+    """Apply global top-k pooling, the mean of the k largest: y = (1/k) sum_{r<=k} x_(r) over the map.
 
     k = 1 is the maximum, k = HW the mean. Equal cells rank in raster order, so that the first takes the gradient.
 
@@ -160,7 +160,7 @@ class GlobalTopKPool2d(HeadPool2d):
 
     @staticmethod
     def formula(input: Tensor, k: int = 8, share: float | None = None) -> Tensor:
-        """(1/k) sum_{r<=k} x_(r)."""
+        """Compute (1/k) sum_{r<=k} x_(r)."""
         cells = input.to(compute_dtype(input.dtype)).flatten(2)
         count = cells.shape[2]
         k = min(k, count) if share is None else max(1, int(share * count + 0.5))
@@ -171,7 +171,7 @@ class GlobalTopKPool2d(HeadPool2d):
 
 @register("global_avgmax")
 class GlobalAvgMaxPool2d(HeadPool2d):
-    """Mean and maximum of the map, y = (mean + max) / 2 as (N, C, 1, 1), or both one after the other, (N, 2C, 1, 1).
+    """Apply global average and max pooling: y = (mean + max) / 2, or both one after the other, (N, 2C, 1, 1).
 
     Args:
         mode: "mean" of the two, or "cat": all means, then all maxima.
@@ -183,6 +183,7 @@ class GlobalAvgMaxPool2d(HeadPool2d):
         (3.25, [2.5, 4.0])
     """
 
+    output_shape = "(N, 2 * C if mode == 'cat' else C, 1, 1)"
     reference = Reference("Wightman", 2019, "doi:10.5281/zenodo.4414861")
     mode: str
     options = {"mode": Choice("mean", ("mean", "cat"))}
@@ -192,19 +193,19 @@ class GlobalAvgMaxPool2d(HeadPool2d):
     )
 
     def out_channels(self, channels: int) -> int:
-        """Twice as many where both are kept."""
+        """Return twice as many where both are kept."""
         return channels * (2 if self.mode == "cat" else 1)
 
     @staticmethod
     def formula(input: Tensor, mode: str = "mean") -> Tensor:
-        """(mean + max) / 2, or both."""
+        """Compute (mean + max) / 2, or both."""
         cells = input.to(compute_dtype(input.dtype))
         mean, top = F.adaptive_avg_pool2d(cells, 1), F.adaptive_max_pool2d(cells, 1)
         return torch.cat([mean, top], 1) if mode == "cat" else 0.5 * mean + 0.5 * top
 
 
 def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
-    """The log of the mean over the map of exp(exponent), the largest exponent being 0; none for what is `away`."""
+    """Return the log of the map's mean of exp(exponent), the largest exponent being 0; none for what is `away`."""
     gains, powers = exponents.expm1(), exponents.exp()
     if away is not None:
         gains, powers = gains.masked_fill(away, -1.0), powers.masked_fill(away, 0.0)
@@ -214,7 +215,7 @@ def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
 
 
 def _power_mean(sizes: Tensor, p: float | Tensor, norm: str) -> Tensor:
-    """The power mean of non-negative cells over the map."""
+    """Return the power mean of non-negative cells over the map."""
     if isinstance(p, float) and math.isinf(p):
         return F.adaptive_max_pool2d(sizes, 1)
     sizes = sizes.to(compute_dtype(sizes.dtype))

@@ -14,7 +14,8 @@ from poolab.pooling.registry import register
 
 @register("superpixel")
 class SuperpixelPool2d(HeadPool2d):
-    """Superpixel pooling: y[n, c, k] = max (or mean) of x[n, c, p] over the cells p of label k, as (N, C, K).
+    """Apply superpixel pooling, over regions of a label map: y[n, c, k] = max (or mean) of x[n, c, p] over the
+    cells p of label k.
 
     An empty region gives 0. One label for each cell is the flattened map, one label for all the global pooling. On a
     tie the gradient of the maximum goes to the first cell. The labels get no gradient: they are no function of the
@@ -37,6 +38,7 @@ class SuperpixelPool2d(HeadPool2d):
         ([[3.0, 0.0, 4.0]], [[2.0, 4.0]])
     """
 
+    output_shape = "(N, C, regions or h * w), where (h, w) = pair(grid)"
     reference = Reference("Schuurmans, Berman, Blaschko", 2018, "arXiv:1806.02705")
     labels: ClassVar[None] = None  # what the formula gets unless a call brings some
     options = {
@@ -63,7 +65,7 @@ class SuperpixelPool2d(HeadPool2d):
         grid: int | tuple[int, int] = 2,
         labels: Tensor | None = None,
     ) -> Tensor:
-        """The maximum or the mean of each region."""
+        """Compute the maximum or the mean of each region."""
         if (labels is None) != (regions is None):
             missing = (
                 "regions= is missing: make the layer with the number of labels"
@@ -81,7 +83,7 @@ class SuperpixelPool2d(HeadPool2d):
 
 
 def _rectangles(input: Tensor, grid: int | tuple[int, int]) -> tuple[Tensor, int]:
-    """The labels (1, 1, HW) of a regular grid, and how many there are."""
+    """Return the labels (1, 1, HW) of a regular grid, and how many there are."""
     (h, w), (height, width) = grid if not isinstance(grid, int) else (grid, grid), input.shape[2:]
     row = torch.arange(height, device=input.device) * h // height
     column = torch.arange(width, device=input.device) * w // width
@@ -89,7 +91,7 @@ def _rectangles(input: Tensor, grid: int | tuple[int, int]) -> tuple[Tensor, int
 
 
 def _checked(input: Tensor, labels: Tensor, count: int) -> Tensor:
-    """The labels as (N, 1, HW) of int64."""
+    """Return the labels as (N, 1, HW) of int64."""
     if labels.dtype.is_floating_point or labels.dtype in (torch.bool, torch.complex64, torch.complex128):
         raise TypeError(f"SuperpixelPool2d: the labels must have an integer dtype, found {labels.dtype}")
     batched = labels if labels.dim() == 3 else labels.unsqueeze(0)
@@ -113,7 +115,7 @@ def _mean(cells: Tensor, places: Tensor, count: int) -> Tensor:
 
 
 def _maximum(cells: Tensor, places: Tensor, count: int) -> Tensor:
-    """By the place of each region's first largest cell, so that this cell alone has the gradient."""
+    """Return the maxima by the place of each region's first largest cell, so that this cell alone has the gradient."""
     with torch.no_grad():
         shape, last = (*cells.shape[:2], count), cells.shape[2]
         top = cells.new_full(shape, -torch.inf).scatter_reduce(2, places, cells, "amax")

@@ -21,7 +21,8 @@ NEAREST_GAP = 1e-4  # squared distances that differ by less count as this, so th
 
 @register("netvlad")
 class NetVLADPool2d(HeadPool2d):
-    """The residuals to K centroids, V_k = sum_i a_k(x_i) (x_i - c_k), shares a(x) = softmax_k(w_k . x + b_k).
+    """Apply NetVLAD pooling, the residuals to K centroids: V_k = sum_i a_k(x_i) (x_i - c_k), shares a(x) =
+    softmax_k(w_k . x + b_k).
 
     Each cell x_i (its C channels) is brought to length 1 first, then each V_k, then all of them together: features
     (N, K * C). A length is |v| = sqrt(sum v^2 + 1e-8), so that a vector much shorter than 1e-4 (a cluster without
@@ -43,6 +44,7 @@ class NetVLADPool2d(HeadPool2d):
         torch.Size([2, 32])
     """
 
+    output_shape = "(N, clusters * C)"
     reference = Reference("Arandjelovic, Gronat, Torii, Pajdla, Sivic", 2016, "arXiv:1511.07247")
     learns = "always"
     uses_channels = "always"
@@ -67,7 +69,7 @@ class NetVLADPool2d(HeadPool2d):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Random directions, and the sharpness that suits them."""
+        """Draw random directions, and set the sharpness that suits them."""
         assert self.channels is not None
         nn.init.normal_(self.centroids)
         self.centroids.div_(self.centroids.norm(dim=1, keepdim=True).clamp_min(1e-3))
@@ -101,7 +103,7 @@ class NetVLADPool2d(HeadPool2d):
         self._tie(math.log(RATIO) / max(gap, NEAREST_GAP) if self.clusters > 1 else 1.0)
 
     def out_channels(self, channels: int) -> int:
-        """A vector of `channels` for each cluster."""
+        """Return `channels` numbers for each cluster."""
         return self.clusters * channels
 
     @staticmethod
@@ -112,7 +114,7 @@ class NetVLADPool2d(HeadPool2d):
         centroids: Tensor,
         normalize_input: bool,
     ) -> Tensor:
-        """The residuals V, each of length 1, together of length 1."""
+        """Compute the residuals V, each of length 1, together of length 1."""
         with without_autocast(input):
             cells = descriptors(input, normalize_input)
             weight, bias, centroids = (own.to(cells.dtype) for own in (weight, bias, centroids))
@@ -131,7 +133,8 @@ class NetVLADPool2d(HeadPool2d):
 
 @register("mop")
 class MOPPool2d(HeadPool2d):
-    """Multi-scale orderless pooling: the mean of the map, then the NetVLAD of the means of its regions, for each scale.
+    """Apply multi-scale orderless pooling (MOP); the mean of the map, then the NetVLAD of the means of its regions,
+    for each scale.
 
     Our trainable reading. The paper takes the activations of a fixed network for the whole image and for patches of a
     half and of a quarter of its side, and aggregates the patches of each size by PCA and VLAD, offline. Here a region
@@ -150,6 +153,7 @@ class MOPPool2d(HeadPool2d):
         torch.Size([2, 72])
     """
 
+    output_shape = "(N, C * (1 + len(scales) * clusters))"
     reference = Reference("Gong, Wang, Guo, Lazebnik", 2014, "arXiv:1403.1840")
     learns = "always"
     uses_channels = "always"
@@ -175,12 +179,12 @@ class MOPPool2d(HeadPool2d):
             vlad.init_from(regions(features, scale), seed)
 
     def out_channels(self, channels: int) -> int:
-        """The mean, and K vectors for each scale."""
+        """Return the size of the mean, and of K vectors for each scale."""
         return channels * (1 + len(self.scales) * self.clusters)
 
     @staticmethod
     def formula(input: Tensor, vlads: nn.ModuleList, scales: Sequence[int]) -> Tensor:
-        """[mean; NetVLAD of the regions of each scale]."""
+        """Compute [mean; NetVLAD of the regions of each scale]."""
         with without_autocast(input):
             # The sum, as its length is taken out again: a mean of subnormal cells would be rounded.
             total = input.to(compute_dtype(input.dtype)).sum((2, 3))
@@ -190,12 +194,12 @@ class MOPPool2d(HeadPool2d):
 
 
 def descriptors(input: Tensor, normalize: bool) -> Tensor:
-    """The cells (N, C, n) in float32 for narrower dtypes, each of length 1 where `normalize` says so."""
+    """Return the cells (N, C, n) in float32 for narrower dtypes, each of length 1 where `normalize` says so."""
     cells = input.to(compute_dtype(input.dtype)).flatten(2)
     return unit(cells, 1) if normalize else cells
 
 
 def regions(input: Tensor, scale: int) -> Tensor:
-    """The mean of every window of a `scale`-th of the map's sides; in float32 for narrower dtypes."""
+    """Return the mean of every window of a `scale`-th of the map's sides; in float32 for narrower dtypes."""
     sides = [-(-size // scale) for size in input.shape[-2:]]
     return F.avg_pool2d(input.to(compute_dtype(input.dtype)), sides, stride=1)

@@ -1,1 +1,1 @@
-"""The window methods: local, they reduce a map by a stride. One family a file."""
+"""Window methods: they pool local windows and reduce a map by a stride. One family a file."""

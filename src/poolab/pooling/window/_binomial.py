@@ -11,7 +11,8 @@ from poolab.pooling.core.windows import Windows, compute_dtype
 
 
 def dense_maximum(windows: Windows) -> Tensor:
-    """The largest real cell of the window at every place, stride 1; place i * stride is window i of the geometry.
+    """Return the largest real cell of the window at every place, stride 1; place i * stride is window i of the
+    geometry.
 
     There are so many places as `nn.MaxPool2d` gives at stride 1, and in ceil mode those up to the last window.
     """
@@ -27,7 +28,7 @@ def dense_maximum(windows: Windows) -> Tensor:
 
 
 def blurred(input: Tensor, filter_size: int, mode: str, stride: Sizes, count: Sizes) -> Tensor:
-    """The map filtered by binomial weights along each axis and subsampled: output i is centred on cell i * stride.
+    """Filter the map by binomial weights along each axis and subsample: output i is centred on cell i * stride.
 
     Or on the last cell where i * stride lies outside. A filter of even size reaches one cell further behind its centre
     than before it. In float32 for narrower dtypes.
@@ -39,7 +40,7 @@ def blurred(input: Tensor, filter_size: int, mode: str, stride: Sizes, count: Si
 
 
 def extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor:
-    """The map with cells before and after it along one dimension.
+    """Extend the map by cells before and after it along one dimension.
 
     "reflect" leaves out the border cell; a map that is not longer than the margin falls back to "replicate", with
     "zeros" too. "circular" wraps as often as it must.
@@ -69,16 +70,16 @@ def _blurred_along(input: Tensor, axis: int, filter_size: int, mode: str, step: 
     dim, length, dims = axis + 2, input.shape[axis + 2], input.dim() - 2
     beyond = (count - 1) * step >= length  # the last outputs are centred on the last cell
     pace, kept = (1, length) if beyond else (step, count)
-    cells = extended(input, dim, (filter_size - 1) // 2, filter_size // 2, mode)
-    cells = cells.narrow(dim, 0, (kept - 1) * pace + filter_size)
+    reached = extended(input, dim, (filter_size - 1) // 2, filter_size // 2, mode)
+    reached = reached.narrow(dim, 0, (kept - 1) * pace + filter_size)
     one, here = (1,) * dims, [place == axis for place in range(dims)]
     geometry = Geometry(
         tuple(filter_size if at else 1 for at in here), tuple(pace if at else 1 for at in here), (0,) * dims, one, False
     )
-    taps = Windows(cells, geometry).taps(0.0)
+    taps = Windows(reached, geometry).taps(0.0)
     # Pascal's triangle of sums: with a power of two at the end a constant stays what it is, to the last bit.
     while len(taps) > 1:
-        taps = [cell + following for cell, following in pairwise(taps)]
+        taps = [tap + following for tap, following in pairwise(taps)]
     output = taps[0] * 0.5 ** (filter_size - 1)
     if beyond:
         output = output.index_select(dim, (torch.arange(count, device=input.device) * step).clamp(max=length - 1))

@@ -14,7 +14,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("adapool")
 class AdaPool2d(WindowPool2d):
-    """adaPool, y = beta y_eDSCW + (1 - beta) y_eM; y_eM is SoftPool and y_eDSCW = sum_i softmax(DSC(x_i, m))_i x_i.
+    """Apply adaPool, a blend of two weighted means: y = beta y_eDSCW + (1 - beta) y_eM; y_eM is SoftPool and
+    y_eDSCW = sum_i softmax(DSC(x_i, m))_i x_i.
 
     DSC(a, b) = 2 |a b| / (a^2 + b^2) is the likeness of a cell to the window's mean m, from 0 to 1; DSC(0, 0) = 1 (our
     reading: equal cells are alike). The gradient is the true one, through the weights and the mean.
@@ -51,19 +52,19 @@ class AdaPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, beta: float | Tensor = 0.5) -> Tensor:
-        """Beta * eDSCW + (1 - beta) * eM."""
+        """Compute beta * eDSCW + (1 - beta) * eM."""
         if isinstance(beta, float) and beta in (0.0, 1.0):  # 0 * inf would be NaN
             return _alike(windows) if beta else SoftPool2d.formula(windows)
         return beta * _alike(windows) + (1 - beta) * SoftPool2d.formula(windows)
 
 
 def _alike(windows: Windows) -> Tensor:
-    """The mean of the cells with the weights exp(DSC(x_i, m))."""
-    cells, real = windows.taps(0.0), windows.real()
-    top = peak([cell.abs() for cell in cells])  # y(a x) = a y(x): the scale changes neither the value nor the gradient
+    """Return the mean of the cells with the weights exp(DSC(x_i, m))."""
+    taps, real = windows.taps(0.0), windows.real()
+    top = peak([tap.abs() for tap in taps])  # y(a x) = a y(x): the scale changes neither the value nor the gradient
     scale = torch.where(top == 0, 1.0, top)
-    shares = [rescue_infinite(cell, top, cell / scale, 1.0, 0.0) for cell in cells]
-    shares = [share.masked_fill(cell == -torch.inf, -1.0) for share, cell in zip(shares, cells, strict=True)]
+    shares = [rescue_infinite(tap, top, tap / scale, 1.0, 0.0) for tap in taps]
+    shares = [share.masked_fill(tap == -torch.inf, -1.0) for share, tap in zip(shares, taps, strict=True)]
     centre = (total(shares) / windows.counts()).abs()
     weights, weighted = torch.zeros_like(top), torch.zeros_like(top)
     for place, share in enumerate(shares):
@@ -76,7 +77,7 @@ def _alike(windows: Windows) -> Tensor:
 
 
 def _likeness(a: Tensor, b: Tensor) -> Tensor:
-    """2 a b / (a^2 + b^2) of non-negative numbers as 2 t / (1 + t^2) with t <= 1, so that no square underflows."""
+    """Compute 2 a b / (a^2 + b^2) of non-negative numbers as 2 t / (1 + t^2), t <= 1, so that no square underflows."""
     swapped = a > b
     low, high = torch.where(swapped, b, a), torch.where(swapped, a, b)
     both_zero = high == 0

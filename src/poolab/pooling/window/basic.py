@@ -12,7 +12,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("max")
 class MaxPool2d(WindowPool2d):
-    """The largest cell of each window, y = max_i x_i; torch's own kernel.
+    """Apply max pooling: y = max_i x_i, by torch's own kernel.
 
     Example:
         >>> import torch
@@ -31,13 +31,13 @@ class MaxPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """max_i x_i."""
+        """Compute max_i x_i."""
         return windows.maximum()
 
 
 @register("avg")
 class AvgPool2d(WindowPool2d):
-    """The mean of each window, y = (1/n) sum_i x_i; torch's own kernel.
+    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel.
 
     Args:
         count_include_pad: count padded zeros as cells (torch's default); cells that only `ceil_mode` adds never count.
@@ -60,13 +60,13 @@ class AvgPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, count_include_pad: bool = True) -> Tensor:
-        """(1/n) sum_i x_i."""
+        """Compute (1/n) sum_i x_i."""
         return windows.mean(count_include_pad)
 
 
 @register("min")
 class MinPool2d(WindowPool2d):
-    """The smallest cell of each window, y = min_i x_i.
+    """Apply min pooling: y = min_i x_i.
 
     After a ReLU it is 0 almost everywhere, and so is its gradient.
 
@@ -84,13 +84,13 @@ class MinPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """min_i x_i."""
+        """Compute min_i x_i."""
         return windows.minimum()
 
 
 @register("mam")
 class MAMPool2d(WindowPool2d):
-    """MAM pooling, y = max - min where max - min > mean, and (max + mean) / 2 elsewhere.
+    """Apply max-average-min pooling (MAM): y = max - min where max - min > mean, and (max + mean) / 2 elsewhere.
 
     The rule jumps where max - min passes the mean, and has no threshold to learn. A constant c < 0 gives 0, since its
     range 0 is larger than its mean; c >= 0 gives c.
@@ -111,7 +111,7 @@ class MAMPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """Max - min where it is above the mean, else (max + mean) / 2."""
+        """Compute max - min where it is above the mean, else (max + mean) / 2."""
         mean = windows.mean()
         largest, smallest = windows.maximum().to(mean.dtype), windows.minimum().to(mean.dtype)
         width = (largest - smallest).masked_fill(largest == smallest, 0.0)  # inf - inf

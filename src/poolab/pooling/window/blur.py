@@ -29,7 +29,8 @@ DISAGREEMENTS = (
 
 @register("blur")
 class BlurPool2d(WindowPool2d):
-    """Blur, then subsample, y_i = sum_j b_j x_(i s + j - c) along each axis, b_j = binom(f - 1, j) / 2^(f - 1).
+    """Apply blur pooling, a binomial filter and a stride: y_i = sum_j b_j x_(i s + j - c) along each axis, b_j =
+    binom(f - 1, j) / 2^(f - 1).
 
     f is `filter_size`, c = floor((f - 1) / 2) and s the stride: output i is centred on the cell i * stride (the last
     cell, where that lies outside), whatever the kernel, padding and dilation, which set the size alone. That is the
@@ -55,13 +56,14 @@ class BlurPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, filter_size: int = 4, padding_mode: str = "reflect") -> Tensor:
-        """sum_j b_j x_(i s + j - c) along each axis."""
+        """Compute sum_j b_j x_(i s + j - c) along each axis."""
         return blurred(windows.input, filter_size, padding_mode, windows.geometry.stride, windows.output_size)
 
 
 @register("max_blur")
 class MaxBlurPool2d(WindowPool2d):
-    """Maximum at stride 1, then blur and subsample, y_i = sum_j b_j m_(i s + j - c) with m_l the maximum of window l.
+    """Apply max-blur pooling, maxima at stride 1 and a blur: y_i = sum_j b_j m_(i s + j - c) with m_l the maximum
+    of window l.
 
     The maxima are those of the kernel's real cells at every place, stride 1; output i is centred on the maximum of
     window i. Blur and weights are those of `BlurPool2d`; the padding mode is for the map of maxima.
@@ -88,6 +90,6 @@ class MaxBlurPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, filter_size: int = 3, padding_mode: str = "reflect") -> Tensor:
-        """sum_j b_j m_(i s + j - c) along each axis, m_l = max of window l at stride 1."""
+        """Compute sum_j b_j m_(i s + j - c) along each axis, m_l = max of window l at stride 1."""
         maxima = dense_maximum(windows)
         return blurred(maxima, filter_size, padding_mode, windows.geometry.stride, windows.output_size)

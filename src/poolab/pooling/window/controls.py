@@ -19,7 +19,7 @@ CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.con
 
 @register("strided_conv")
 class StridedConv2d(WindowPool2d):
-    """A learned convolution with the window's geometry in place of a pooling: y = b + sum_c sum_i w_ci x_ci.
+    """Apply a strided convolution in place of a pooling: y = b + sum_c sum_i w_ci x_ci.
 
     Missing cells are zeros, as in any convolution. It adds channels * channels / groups * n weights (and a bias), so
     that an arm with it is larger than the others.
@@ -54,7 +54,7 @@ class StridedConv2d(WindowPool2d):
     )
 
     def conflicts(self) -> Iterator[str]:
-        """The groups must divide the channels."""
+        """Check that the groups divide the channels."""
         if self.channels and self.channels % self.groups:
             yield f"groups={self.groups} must divide channels={self.channels}"
 
@@ -68,13 +68,14 @@ class StridedConv2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, conv: nn.Module) -> Tensor:
-        """conv(x with zeros where the windows reach beyond it)."""
+        """Compute conv(x with zeros where the windows reach beyond it)."""
         return conv(windows.padded(0.0))
 
 
 @register("space_to_depth")
 class SpaceToDepth2d(WindowPool2d):
-    """The window's cells side by side as channels and a 1x1 convolution back, y = b + W (x_c1 ... x_cn for all c).
+    """Apply space to depth and a 1x1 convolution: y = b + W (x_c1 ... x_cn for all c), the window's values side by
+    side as channels.
 
     With kernel size equal to stride nothing is lost before the projection (`torch.nn.functional.pixel_unshuffle`).
     Missing cells are zeros. The projection of the cells of a window is a convolution with that window, so that this arm
@@ -113,27 +114,28 @@ class SpaceToDepth2d(WindowPool2d):
     def build(self) -> None:
         """Make the projection."""
         assert self.channels is not None
-        cells = self.channels * self.geometry.cells
-        self.projection = CONV[self.dims](cells, self.channels, 1) if self.project else None
+        in_channels = self.channels * self.geometry.taps
+        self.projection = CONV[self.dims](in_channels, self.channels, 1) if self.project else None
 
     def out_channels(self, channels: int) -> int:
-        """`channels`, or that many times the cells of the window."""
-        return channels if self.project else channels * self.geometry.cells
+        """Return `channels`, or that many times the taps of the window."""
+        return channels if self.project else channels * self.geometry.taps
 
     @staticmethod
     def formula(windows: Windows, projection: Any) -> Tensor:
-        """W (x_c1 ... x_cn for all c) + b."""
+        """Compute W (x_c1 ... x_cn for all c) + b."""
         g = windows.geometry
         if projection is None:
             return torch.stack(windows.taps(0.0), 2).flatten(1, 2)
         # By one convolution over the map, which holds no copy of each window's cells.
-        weight = projection.weight.unflatten(1, (-1, g.cells)).view(-1, windows.input.shape[1], *g.kernel_size)
+        weight = projection.weight.unflatten(1, (-1, g.taps)).view(-1, windows.input.shape[1], *g.kernel_size)
         return CONVOLVE[windows.dims](windows.padded(0.0), weight, projection.bias, g.stride, 0, g.dilation)
 
 
 @register("subsample")
 class Subsample2d(WindowPool2d):
-    """Plain subsampling: output (i, j) is the cell (i * stride, j * stride), or the last one where that lies outside.
+    """Apply plain subsampling; output (i, j) is the cell (i * stride, j * stride), or the last one where that lies
+    outside.
 
     With kernel size equal to stride it is x[..., ::s, ::s]; the window's other cells are thrown away.
 
@@ -156,7 +158,7 @@ class Subsample2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """x[i * stride, j * stride]."""
+        """Compute x[i * stride, j * stride]."""
         picked = windows.input
         for axis, (step, out) in enumerate(zip(windows.geometry.stride, windows.output_size, strict=True)):
             picked = _every(picked, axis + 2, step, out)

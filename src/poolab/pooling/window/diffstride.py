@@ -13,7 +13,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("diffstride")
 class DiffStridePool2d(WindowPool2d):
-    """Spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m a ramp to the crop.
+    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m
+    a ramp to the crop.
 
     Along each axis m_p = clip((R + L - |p|) / R, 0, 1), with R the smoothness and R + L = (kept + 1) / 2 the first
     frequency that is not kept; kept = o s0 / s is a real number, with o the geometry's output size, s0 its stride and s
@@ -84,7 +85,7 @@ class DiffStridePool2d(WindowPool2d):
 
 
 def mask(places: Tensor, kept: Tensor, smoothness: float) -> Tensor:
-    """clip((R + L - p) / R, 0, 1) for the frequencies p = 0, 1, ... where R + L = (kept + 1) / 2."""
+    """Return clip((R + L - p) / R, 0, 1) for the frequencies p = 0, 1, ... where R + L = (kept + 1) / 2."""
     end = (kept + 1) / 2
     # |a| has the slope 0 at 0, so that clip and minimum written with it have, where they bend, the mean of the slopes
     # of both sides: at the start many frequencies lie just there.
@@ -94,7 +95,7 @@ def mask(places: Tensor, kept: Tensor, smoothness: float) -> Tensor:
 
 
 def _kept(windows: Windows, stride: Tensor, axis: int) -> Tensor:
-    """The number of cells, not yet a whole one, that a stride leaves of an axis."""
+    """Return the number of cells, not yet a whole one, that a stride leaves of an axis."""
     start, out, length = windows.geometry.stride[axis], windows.output_size[axis], windows.sizes[axis]
     at_one = out * start  # what a stride of 1 would leave
     least, most = max(1.0, at_one / max(length, out)), at_one / min(2, out)
@@ -102,7 +103,7 @@ def _kept(windows: Windows, stride: Tensor, axis: int) -> Tensor:
 
 
 def _bounded(stride: Tensor, least: float, most: float) -> Tensor:
-    """The stride between its bounds; on a bound and beyond it, half of the gradient passes."""
+    """Keep the stride between its bounds; on a bound and beyond it, half of the gradient passes."""
     within = stride.detach()
     slope = ((within > least).to(stride.dtype) + (within < most).to(stride.dtype)) / 2
     return within.clamp(least, most) + (stride - within) * slope

@@ -18,7 +18,8 @@ MOST = 10.0  # of log alpha and log lambda: beyond it the layer is the mean, or 
 
 @register("dpp")
 class DetailPreservingPool2d(WindowPool2d):
-    """Detail-preserving pooling, y = sum_i w_i x_i / sum_j w_j with w_i = alpha + (d_i / mean_j d_j)^(lambda / 2).
+    """Apply detail-preserving pooling (DPP): y = sum_i w_i x_i / sum_j w_j with w_i = alpha + (d_i / mean_j
+    d_j)^(lambda / 2).
 
     d_i = (x_i - s)^2 + 0.001 is how far a cell stands out from the smoothed window s. alpha and lambda are learned for
     each channel, as the exponentials (at most exp(10)) of free numbers that start from U(-1/sqrt(C), 1/sqrt(C)), the
@@ -72,15 +73,15 @@ class DetailPreservingPool2d(WindowPool2d):
         nn.init.uniform_(self.log_lambda, -bound, bound)
         nn.init.uniform_(self.log_alpha, -bound, bound)
         if self.mask is not None:
-            nn.init.constant_(self.mask, 1 / self.geometry.cells)
+            nn.init.constant_(self.mask, 1 / self.geometry.taps)
 
     @staticmethod
     def formula(
         windows: Windows, log_lambda: Tensor, log_alpha: Tensor, mask: Tensor | None, symmetric: bool
     ) -> Tensor:
         """Sum w x / sum w with w = alpha + (d / mean d)^(lambda / 2)."""
-        mean, cells, real = windows.mean(), windows.taps(0.0), windows.real()
-        apart = [cell - mean for cell in cells]  # from the mean, so that no large value cancels
+        mean, taps, real = windows.mean(), windows.taps(0.0), windows.real()
+        apart = [tap - mean for tap in taps]  # from the mean, so that no large value cancels
         if real is not None:
             apart = [d.masked_fill(~here, 0.0) for d, here in zip(apart, real, strict=True)]
         if mask is not None:
@@ -98,11 +99,11 @@ class DetailPreservingPool2d(WindowPool2d):
         if real is not None:
             weights = [w * here for w, here in zip(weights, real, strict=True)]
         # Every cell has a weight: an infinite one decides the mean and the output alike.
-        return torch.where(mean.isfinite(), weighted_mean(cells, weights), mean)
+        return torch.where(mean.isfinite(), weighted_mean(taps, weights), mean)
 
 
 def _smoothed_less_mean(apart: list[Tensor], mean: Tensor, mask: Tensor) -> Tensor:
-    """sum_i v_i x_i - m, where a missing cell is the mean m: sum_i v_i (x_i - m) + (sum_i v_i - 1) m."""
+    """Return sum_i v_i x_i - m, where a missing cell is the mean m: sum_i v_i (x_i - m) + (sum_i v_i - 1) m."""
     dims = mean.dim() - 2
     weights = [w.view(-1, *(1,) * dims) for w in mask.to(mean.dtype).flatten(1).unbind(1)]
     return total([w * d for w, d in zip(weights, apart, strict=True)]) + (total(weights) - 1) * mean

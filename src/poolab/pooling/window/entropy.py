@@ -11,7 +11,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("weighted")
 class EntropyWeightedPool2d(WindowPool2d):
-    """Entropy weights, y = sum_i w_i x_i with w_i = p_i log p_i / sum_j p_j log p_j and p_i = |x_i| / sum_j |x_j|.
+    """Apply entropy-weighted pooling: y = sum_i w_i x_i with w_i = p_i log p_i / sum_j p_j log p_j and p_i = |x_i|
+    / sum_j |x_j|.
 
     Our reading: the paper weighs by the entropy of the window and the mutual information between a cell and its window,
     and its abstract does not say how these are estimated. A window without entropy, where at most one cell is not 0,
@@ -32,14 +33,14 @@ class EntropyWeightedPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """sum_i p_i log p_i x_i / sum_i p_i log p_i."""
-        cells = windows.taps(0.0)
-        top = peak([cell.abs() for cell in cells])  # y(a x) = a y(x): the scale changes neither value nor gradient
+        """Compute sum_i p_i log p_i x_i / sum_i p_i log p_i."""
+        taps = windows.taps(0.0)
+        top = peak([tap.abs() for tap in taps])  # y(a x) = a y(x): the scale changes neither value nor gradient
         scale = torch.where(top == 0, 1.0, top)
-        least = torch.finfo(top.dtype).tiny * len(cells)  # what is smaller counts as 0: its logarithm overflows
+        least = torch.finfo(top.dtype).tiny * len(taps)  # what is smaller counts as 0: its logarithm overflows
         signed, sizes = [], []
-        for cell in cells:
-            share = rescue_infinite(cell, top, cell / scale, 1.0, 0.0).masked_fill(cell == -torch.inf, -1.0)
+        for tap in taps:
+            share = rescue_infinite(tap, top, tap / scale, 1.0, 0.0).masked_fill(tap == -torch.inf, -1.0)
             signed.append(share.masked_fill(share.abs() < least, 0.0))
             sizes.append(signed[-1].abs())
         weights = [_information(size, rest) for size, rest in zip(sizes, _sums_of_others(sizes), strict=True)]
@@ -50,7 +51,7 @@ class EntropyWeightedPool2d(WindowPool2d):
 
 
 def _sums_of_others(terms: list[Tensor]) -> list[Tensor]:
-    """For each term the sum of all others, by sums from both ends: whole - term would lose them beside a large term."""
+    """Return the sum of all others for each term, by sums from both ends: whole - term would lose the small ones."""
     before, after = [torch.zeros_like(terms[0])], [torch.zeros_like(terms[0])]
     for first, last in zip(terms[:-1], reversed(terms[1:]), strict=True):
         before.append(before[-1] + first)
@@ -59,7 +60,7 @@ def _sums_of_others(terms: list[Tensor]) -> list[Tensor]:
 
 
 def _information(size: Tensor, rest: Tensor) -> Tensor:
-    """-a log(a / (a + rest)), 0 for a = 0; by log1p where a is the larger part and the logarithm near 0."""
+    """Return -a log(a / (a + rest)), 0 for a = 0; by log1p where a is the larger part and the logarithm near 0."""
     zero, leads = size == 0, size > rest
     safe = size.masked_fill(zero, 1.0)
     near = (rest.masked_fill(~leads, 0.0) / safe).log1p()

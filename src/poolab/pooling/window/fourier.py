@@ -21,7 +21,8 @@ WHOLE_MAP = {  # what no method of the whole map can promise
 
 
 def frequencies(length: int, out: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The frequencies 0, 1, ... that maps of both lengths have, and how many bins of the spectrum each of them is.
+    """Return the frequencies 0, 1, ... that maps of both lengths have, and how many bins of the spectrum each of them
+    is.
 
     A frequency p is the two bins p and -p, but 0 is one, and so is the input's own Nyquist frequency length / 2.
     """
@@ -54,7 +55,7 @@ def low_pass(input: Tensor, sizes: Sequence[int], weights: Sequence[Tensor]) -> 
 
 
 def by_matrix(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
-    """`low_pass` along one axis by M_ij = 1/length sum_p weight_p cos(2 pi p (i/out - j/length))."""
+    """Compute `low_pass` along one axis by M_ij = 1/length sum_p weight_p cos(2 pi p (i/out - j/length))."""
     places = torch.arange(weights.shape[0], device=weights.device, dtype=weights.dtype)
     length = input.shape[axis]
     ahead, back = _turns(out, places), _turns(length, places)
@@ -67,7 +68,7 @@ def by_matrix(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
 
 
 def by_fft(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
-    """`low_pass` along one axis by the fast Fourier transform of a real line."""
+    """Compute `low_pass` along one axis by the fast Fourier transform of a real line."""
     places = torch.arange(weights.shape[0], device=weights.device)
     # The inverse counts a bin twice, for p and -p, but that of frequency 0 and of the output's Nyquist frequency once.
     once = (places == 0) | (2 * places == out)
@@ -78,14 +79,15 @@ def by_fft(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
 
 
 def _turns(length: int, places: Tensor) -> Tensor:
-    """The angles 2 pi p i / length, (length, p); whole turns are taken off while the numbers are whole."""
+    """Return the angles 2 pi p i / length, (length, p); whole turns are taken off while the numbers are whole."""
     cells = torch.arange(length, device=places.device, dtype=places.dtype)
     return (cells[:, None] * places) % length * (2 * math.pi / length)
 
 
 @register("spectral")
 class SpectralPool2d(WindowPool2d):
-    """The map's low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete Fourier transform.
+    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete
+    Fourier transform.
 
     The crop is the centred block of the output's size. So y is the map without its frequencies above the output's
     Nyquist frequency, sampled at i * (size in / size out): a constant stays that constant and a cosine up to that
@@ -124,7 +126,7 @@ class SpectralPool2d(WindowPool2d):
 
 @register("flc")
 class FrequencyLowCutPool2d(WindowPool2d):
-    """The map's low frequencies without aliases: y = Re F^-1(crop(w F x)) * cells out / cells in.
+    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * cells out / cells in.
 
     As `SpectralPool2d`, with two differences. The crop is one-sided, as in the published code: of the two frequencies
     that an even output cannot tell apart, -n/2 and +n/2, it keeps -n/2 alone, and the real part of that is half of

@@ -14,7 +14,8 @@ LEE_2016 = Reference("Lee, Gallagher, Tu", 2016, "arXiv:1509.08985")
 
 @register("gated")
 class GatedPool2d(WindowPool2d):
-    """A blend by a gate that sees the window, y = g max_i x_i + (1 - g) mean_i x_i with g = logistic(sum_i w_i x_i).
+    """Apply gated pooling, max and mean by a learned gate: y = g max_i x_i + (1 - g) mean_i x_i with g =
+    logistic(sum_i w_i x_i).
 
     The mask w has the window's shape and no bias. A missing cell adds nothing to the gate, and takes no part in maximum
     and mean. The masks start at zero, which is the mixture with 0.5 each for every input: a start that is the same for
@@ -57,7 +58,7 @@ class GatedPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, weight: Tensor) -> Tensor:
-        """G * max + (1 - g) * mean with g = logistic(w.x)."""
+        """Compute g * max + (1 - g) * mean with g = logistic(w.x)."""
         mean = windows.mean()
         logit = weighted_sum(bounded(windows).taps(0.0), weight)
         return blend(logit, windows.maximum().to(mean.dtype), mean)
@@ -65,7 +66,8 @@ class GatedPool2d(WindowPool2d):
 
 @register("tree")
 class TreePool2d(WindowPool2d):
-    """A soft binary tree over filters: a leaf is v.x = sum_i v_i x_i, a node g left + (1 - g) right, g = logistic(w.x).
+    """Apply tree pooling, a soft binary tree over filters; a leaf is v.x = sum_i v_i x_i, a node g left + (1 - g)
+    right, g = logistic(w.x).
 
     All masks have the window's shape, are shared by the channels and have no bias; missing cells are zeros. A leaf is
     any filter, so that a constant does not stay that constant. All masks start from N(0, 0.1), as the authors' do:
@@ -111,29 +113,29 @@ class TreePool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, leaves: Tensor, gates: Tensor) -> Tensor:
-        """From the leaves up: logistic(w.x) left + (1 - logistic(w.x)) right."""
-        cells = windows.taps(0.0)
-        values = [weighted_sum(cells, leaf) for leaf in leaves.unbind()]
+        """Compute from the leaves up: logistic(w.x) left + (1 - logistic(w.x)) right."""
+        taps = windows.taps(0.0)
+        values = [weighted_sum(taps, leaf) for leaf in leaves.unbind()]
         nodes = list(gates.unbind())
         while nodes:
             pairs = zip(values[::2], values[1::2], strict=True)
             lowest = nodes[-(len(values) // 2) :]
             values = [
-                blend(weighted_sum(cells, gate), left, right) for gate, (left, right) in zip(lowest, pairs, strict=True)
+                blend(weighted_sum(taps, gate), left, right) for gate, (left, right) in zip(lowest, pairs, strict=True)
             ]
             nodes = nodes[: -len(values)]
         return values[0]
 
 
-def weighted_sum(cells: list[Tensor], mask: Tensor) -> Tensor:
-    """sum_i w_i x_i for a mask (*kernel), or for one of each channel (C, *kernel)."""
-    dims = cells[0].dim() - 2
-    weights = mask.to(cells[0].dtype).flatten(-dims).unbind(-1)
-    return total([weight.reshape(-1, *(1,) * dims) * cell for weight, cell in zip(weights, cells, strict=True)])
+def weighted_sum(taps: list[Tensor], mask: Tensor) -> Tensor:
+    """Return sum_i w_i x_i for a mask (*kernel), or for one of each channel (C, *kernel)."""
+    dims = taps[0].dim() - 2
+    weights = mask.to(taps[0].dtype).flatten(-dims).unbind(-1)
+    return total([weight.reshape(-1, *(1,) * dims) * tap for weight, tap in zip(weights, taps, strict=True)])
 
 
 def blend(logit: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """G first + (1 - g) second with g = logistic(logit); what has a share of 0 takes no part, infinite or not."""
+    """Return g first + (1 - g) second with g = logistic(logit); a share of 0 takes no part, even if infinite."""
     share, rest = logit.sigmoid(), (-logit).sigmoid()  # 1 - g would round a small rest away
     return share * _finite_without(share, first) + rest * _finite_without(rest, second)
 
@@ -143,7 +145,7 @@ def _finite_without(share: Tensor, value: Tensor) -> Tensor:
 
 
 def bounded(windows: Windows) -> Windows:
-    """The same windows with infinite cells as huge ones, so that a weight of 0, or one of each sign, makes no NaN."""
+    """Return the windows with infinite cells as huge ones, so that a weight of 0, or one of each sign, makes no NaN."""
     dtype = compute_dtype(windows.input.dtype)
     most = torch.finfo(dtype).max ** 0.5
     return Windows(windows.input.to(dtype).clamp(-most, most), windows.geometry)

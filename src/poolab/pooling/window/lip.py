@@ -18,7 +18,8 @@ STEEPNESS = 12.0  # logits lie between 0 and 12: the most that one cell counts b
 
 @register("lip")
 class LIPPool2d(WindowPool2d):
-    """Local importance pooling, y = sum_i exp(l_i) x_i / sum_j exp(l_j), with a network's logits l = G(x).
+    """Apply local importance pooling (LIP): y = sum_i exp(l_i) x_i / sum_j exp(l_j), with a network's logits l =
+    G(x).
 
     G works at the map's full size and ends in l = 12 logistic(gamma norm(conv(x)) + beta), norm being instance
     normalisation. gamma and beta start at 0, all logits are equal then and the layer is average pooling. Only the real
@@ -68,7 +69,7 @@ class LIPPool2d(WindowPool2d):
 
 
 def lip(windows: Windows, logits: Tensor) -> Tensor:
-    """sum_i exp(l_i) x_i / sum_j exp(l_j) over each window's real cells, for a map of logits as large as the input's.
+    """Return sum_i exp(l_i) x_i / sum_j exp(l_j) over each window's real cells, for a map of logits like the input's.
 
     >>> from poolab.pooling.core.geometry import Geometry
     >>> x = torch.tensor([[[[1.0, 2.0], [4.0, 3.0]]]])
@@ -81,18 +82,18 @@ def lip(windows: Windows, logits: Tensor) -> Tensor:
 
 
 def exponentials(logits: list[Tensor]) -> list[Tensor]:
-    """exp(l_i - max_j l_j): a shift of all logits changes no mean, and nothing overflows; -inf has no weight."""
+    """Return exp(l_i - max_j l_j): a shift of all logits changes no mean, and nothing overflows; -inf has no weight."""
     top = peak(logits)
     return [(logit - top).exp() for logit in logits]
 
 
-def weighted_mean(cells: list[Tensor], weights: list[Tensor]) -> Tensor:
-    """sum_i w_i x_i / sum_j w_j."""
-    return total([weight * cell for weight, cell in zip(weights, cells, strict=True)]) / total(weights)
+def weighted_mean(taps: list[Tensor], weights: list[Tensor]) -> Tensor:
+    """Return sum_i w_i x_i / sum_j w_j."""
+    return total([weight * tap for weight, tap in zip(weights, taps, strict=True)]) / total(weights)
 
 
 def logit_network(kind: str, channels: int, dims: int) -> nn.Sequential:
-    """The network from a map to its logits, of the same shape."""
+    """Make the network from a map to its logits, of the same shape."""
     conv = CONV[dims]
     if kind == "simplified":
         layers = [("conv", conv(channels, channels, 3, padding=1, bias=False))]
@@ -110,7 +111,7 @@ def logit_network(kind: str, channels: int, dims: int) -> nn.Sequential:
 
 
 class MapNorm(nn.Module):
-    """Instance normalisation in any number of dimensions, (x - mean) / sqrt(var + eps) * weight + bias.
+    """Normalise each map in any number of dimensions, (x - mean) / sqrt(var + eps) * weight + bias.
 
     Mean and variance are those of one channel of one map, in float32 for narrower dtypes; a map of one cell gives the
     bias, where `torch.nn.InstanceNorm2d` raises in training.
@@ -143,7 +144,7 @@ class MapNorm(nn.Module):
 
 
 class Gate(nn.Module):
-    """12 logistic(x), in float32 for narrower dtypes."""
+    """Compute 12 logistic(x), in float32 for narrower dtypes."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Bound the logits."""

@@ -13,7 +13,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("mixed")
 class MixedPool2d(WindowPool2d):
-    """A blend of maximum and mean, y = alpha max_i x_i + (1 - alpha) (1/n) sum_i x_i.
+    """Apply mixed pooling, a blend of maximum and mean: y = alpha max_i x_i + (1 - alpha) (1/n) sum_i x_i.
 
     Args:
         alpha: the weight of the maximum, from 0 (mean) to 1 (maximum); the start value where it is learned.
@@ -44,7 +44,7 @@ class MixedPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, alpha: float | Tensor = 0.7) -> Tensor:
-        """Alpha * max + (1 - alpha) * mean."""
+        """Compute alpha * max + (1 - alpha) * mean."""
         if isinstance(alpha, float) and alpha in (0.0, 1.0):  # 0 * inf would be NaN
             return windows.maximum() if alpha else windows.mean()
         mean = windows.mean()
@@ -53,7 +53,8 @@ class MixedPool2d(WindowPool2d):
 
 @register("mixed_random")
 class MixedRandomPool2d(WindowPool2d):
-    """Maximum or mean by a draw, y = z max_i x_i + (1 - z) (1/n) sum_i x_i with z = 1 with probability p, else 0.
+    """Apply mixed pooling by a draw, maximum or mean: y = z max_i x_i + (1 - z) (1/n) sum_i x_i with z = 1 with
+    probability p, else 0.
 
     Args:
         p: the probability of the maximum, from 0 (mean) to 1 (maximum).
@@ -88,7 +89,7 @@ class MixedRandomPool2d(WindowPool2d):
 
     @property
     def is_per_channel(self) -> bool:
-        """Never: `sharing` is that of a draw, which needs no parameter for each channel."""
+        """Return False: `sharing` is that of a draw, which needs no parameter for each channel."""
         return False
 
     @staticmethod
@@ -100,7 +101,7 @@ class MixedRandomPool2d(WindowPool2d):
         training: bool = True,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Max or mean by a draw in training, otherwise the more frequent one or the blend."""
+        """Draw max or mean in training, compute the more frequent one or the blend otherwise."""
         if not training:
             return MixedPool2d.formula(windows, p if eval_mode == "expectation" else float(p >= 0.5))
         shared = {"layer": "sample", "channel": "channel", "region": "window"}[sharing]

@@ -18,9 +18,10 @@ LARGEST = 0.99  # the first rank's weight for init="max"; nearer to 1 the other 
 
 @register("ordinal")
 class OrdinalPool2d(WindowPool2d):
-    """A learned mean by rank, y = sum_r w_r x_(r) with w = softmax(logits); max, mean, min and median are among them.
+    """Apply ordinal pooling, learned weights by rank: y = sum_r w_r x_(r) with w = softmax(logits).
 
-    A window with k < n real cells at the border takes the first k weights, divided by their sum.
+    Max, mean, min and median pooling are among them. A window with k < n real cells at the border takes the first k
+    weights, divided by their sum.
 
     Args:
         init: "uniform" draws the weights from (0, 1) and normalises them, as the published code does; "avg" is the
@@ -53,14 +54,14 @@ class OrdinalPool2d(WindowPool2d):
 
     def build(self) -> None:
         """Make the logits, (C, n) or (n,)."""
-        n = self.geometry.cells
+        n = self.geometry.taps
         self.logits = nn.Parameter(torch.empty((self.channels or 1, n) if self.is_per_channel else (n,)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Set the logits to the logarithms of the start weights, up to a constant."""
         nn.init.zeros_(self.logits)
-        n = self.geometry.cells
+        n = self.geometry.taps
         if self.init == "uniform":
             nn.init.uniform_(self.logits, 1e-3, 1.0)
             with torch.no_grad():
@@ -69,7 +70,7 @@ class OrdinalPool2d(WindowPool2d):
             nn.init.constant_(self.logits[..., 0], math.log(LARGEST / (1 - LARGEST) * (n - 1)))
 
     def arguments(self) -> dict[str, Any]:
-        """The softmax, the logits and their running log-sum-exp, each a number for each rank and channel or layer."""
+        """Return the softmax, the logits and their running log-sum-exp, by rank and channel or layer."""
         logits = self.logits.to(compute_dtype(self.logits.dtype))
         per_rank = logits.softmax(-1), logits, logits.logcumsumexp(-1)
         shape = (-1, *(1,) * self.dims) if self.is_per_channel else ()
@@ -80,15 +81,15 @@ class OrdinalPool2d(WindowPool2d):
     def formula(
         windows: Windows, weights: Sequence[Tensor], logits: Sequence[Tensor], sums: Sequence[Tensor]
     ) -> Tensor:
-        """sum_r softmax(logits)_r x_(r)."""
+        """Compute sum_r softmax(logits)_r x_(r)."""
         counts = windows.counts()
         if isinstance(counts, int):
-            return windows.sum_by_rank(lambda rank, cell: windows.by_rank(rank, weights) * cell)
+            return windows.sum_by_rank(lambda rank, tap: windows.by_rank(rank, weights) * tap)
         # By the logits of the ranks that the window has; in this way no sum of small weights is divided by.
         whole = windows.by_rank(counts - 1, sums)
 
-        def term(rank: Tensor, cell: Tensor) -> Tensor:
+        def term(rank: Tensor, tap: Tensor) -> Tensor:
             weight = (windows.by_rank(rank, logits) - whole).exp()
-            return torch.where(rank < counts, weight, 0.0) * cell
+            return torch.where(rank < counts, weight, 0.0) * tap
 
         return windows.sum_by_rank(term)

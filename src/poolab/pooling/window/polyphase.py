@@ -14,7 +14,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("aps")
 class PolyphasePool2d(WindowPool2d):
-    """Adaptive polyphase sampling, y_i = x_(i s + a) with the offsets a for which the norm of y is largest.
+    """Apply adaptive polyphase sampling (APS): y_i = x_(i s + a) with the offsets a for which the norm of y is
+    largest.
 
     The s^2 polyphase components (for stride s and two axes; offsets 0 to s - 1 along each) are compared for each
     sample over all channels jointly, on the blurred map where there is a blur; on a tie the first in raster order
@@ -53,14 +54,14 @@ class PolyphasePool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, norm: str = "l2", filter_size: int | None = None) -> Tensor:
-        """x_(i s + a) with the a of the largest norm over i and all channels."""
-        cells, stride, dims = windows.input, windows.geometry.stride, windows.dims
+        """Compute x_(i s + a) with the a of the largest norm over i and all channels."""
+        maps, stride, dims = windows.input, windows.geometry.stride, windows.dims
         if filter_size is not None:
-            cells = blurred(cells, filter_size, "circular", (1,) * dims, windows.sizes)
+            maps = blurred(maps, filter_size, "circular", (1,) * dims, windows.sizes)
         for axis, (step, out) in enumerate(zip(stride, windows.output_size, strict=True)):
             more = max(0, out * step - windows.sizes[axis])
-            cells = extended(cells, axis + 2, 0, more, "circular").narrow(axis + 2, 0, out * step)
-        components = Windows(cells, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
+            maps = extended(maps, axis + 2, 0, more, "circular").narrow(axis + 2, 0, out * step)
+        components = Windows(maps, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
         chosen = _chosen(components, norm)
         output = components[0].clone()  # never a view of the input
         for place, component in enumerate(components[1:], start=1):
@@ -70,7 +71,7 @@ class PolyphasePool2d(WindowPool2d):
 
 @torch.no_grad()
 def _chosen(components: list[Tensor], norm: str) -> Tensor:
-    """Which component has the largest (or smallest) norm, for each sample: (N, 1, 1, 1)."""
+    """Return which component has the largest (or smallest) norm, for each sample: (N, 1, 1, 1)."""
     dims = tuple(range(1, components[0].dim()))
     tops = torch.stack([component.abs().amax(dims, keepdim=True) for component in components])
     if norm == "linf":

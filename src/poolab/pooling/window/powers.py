@@ -16,7 +16,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("lp")
 class LpPool2d(WindowPool2d):
-    """The power mean of the absolute values, y = ((1/n) sum_i |x_i|^p)^(1/p).
+    """Apply Lp pooling, the power mean of absolute values: y = ((1/n) sum_i |x_i|^p)^(1/p).
 
     Computed as M ((1/n) sum_i (|x_i|/M)^p)^(1/p) with M = max_i |x_i|, so that large p and half precision are safe.
     A window of zeros gives 0 with gradient 0.
@@ -58,7 +58,7 @@ class LpPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:
-        """M * (mean or sum of (|x| / M)^p)^(1/p)."""
+        """Compute M * (mean or sum of (|x| / M)^p)^(1/p)."""
         if isinstance(p, float) and math.isinf(p):
             return windows.mapped(torch.abs).maximum()
         sizes = [tap.abs() for tap in windows.taps(0.0)]
@@ -71,7 +71,7 @@ class LpPool2d(WindowPool2d):
 
 
 class GeneralizedMean(Pool):
-    """What GeM over windows and over the whole map have in common: their options and how p is learned."""
+    """Declare what GeM over windows and over the whole map have in common: their options and how p is learned."""
 
     learns = "option"
     uses_channels = "option"
@@ -85,14 +85,14 @@ class GeneralizedMean(Pool):
     }
 
     def conflicts(self) -> Iterator[str]:
-        """One exponent for each channel is a parameter."""
+        """Check that there is one exponent for each channel only where it is a parameter."""
         if self.per_channel and not self.is_learning:
             yield "per_channel=True is one p to learn for each channel: it needs learnable=True"
 
 
 @register("gem")
 class GeMPool2d(GeneralizedMean, WindowPool2d):
-    """The generalized mean, y = ((1/n) sum_i max(x_i, eps)^p)^(1/p).
+    """Apply generalized-mean pooling (GeM): y = ((1/n) sum_i max(x_i, eps)^p)^(1/p).
 
     Computed as M exp(log(1 + (1/n) sum_i ((x_i/M)^p - 1)) / p), M the largest clamped cell, in float32 for half
     precision: no power underflows to 0, and p may be small or large. Cells below eps count as eps and get no gradient.
@@ -121,14 +121,14 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
-        """M * (mean of (max(x, eps) / M)^p)^(1/p)."""
+        """Compute M * (mean of (max(x, eps) / M)^p)^(1/p)."""
         if isinstance(p, float) and math.isinf(p):
             return windows.maximum().clamp(min=eps)
-        cells, real = [tap.clamp(min=eps) for tap in windows.taps(0.0)], windows.real()
-        top = peak(cells)  # the formula does not depend on the scale, so neither does the gradient
+        taps, real = [tap.clamp(min=eps) for tap in windows.taps(0.0)], windows.real()
+        top = peak(taps)  # the formula does not depend on the scale, so neither does the gradient
         gains = []
-        for place, cell in enumerate(cells):
-            share = rescue_infinite(cell, top, cell / top, 1.0, 0.0).clamp(min=torch.finfo(top.dtype).tiny)
+        for place, tap in enumerate(taps):
+            share = rescue_infinite(tap, top, tap / top, 1.0, 0.0).clamp(min=torch.finfo(top.dtype).tiny)
             # The power less 1. For small p it is near 0, and only expm1 has all its digits.
             gain = share.pow(p) - 1 if isinstance(p, float) and p >= 1 else (p * share.log()).expm1()
             gains.append(gain if real is None else gain.masked_fill(~real[place], 0.0))
@@ -137,7 +137,7 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
 
 @register("lehmer")
 class LehmerPool2d(WindowPool2d):
-    """The Lehmer mean, y = sum_i x_i^(a+1) / sum_i x_i^a over the positive cells.
+    """Apply Lehmer-mean pooling: y = sum_i x_i^(a+1) / sum_i x_i^a over the positive values.
 
     Negative cells count as 0, as in stochastic pooling, whose evaluation is a = 1; a window without a positive cell
     gives 0 with gradient 0: our reading, the formula is one of positive numbers. With a > 0 a cell that is 0 has no
@@ -164,15 +164,15 @@ class LehmerPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, a: float | Tensor = 1.0) -> Tensor:
-        """M * sum (x/M)^(a+1) / sum (x/M)^a."""
+        """Compute M * sum (x/M)^(a+1) / sum (x/M)^a."""
         if isinstance(a, float) and a == 0.0:
             return windows.mapped(torch.relu).mean()
-        cells = [tap.relu() for tap in windows.taps(0.0)]
-        top = peak(cells)  # the formula does not depend on the scale, so neither does the gradient
+        taps = [tap.relu() for tap in windows.taps(0.0)]
+        top = peak(taps)  # the formula does not depend on the scale, so neither does the gradient
         scale = torch.where(top == 0, 1.0, top)
         weights, weighted = torch.zeros_like(top), torch.zeros_like(top)
-        for cell in cells:
-            share = rescue_infinite(cell, top, cell / scale, 1.0, 0.0)
+        for tap in taps:
+            share = rescue_infinite(tap, top, tap / scale, 1.0, 0.0)
             zero = share == 0  # the power has no finite slope at 0
             weight = share.masked_fill(zero, 1.0).pow(a).masked_fill(zero, 0.0)
             weights = weights + weight

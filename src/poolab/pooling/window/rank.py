@@ -14,12 +14,12 @@ SHI_2016 = Reference("Shi, Ye, Wu", 2016, "doi:10.1016/j.neunet.2016.07.003")
 
 @register("avg_topk")
 class AvgTopKPool2d(WindowPool2d):
-    """The mean of the k largest cells, y = (1/k) sum_{r<=k} x_(r).
+    """Apply average top-k pooling, the mean of the k largest: y = (1/k) sum_{r<=k} x_(r).
 
-    k = 1 is max pooling, k = n the mean. A window that has fewer than k cells at the border uses those it has.
+    k = 1 is max pooling, k = n the mean. A window with fewer than k values at the border averages those it has.
 
     Args:
-        k: how many cells, from 1 to the number of cells of the window.
+        k: how many of the largest values are averaged.
 
     Example:
         >>> AvgTopKPool2d(2, k=2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -38,22 +38,23 @@ class AvgTopKPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, k: int = 2) -> Tensor:
-        """(1/k) sum_{r<=k} x_(r)."""
+        """Compute (1/k) sum_{r<=k} x_(r)."""
         if k == 1:
             return windows.maximum()
-        if k == windows.geometry.cells:
+        if k == windows.geometry.taps:
             return windows.mean()
         counts = windows.counts()
         taken = k if isinstance(counts, int) else counts.clamp(max=k)
-        return windows.sum_by_rank(lambda rank, cell: torch.where(rank < k, cell, 0.0)) / taken
+        return windows.sum_by_rank(lambda rank, tap: torch.where(rank < k, tap, 0.0)) / taken
 
 
 @register("rank_avg")
 class RankAvgPool2d(WindowPool2d):
-    """Rank-based average pooling (RAP), y = (1/t) sum_{r<=t} x_(r): the same function as `avg_topk`, published earlier.
+    """Apply rank-based average pooling (RAP): y = (1/t) sum_{r<=t} x_(r), the same function as `avg_topk`,
+    published earlier.
 
     Args:
-        t: how many cells, from 1 to the number of cells of the window.
+        t: how many of the largest values are averaged.
 
     Example:
         >>> RankAvgPool2d(2, t=3)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -69,13 +70,13 @@ class RankAvgPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, t: int = 2) -> Tensor:
-        """(1/t) sum_{r<=t} x_(r)."""
+        """Compute (1/t) sum_{r<=t} x_(r)."""
         return AvgTopKPool2d.formula(windows, t)
 
 
 @register("rank_weighted")
 class RankWeightedPool2d(WindowPool2d):
-    """Rank-based weighted pooling (RWP), y = sum_r p_r x_(r) with p_r = alpha (1 - alpha)^(r-1).
+    """Apply rank-based weighted pooling (RWP): y = sum_r p_r x_(r) with p_r = alpha (1 - alpha)^(r-1).
 
     Args:
         alpha: the weight of the largest cell, above 0; 1 is max pooling.
@@ -96,17 +97,18 @@ class RankWeightedPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, alpha: float = 0.5, normalize: bool = True) -> Tensor:
-        """sum_r alpha (1 - alpha)^(r-1) x_(r)."""
+        """Compute sum_r alpha (1 - alpha)^(r-1) x_(r)."""
         if alpha == 1.0:
             return windows.maximum()
         whole = 1 - (1 - alpha) ** windows.counts() if normalize else 1.0
-        weights = [(1 - alpha) ** rank for rank in range(windows.geometry.cells)]
-        return windows.sum_by_rank(lambda rank, cell: windows.by_rank(rank, weights) * cell) * (alpha / whole)
+        weights = [(1 - alpha) ** rank for rank in range(windows.geometry.taps)]
+        return windows.sum_by_rank(lambda rank, tap: windows.by_rank(rank, weights) * tap) * (alpha / whole)
 
 
 @register("median")
 class MedianPool2d(WindowPool2d):
-    """The median, y = x_((n+1)/2) for an odd number n of cells and (x_(n/2) + x_(n/2+1)) / 2 for an even one.
+    """Apply median pooling: y = x_((n+1)/2) for an odd number n of values and (x_(n/2) + x_(n/2+1)) / 2 for an even
+    one.
 
     The middle cells share the gradient; on a tie those are the middle ones in raster order.
 
@@ -126,23 +128,22 @@ class MedianPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
-        """The middle cell, or the mean of the two middle ones."""
+        """Compute the middle value, or the mean of the two middle ones."""
         counts = windows.counts()
         first, last = (counts - 1) // 2, counts // 2  # one rank where the count is odd
-        middle = windows.sum_by_rank(lambda rank, cell: torch.where((rank == first) | (rank == last), cell, 0.0))
+        middle = windows.sum_by_rank(lambda rank, tap: torch.where((rank == first) | (rank == last), tap, 0.0))
         return middle / (1 + last - first)
 
 
 @register("t_max_avg")
 class TMaxAvgPool2d(WindowPool2d):
-    """The maximum where the k largest cells reach a threshold T, else their mean: y = x_(1) if x_(k) >= T, else
-    (1/k) sum_{r<=k} x_(r).
+    """Apply T-Max-Avg pooling, maximum or top-k mean: y = x_(1) if x_(k) >= T, else (1/k) sum_{r<=k} x_(r).
 
     T is in units of the activations, so that the method depends on their scale; it jumps at T and gives T no gradient.
     T <= 0 on non-negative input is max pooling, T = inf is `avg_topk`.
 
     Args:
-        k: how many cells, from 1 to the number of cells of the window; a window with fewer at the border uses those.
+        k: how many of the largest values are compared and averaged; a window with fewer at the border uses those.
         threshold: T, also inf.
         rule: what must reach T: "all" of the k largest, which is to say x_(k); the "max"; or the "mean" of the k.
 
@@ -175,12 +176,12 @@ class TMaxAvgPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, k: int = 3, threshold: float = 0.7, rule: str = "all") -> Tensor:
-        """x_(1) where the rule's statistic reaches the threshold, else (1/k) sum_{r<=k} x_(r)."""
+        """Compute x_(1) where the rule's statistic reaches the threshold, else (1/k) sum_{r<=k} x_(r)."""
         mean = AvgTopKPool2d.formula(windows, k)
         largest = windows.maximum().to(mean.dtype)
         if rule == "all":
             with torch.no_grad():
-                passing = total([(cell >= threshold).to(mean.dtype) for cell in windows.taps(-torch.inf)])
+                passing = total([(tap >= threshold).to(mean.dtype) for tap in windows.taps(-torch.inf)])
                 counts = windows.counts()
                 passed = passing >= (k if isinstance(counts, int) else counts.clamp(max=k))
         else:

@@ -13,7 +13,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("rank_stochastic")
 class RankStochasticPool2d(WindowPool2d):
-    """Rank-based stochastic pooling (RSP): in training the cell of a drawn rank, P(r) = p_r / sum_s p_s, p as in RWP.
+    """Apply rank-based stochastic pooling (RSP); in training the value of a drawn rank, P(r) = p_r / sum_s p_s, p
+    as in RWP.
 
     The probabilities are normalised over the window's real cells.
 
@@ -39,20 +40,21 @@ class RankStochasticPool2d(WindowPool2d):
     def formula(
         windows: Windows, alpha: float = 0.5, training: bool = True, generator: torch.Generator | None = None
     ) -> Tensor:
-        """x_(r) for a drawn rank r in training, sum_r P(r) x_(r) otherwise."""
+        """Compute x_(r) for a drawn rank r in training, sum_r P(r) x_(r) otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, alpha)
         counts = windows.counts()
         mark = windows.uniform(generator) * (1 - (1 - alpha) ** counts)
         # The first r ranks hold 1 - (1 - alpha)^r of the probability.
-        passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.cells)]
+        passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.taps)]
         drawn = sum(passed, torch.zeros_like(mark)).clamp(max=counts - 1)  # rounding may pass the last real cell
-        return windows.sum_by_rank(lambda rank, cell: torch.where(rank == drawn, cell, 0.0))
+        return windows.sum_by_rank(lambda rank, tap: torch.where(rank == drawn, tap, 0.0))
 
 
 @register("max_dropout")
 class MaxDropoutPool2d(WindowPool2d):
-    """The maximum of the cells that are kept, each with probability p; P(y = x_(r)) = p (1 - p)^(r-1).
+    """Apply max pooling with dropout of values; in training the maximum of those kept, each with probability p, P(y
+    = x_(r)) = p (1 - p)^(r-1).
 
     A dropped cell is not in the window, and a window that keeps no cell gives 0 (with gradient 0). The paper has
     non-negative input, where this is the same as setting dropped cells to 0; for signed input it is our reading, so
@@ -83,18 +85,18 @@ class MaxDropoutPool2d(WindowPool2d):
     def formula(
         windows: Windows, retain: float = 0.5, training: bool = True, generator: torch.Generator | None = None
     ) -> Tensor:
-        """The largest kept cell in training, its expectation otherwise."""
+        """Compute the largest kept value in training, its expectation otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, retain, normalize=False)
-        cells, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()
+        taps, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()
         # NaN is not lost. A missing cell is not kept.
-        kept = [(number < retain) | cell.isnan() for number, cell in zip(numbers, cells, strict=True)]
+        kept = [(number < retain) | tap.isnan() for number, tap in zip(numbers, taps, strict=True)]
         if real is not None:
             kept = [keep & here for keep, here in zip(kept, real, strict=True)]
-        largest = torch.zeros_like(cells[0])
+        largest = torch.zeros_like(taps[0])
         any_kept = torch.zeros_like(kept[0])
-        for cell, keep in zip(cells, kept, strict=True):
+        for tap, keep in zip(taps, kept, strict=True):
             # Of equal cells the first keeps the gradient, as in `nn.MaxPool2d`.
-            largest = torch.where(keep & (~any_kept | (cell > largest) | cell.isnan()), cell, largest)
+            largest = torch.where(keep & (~any_kept | (tap > largest) | tap.isnan()), tap, largest)
             any_kept = any_kept | keep
         return largest

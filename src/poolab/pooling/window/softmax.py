@@ -13,7 +13,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("softpool")
 class SoftPool2d(WindowPool2d):
-    """The softmax-weighted mean, y = sum_i w_i x_i with w_i = exp(x_i/T) / sum_j exp(x_j/T), per window and channel.
+    """Apply SoftPool, the softmax-weighted mean: y = sum_i w_i x_i with w_i = exp(x_i/T) / sum_j exp(x_j/T).
 
     Gradient dy/dx_i = w_i (1 + (x_i - y)/T), the true one, which may be negative.
 
@@ -46,15 +46,15 @@ class SoftPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, temperature: float | Tensor = 1.0) -> Tensor:
-        """M + sum w (x - M) / sum w with w = exp((x - M) / T)."""
-        cells = windows.taps(-torch.inf)
-        top = peak(cells)  # y(x + c) = y(x) + c: the shift changes neither the value nor the gradient
+        """Compute M + sum w (x - M) / sum w with w = exp((x - M) / T)."""
+        taps = windows.taps(-torch.inf)
+        top = peak(taps)  # y(x + c) = y(x) + c: the shift changes neither the value nor the gradient
         weights, weighted = torch.zeros_like(top), torch.zeros_like(top)
-        for cell in cells:
-            below = cell - top
+        for tap in taps:
+            below = tap - top
             # Infinitely far below: no weight, and no 0 * inf in either gradient. Infinite and the largest: full weight.
             away = below == -torch.inf
-            below = below.masked_fill(away | cell.isinf(), 0.0)
+            below = below.masked_fill(away | tap.isinf(), 0.0)
             weight = (below / temperature).exp().masked_fill(away, 0.0)
             weights = weights + weight
             weighted = weighted + weight * below
@@ -63,7 +63,8 @@ class SoftPool2d(WindowPool2d):
 
 @register("lse")
 class LSEPool2d(WindowPool2d):
-    """Log-mean-exp, y = (1/r) log((1/n) sum_i exp(r x_i)): a smooth maximum that keeps constants.
+    """Apply log-sum-exp pooling, a smooth maximum: y = (1/r) log((1/n) sum_i exp(r x_i)), the mean form, which
+    keeps constants.
 
     Computed as M + (1/r) log(1 + (1/n) sum_i (exp(r (x_i - M)) - 1)), M the window's maximum, which overflows for no r
     and goes to the mean without a loss of digits as r goes to 0.
@@ -92,12 +93,12 @@ class LSEPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, r: float | Tensor = 10.0) -> Tensor:
-        """M + log1p(mean of expm1(r (x - M))) / r."""
-        cells, real = windows.taps(-torch.inf), windows.real()
-        top = peak(cells)  # y(x + c) = y(x) + c: the shift changes neither the value nor the gradient
+        """Compute M + log1p(mean of expm1(r (x - M))) / r."""
+        taps, real = windows.taps(-torch.inf), windows.real()
+        top = peak(taps)  # y(x + c) = y(x) + c: the shift changes neither the value nor the gradient
         gains = []
-        for place, cell in enumerate(cells):
-            below = (cell - top).masked_fill(cell.isinf() & (cell == top), 0.0)  # inf - inf
+        for place, tap in enumerate(taps):
+            below = (tap - top).masked_fill(tap.isinf() & (tap == top), 0.0)  # inf - inf
             away = below == -torch.inf
             gain = (r * below.masked_fill(away, 0.0)).expm1().masked_fill(away, -1.0)
             gains.append(gain if real is None else gain.masked_fill(~real[place], 0.0))

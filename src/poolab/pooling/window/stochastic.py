@@ -11,7 +11,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("stochastic")
 class StochasticPool2d(WindowPool2d):
-    """Stochastic pooling: in training x_l with l drawn by p_i = x_i / sum_j x_j; in evaluation sum_i x_i^2 / sum_i x_i.
+    """Apply stochastic pooling; in training x_l with l drawn by p_i = x_i / sum_j x_j, in evaluation sum_i x_i^2 /
+    sum_i x_i.
 
     Negative cells have probability 0, and a window without a positive cell gives 0 (with gradient 0): our reading, the
     paper has non-negative input.
@@ -35,24 +36,24 @@ class StochasticPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, training: bool = True, generator: torch.Generator | None = None) -> Tensor:
-        """A drawn cell in training, its expectation otherwise."""
-        cells = [tap.relu() for tap in windows.taps(0.0)]
-        top = peak(cells)
+        """Draw a value in training, compute its expectation otherwise."""
+        taps = [tap.relu() for tap in windows.taps(0.0)]
+        top = peak(taps)
         scale = torch.where(top == 0, 1.0, top)
-        shares = [rescue_infinite(cell, top, cell / scale, 1.0, 0.0) for cell in cells]
+        shares = [rescue_infinite(tap, top, tap / scale, 1.0, 0.0) for tap in taps]
         if training:
-            return _draw(cells, [share.detach() for share in shares], windows.uniform(generator))
+            return _draw(taps, [share.detach() for share in shares], windows.uniform(generator))
         sum_of_shares = torch.where(top == 0, 1.0, total(shares))
         return top * (total(shares, torch.square) / sum_of_shares)
 
 
-def _draw(cells: list[Tensor], weights: list[Tensor], uniform: Tensor) -> Tensor:
-    """The cell where the running sum of the weights passes uniform * sum."""
+def _draw(taps: list[Tensor], weights: list[Tensor], uniform: Tensor) -> Tensor:
+    """Return the value where the running sum of the weights passes uniform * sum."""
     whole = total(weights)
     mark, passed = uniform * whole, torch.zeros_like(whole)
     drawn = torch.zeros_like(whole)
-    for cell, weight in zip(cells, weights, strict=True):
+    for tap, weight in zip(taps, weights, strict=True):
         # The last cell that starts at or before the mark and has a weight: no rounding can leave a window undrawn.
-        drawn = torch.where((mark >= passed) & (weight > 0), cell, drawn)
+        drawn = torch.where((mark >= passed) & (weight > 0), tap, drawn)
         passed = passed + weight
     return torch.where(whole.isnan(), whole, drawn)

@@ -16,7 +16,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("s3")
 class S3Pool2d(WindowPool2d):
-    """S3 pooling: in training m_(r_i), window maxima m at stride 1 in drawn rows and columns r; in evaluation means.
+    """Apply S3 pooling, a stochastic stride after maxima; in training window maxima in drawn rows and columns, in
+    evaluation their means.
 
     Training: the maximum of the window at every place (stride 1, real cells only); its rows are cut into strips of
     `grid_size`, and each strip keeps, sorted and without replacement, as many random rows as outputs start in it; so
@@ -56,7 +57,7 @@ class S3Pool2d(WindowPool2d):
     )
 
     def conflicts(self) -> Iterator[str]:
-        """A strip that is smaller than the stride leaves no choice of its row."""
+        """Check that a strip is no smaller than the stride, which would leave no choice of its row."""
         geometry = getattr(self, "geometry", None)  # none where it is wrong, which is told beside this
         if self.grid_size is not None and geometry is not None and self.grid_size < max(geometry.stride):
             yield f"grid_size={self.grid_size} must be at least the stride along every axis, {geometry.stride}"
@@ -68,7 +69,7 @@ class S3Pool2d(WindowPool2d):
         training: bool = True,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Stride-1 maxima in drawn rows and columns in training, the means over the stride otherwise."""
+        """Compute stride-1 maxima in drawn rows and columns in training, the means over the stride otherwise."""
         maxima, stride, none = dense_maximum(windows), windows.geometry.stride, (0,) * windows.dims
         if not training:
             return Windows(maxima, Geometry(stride, stride, none, (1,) * windows.dims, True)).mean()
@@ -79,7 +80,7 @@ class S3Pool2d(WindowPool2d):
 
 
 def _drawn_rows(keys: Tensor, grid: int, step: int, count: int) -> Tensor:
-    """The kept rows, sorted: of each strip those with the least keys, one for each output that starts in it."""
+    """Return the kept rows, sorted: of each strip those with the least keys, one for each output that starts in it."""
     last = max(0, count * step // grid - 1)  # the last strip that is complete absorbs what is left
 
     def strip(place: Tensor) -> Tensor:
@@ -95,7 +96,8 @@ def _drawn_rows(keys: Tensor, grid: int, step: int, count: int) -> Tensor:
 
 @register("fractional_max")
 class FractionalMaxPool2d(WindowPool2d):
-    """Fractional max pooling, y_i = max(x_(a_i), ..., x_(a_i + k - 1)), a_i = floor(alpha (i + u)) - floor(alpha u).
+    """Apply fractional max pooling: y_i = max(x_(a_i), ..., x_(a_i + k - 1)), a_i = floor(alpha (i + u)) -
+    floor(alpha u).
 
     Along each axis, with alpha = (size - k) / (output size - 1), which need not be whole; u is drawn from [0, 1) for
     each sample, channel and axis in training and is 1/2 in evaluation. The last region ends with the map. The output
@@ -134,7 +136,7 @@ class FractionalMaxPool2d(WindowPool2d):
     )
 
     def conflicts(self) -> Iterator[str]:
-        """One way to say the size, and as many sizes as there are dimensions."""
+        """Check that the size is given in one way, and as many sizes as there are dimensions."""
         if self.output_ratio is not None and self.output_size is not None:
             yield "takes output_ratio or output_size, not both"
         if isinstance(self.output_size, list | tuple) and self.dims != 2:
@@ -148,7 +150,7 @@ class FractionalMaxPool2d(WindowPool2d):
         training: bool = True,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Maxima over regions with drawn starts in training, with those of u = 1/2 otherwise."""
+        """Compute maxima over regions with drawn starts in training, with those of u = 1/2 otherwise."""
         pooled, sizes = windows.input, _output_size(windows, output_ratio, output_size)
         shape, device = (*pooled.shape[:2], windows.dims), pooled.device
         samples = torch.rand(shape, generator=generator, device=device) if training else None
@@ -180,7 +182,7 @@ def _output_size(windows: Windows, ratio: float | None, size: int | Sizes | None
 
 
 def _starts(free: int, index: Tensor, count: int, sample: Tensor | None) -> Tensor:
-    """floor(alpha (i + u)) - floor(alpha u) with alpha = free / (count - 1): the start of each region along an axis."""
+    """Return floor(alpha (i + u)) - floor(alpha u), alpha = free / (count - 1): where each region starts."""
     if count == 1:  # as torch: the last cells
         return index + free
     gaps = count - 1
@@ -192,7 +194,7 @@ def _starts(free: int, index: Tensor, count: int, sample: Tensor | None) -> Tens
 
 
 def _maximum_along(input: Tensor, dim: int, starts: Tensor, kernel: int) -> Tensor:
-    """The maximum of `kernel` cells from each start; on a tie the gradient goes to the first, NaN wins."""
+    """Return the maximum of `kernel` cells from each start; on a tie the gradient goes to the first, NaN wins."""
     count = starts.shape[-1]
     shape = (*input.shape[:dim], count, *input.shape[dim + 1 :])
     # starts (o,) for all, or (N, C, o): o goes to `dim`, behind N, C and any axis that comes before it
@@ -201,7 +203,7 @@ def _maximum_along(input: Tensor, dim: int, starts: Tensor, kernel: int) -> Tens
     with torch.no_grad():
         place, top = starts, input.gather(dim, starts)
         for offset in range(1, kernel):
-            cell = input.gather(dim, starts + offset)
-            ahead = (cell > top) | cell.isnan()
-            place, top = torch.where(ahead, starts + offset, place), torch.where(ahead, cell, top)
+            tap = input.gather(dim, starts + offset)
+            ahead = (tap > top) | tap.isnan()
+            place, top = torch.where(ahead, starts + offset, place), torch.where(ahead, tap, top)
     return input.gather(dim, place)

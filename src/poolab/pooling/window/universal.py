@@ -14,7 +14,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("universal")
 class UniversalPool2d(WindowPool2d):
-    """A softmax over the positions of the window, y = sum_k w_k x_k with w = softmax(A x + b), A and b of each channel.
+    """Apply universal pooling, a learned softmax by position: y = sum_k w_k x_k with w = softmax(A x + b), A and b
+    of each channel.
 
     The paper's abstract calls it a channel-wise local spatial attention that contains mean, maximum and stride pooling;
     which module makes the logits we could not read. This is our reading of it, the smallest that contains them: the
@@ -51,8 +52,8 @@ class UniversalPool2d(WindowPool2d):
     def build(self) -> None:
         """Make A (channel, position, cells of the window) and b (channel, position)."""
         assert self.channels is not None
-        self.weight = nn.Parameter(torch.empty(self.channels, self.geometry.cells, *self.kernel_size))
-        self.bias = nn.Parameter(torch.empty(self.channels, self.geometry.cells))
+        self.weight = nn.Parameter(torch.empty(self.channels, self.geometry.taps, *self.kernel_size))
+        self.bias = nn.Parameter(torch.empty(self.channels, self.geometry.taps))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -62,18 +63,18 @@ class UniversalPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, weight: Tensor, bias: Tensor) -> Tensor:
-        """sum_k w_k x_k with w = softmax(A x + b) over the real cells."""
+        """Compute sum_k w_k x_k with w = softmax(A x + b) over the real cells."""
         weights = exponentials(_logits(windows, weight, bias))
         # Where no weight is left an infinite cell takes no part: 0 * inf would be NaN.
-        cells = [
-            cell.masked_fill(cell.isinf() & (share == 0), 0.0)
-            for cell, share in zip(windows.taps(0.0), weights, strict=True)
+        taps = [
+            tap.masked_fill(tap.isinf() & (share == 0), 0.0)
+            for tap, share in zip(windows.taps(0.0), weights, strict=True)
         ]
-        return weighted_mean(cells, weights)
+        return weighted_mean(taps, weights)
 
 
 def _logits(windows: Windows, weight: Tensor, bias: Tensor) -> list[Tensor]:
-    """For each position k a map of logits, -inf where the position is not on the map.
+    """Return for each position k a map of logits, -inf where the position is not on the map.
 
     A convolution of each channel by itself for each position: all positions at once would be the unfolded copy.
     """

@@ -30,7 +30,8 @@ FILTERS: dict[str, tuple[float, ...]] = {
 
 @register("wavelet")
 class WaveletPool2d(WindowPool2d):
-    """The low-low band of one wavelet level, scaled to keep constants: y_i = sum_k h_k x_(first_i + k) / sum_k h_k.
+    """Apply wavelet pooling, the low-low band of one level: y_i = sum_k h_k x_(first_i + k) / sum_k h_k, scaled to
+    keep constants.
 
     h is the wavelet's scaling filter, used along each axis. For a 2x2 window of stride 2 this is the discrete wavelet
     transform; its orthonormal low-low band is 2 y. Other geometries generalise it: the filter keeps its length and is
@@ -78,19 +79,19 @@ class WaveletPool2d(WindowPool2d):
 
 
 def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], mode: str) -> Tensor:
-    """The sum of the weighted cells along an axis, at the geometry's stride."""
+    """Return the sum of the weighted cells along an axis, at the geometry's stride."""
     g, length = windows.geometry, len(weights)
     first = -g.padding[axis] - (length - g.span(axis)) // 2
     extent = (windows.output_size[axis] - 1) * g.stride[axis] + length
     ones = [1] * g.dims
     kernel, stride = ((*ones[:axis], size, *ones[axis + 1 :]) for size in (length, g.stride[axis]))
     line = Geometry(kernel, stride, (0,) * g.dims, tuple(ones), False)
-    cells = Windows(_extended(input, axis + 2, first, extent, mode), line).taps(0.0)
-    return total([weight * cell for weight, cell in zip(weights, cells, strict=True) if weight])
+    taps = Windows(_extended(input, axis + 2, first, extent, mode), line).taps(0.0)
+    return total([weight * tap for weight, tap in zip(weights, taps, strict=True) if weight])
 
 
 def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Tensor:
-    """The cells first, first + 1, ... of an axis, which begins with cell 0 and goes on by the mode."""
+    """Return the cells first, first + 1, ... of an axis, which begins with cell 0 and goes on by the mode."""
     length = input.shape[dim]
     if first >= 0 and first + extent <= length:
         return input.narrow(dim, first, extent)

@@ -14,7 +14,8 @@ from poolab.study.evidence import Cells, Records
 from poolab.study.sweep.sweep_file import Study
 
 if TYPE_CHECKING:
-    from poolab.report import Analysis, Document, Evidence, Run
+    from poolab.records import Record
+    from poolab.report import Analysis, Document, Evidence
 
 DESCRIPTION = "which pooling is better, and how sure that is: a verdict, tables, figures and a page, from records alone"
 STUDIES = (".yaml", ".yml")
@@ -167,19 +168,17 @@ def document_of(analysis: Analysis, title: str, command: str, studies: Sequence[
 
 
 def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
-    from poolab.report import gather, read_runs, versus
+    from poolab.report import gather, versus
 
     given = read_sources(chosen.what, chosen.runs)
     if chosen.versus:
         if len(given.sources) != 2:
             raise ConfigError(f"--versus compares two sources of records, found {len(given.sources)}")
-        parts = [read_runs([source]) for source in given.sources]
-        old, new = (gather(runs, faults=faults) for runs, faults in parts)
+        old, new = (gather(records) for _, records in given.sources)
         return given, versus(old, new, *(name for name, _ in given.sources))
-    runs, faults = read_runs(given.sources)
+    runs = [record for _, records in given.sources for record in records]
     cells = given.cells
-    faults = [*given.faults, *faults]
-    return given, gather(runs, expected=cells.expected, faults=faults, searched=cells.searched)
+    return given, gather(runs, expected=cells.expected, faults=given.faults, searched=cells.searched)
 
 
 def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
@@ -248,7 +247,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _command_of(run: Run) -> str:
+def _command_of(run: Record) -> str:
     from poolab.study.commands.rerun import command_of
 
-    return command_of(run.record["config"])
+    return command_of(run.config)

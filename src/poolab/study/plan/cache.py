@@ -37,7 +37,7 @@ def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Ex
         records, faults = gather(runs_dir)
         tell(faults)
         cells = drawn_cells(study, extra, records)
-        made = {record["signature"] for record in records}
+        made = {record.signature for record in records}
         return [run for run in rows(plans.plan(study, extra, cells=cells)) if run.signature in made] if cells else []
     path = _cache(study, extra)
     try:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.per_slot import pooling_words
-from poolab.records import NOT_IDENTITY, below, content_of, flatten
+from poolab.records import NOT_IDENTITY, Record, Tree, below, content_of, flatten
 from poolab.run_config import RunConfig, TrackerConfig, TrainerConfig
 from poolab.study.plan.plan import Plan, Planned
 from poolab.study.runner.cell import write_cell
@@ -36,7 +35,7 @@ class Estimate:
     device_seconds: float | None = None
 
 
-def likeness(config: Mapping[str, Any]) -> str:
+def likeness(config: Tree) -> str:
     """What like runs share: backbone, data and number of epochs, whatever else they have."""
     trainer = config.get("trainer") or {}
     flat = flatten({key: config.get(key) for key in ("backbone", "data")} | {"epochs": trainer.get("epochs")})
@@ -49,21 +48,21 @@ def devices(trainer: TrainerConfig) -> float:
     return float(count * trainer.num_nodes) if isinstance(count, int) and count > 0 else math.nan
 
 
-def like_records(plan: Plan, records: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def like_records(plan: Plan, records: Iterable[Record]) -> dict[str, list[Record]]:
     """Return the completed records that are like cells of a plan, by their likeness.
 
     Records of data whose content is known not to be the plan's are left out.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Record]] = {}
     contents: dict[str, set[str | None]] = {}
     for data, key in {(_data(planned.config), likeness(planned.config.tree())): None for planned in plan.cells}:
         found[key] = []
         contents.setdefault(key, set()).add(_content(*data))
     for record in records:
-        key = likeness(record["config"])
+        key = likeness(record.config)
         known = {*contents.get(key, set()), None}  # a record that does not say its content may be like
         own = content_of(record).data
-        if key in found and record["status"] == "completed" and (own in known or None in contents[key]):
+        if key in found and record.completed and (own in known or None in contents[key]):
             found[key].append(record)
     return found
 
@@ -83,7 +82,7 @@ def _content(name: str, root: str | None) -> str | None:
         return None
 
 
-def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
+def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Record]]) -> Estimate | None:
     """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
     cells = Counter(
         (likeness(planned.config.tree()), pooling_words(planned.config.pooling), devices(planned.config.trainer))
@@ -91,10 +90,10 @@ def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Mapping[st
     )
     seconds, on_devices, known, used = 0.0, 0.0, 0, set()
     for (key, words, width), count in cells.items():
-        same = [record for record in like[key] if pooling_words(record["config"]["pooling"]) == words] or like[key]
+        same = [record for record in like[key] if pooling_words(record.config["pooling"]) == words] or like[key]
         times = [time for time in map(_seconds, same) if time is not None]
         if times:
-            used |= {record["signature"] for record in same}
+            used |= {record.signature for record in same}
             each = statistics.median(times)
             seconds += count * each
             on_devices += count * each * width
@@ -143,11 +142,11 @@ def _one_epoch(planned: Planned) -> tuple[float, float]:
         return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])
 
 
-def _seconds(record: Mapping[str, Any]) -> float | None:
+def _seconds(record: Record) -> float | None:
     """Return how long a run took; None where its record does not say it, or its clock went backwards."""
     try:
-        started, ended = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
+        started, ended = (datetime.fromisoformat(time) for time in (record.started, record.ended))
         seconds = (ended - started).total_seconds()
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):  # TypeError: one of the two has no time zone
         return None
     return seconds if seconds >= 0 else None

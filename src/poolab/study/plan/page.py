@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from poolab.records import Record
 from poolab.study.plan.estimate import Estimate
 from poolab.study.plan.plan import Plan
 from poolab.study.plan.power import ALPHA, ASSUMED, POWER, detectable, paired_deviation
@@ -14,7 +14,7 @@ SHOWN_ARMS = 20
 
 
 def page(
-    plan: Plan, estimate: Estimate | None, records: Sequence[Mapping[str, Any]], per_hour: float | None = None
+    plan: Plan, estimate: Estimate | None, records: Sequence[Record], per_hour: float | None = None
 ) -> list[tuple[str, str]]:
     """The lines of a plan, each with its title.
 
@@ -89,7 +89,7 @@ def _costs(plan: Plan, estimate: Estimate | None, per_hour: float | None) -> str
     return f"{hours:,.{1 if hours >= 10 else 2}f} device-hours{of}{price}"
 
 
-def _detects(plan: Plan, records: Sequence[Mapping[str, Any]]) -> str:
+def _detects(plan: Plan, records: Sequence[Record]) -> str:
     seeds = len(plan.seeds)
     comparisons = max(len({one.arm for one in plan.cells if one.place == place}) for place in plan.places) - 1
     if seeds < 2 or comparisons < 1:

@@ -103,7 +103,7 @@ def plan(
     >>> from poolab.study import read_study
     >>> planned = plan(read_study("sweeps/topk_k.yaml"))
     >>> len(planned.cells), planned.arms[:2], planned.seeds
-    (60, ('kernel_size=2 k=1', 'kernel_size=2 k=2'), (0, 1, 2, 3, 4))
+    (60, ('avg_topk k=1 kernel_size=2', 'avg_topk k=2 kernel_size=2'), (0, 1, 2, 3, 4))
     """
     if not study.trains:
         raise ConfigError(f"{study.path}: only cells of train.py can be composed and checked, not of {study.program}")

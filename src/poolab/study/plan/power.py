@@ -4,10 +4,9 @@ import itertools
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from poolab.records import HEADLINES, NOT_IDENTITY, below, content_of, own_settings
+from poolab.records import NOT_IDENTITY, Record, Tree, below, content_of, own_settings
 
 ALPHA = 0.05
 POWER = 0.8
@@ -43,7 +42,7 @@ def detectable(seeds: int, deviation: float, comparisons: int = 1) -> float:
     return float(brentq(surplus, 0.0, reach)) * deviation / math.sqrt(seeds)
 
 
-def paired_deviation(records: Sequence[Mapping[str, Any]]) -> tuple[float, int] | None:
+def paired_deviation(records: Sequence[Record]) -> tuple[float, int] | None:
     """The deviation of the paired differences between arms, pooled over all pairs of arms, and the number of arms.
 
     Arms are compared that differ in nothing but pooling and head, on data and weights of the same content, and seeds
@@ -51,12 +50,11 @@ def paired_deviation(records: Sequence[Mapping[str, Any]]) -> tuple[float, int] 
     """
     places: dict[str, dict[str, dict[tuple[int, str | None], float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
-        config = own_settings(record)
-        score = record["metrics"].get(f"test/{HEADLINES[config.get('task', 'classification')]}")
-        if record["status"] == "completed" and score is not None:
-            place, arm = _split(config)
+        score = record.value(record.headline)
+        if record.completed and score is not None:
+            place, arm = _split(own_settings(record))
             content = content_of(record)
-            places[f"{place} {content.shared}"][arm][config["seed"], content.source] = score
+            places[f"{place} {content.shared}"][arm][record.seed, content.source] = score
     squares, freedom, arms = 0.0, 0, set()
     for place, found in places.items():
         for (one, first), (other, second) in itertools.combinations(found.items(), 2):
@@ -68,9 +66,9 @@ def paired_deviation(records: Sequence[Mapping[str, Any]]) -> tuple[float, int] 
     return (math.sqrt(squares / freedom), len(arms)) if freedom else None
 
 
-def _split(config: Mapping[str, Any]) -> tuple[str, str]:
+def _split(settings: Tree) -> tuple[str, str]:
     """What the arms of one comparison share, and what they differ by."""
-    kept = {key: value for key, value in config.items() if not below(key, (*NOT_IDENTITY, "seed", "measure"))}
+    kept = {key: value for key, value in settings.items() if not below(key, (*NOT_IDENTITY, "seed", "measure"))}
     arm = {key: value for key, value in kept.items() if below(key, ("pooling", "head"))}
     place = {key: value for key, value in kept.items() if key not in arm}
     return str(sorted(place.items(), key=str)), str(sorted(arm.items(), key=str))

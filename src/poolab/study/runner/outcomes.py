@@ -60,8 +60,7 @@ def _recorded(folder: Path) -> Ending | None:
         record = RunFolder(folder.parent, folder.name).latest
     except PoolabError as fault:
         return Ending("refused", str(fault)[:LONGEST])
-    finished = record is not None and record["status"] in FINISHED
-    return Ending(record["status"], (record["reason"] or "")[:LONGEST]) if record and finished else None
+    return Ending(record.status, (record.reason or "")[:LONGEST]) if record and record.finished else None
 
 
 def _trained(code: int | None, log: str, folder: Path) -> Ending:

@@ -288,4 +288,4 @@ def _recorded(folder: Path) -> Ending | None:
         record = RunFolder(folder.parent, folder.name).latest  # of a run that is made again, its own
     except PoolabError as fault:
         return Ending("refused", str(fault))
-    return Ending(record["status"], record["reason"] or "") if record else None
+    return Ending(record.status, record.reason or "") if record else None

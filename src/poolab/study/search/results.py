@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, PoolabError, nearest
-from poolab.records import FINISHED, RunFolder
+from poolab.records import Record, RunFolder
 from poolab.study.runner.attempts import last_attempts
 from poolab.study.runner.journal import read_entry
 from poolab.study.search.samplers import TrialResult
@@ -38,10 +38,9 @@ class Results:
             record = RunFolder(self.runs, trial.cell).result if self.study.trains and not trial.refused else None
         except PoolabError:  # damaged, which the runner says
             return told._replace(state="failed")
-        if record is not None and record["status"] in FINISHED:
-            completed = record["status"] == "completed"
-            value = read_metric(record, self.study.metric) if completed and self.study.metric else None
-            lacks = completed and value is None  # it is no number
+        if record is not None and record.finished:
+            value = read_metric(record, self.study.metric) if record.completed and self.study.metric else None
+            lacks = record.completed and value is None  # it is no number
             told = self._final[trial.cell] = told._replace(state="failed" if lacks else "complete", value=value)
         elif outcome == "stopped":
             told = told._replace(state="stopped", rows=self.rows(trial.cell))
@@ -65,20 +64,18 @@ class Results:
         return found[1]
 
 
-def read_metric(record: Mapping[str, Any], metric: Metric) -> float | None:
+def read_metric(record: Record, metric: Metric) -> float | None:
     """The metric of a completed run; None where it is no number.
 
     Raises:
         ConfigError: there is no such metric.
     """
-    metrics = record["metrics"]
-    if metric.name not in metrics:
+    if metric.name not in record.metrics:
         raise ConfigError(
-            f"the search goes by {metric.name}, which the record {record['signature']} does not have; "
-            f"{nearest(metric.name, list(metrics))}mend metric.name in the file: what was run stays"
+            f"the search goes by {metric.name}, which the record {record.signature} does not have; "
+            f"{nearest(metric.name, list(record.metrics))}mend metric.name in the file: what was run stays"
         )
-    value = metrics[metric.name]
-    return float(value) if _number(value) else None
+    return record.value(metric.name)
 
 
 def better(value: float, other: float, metric: Metric) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from poolab.configuration import config_dir
 from poolab.per_slot import resolved_choice
-from poolab.records import flatten
+from poolab.records import Record, Tree
 from poolab.study.sweep.cells import Cell, assignments, with_extra
 from poolab.study.sweep.distributions import ends
 from poolab.study.sweep.parameters import Parameter
@@ -46,20 +46,19 @@ def _tried(parameter: Parameter) -> tuple[Any, ...]:
     return ends(parameter)
 
 
-def drawn_cells(study: Study, extra: Sequence[str], records: Iterable[Mapping[str, Any]]) -> list[Cell]:
+def drawn_cells(study: Study, extra: Sequence[str], records: Iterable[Record]) -> list[Cell]:
     """The cells of records that the study may have drawn: every one of its settings is among what it draws from."""
     given = {key for key, _ in assignments(extra)}
     cells = []
     for record in records:
-        flat = flatten(record["config"])
-        values = {p.name: _own(flat, record["config"], p) for p in study.parameters if p.name not in given}
+        values = {p.name: _own(record.settings, record.config, p) for p in study.parameters if p.name not in given}
         ours = (_may_be(p, values[p.name]) for p in study.parameters if p.name in values)
         if all(ours):
             cells.append(with_extra(values, extra))
     return list(dict.fromkeys(cells))
 
 
-def _own(flat: Mapping[str, Any], config: Mapping[str, Any], parameter: Parameter) -> Any:
+def _own(flat: Tree, config: Tree, parameter: Parameter) -> Any:
     """What a configuration has for a parameter; for a group, the name of its choice."""
     if parameter.name in flat:
         return flat[parameter.name]

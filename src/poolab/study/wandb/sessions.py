@@ -82,6 +82,6 @@ def _state(session: Session, folder: RunFolder) -> str:
         record = folder.result
     except PoolabError:  # a damaged record: nobody knows what became of the run
         record = None
-    if record is None or record["status"] not in (*FINISHED, "failed"):
+    if record is None or record.status not in (*FINISHED, "failed"):
         return "unfinished"
     return "synced" if session.marker.exists() else "due"

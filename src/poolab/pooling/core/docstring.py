@@ -1,4 +1,4 @@
-"""The parts of a class's docstring: the first sentence, the notes, and the meaning of its arguments."""
+"""The parts of a class's docstring: what the class computes, what to know about it, what its arguments mean."""
 
 import inspect
 import re
@@ -11,27 +11,29 @@ END_OF_SENTENCE = re.compile(r"(?<!et al)(?<!e\.g)(?<!i\.e)\.(?=\s+[A-Z`(]|$)")
 
 @dataclass(frozen=True)
 class Docstring:
-    """The parts of a docstring.
+    """Hold the parts of a docstring.
 
     Attributes:
-        formula: the first sentence, which says by the house's rule what the class computes.
+        formula: the first sentence, which says what the class computes.
         details: the rest of the text before the first section, a string for each paragraph.
         arguments: what `Args:` says, by name.
+        raises: what `Raises:` says, by the name of the error.
         example: the doctest, without its indent.
     """
 
     formula: str
     details: tuple[str, ...]
     arguments: dict[str, str]
+    raises: dict[str, str]
     example: str
 
 
 def parsed(cls: type) -> Docstring:
-    """Parse the docstring of a class; arguments that it does not describe are looked up in its bases.
+    """Take the docstring of a class apart; what it does not say about arguments and errors, its bases say.
 
     >>> from poolab.pooling import get_pool
     >>> parsed(get_pool("lp")).formula
-    'The power mean of the absolute values, y = ((1/n) sum_i |x_i|^p)^(1/p).'
+    'Apply Lp pooling, the power mean of absolute values: y = ((1/n) sum_i |x_i|^p)^(1/p).'
     >>> sorted(parsed(get_pool("lp")).arguments)[-3:]
     ['p', 'padding', 'stride']
     """
@@ -42,20 +44,29 @@ def parsed(cls: type) -> Docstring:
     formula, rest = (first[: end.end()], first[end.end() :].strip()) if end else (first, "")
     details = tuple(part for part in (rest, *paragraphs[1:]) if part)
     arguments: dict[str, str] = {}
+    raises: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        arguments |= _arguments(_split(base)[1].get("Args", ""))
-    return Docstring(formula, details, arguments, dedent(sections.get("Example", "")).strip())
+        said = _split(base)[1]
+        arguments |= _entries(said.get("Args", ""))
+        raises |= _entries(said.get("Raises", ""))
+    return Docstring(formula, details, arguments, raises, dedent(sections.get("Example", "")).strip())
+
+
+def written(cls: type) -> str:
+    """Return the docstring as the source has it, without what `Documentation` adds to it."""
+    own = vars(cls).get("__doc__")
+    return inspect.cleandoc(getattr(own, "written", own) or "")
 
 
 def _split(cls: type) -> tuple[str, dict[str, str]]:
     """Return the text before the first section, and the sections."""
     heading = re.compile(rf"^({'|'.join(SECTIONS)}):[ ]*$", re.MULTILINE)
-    text, *parts = heading.split(inspect.cleandoc(vars(cls).get("__doc__") or ""))
+    text, *parts = heading.split(written(cls))
     return text, dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _arguments(section: str) -> dict[str, str]:
-    """Parse entries `name: what it is` and `first, second: what they are`; continued lines are indented deeper."""
+def _entries(section: str) -> dict[str, str]:
+    """Return the entries `name: text`, and `first, second: text`; further lines are indented deeper."""
     found: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", dedent(section).strip()):
         names, colon, text = entry.partition(":")
