@@ -119,7 +119,8 @@ def test_the_deviation_of_paired_differences(two_arms, recorded):
 def test_a_run_that_diverged_says_nothing_of_scatter_and_time(two_arms, recorded):
     """It has the figures of where it ended: a score near chance, after less time than a whole run takes."""
     scores = {"max": (0.5, 0.6, 0.7), "avg": (0.4, 0.6, 0.8)}
-    records = recorded(two_arms, lambda config: scores[config["pooling"]["name"]][config["seed"]])
+    made = recorded(two_arms, lambda config: scores[config["pooling"]["name"]][config["seed"]])
+    records = read(made)
     whole = paired_deviation([one for one in records if one.seed < 2])
     diverged = {"status": "diverged", "reason": "the loss is nan", "ended": "2026-01-01T10:00:01+00:00"}
     early = [one if one.seed < 2 else replace(one, **diverged) for one in records]
