@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread for each test process: two processes with two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-services test-browser test-long test-zoo zoo lint docs conformance conformance-fused slurm-packages browser-packages install clean
+.PHONY: demo test test-services test-browser test-long test-zoo zoo mutations lint docs conformance conformance-fused slurm-packages browser-packages install clean
 
 demo: $(READY)
 	$(BIN)/python train.py
@@ -32,6 +32,12 @@ browser-packages:
 # torch.export of the methods in one and three dimensions; 2,000 cells of a study.
 test-long: $(READY)
 	$(PYTEST) -m long
+
+# Changes a module in small ways and lists the changes that no test notices (see CONTRIBUTING.md). Of all changes, or of
+# as many as SAMPLE says: `make mutations MODULE=src/poolab/records/ SAMPLE=50`
+mutations: $(READY)
+	$(BIN)/python -c 'import mutmut' || $(BIN)/python -m pip install --quiet --editable ".[mutations]"
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/mutations.py $(MODULE) $(if $(SAMPLE),--sample $(SAMPLE))
 
 # Replaces the poolings of torchvision's and timm's networks: as tests, and as the table in docs/zoo.md; ten minutes.
 test-zoo: $(READY)

@@ -44,6 +44,28 @@ def test_no_other_width_comes_nearer(to):
     assert abs(found.residual) == min(abs(each - found.target) for each in sizes)
 
 
+@pytest.mark.parametrize("classes", [147, 260])
+def test_of_two_widths_that_are_equally_near_the_smaller_is_taken(classes):
+    """With so many classes the other arm lies in the middle between two neighbours."""
+    found = match_width(
+        "torch_cnn",
+        by="parameters",
+        to="strided_conv",
+        pooling={"name": "max"},
+        **{**SIZE, "num_classes": classes},
+    )
+
+    def size(mult):
+        a, b = round(32 * mult), round(64 * mult)
+        return a * (27 + 1) + b * (9 * a + 1) + classes * (b + 1)
+
+    sizes = {size(1 + step / 4_000) for step in range(12_000)}
+    above = min(each for each in sizes if each > found.target)
+    assert found.count == max(each for each in sizes if each < found.target)
+    assert above - found.target == found.target - found.count
+    assert found.count == size(found.width_mult)
+
+
 @pytest.mark.parametrize("to", ["avg", "max", "own"])
 def test_an_arm_that_is_no_larger_leaves_the_width(to):
     found = match_width("vgg_small", by="parameters", to=to, pooling={"name": "strided_conv"}, **SIZE)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torchvision.transforms import functional as TF
 
-from poolab.data.augment import _by_gather, _moved, _offsets, prepare
+from poolab.data.augment import _by_gather, _moved, _offsets, prepare, prepare_labels
 
 MEAN, STD = (0.49, 0.48, 0.44), (0.25, 0.24, 0.26)
 
@@ -125,3 +125,36 @@ def test_same_on_cuda_without_waiting_for_it():
     finally:
         torch.cuda.set_sync_debug_mode("default")
     torch.testing.assert_close(out.cpu(), expected)
+
+
+@pytest.mark.parametrize("moves", ["both", "shift", "flip", "none"])
+def test_on_an_accelerator_all_stays_there(moves):
+    """On torch's meta device, which has no numbers: a copy from or to the host would fail."""
+    images, shift, flip = (tensor.to("meta") for tensor in draw(5, 3, 9, 11, 2))
+    shift, flip = shift if moves in ("both", "shift") else None, flip if moves in ("both", "flip") else None
+    out = prepare(images, MEAN, STD, shift=shift, flip=flip, crop_padding=2, dtype=torch.bfloat16)
+    assert (out.device.type, out.shape, out.dtype) == ("meta", (5, 3, 9, 11), torch.bfloat16)
+    masks = prepare_labels(images[:, 0], shift=shift, flip=flip, crop_padding=2)
+    assert (masks.device.type, masks.shape, masks.dtype) == ("meta", (5, 9, 11), torch.int64)
+
+
+@pytest.mark.parametrize("moves", ["both", "shift", "flip", "none"])
+def test_masks_move_as_their_images_and_are_ignored_beyond_them(moves):
+    masks, shift, flip = draw(70, 1, 9, 11, 3)
+    shift, flip = shift if moves in ("both", "shift") else None, flip if moves in ("both", "flip") else None
+    moved = prepare_labels(masks[:, 0], shift=shift, flip=flip, crop_padding=3)
+    # An image of numbers from 1 on: what becomes 0 came from beyond it.
+    numbers = (torch.arange(99).view(1, 1, 9, 11) + 1).to(torch.uint8).expand(70, -1, -1, -1)
+    places = prepare(numbers, (0.0,), (1.0,), shift=shift, flip=flip, crop_padding=3).mul(255).round().long()[:, 0]
+    expected = torch.cat([torch.full((70, 1), 255), masks.flatten(1)], 1).gather(1, places.flatten(1)).view(70, 9, 11)
+    assert moved.dtype == torch.int64
+    assert torch.equal(moved, expected)
+    labels = torch.tensor([3, 1, 2])
+    assert prepare_labels(labels, shift=shift, flip=flip) is labels
+
+
+def test_a_large_image_is_a_part_of_its_own_and_small_ones_share_one():
+    large, *_ = draw(3, 3, 300, 300, 1)
+    small, *_ = draw(130, 3, 32, 32, 1)
+    assert [len(part) for _, part in _moved(large, None, None, 0)] == [1, 1, 1]
+    assert [len(part) for _, part in _moved(small, None, None, 0)] == [64, 64, 2]

@@ -84,6 +84,17 @@ def test_it_is_the_authors_corruption(kind, channels, size, severity):
         assert np.abs(found.numpy() - expected).max() < 0.5 + 1e-3, "the nearest whole number"
 
 
+@pytest.mark.parametrize(("size", "amounts"), [
+    ((84, 84), SMALL), ((84, 300), SMALL), ((300, 84), SMALL),
+    ((85, 85), LARGE), ((85, 300), LARGE), ((300, 85), LARGE),
+])  # fmt: skip
+def test_a_shorter_side_of_84_pixels_is_the_last_that_has_the_amounts_of_cifar(size, amounts):
+    """84 is nearer to 32 than to 224 by its ratio, 85 is not: 84 / 32 < 224 / 84 and 85 / 32 > 224 / 85."""
+    images = photographs(1, size)
+    expected = contrasted(images, amounts["contrast"][2])
+    assert np.abs(corrupted(images, "contrast", 3).numpy() - expected).max() < 0.5 + 1e-3
+
+
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_the_noise_is_normal_and_as_strong_as_it_says(severity):
     grey = torch.full((200, 1, 32, 32), 128, dtype=torch.uint8)
@@ -111,6 +122,52 @@ def test_an_image_looks_the_same_in_any_batch(kind, channels):
     parts = [corrupted(images[i : i + 4], kind, 3, place=torch.arange(i, min(i + 4, 9))) for i in (0, 4, 8)]
     assert torch.equal(whole, torch.cat(parts))
     assert not torch.equal(whole, images)
+
+
+def test_the_amounts_are_the_authors():
+    """make_cifar_c.py and make_imagenet_c.py of github.com/hendrycks/robustness, whose contrast of 1 is no change."""
+    assert SMALL == {
+        "gaussian_noise": (0.04, 0.06, 0.08, 0.09, 0.10),
+        "gaussian_blur": (0.4, 0.6, 0.7, 0.8, 1.0),
+        "contrast": (0.75, 0.5, 0.4, 0.3, 0.15),
+        "jpeg": (80, 65, 58, 50, 40),
+        "pixelate": (0.95, 0.9, 0.85, 0.75, 0.65),
+    }
+    assert LARGE == {
+        "gaussian_noise": (0.08, 0.12, 0.18, 0.26, 0.38),
+        "gaussian_blur": (1, 2, 3, 4, 6),
+        "contrast": (0.4, 0.3, 0.2, 0.1, 0.05),
+        "jpeg": (25, 18, 15, 10, 7),
+        "pixelate": (0.6, 0.5, 0.4, 0.3, 0.25),
+    }
+
+
+def test_all_five_corruptions_in_five_severities_by_default():
+    images = photographs(1, (32, 32))
+    found = corruption_accuracy(lambda images: torch.zeros(len(images), 2), images, torch.zeros(2))
+    names = ["gaussian_noise", "gaussian_blur", "contrast", "jpeg", "pixelate"]
+    assert found == {name: dict.fromkeys((1, 2, 3, 4, 5), 1.0) for name in names}
+
+
+def test_the_noise_has_the_seed_that_is_asked_for_and_0_by_default():
+    grey = torch.full((2, 1, 16, 16), 128, dtype=torch.uint8)
+    first = corrupted(grey, "gaussian_noise", 3)
+    assert torch.equal(first, corrupted(grey, "gaussian_noise", 3, seed=0))
+    assert not torch.equal(first, corrupted(grey, "gaussian_noise", 3, seed=1))
+    assert not torch.equal(first[0], first[1])
+    shown = []
+    predict = lambda images: shown.append(images) or torch.zeros(len(images), 2)  # noqa: E731
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
+        corruption_accuracy(predict, grey, torch.zeros(2), corruptions=["gaussian_noise"], severities=[3], **seed)
+    assert torch.equal(shown[0], first)
+    assert torch.equal(shown[1], first)
+    assert torch.equal(shown[2], corrupted(grey, "gaussian_noise", 3, seed=1))
+
+
+@pytest.mark.parametrize("kind", ["pixelate", "gaussian_blur"])
+def test_tiny_images_stay_what_they_can_be(kind):
+    for size in ((1, 1), (1, 5), (2, 3)):
+        assert corrupted(photographs(1, (32, 32))[:, :, : size[0], : size[1]], kind, 5).shape == (2, 1, *size)
 
 
 def test_the_accuracy_of_a_judge_of_noise():

@@ -52,6 +52,15 @@ def test_the_entropy_against_the_whole_jacobian():
     assert found.input_coverage == 1.0
 
 
+def test_two_paths_that_cancel_are_two_paths():
+    class Twice(nn.AvgPool2d):
+        def forward(self, x):
+            out = super().forward(x)
+            return torch.cat([out, -out], 1)
+
+    assert support_of(Twice(2)).input_coverage == 1.0, "weights that are all alike would leave no gradient"
+
+
 def test_an_output_that_depends_on_nothing_is_left_out():
     class HalfDead(nn.AvgPool2d):
         def forward(self, x):

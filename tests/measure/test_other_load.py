@@ -54,3 +54,10 @@ def test_a_system_that_does_not_say(monkeypatch):
 
     monkeypatch.setattr(other_load.Path, "read_text", missing)
     assert OtherLoad().cores() is None
+
+
+@pytest.mark.parametrize("answers", [(None, (1.0, 1.0, 0.0)), ((1.0, 1.0, 0.0), None)])
+def test_a_system_that_says_it_only_once(monkeypatch, answers):
+    told = iter(answers)
+    monkeypatch.setattr(other_load, "_now", lambda: next(told))
+    assert OtherLoad().cores() is None

@@ -6,7 +6,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from poolab.measure import calibration, reliability, reliability_diagram
-from poolab.measure.probabilities import example_scores
+from poolab.measure.probabilities import calibration_error, example_scores
 
 
 @pytest.fixture
@@ -58,3 +58,38 @@ def test_the_picture(tmp_path, counts):
     with Image.open(tmp_path / "reliability.png") as picture:
         assert picture.size == (660, 792)
         assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_the_bins_hold_their_lower_border_and_the_last_both():
+    confidence = torch.tensor([0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
+    right = torch.tensor([True, False, True, False, True, True])
+    found = reliability(confidence, right, bins=4)
+    assert found.edges.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert found.counts.tolist() == [1, 1, 2, 2]
+    assert found.accuracy.tolist() == [1, 0, 0.5, 1]
+    assert found.confidence.tolist() == [0, 0.25, 0.5, 0.875]
+    assert len(reliability(confidence, right).counts) == 15
+    empty = reliability(confidence[:1], right[:1], bins=2)
+    assert empty.accuracy.isnan().tolist() == empty.confidence.isnan().tolist() == [False, True]
+
+
+def test_scores_of_an_example_by_hand():
+    logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]])
+    p = logits.double().softmax(1)
+    found = {name: column.tolist() for name, column in example_scores(logits, torch.tensor([1, 0])).items()}
+    assert found["predicted"] == [2, 0]
+    assert found["confidence"] == pytest.approx([p[0, 2].item(), p[1, 0].item()])
+    assert found["nll"] == pytest.approx([-p[0, 1].log().item(), -p[1, 0].log().item()])
+    brier = [(p[0, 0] ** 2 + (p[0, 1] - 1) ** 2 + p[0, 2] ** 2).item(), ((p[1, 0] - 1) ** 2 + 2 * p[1, 1] ** 2).item()]
+    assert found["brier"] == pytest.approx(brier)
+
+
+def test_another_number_of_bins(told):
+    logits, labels = told
+    scores = example_scores(logits, labels)
+    right = scores["predicted"] == labels
+    for bins in (5, 15):
+        found = reliability(scores["confidence"], right, bins)
+        error = ((found.accuracy - found.confidence).abs() * found.counts)[found.counts > 0].sum() / 500
+        assert calibration_error(scores["confidence"], right, bins) == pytest.approx(error.item(), abs=1e-6)
+    assert calibration_error(scores["confidence"], right) == calibration_error(scores["confidence"], right, 15)

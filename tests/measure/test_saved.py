@@ -4,7 +4,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from poolab.backbones import create_backbone
-from poolab.measure import pooling_saved_bytes
+from poolab.measure import SavedStorages, pooling_saved_bytes
+from poolab.measure.saved import pooling_layers, slot_label
 from poolab.pooling import AvgTopKPool2d, MaxPool2d
 
 BATCH = torch.randn(5, 3, 8, 8)
@@ -128,3 +129,39 @@ def test_the_layer_runs_in_training_mode_and_its_buffers_come_back(untouched):
     with untouched(model):
         saved = pooling_saved_bytes(model, BATCH)
     assert saved == {"1": 4 * BATCH.numel()}
+
+
+def test_a_pooling_inside_a_pooling_is_a_part_of_it():
+    class Outer(nn.MaxPool2d):
+        def __init__(self):
+            super().__init__(2)
+            self.inner = nn.AvgPool2d(2)
+
+    model = nn.ModuleDict({"a": Outer(), "ab": nn.AvgPool2d(2), "b": nn.ModuleDict({"c": nn.AvgPool2d(2)})})
+    assert list(pooling_layers(model)) == ["a", "ab", "b.c"]
+    assert list(pooling_layers(Outer())) == [""]
+    assert list(pooling_layers(nn.ReLU())) == []
+
+
+@pytest.mark.parametrize("layer", [
+    nn.MaxPool2d(2), nn.AvgPool2d(2), nn.LPPool2d(2, 2), nn.FractionalMaxPool2d(2, output_size=2),
+    nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1), MaxPool2d(2),
+])  # fmt: skip
+def test_torchs_poolings_and_ours_are_found(layer):
+    assert pooling_layers(nn.Sequential(nn.ReLU(), layer)) == {"1": layer}
+    assert slot_label(nn.Sequential(layer), "0") == "0"
+
+
+def test_a_compiled_network_is_counted_as_the_network_itself():
+    model = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))
+    assert pooling_saved_bytes(torch.compile(model, backend="eager"), BATCH) == {"1": 8 * OUTPUTS}
+
+
+def test_what_is_exempt_later_does_not_count_either():
+    weight, first, second = (torch.zeros(10) for _ in range(3))
+    count = SavedStorages([weight])
+    for tensor in (weight, first, first[2:], second):
+        count.add(tensor)
+    assert count.bytes == 80
+    count.exempt_too([second])
+    assert count.bytes == 40

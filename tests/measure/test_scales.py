@@ -50,3 +50,34 @@ def test_the_size_is_that_of_the_factor_where_the_network_takes_it():
 def test_what_is_refused(factor, mode, message):
     with pytest.raises(ConfigError, match=message):
         rescaled(IMAGES, factor, mode)
+
+
+def test_the_default_factors_on_the_canvas():
+    shown = []
+    predict = lambda images: shown.append(images) or torch.zeros(len(images), 2)  # noqa: E731
+    found = scale_accuracy(predict, IMAGES, torch.zeros(3))
+    assert found == {0.5: 1.0, 0.75: 1.0, 1.0: 1.0, 1.25: 1.0, 1.5: 1.0}
+    assert all(torch.equal(one, rescaled(IMAGES, factor)) for one, factor in zip(shown, found, strict=True))
+    assert torch.equal(rescaled(IMAGES, 1.5), rescaled(IMAGES, 1.5, "canvas"))
+
+
+def test_an_odd_margin_is_larger_below_and_to_the_right():
+    white = torch.full((1, 1, 5, 5), 255, dtype=torch.uint8)
+    found = rescaled(white, 0.4)[0, 0]
+    assert [row.tolist() for row in found] == [[0] * 5, [0, 255, 255, 0, 0], [0, 255, 255, 0, 0], [0] * 5, [0] * 5]
+
+
+@pytest.mark.parametrize("factor", [-0.5, 0.0, float("nan")])
+def test_only_a_factor_above_zero(factor):
+    with pytest.raises(ConfigError, match="a factor above 0"):
+        rescaled(IMAGES, factor)
+
+
+def test_a_larger_picture_is_cut_to_its_middle():
+    picture = torch.zeros(1, 1, 9, 9, dtype=torch.uint8)
+    picture[..., 4, 4] = 255
+    found = rescaled(picture, 3.0)
+    assert found.shape == (1, 1, 9, 9)
+    assert found[0, 0, 4, 4] == found.max() == 255
+    assert torch.equal(found, found.flip(-1))
+    assert torch.equal(found, found.flip(-2))

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from poolab.errors import ConfigError, DataError
-from poolab.measure import shift_accuracy, shift_consistency, shifted
+from poolab.measure import checked_max_shift, shift_accuracy, shift_consistency, shifted
 from poolab.measure.predictions import predictions
+from poolab.streams import derive_seed
 
 # numpy's words for the three paddings
 NUMPY = {"circular": {"mode": "wrap"}, "zero": {"mode": "constant"}, "reflect": {"mode": "reflect"}}
@@ -76,3 +77,47 @@ def test_images_that_are_normalised_already_are_refused():
         predictions(brightest_row, IMAGES.float())
     with pytest.raises(DataError, match=r"must give logits \(n, classes\): 16 images gave \(16, 3, 7, 9\)"):
         predictions(lambda images: images, IMAGES)
+
+
+def test_each_image_has_its_own_pair_of_shifts_from_its_stream():
+    """The pairs that the documentation promises: (seed, "shift"), rows and columns evenly from -most to most."""
+    shown = []
+
+    def predict(images):
+        shown.append(images)
+        return torch.zeros(len(images), 2)
+
+    for seed in (0, 5):
+        generator = torch.Generator().manual_seed(derive_seed(seed, "shift"))
+        pairs = torch.randint(-3, 4, (16, 2, 2), generator=generator)
+        assert not torch.equal(pairs[:, 0], pairs[:, 1])
+        shift_consistency(predict, IMAGES, max_shift=3, padding="zero", **({"seed": seed} if seed else {}))
+        assert torch.equal(shown[-2], shifted(IMAGES, pairs[:, 0], "zero"))
+        assert torch.equal(shown[-1], shifted(IMAGES, pairs[:, 1], "zero"))
+
+
+def test_circular_is_the_default_everywhere():
+    shown = []
+    predict = lambda images: shown.append(images) or torch.zeros(len(images), 2)  # noqa: E731
+    shift_accuracy(predict, IMAGES, torch.zeros(16), max_shift=2)
+    expected = [shifted(IMAGES, torch.full((16, 2), step), "circular") for step in range(3)]
+    assert all(torch.equal(one, other) for one, other in zip(shown, expected, strict=True))
+    assert torch.equal(shifted(IMAGES, torch.full((16, 2), 2)), expected[2])
+    shift_consistency(predict, IMAGES, max_shift=2)
+    first = shown[-2]
+    shift_consistency(predict, IMAGES, max_shift=2, padding="circular")
+    assert torch.equal(shown[-2], first)
+
+
+def test_one_row_and_one_pixel():
+    line = IMAGES[:, :, :1]
+    assert torch.equal(shifted(line, torch.full((16, 2), 0), "reflect"), line)
+    assert torch.equal(shifted(line, torch.tensor([[3, 0]]).expand(16, 2), "reflect"), line)
+    assert checked_max_shift(None, IMAGES[:, :, :2, :2]) == 1
+    assert checked_max_shift(None, torch.zeros(1, 1, 16, 24, dtype=torch.uint8)) == 2
+    assert checked_max_shift(6, IMAGES) == 6
+
+
+def test_images_stay_on_their_device():
+    found = shifted(IMAGES.to("meta"), torch.zeros(16, 2, dtype=torch.int64, device="meta"), "zero")
+    assert (found.device.type, found.shape, found.dtype) == ("meta", IMAGES.shape, torch.uint8)

@@ -6,7 +6,7 @@ import pytest
 
 from poolab.configuration import compose
 from poolab.records import Record, RunFolder
-from poolab.records.contents import Content, content_of, told_apart
+from poolab.records.contents import Content, content_of, differing_content, says_content, told_apart
 from poolab.records.table import arms
 from poolab.records.table_page import print_table
 
@@ -140,3 +140,41 @@ def test_contents_are_as_short_as_they_can_be(values, texts):
 def test_an_environment_of_any_form(environment):
     record = Record.from_json({"status": "completed", "environment": environment})
     assert content_of(record).data in (None, "7")
+
+
+def test_content_differs_where_one_data_set_or_backbone_has_two():
+    def run(data="digits", backbone="keras_cnn", status="completed", **environment):
+        config = {"data": {"name": data}, "backbone": {"name": backbone}}
+        return Record(status=status, config=config, environment=environment)
+
+    one = run(data_fingerprint="1")
+    assert not differing_content([])
+    assert not differing_content([one, one])
+    assert differing_content([one, run(data_fingerprint="2")])
+    assert differing_content([one, run(data_fingerprint="1", weights_sha256="aa")])
+    assert differing_content([one, run()])
+    assert not differing_content([one, run(data="mnist", data_fingerprint="2")])
+    assert not differing_content([one, run(backbone="vgg_small", data_fingerprint="2")])
+    assert not differing_content([one, run(data_fingerprint="1", source_sha256="bb")]), "each seed may have its own"
+    assert not differing_content([one, run(status="failed")])
+
+
+def test_what_differs_is_named_and_nothing_else():
+    first, second = Content("digits-1", "aaaa1", "s"), Content("digits-1", "aaaa2", "s")
+    third = Content("digits-1", None, "t")
+    assert told_apart([first, second, first]) == {first: "weights aaaa1", second: "weights aaaa2"}
+    assert told_apart([first, second, third]) == {
+        first: "weights aaaa1, source s",
+        second: "weights aaaa2, source s",
+        third: "weights content not recorded, source t",
+    }
+    assert told_apart([]) == {}
+    longer = [Content(None, text, None) for text in ("0123456789", "01234567ab")]
+    assert list(told_apart(longer).values()) == ["weights 012345678...", "weights 01234567a..."]
+
+
+@pytest.mark.parametrize(("status", "data", "says"), [
+    ("completed", None, True), ("failed", None, False), ("diverged", None, False), ("failed", "digits-1", True),
+])  # fmt: skip
+def test_a_run_that_ended_before_its_data_were_read_says_no_content(status, data, says):
+    assert says_content(Record(status=status, environment={"data_fingerprint": data})) is says

@@ -55,6 +55,20 @@ def test_what_changes_no_result_changes_no_signature(config, key, value):
     assert signature(changed(config, key, value), DATA) == signature(config, DATA)
 
 
+def test_the_path_of_the_run_that_is_gone_on_from_changes_no_signature():
+    """The hash of its checkpoint, which is part of the data's text, stands for it."""
+    config = compose(["recipe=finetune", "recipe.checkpoint=/a/run/last.ckpt"])
+    assert signature(changed(config, "recipe.checkpoint", "/moved/last.ckpt"), DATA) == signature(config, DATA)
+    assert signature(changed(config, "recipe.name", "other"), DATA) != signature(config, DATA)
+
+
+def test_weights_are_known_by_their_content_and_were_once_by_their_path(config):
+    here, there = (changed(config, "backbone.weights", path) for path in ("a.pt", "b.pt"))
+    assert signature(here, DATA) == signature(there, DATA)
+    assert signature(here, DATA, files_by_path=True) != signature(there, DATA, files_by_path=True)
+    assert signature(config, DATA, files_by_path=True) == signature(config, DATA)
+
+
 # Every setting of the tree but those above, so that a new one is part of the identity until it is decided otherwise.
 @pytest.mark.parametrize(
     ("key", "value"),

@@ -7,7 +7,7 @@ import pytest
 
 from poolab.errors import PoolabError
 from poolab.records import SCHEMA_VERSION, RunFolder, read_results, scan_results
-from poolab.records.reading import LARGEST
+from poolab.records.reading import LARGEST, read_json, read_record
 
 GOOD = {"schema_version": 1, "status": "completed", "started": "2026-01-01", "config": {}, "metrics": {"test/loss": 1}}
 
@@ -137,3 +137,38 @@ def test_a_byte_order_mark_does_no_harm(folder):
 def test_the_form_is_utf8_whatever_the_locale(folder):
     (folder / "result.json").write_text(json.dumps({**GOOD, "reason": "é"}, ensure_ascii=False), encoding="utf-8")
     assert folder.result.reason == "é"
+
+
+def test_a_file_of_the_largest_size_is_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("[1, 2]")
+    assert read_json(path, largest=6) == [1, 2]
+    with pytest.raises(ValueError, match=r"it has 6 bytes, more than the 5 that are read"):
+        read_json(path, largest=5)
+    assert LARGEST == 64 * 2**20
+
+
+def test_bytes_that_are_no_text_are_told_with_their_place(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'["\xff"]')
+    with pytest.raises(ValueError, match=r"^it is no UTF-8 text: invalid start byte at byte 2$"):
+        read_json(tmp_path / "a.json")
+
+
+def test_no_file_is_no_record(tmp_path):
+    (tmp_path / "file").touch()
+    assert read_record(tmp_path / "missing") is None
+    assert read_record(tmp_path / "file" / "result.json") is None
+
+
+@pytest.mark.parametrize(("adopted", "written", "seen"), [
+    (True, True, "interrupted"), (True, False, "completed"), (False, True, "completed"),
+])  # fmt: skip
+def test_the_new_record_counts_once_it_is_whole(folder, adopted, written, seen):
+    folder.write_json("result.json", GOOD)
+    (folder / ".remake").mkdir()
+    if written:
+        (folder / ".remake" / "result.json").write_bytes(changed(status="interrupted"))
+    if adopted:
+        (folder / ".remake" / ".adopt").touch()
+    (record,), _ = scan_results(folder.path.parent)
+    assert record.status == seen

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from poolab.records import SCHEMA_VERSION, STATUSES, result_record
+from poolab.records import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, result_record
+from poolab.records.schema import finite
 
 
 @pytest.fixture
@@ -37,3 +38,24 @@ def test_an_incomplete_run_says_why(record, status):
 def test_an_unknown_status(record):
     with pytest.raises(ValueError, match=r"completed, diverged, failed, interrupted.*'done'"):
         record(status="done")
+
+
+def test_the_record_has_what_it_is_given(record):
+    given = {
+        "status": "diverged",
+        "config": {"seed": 3},
+        "metrics": {"a": 1},
+        "environment": {"device": "cpu"},
+        "notes": {"a": "of what"},
+        "reason": "the loss is nan",
+    }
+    found = record(**given)
+    assert {name: getattr(found, name) for name in given} == given
+    assert (found.seed, found.signature) == (3, "0123456789ab")
+
+
+def test_the_figure_of_each_task_and_what_is_finished():
+    assert HEADLINES == {"classification": "accuracy", "segmentation": "mean_iou"}
+    assert FINISHED == ("completed", "diverged")
+    assert STATUSES == ("completed", "diverged", "failed", "interrupted")
+    assert [finite(value) for value in (0.0, -math.inf, math.nan, 3)] == [0.0, None, None, 3]

@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -113,6 +114,20 @@ def test_the_deviation_of_paired_differences(two_arms, recorded):
     assert arms == 2
     assert paired_deviation(read(records[:4])) is None  # one shared seed
     assert not math.isnan(deviation)
+
+
+def test_a_run_that_diverged_says_nothing_of_scatter_and_time(two_arms, recorded):
+    """It has the figures of where it ended: a score near chance, after less time than a whole run takes."""
+    scores = {"max": (0.5, 0.6, 0.7), "avg": (0.4, 0.6, 0.8)}
+    made = recorded(two_arms, lambda config: scores[config["pooling"]["name"]][config["seed"]])
+    records = read(made)
+    whole = paired_deviation([one for one in records if one.seed < 2])
+    diverged = {"status": "diverged", "reason": "the loss is nan", "ended": "2026-01-01T10:00:01+00:00"}
+    early = [one if one.seed < 2 else replace(one, **diverged) for one in records]
+    assert paired_deviation(early) == whole != paired_deviation(records)
+    planned = plan(two_arms)
+    counts = [sorted(map(len, like_records(planned, some).values())) for some in (early, records)]
+    assert counts == [[4], [6]]
 
 
 def test_the_verb_says_a_plan_in_80_columns(two_arms, tmp_path, capsys):

@@ -21,4 +21,5 @@ from .submitit_requeue import requeue as requeue
 from .wandb_access import has_key as has_key
 from .wandb_access import server as server
 from .wandb_access import stopped_by_agent as stopped_by_agent
+from .wandb_settings import UNSENT as UNSENT
 from .wandb_settings import wandb_folder as wandb_folder

@@ -19,12 +19,11 @@ from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, in_sweep, server, stopped_by_agent
 from poolab.training.wandb_client import NoAnswer, bounded, client_process, is_dead, kill, refusal
-from poolab.training.wandb_settings import WandbSettings, wandb_settings
+from poolab.training.wandb_settings import UNSENT, WandbSettings, wandb_settings
 
 # Seconds between two transmissions of rows in a sweep, where an early stop goes by them. W&B's own 15 are longer than
 # many a run; a file in a run's folder tells `poolab study sync` that its server has not had all of them.
 TRANSMIT = 1.0
-UNSENT = "unsent"
 LATER = "`poolab study sync` sends the rest"
 PATIENCE = 10.0  # seconds that W&B's client may take beyond its own time limit
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from poolab.run_config import WandbConfig
 
 PROJECT = "poolab"
+UNSENT = "unsent"  # a file in a session's folder: its server has not had all of it
 # W&B's names of its modes, and its older ones.
 MODES = {
     "online": "online",

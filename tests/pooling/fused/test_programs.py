@@ -121,6 +121,26 @@ def test_large_windows_are_left_to_the_formula():
     assert pool(x).shape == (1, 2, 2, 2)
 
 
+def test_a_rank_formula_of_8x8_cells_is_fused():
+    pool = create_pool("avg_topk", kernel_size=8)
+    recipe, _ = to_spec(type(pool).formula, pool.geometry, pool.arguments(), 3)
+    assert len(program(recipe, is_masked=False, dtype=torch.float32).backward.nodes) > 8_000
+
+
+def test_as_many_operations_as_the_limit_are_fused_and_one_more_are_not(monkeypatch):
+    def size():  # of a formula that no test has recorded
+        return len(
+            program(recipe_of(lambda windows: windows.mean()), is_masked=False, dtype=torch.float32).backward.nodes
+        )
+
+    found = size()
+    monkeypatch.setattr("poolab.pooling.fused.program.MOST_NODES", found)
+    assert size() == found
+    monkeypatch.setattr("poolab.pooling.fused.program.MOST_NODES", found - 1)
+    with pytest.raises(NotFusable, match=f"has {found} operations, more than {found - 1}"):
+        size()
+
+
 def test_autocast_and_inference_mode_do_not_reach_a_program():
     recipe = recipe_of(lambda windows, a: windows.maximum().pow(a), a=1.5)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):

@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 from poolab.errors import PoolabError
 from poolab.records import FINISHED, RunFolder
-from poolab.training import wandb_folder
-
-UNSENT = "unsent"  # `training.trackers` leaves it where a server did not take all
+from poolab.training import UNSENT, wandb_folder
 
 
 class Session(NamedTuple):
