@@ -169,7 +169,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 def test_every_number_of_arms_is_drawn(arms):
     means = {"max": 0.8, **{f"arm_{i}": 0.8 - 0.005 * i for i in range(1, arms)}}
     drawings = {one.name: one for one in draw_all(answer(costs(study(drawn(means, 4)))))}
-    assert set(drawings) == {"heat", "forest", "seeds", "pareto", "curves", "ranks", "robustness", "calibration"}
+    names = {"heat", "forest", "seeds", "pareto", "curves", "ranks", "robustness", "calibration"}
+    assert set(drawings) == {*names, "critical_difference"}
     assert all(bool(one.svg) != bool(one.reason) for one in drawings.values())
     assert drawings["heat"].reason == "there is one setting only"
     assert bool(drawings["forest"].svg) == (arms > 1)
@@ -184,7 +185,17 @@ def test_twelve_settings_have_a_heat_map():
     drawings = {one.name: one for one in draw_all(analysis)}
     texts = re.findall(r">([^<>]+)</text>", drawings["heat"].svg)
     assert {f"d{i}, keras_cnn" for i in range(12)} <= set(texts)
-    assert len(drawings) == 1 + 12 * 7
+    texts = re.findall(r">([^<>]+)</text>", drawings["critical_difference"].svg)
+    assert {"max", "avg", "1.00", "2.00"} <= set(texts)
+    assert len(drawings) == 2 + 12 * 7
+
+
+def test_less_than_twelve_settings_have_no_mean_ranks_and_say_why():
+    records = [one for i in range(11) for one in study(drawn({"max": 0.8, "avg": 0.7}, 3, seed=i), data__name=f"d{i}")]
+    (found,) = [one for one in draw_all(answer(records)) if one.name == "critical_difference"]
+    assert not found.svg
+    assert found.reason.startswith("11 settings in which every arm has a mean; ")
+    assert found.reason.endswith("need at least 12")
 
 
 @pytest.mark.parametrize("higher_is_better", [True, False])

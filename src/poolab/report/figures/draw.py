@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
 from poolab.report.figures.bars import calibration, robustness
+from poolab.report.figures.critical import critical
 from poolab.report.figures.curves import curves
 from poolab.report.figures.forest import forest
 from poolab.report.figures.heat import heat
@@ -96,6 +97,13 @@ def _wanted(analysis: Analysis) -> Iterator[Wanted]:
         "the difference from the baseline of each arm in each setting",
         "",
         lambda: heat(analysis),
+    )
+    yield (
+        "critical_difference",
+        "Mean ranks over the settings",
+        "the mean rank of each arm over the settings, and the groups of arms that are not told apart",
+        "",
+        lambda: critical(analysis),
     )
     several = len(analysis.tables) > 1
     names: set[str] = set()
