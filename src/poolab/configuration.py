@@ -255,7 +255,7 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
         hint = f"{key} is for {group}={' or '.join(owners)}; "
     else:
         hint = nearest(key, [*own, *common])
-    takes = f"{group}={chosen} takes {', '.join(own) or 'no settings'}"
+    takes = f"{group}={chosen} takes {', '.join(own) or 'no settings of its own'}"
     also = f", and every {group} takes {', '.join(common)}" if common else ""
     return f"{full_key}: there is no such setting; {hint}{takes}{also}"
 

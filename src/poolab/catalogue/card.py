@@ -31,8 +31,8 @@ SIZES = {
 }
 CHANNELS = {
     "never": "",
-    "option": "; some options need channels=..., the number of channels of the input (a network states it by itself)",
-    "always": "; needs channels=..., the number of channels of the input (a network states it by itself)",
+    "option": "; some options need channels=..., the number of channels of the input (a network sets it for its slots)",
+    "always": "; needs channels=..., the number of channels of the input (a network sets it for its slots)",
 }
 
 
