@@ -8,6 +8,8 @@ from .evidence import Evidence as Evidence
 from .evidence import gather as gather
 from .metric import Metric as Metric
 from .statistics import Looks as Looks
+from .statistics.paired import t_quantile as t_quantile
+from .statistics.power import detectable_difference as detectable_difference
 from .tables import csv_tables as csv_tables
 from .tables import markdown_tables as markdown_tables
 from .terminal import print_tables as print_tables

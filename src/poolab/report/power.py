@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from poolab.report.analysis import Analysis, Row, Table
+from poolab.report.statistics import MAX_SEEDS
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,13 @@ def _row(row: Row, analysis: Analysis) -> PowerRow:
         pairs=compared.pairs,
         detectable="-" if compared.detectable is None else metric.size(compared.detectable),
         deviation="-" if compared.deviation is None else f"{metric.size(compared.deviation)}{spread}",
-        # The detectable difference shrinks with the square root of the pairs, a little faster below ten.
-        half=f"about {math.ceil(4 * compared.pairs * _few(compared.pairs))}" if compared.pairs else "-",
+        half=_seeds(compared.seeds_for_half),
         correlation="-" if compared.correlation is None else f"{compared.correlation:+.2f}",
         gain="-" if compared.pairing_gain is None else f"{compared.pairing_gain:.1f} unpaired",
     )
 
 
-def _few(pairs: int) -> float:
-    """How much fewer than four times the seeds are needed, since the critical value of t falls with the seeds."""
-    from scipy.stats import t
-
-    now, then = t.ppf(0.975, max(pairs - 1, 1)), t.ppf(0.975, max(4 * pairs - 1, 1))
-    return float((then / now) ** 2)
+def _seeds(number: int | None) -> str:
+    if number is None:
+        return "-"
+    return f"{MAX_SEEDS} or more" if number >= MAX_SEEDS else str(number)

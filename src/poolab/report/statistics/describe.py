@@ -7,7 +7,7 @@ import numpy as np
 from poolab.report.statistics.family import Inference
 from poolab.report.statistics.paired import Floats
 from poolab.report.statistics.pairs import Pairs
-from poolab.report.statistics.power import detectable_difference, deviation_interval, seeds_to_decide
+from poolab.report.statistics.power import detectable_difference, deviation_interval, seeds_to_decide, seeds_to_show
 from poolab.report.statistics.results import Interval
 
 
@@ -60,6 +60,12 @@ def detectable(pair: Pairs, inference: Inference, confidence: float) -> tuple[fl
     if math.isinf(factor):
         return None, None
     return factor * spread, (factor * interval[0], factor * interval[1])
+
+
+def seeds_for_half(pair: Pairs, inference: Inference, difference: float | None) -> int | None:
+    """Return the seeds that show half of the difference that these pairs show, with the same deviation and power."""
+    spread = float(pair.differences.std(ddof=1)) if len(pair.seeds) > 1 else 0.0
+    return seeds_to_show(difference / 2, spread, inference.rule.critical) if difference and spread > 0 else None
 
 
 def seeds_needed(pair: Pairs, inference: Inference, confidence: float) -> tuple[int | None, tuple[int, int] | None]:

@@ -99,6 +99,25 @@ def detectable_difference(deviation: float, pairs: int, critical: float, power: 
     return float(optimize.brentq(missing, 0.0, reach)) * deviation / math.sqrt(pairs)
 
 
+def seeds_to_show(difference: float, deviation: float, critical: Callable[[int], float]) -> int:
+    """Return the least number of paired seeds whose interval shows a true difference with 80 % power.
+
+    Args:
+        difference: the true one.
+        deviation: of the paired differences, above 0.
+        critical: the |t| of the interval, as a function of the pairs.
+
+    Returns:
+        At most MAX_SEEDS, which then means that many or more.
+
+    >>> seeds_to_show(0.0169, 0.01, lambda pairs: t_quantile(0.975, pairs - 1))
+    5
+    >>> seeds_to_show(0.0084, 0.01, lambda pairs: t_quantile(0.975, pairs - 1))
+    14
+    """
+    return _least(lambda pairs: difference_power(difference, deviation, pairs, critical(pairs)) >= POWER)
+
+
 @dataclass(frozen=True)
 class Rule:
     """How an arm is decided: the |t| of its interval and of its equivalence test, as functions of the pairs."""
@@ -144,11 +163,15 @@ def seeds_to_decide(difference: float, deviation: float, rule: Rule) -> int:
     >>> seeds_to_decide(0.0, 0.01, fixed_rule(0.005, 0.05, 0.05))
     36
     """
+    return _least(lambda pairs: rule.decides(difference, deviation, pairs))
+
+
+def _least(suffices: Callable[[int], bool]) -> int:
+    """Return the least number of pairs from 2 to MAX_SEEDS that suffices; power grows with the pairs."""
     low, high = 1, 2
-    while high < MAX_SEEDS and not rule.decides(difference, deviation, high):
+    while high < MAX_SEEDS and not suffices(high):
         low, high = high, min(high * 2, MAX_SEEDS)
-    # Power grows with the pairs: halve between the last number that fails and the first that does.
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if rule.decides(difference, deviation, middle) else (middle, high)
+        low, high = (low, middle) if suffices(middle) else (middle, high)
     return high

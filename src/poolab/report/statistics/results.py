@@ -105,6 +105,7 @@ class ArmComparison:
         pairing_gain: unpaired seeds that one paired seed replaces (ratio of the variances).
         detectable: the least true difference that these pairs show with 80 % power in `interval`.
         detectable_range: the same from the ends of the deviation's interval.
+        seeds_for_half: paired seeds that show half of `detectable` with the same power; MAX_SEEDS means that or more.
         headroom: how much the baseline can gain at most; None without a best score.
         diverged: rate of diverged runs with its exact interval.
         worst_case: the paired difference where each diverged run counts as the worst score; None where none diverged.
@@ -145,6 +146,7 @@ class ArmComparison:
     pairing_gain: float | None = None
     detectable: float | None = None
     detectable_range: Interval | None = None
+    seeds_for_half: int | None = None
     headroom: float | None = None
     worst_case: PairedLine | None = None
     unscored: int = 0

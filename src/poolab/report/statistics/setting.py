@@ -235,4 +235,5 @@ def _inferred_line(pair: Pairs, line: _Line, chosen: _Choices, found: ArmCompari
         seeds_needed_range=needed_range if undecided else None,
         detectable=detectable,
         detectable_range=detectable_range,
+        seeds_for_half=describe.seeds_for_half(pair, inference, detectable),
     )

@@ -26,20 +26,9 @@ def detectable(seeds: int, deviation: float, comparisons: int = 1) -> float:
     >>> round(detectable(5, 0.01), 4), round(detectable(5, 0.01, comparisons=12), 4)
     (0.0168, 0.0331)
     """
-    from scipy.optimize import brentq
-    from scipy.stats import nct, t
+    from poolab.report import detectable_difference, t_quantile
 
-    freedom = seeds - 1
-    critical = float(t.ppf(1 - ALPHA / (2 * comparisons), freedom))
-
-    def surplus(effect: float) -> float:
-        """The power at a difference of so many standard errors, above the one wanted; the other tail adds nothing."""
-        return float(nct.sf(critical, freedom, effect)) - POWER
-
-    reach = critical
-    while surplus(reach) < 0:
-        reach *= 1.5
-    return float(brentq(surplus, 0.0, reach)) * deviation / math.sqrt(seeds)
+    return detectable_difference(deviation, seeds, t_quantile(1 - ALPHA / (2 * comparisons), seeds - 1))
 
 
 def paired_deviation(records: Sequence[Record]) -> tuple[float, int] | None:
