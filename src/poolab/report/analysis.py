@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from poolab.errors import ConfigError, nearest
 from poolab.records import Record, content_of, current_metric
@@ -33,11 +33,12 @@ NO_MARGIN = 1e-12  # nothing is equivalent within it
 
 @dataclass(frozen=True)
 class Row:
-    """One arm of a table: its runs, its comparison with the baseline, and its costs."""
+    """One arm of a table: its runs, its comparison with the baseline, its costs, and its mean validation score."""
 
     arm: Arm
     compared: ArmComparison
     costs: Mapping[str, Spread]
+    validation: float | None = None
 
     @property
     def label(self) -> str:
@@ -52,12 +53,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The arms of one setting, the baseline first, then by their mean."""
+    """The arms of one setting, the baseline first, then in the order of their scores.
+
+    The order is that of the validation scores where every run has one: the best of ten equal arms leads by luck, and
+    its test score must not be what it was chosen by. `ranked_by` says which scores it is.
+    """
 
     setting: Setting
     compared: SettingComparison
     rows: tuple[Row, ...]
     comparable_costs: bool
+    ranked_by: Literal["validation", "test"] = "test"
 
     @property
     def label(self) -> str:
@@ -182,10 +188,23 @@ def _table(
         higher_is_better=metric.higher_is_better,
         best=1.0 if metric.is_share else None,
     )
-    rows = [Row(arm, compared[arm.label], spreads(arm)) for arm in setting.arms]
+    rows = [Row(arm, compared[arm.label], spreads(arm), _validation(arm, metric)) for arm in setting.arms]
+    by_validation = all(row.validation is not None for row in rows if row.arm.runs)
     sign = -1 if metric.higher_is_better else 1
-    rows.sort(key=lambda row: (not row.is_baseline, row.compared.mean is None, sign * (row.compared.mean or 0)))
-    return Table(setting, compared, tuple(rows), is_comparable(setting.runs))
+
+    def place(row: Row) -> tuple[bool, bool, float]:
+        score = row.validation if by_validation else row.compared.mean
+        return not row.is_baseline, score is None, sign * (score or 0.0)
+
+    ranked_by: Literal["validation", "test"] = "validation" if by_validation else "test"
+    return Table(setting, compared, tuple(sorted(rows, key=place)), is_comparable(setting.runs), ranked_by)
+
+
+def _validation(arm: Arm, metric: Metric) -> float | None:
+    """Return the mean validation score of an arm's runs, or None where one of them has none."""
+    scores = [run.value(metric.validation) for run in arm.runs] if metric.validation else []
+    found = [score for score in scores if score is not None]
+    return sum(found) / len(found) if found and len(found) == len(scores) else None
 
 
 Pair = Callable[[Record], int]

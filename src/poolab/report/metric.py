@@ -33,6 +33,15 @@ class Metric:
         return self.is_share or not any(word in words or word in self.name.split("/") for word in LESS)
 
     @property
+    def validation(self) -> str | None:
+        """The same metric on the validation split, by which arms are ranked; None of what is not a test metric.
+
+        >>> Metric("test/accuracy").validation, Metric("cost/parameters").validation
+        ('val/accuracy', None)
+        """
+        return f"val/{self.name.removeprefix('test/')}" if self.name.startswith("test/") else None
+
+    @property
     def title(self) -> str:
         """The name in words."""
         return self.name.replace("/", " ").replace("_", " ").replace("mean iou", "mean IoU")

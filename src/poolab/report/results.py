@@ -83,6 +83,7 @@ def _setting(table: Table) -> dict[str, Any]:
         "method": compared.method,
         "looks": list(compared.looks_spent),
         "costs_comparable": table.comparable_costs,
+        "ranked_by": table.ranked_by,
         "arms": [_arm(row) for row in table.rows],
     }
 
@@ -92,6 +93,7 @@ def _arm(row: Row) -> dict[str, Any]:
     return {
         "arm": row.label,
         "n": compared.n,
+        "validation_mean": row.validation,
         **{name: _plain(getattr(compared, name)) for name in COMPARED},
         "diverged": compared.diverged.count,
         "diverged_interval": _plain(compared.diverged.interval),

@@ -70,12 +70,14 @@ def headline(analysis: Analysis, table: Table) -> Sentence:
         return Sentence("headline", f"{base} is the only arm: there is nothing to compare.")
     better = [row for row in table.others if row.compared.verdict == "better"]
     if better:
-        most = max(better, key=lambda row: abs(row.compared.difference or 0.0))
+        by_validation = table.ranked_by == "validation"
+        most = better[0] if by_validation else max(better, key=lambda row: abs(row.compared.difference or 0.0))
         text = f"{listed([row.label for row in better])} {_is(better)} better than {base}"
         if len(better) == 1:
             text += f" by {_size_with_interval(most, analysis.metric)}"
         else:
-            text += f"; {most.label} has the largest difference, {_size_with_interval(most, analysis.metric)}"
+            chosen = "is the first of them by validation score:" if by_validation else "has the largest difference,"
+            text += f"; {most.label} {chosen} {_size_with_interval(most, analysis.metric)}"
         return Sentence("headline", f"{text}.{_rest(counts, len(table.others))}")
     text = f"No arm is shown to be better than {base}."
     return Sentence("headline", f"{text}{_rest(counts, len(table.others))}")
@@ -147,8 +149,27 @@ def sentences_of(analysis: Analysis, table: Table) -> list[Sentence]:
         ]
     return [
         *(_sentence(row, analysis) for row in table.others),
+        *_ranking(analysis, table),
         *_headroom(analysis, table),
         *cost_sentences(analysis, table),
+    ]
+
+
+def _ranking(analysis: Analysis, table: Table) -> list[Sentence]:
+    """Name the best arm by validation, whose test score did not choose it."""
+    metric = analysis.metric
+    ranked = [row for row in table.rows if row.validation is not None]
+    if table.ranked_by != "validation" or len(ranked) < 3:
+        return []
+    pick = max if metric.higher_is_better else min
+    best = pick(ranked, key=lambda row: row.validation or 0.0)
+    return [
+        Sentence(
+            "note",
+            f"{best.label} has the best mean validation score; its mean {metric.title} is "
+            f"{metric.value(best.compared.mean)}. Choose an arm by validation: the best of several test scores leads "
+            "by luck too.",
+        )
     ]
 
 
