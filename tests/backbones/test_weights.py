@@ -147,7 +147,7 @@ def test_a_checkpoint_of_poolab_is_taken_and_what_it_is_said(launched, tmp_path,
     assert fresh
     assert other != folder
     assert "last.ckpt: the prefix 'network.network.' of the names was removed" in capsys.readouterr().out
-    assert again["environment"]["weights_sha256"]
+    assert again.environment["weights_sha256"]
 
 
 @pytest.mark.parametrize(

@@ -362,7 +362,7 @@ def test_a_disk_with_too_little_room_is_told_before_decoding(make_tree, monkeypa
 
 @pytest.mark.parametrize("planted", [None, "a link", "a folder that others write to"])
 def test_without_a_home_the_cache_is_a_private_folder(make_tree, tmp_path, monkeypatch, planted):
-    from poolab.data import raw
+    from poolab.data import folders
 
     def nobody(path):
         raise RuntimeError("Could not determine home directory.")
@@ -376,12 +376,12 @@ def test_without_a_home_the_cache_is_a_private_folder(make_tree, tmp_path, monke
         place.chmod(0o777)
     monkeypatch.delenv("POOLAB_CACHE")
     monkeypatch.setattr(Path, "expanduser", nobody)
-    monkeypatch.setattr(raw.tempfile, "tempdir", str(tmp_path))
-    raw._without_home.cache_clear()
+    monkeypatch.setattr(folders.tempfile, "tempdir", str(tmp_path))
+    folders._without_home.cache_clear()
     try:
-        found = raw.home_folder()
+        found = folders.home_folder()
     finally:
-        raw._without_home.cache_clear()
+        folders._without_home.cache_clear()
     assert found.parent == tmp_path
     assert (found == place) == (planted is None)
     assert found.lstat().st_mode & 0o077 == 0

@@ -150,7 +150,7 @@ def test_a_file_of_the_largest_size_is_read(tmp_path):
 
 def test_bytes_that_are_no_text_are_told_with_their_place(tmp_path):
     (tmp_path / "a.json").write_bytes(b'["\xff"]')
-    with pytest.raises(ValueError, match=r"^it is no UTF-8 text: invalid start byte at byte 2$"):
+    with pytest.raises(ValueError, match=r"^it is not UTF-8 text: invalid start byte at byte 2$"):
         read_json(tmp_path / "a.json")
 
 

@@ -109,7 +109,7 @@ def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys)
     study_verb([*words, str(tmp_path / "runs")], "")
     assert "differ in the code that made them: commit, torch" in capsys.readouterr().out
     kept.write_bytes(b"none")
-    with pytest.raises(ConfigError, match="no file of records"):
+    with pytest.raises(ConfigError, match="not a file of records"):
         study_verb([*words, str(kept)], "")
     with pytest.raises(ConfigError, match="has no record of"):
         study_verb([*words, str(tmp_path)], "")

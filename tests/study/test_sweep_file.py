@@ -45,7 +45,7 @@ def test_nested_parameters_are_flat_and_in_the_order_of_the_file(tmp_path):
     ("seed: 3", "write `value: 3`"),
     ("seed: {valeus: [0]}", "did you mean values"),
     ("seed: {values: []}", "a list of at least one"),
-    ("seed: {values: [0, 0]}", "stands twice"),
+    ("seed: {values: [0, 0]}", "0 is twice among its values"),
     ("seed: {value: 0, min: 1}", "constant takes no min"),
     ("seed: {min: 1}", "int_uniform needs max"),
     ("seed: {min: 3, max: 1}", "min must be below max"),

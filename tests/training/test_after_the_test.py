@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from poolab.errors import PoolabError
-from poolab.records import Record, RunFolder, read_record
+from poolab.records import RunFolder, read_record
 from poolab.training import evaluation
 from poolab.training.launcher import launch
 from poolab.training.module import Classifier
@@ -54,7 +54,7 @@ def test_the_record_is_there_while_the_measures_run(launched, monkeypatch, tmp_p
 
     monkeypatch.setattr(evaluation, "run_costs", look)
     launched(tmp_path, "trainer.epochs=1")
-    record = Record.from_json(seen[0])
+    record = seen[0]
     assert record.status == "completed"
     assert record.metrics["test/accuracy"] > 0
     assert record.metrics["epochs"] == 1

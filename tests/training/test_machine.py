@@ -39,7 +39,7 @@ def gpus(monkeypatch):
         (1, {"accelerator": "gpu", "devices": 2}, "this machine has 1"),
         (0, {"devices": [0, 1]}, "on the CPU it is a number of processes"),
         (2, {"accelerator": "cpu", "devices": -1}, "on the CPU it is a number of processes"),
-        (0, {"num_nodes": 2}, "trainer.num_nodes=2: nobody starts the processes"),
+        (0, {"num_nodes": 2}, "trainer.num_nodes=2: the processes on the other machines are not started"),
     ],
 )
 def test_what_is_not_there_is_told(gpus, count, trainer, told):
@@ -77,6 +77,6 @@ def test_all_that_is_missing_is_told_at_once(gpus):
 def test_a_run_for_two_machines_does_not_wait_for_ever(launched, tmp_path, monkeypatch):
     for name in ("MASTER_ADDR", "NODE_RANK", "TORCHELASTIC_RUN_ID", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigError, match=r"trainer.num_nodes=2: nobody starts"):
+    with pytest.raises(ConfigError, match=r"trainer.num_nodes=2: the processes on the other machines are not started"):
         launched(tmp_path, "trainer.num_nodes=2")
     assert machine.devices_here("cpu") is None

@@ -13,7 +13,7 @@ def figures(launched, folder, *overrides):
     record, path, _ = launched(folder, *overrides)
     assert record.status == "completed"
     assert all(value is not None and math.isfinite(value) for value in record.metrics.values())
-    assert json.loads((path / "result.json").read_text()) == record
+    assert json.loads((path / "result.json").read_text()) == record.to_json()
     return record.metrics, path
 
 

@@ -9,7 +9,9 @@ import sys
 import numpy as np
 import pytest
 
+from poolab.configuration import compose
 from poolab.errors import ConfigError
+from poolab.run_config import TrainerConfig
 from poolab.training.launcher import _wants_processes
 
 DDP = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
@@ -95,4 +97,4 @@ def test_a_global_batch_that_does_not_divide_is_told_before_any_process_starts(
     ],
 )
 def test_when_a_run_gets_processes_of_its_own(change, wanted):
-    assert _wants_processes({"strategy": "auto", "devices": 1, "num_nodes": 1, **change}) is wanted
+    assert _wants_processes(TrainerConfig.from_tree({**compose([])["trainer"], **change})) is wanted

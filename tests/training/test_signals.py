@@ -79,16 +79,16 @@ def test_ctrl_c_and_then_sigterm_leave_a_checkpoint_from_which_the_same_command_
     assert code == 130
     assert "interrupted: stopped by SIGINT; the same command resumes here" in output
     assert "Traceback" not in output
-    assert (runs.result["status"], runs.result["reason"]) == ("interrupted", "stopped by SIGINT")
+    assert (runs.result.status, runs.result.reason) == ("interrupted", "stopped by SIGINT")
     assert next(Path(runs.folder).glob("*/last.ckpt")).stat().st_size > 0
 
     code, output = runs.interrupt(signal.SIGTERM, step=STEPS + 2)
     assert "going on from its checkpoint" in output
     assert "step 0\n" not in output
-    assert (code, runs.result["reason"]) == (130, "stopped by SIGTERM")
+    assert (code, runs.result.reason) == (130, "stopped by SIGTERM")
 
     assert finish() == list(range(STEPS + 3, 2 * STEPS))
-    assert (runs.result["status"], runs.result["metrics"]["epochs"]) == ("completed", 2)
+    assert (runs.result.status, runs.result.metrics["epochs"]) == ("completed", 2)
 
 
 def test_after_kill_9_the_same_command_finishes(runs, finish):
@@ -96,7 +96,7 @@ def test_after_kill_9_the_same_command_finishes(runs, finish):
     assert code == -signal.SIGKILL, output
     assert not list(Path(runs.folder).glob("*/result.json"))
     assert finish() == list(range(STEPS, 2 * STEPS))  # from the end of the first epoch
-    assert (runs.result["status"], runs.result["metrics"]["epochs"]) == ("completed", 2)
+    assert (runs.result.status, runs.result.metrics["epochs"]) == ("completed", 2)
 
 
 HANGUP = """

@@ -53,7 +53,8 @@ def prepare(trainer: TrainerConfig, environ: MutableMapping[str, str]) -> None:
 def task_fault(trainer: TrainerConfig, tasks: list[int]) -> str | None:
     """Why so many tasks on each node are not the processes of a run, or None.
 
-    >>> trainer = {"devices": 2, "num_nodes": 1, "strategy": "ddp"}
+    >>> from poolab.configuration import compose
+    >>> trainer = TrainerConfig.from_tree({**compose([])["trainer"], "devices": 2})
     >>> task_fault(trainer, [2])
     >>> task_fault(trainer, [1])[:74]
     'trainer.devices=2 and trainer.num_nodes=1 make 2 processes, but SLURM has '
@@ -63,12 +64,13 @@ def task_fault(trainer: TrainerConfig, tasks: list[int]) -> str | None:
         return f"SLURM spreads the tasks unevenly over the nodes ({spread}): use --ntasks-per-node instead of --ntasks"
     devices, nodes = trainer.devices, trainer.num_nodes
     count = len(devices) if isinstance(devices, tuple) else devices
+    said = list(devices) if isinstance(devices, tuple) else devices
     if count in ("auto", -1):  # what there is, which Lightning compares
         count = tasks[0]
     if (count, nodes) == (tasks[0], len(tasks)):
         return None
     return (
-        f"trainer.devices={devices} and trainer.num_nodes={nodes} make {count * nodes} processes, but SLURM has "
+        f"trainer.devices={said} and trainer.num_nodes={nodes} make {count * nodes} processes, but SLURM has "
         f"{tasks[0]} tasks on each of {len(tasks)} nodes: ask for --nodes={nodes} --ntasks-per-node={count}, or set "
         f"trainer=ddp trainer.devices={tasks[0]} trainer.num_nodes={len(tasks)}"
     )

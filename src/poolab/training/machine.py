@@ -58,12 +58,12 @@ def _no_device(accelerator: str) -> str:
 
 
 def _too_many(trainer: TrainerConfig, found: int | None) -> list[str]:
-    devices = trainer.devices
-    listed = isinstance(devices, tuple)
+    devices = list(trainer.devices) if isinstance(trainer.devices, tuple) else trainer.devices
+    listed = isinstance(devices, list)
     if found is None:  # a process each, as many as wanted
         wrong = listed or devices == -1
         return [f"trainer.devices={devices}: on the CPU it is a number of processes, or auto"] if wrong else []
-    most = max(devices) + 1 if isinstance(devices, tuple) else devices
+    most = max(devices) + 1 if isinstance(devices, list) else devices
     if not isinstance(most, int) or most <= found:
         return []
     indices = ", ".join(map(str, range(found)))

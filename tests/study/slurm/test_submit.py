@@ -151,8 +151,8 @@ def test_without_slurm_it_says_so_and_status_is_as_ever(send, stand_in):
     ("extra", "resources", "message"),
     [
         (["optim.lr=-1"], {}, "lr must be"),
-        (["force=true"], {}, "a requeued job would begin anew"),
-        (["runs_dir=x"], {}, "said with --runs"),
+        (["force=true"], {}, "a requeued job would start from scratch"),
+        (["runs_dir=x"], {}, "set the folder of the runs with --runs"),
         (["trainer.devices=4"], {"gpus_per_node": 2}, "trainer.devices=4 does not fit --nodes 1 with 2 tasks"),
         (["trainer.devices=2"], {}, "make 2 processes, but SLURM has 1 tasks on each of 1 nodes"),
         (["trainer.accelerator=cpu"], {"gpus_per_node": 1}, "would leave the GPUs idle"),
