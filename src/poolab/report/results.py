@@ -41,6 +41,7 @@ COMPARED = (
     "correlation",
     "pairing_gain",
     "detectable",
+    "seeds_for_half",
     "headroom",
     "moderated",
     "worst_case",
