@@ -35,9 +35,9 @@ def study():
 
 
 def alike(found, expected):
-    """Compare trees; numbers may differ by the last digits of other versions of numpy and scipy."""
+    """Compare trees: what was there is there; numbers may differ by the last digits of other versions of scipy."""
     if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
+        assert found.keys() >= expected.keys()
         for key, value in expected.items():
             alike(found[key], value)
     elif isinstance(expected, list):
