@@ -1,5 +1,6 @@
 """Fixtures of the upper floor: tiny runs, and one whole run that several tests read."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ TINY = (
     "measure.throughput_batch_size=4",
     "tracker=none",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _wandb_does_not_wait_for_its_service():
+    """Let W&B's own service go unwaited for, and no other process: a warning of it would fail a test by chance."""
+    warn = subprocess.Popen.__del__
+
+    def quiet(process, *rest):
+        if "wandb-core" not in str(getattr(process, "args", "")):
+            warn(process, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__del__", quiet)
+        yield
 
 
 @pytest.fixture(autouse=True)
