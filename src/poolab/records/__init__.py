@@ -6,6 +6,11 @@
 True
 """
 
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from poolab.records.collection import Records, html_table, read_records
 from poolab.records.content import file_sha256
 from poolab.records.contents import Content, content_of, differing_content, own_settings, told_apart
 from poolab.records.gathering import gather, tell
@@ -31,6 +36,7 @@ __all__ = [
     "Content",
     "Record",
     "RecordError",
+    "Records",
     "RunFolder",
     "Tree",
     "arm_labels",
@@ -44,11 +50,13 @@ __all__ = [
     "finite",
     "flatten",
     "gather",
+    "html_table",
     "numbered",
     "own_settings",
     "print_table",
     "read_json",
     "read_record",
+    "read_records",
     "read_results",
     "replace_synced",
     "result_record",
@@ -63,3 +71,14 @@ __all__ = [
     "words_of",
     "write_atomically",
 ]
+
+
+class _Callable(ModuleType):
+    """Lets `poolab.records("runs")` read records, although `poolab.records` is a package."""
+
+    def __call__(self, place: str | Path = "runs") -> Records:
+        """Read the records of a folder of runs, or of a saved file."""
+        return read_records(place)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,7 +1,8 @@
 """A run's record: what it was configured with, what it measured, and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
@@ -144,12 +145,30 @@ class Record:
         return None if value is None else float(value)
 
     @property
+    def folder(self) -> Path | None:
+        """The folder of the run, or None where the record was read from a file of records or its folder is gone."""
+        path = Path(self.where) / self.signature
+        return path if self.where and self.signature and path.is_dir() else None
+
+    def at(self, folder: Path) -> "Record":
+        """Return the record with the place of its run's folder."""
+        return replace(self, where=str(folder.parent))
+
+    @property
     def settings(self) -> Tree:
         """The configuration with dotted keys."""
         if self._settings is None:
             object.__setattr__(self, "_settings", flatten(self.config))
         assert self._settings is not None
         return self._settings
+
+    def _repr_html_(self) -> str:
+        from poolab.records.collection import html_table
+
+        facts = [["status", self.status], *([["reason", self.reason]] if self.reason else [])]
+        facts += [["signature", self.signature], ["seed", str(self.seed)], ["folder", str(self.folder or self.where)]]
+        figures = [[name, f"{value:.6g}"] for name, value in self.metrics.items() if value is not None]
+        return html_table(("", "value"), [*facts, *figures])
 
 
 KNOWN = frozenset(

@@ -7,6 +7,7 @@ from .document import Document as Document
 from .evidence import Evidence as Evidence
 from .evidence import gather as gather
 from .metric import Metric as Metric
+from .notebook import text_tables as text_tables
 from .statistics import Looks as Looks
 from .statistics.paired import t_quantile as t_quantile
 from .statistics.power import detectable_difference as detectable_difference

@@ -1,3 +1,4 @@
+from .checkpoints import network_weights as network_weights
 from .cluster import task_fault as task_fault
 from .command import launch_and_print as launch_and_print
 from .command import run_command as run_command
@@ -8,7 +9,9 @@ from .imports import without_collector as without_collector
 from .interruption import EARLIER as EARLIER
 from .interruption import StopRequest as StopRequest
 from .launcher import launch as launch
+from .model_facts import ModelFacts as ModelFacts
 from .network import matched_settings as matched_settings
+from .network import network_settings as network_settings
 from .preflight import check_batch as check_batch
 from .preflight import check_classes as check_classes
 from .secret_words import LOGIN as LOGIN

@@ -28,6 +28,7 @@ from poolab.training.content import files_of
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
+from poolab.training.model_facts import FILE, ModelFacts
 from poolab.training.processes import first_process
 from poolab.training.trackers import WandbTracker, build_tracker, title
 
@@ -96,6 +97,7 @@ def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
 def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> Record:
     started = _now()
     folder.write_json("config.json", config.tree())
+    folder.write_json(FILE, ModelFacts.of(parts.data, config.data.background).to_json())
     (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
 
     written: list[Record] = []

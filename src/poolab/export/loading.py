@@ -1,0 +1,112 @@
+"""Load a trained network from its run's folder."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from poolab.errors import ConfigError, PoolabError
+from poolab.export.model import Model
+from poolab.records import Record, read_record
+from poolab.run_config import RunConfig
+from poolab.training import ModelFacts, network_settings, network_weights
+
+if TYPE_CHECKING:
+    from poolab.backbones import Backbone
+
+AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+PRETRAINED: Mapping[str, object] = {"pretrained": False, "weights": None}  # the checkpoint holds the weights
+
+
+def load(folder: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Model:
+    """Load the trained network of a finished run.
+
+    The folder alone is enough: neither the training data nor conf/ is needed. A folder that was written before runs had
+    a model.json needs its training data at hand, where the run's settings name it.
+
+    Args:
+        folder: the run's folder, runs/<signature>, or a file in it.
+        device: where the network is put, e.g. "cuda".
+
+    Raises:
+        ConfigError: it is not the folder of a completed run, or a file in it is damaged.
+        DataError: model.json is missing, and the training data is too.
+    """
+    path = _folder(folder)
+    record = _record(path)
+    config = RunConfig.from_tree(record.config)
+    facts = ModelFacts.read(path) or _facts_from_data(path, config, record)
+    network = _network(config, facts, record)
+    weights = network_weights(path / "last.ckpt", f"make the run again, or copy {path} whole", record.signature)
+    missing = network.load_state_dict(weights, strict=False)
+    if missing.missing_keys or missing.unexpected_keys:
+        names = ", ".join([*missing.missing_keys, *missing.unexpected_keys][:3])
+        raise ConfigError(f"{path / 'last.ckpt'} does not fit the network of {path / 'result.json'}: {names} differ")
+    return Model(
+        network.to(device),
+        facts,
+        record,
+        autocast=AUTOCAST.get(config.trainer.precision),
+        channels_last=config.trainer.channels_last,
+    )
+
+
+def _folder(folder: str | os.PathLike[str]) -> Path:
+    try:
+        path = Path(folder).expanduser()
+        if path.is_file():
+            path = path.parent
+        exists = path.is_dir()
+    except (OSError, ValueError, RuntimeError) as fault:
+        raise ConfigError(f"{folder} cannot be read: {getattr(fault, 'strerror', None) or fault}") from fault
+    if not exists:
+        raise ConfigError(f"{folder} does not exist: name the folder of a run, runs/<signature>")
+    return path
+
+
+def _record(path: Path) -> Record:
+    record = read_record(path / "result.json", path.name, where=str(path.parent), whole=True)
+    if record is None:
+        runs = sorted(child.name for child in path.iterdir() if (child / "result.json").is_file())
+        if runs:
+            more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+            raise ConfigError(f"{path} is a folder of runs: name one of them: {', '.join(runs[:3])}{more}")
+        raise ConfigError(f"{path} is not the folder of a run: it has no result.json; name runs/<signature>")
+    if not record.completed:
+        raise ConfigError(f"{path} has no trained network: the run is {record.status} ({record.reason})")
+    if not (path / "last.ckpt").is_file():
+        raise ConfigError(f"{path} has no last.ckpt: the weights are missing; copy the folder whole, or run it again")
+    return record
+
+
+def _facts_from_data(path: Path, config: RunConfig, record: Record) -> ModelFacts:
+    """Return the facts of a folder without model.json, from the training data."""
+    from poolab.data import load_data
+
+    try:
+        data = load_data(**config.data.reading, seed=config.seed)
+    except PoolabError as fault:
+        raise type(fault)(
+            f"{path} was written before runs had a model.json, so that the training data is needed: {fault}"
+        ) from fault
+    trained = record.environment.get("data_fingerprint")
+    if trained is not None and trained != data.fingerprint:
+        raise ConfigError(
+            f"{path} was written before runs had a model.json, and data={config.data.name} at hand is not what it was "
+            f"trained on (fingerprint {data.fingerprint}, expected {trained}): name the same data, or train again"
+        )
+    return ModelFacts.of(data, config.data.background)
+
+
+def _network(config: RunConfig, facts: ModelFacts, record: Record) -> "Backbone":
+    from poolab.backbones import create_backbone
+    from poolab.data import ImageShape
+
+    settings = network_settings(config, ImageShape(facts.channels, facts.image_size, len(facts.classes)))
+    settings |= {key: value for key, value in PRETRAINED.items() if key in settings}
+    width = record.metrics.get("match/width_mult")
+    if config.backbone.match is not None and width is not None:
+        settings["width_mult"] = width
+    return create_backbone(**settings, seed=config.seed)
