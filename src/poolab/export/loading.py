@@ -1,23 +1,18 @@
 """Load a trained network from its run's folder."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
+from poolab.data import ImageShape
 from poolab.errors import ConfigError, PoolabError
 from poolab.export.model import Model
-from poolab.records import Record, read_record
+from poolab.records import Record, RunFolder, read_record
 from poolab.run_config import RunConfig
-from poolab.training import ModelFacts, network_settings, network_weights
-
-if TYPE_CHECKING:
-    from poolab.backbones import Backbone
+from poolab.training import ModelFacts, trained_network
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
-PRETRAINED: Mapping[str, object] = {"pretrained": False, "weights": None}  # the checkpoint holds the weights
 
 
 def load(folder: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Model:
@@ -38,12 +33,10 @@ def load(folder: str | os.PathLike[str], *, device: str | torch.device = "cpu") 
     record = _record(path)
     config = RunConfig.from_tree(record.config)
     facts = ModelFacts.read(path) or _facts_from_data(path, config, record)
-    network = _network(config, facts, record)
-    weights = network_weights(path / "last.ckpt", f"make the run again, or copy {path} whole", record.signature)
-    missing = network.load_state_dict(weights, strict=False)
-    if missing.missing_keys or missing.unexpected_keys:
-        names = ", ".join([*missing.missing_keys, *missing.unexpected_keys][:3])
-        raise ConfigError(f"{path / 'last.ckpt'} does not fit the network of {path / 'result.json'}: {names} differ")
+    shape = ImageShape(facts.channels, facts.image_size, len(facts.classes))
+    folder_of_run = RunFolder(path.parent, path.name)
+    folder_of_run.signature = record.signature
+    network = trained_network(config, folder_of_run, record, shape)
     return Model(
         network.to(device),
         facts,
@@ -76,8 +69,6 @@ def _record(path: Path) -> Record:
         raise ConfigError(f"{path} is not the folder of a run: it has no result.json; name runs/<signature>")
     if not record.completed:
         raise ConfigError(f"{path} has no trained network: the run is {record.status} ({record.reason})")
-    if not (path / "last.ckpt").is_file():
-        raise ConfigError(f"{path} has no last.ckpt: the weights are missing; copy the folder whole, or run it again")
     return record
 
 
@@ -98,15 +89,3 @@ def _facts_from_data(path: Path, config: RunConfig, record: Record) -> ModelFact
             f"trained on (fingerprint {data.fingerprint}, expected {trained}): name the same data, or train again"
         )
     return ModelFacts.of(data, config.data.background)
-
-
-def _network(config: RunConfig, facts: ModelFacts, record: Record) -> "Backbone":
-    from poolab.backbones import create_backbone
-    from poolab.data import ImageShape
-
-    settings = network_settings(config, ImageShape(facts.channels, facts.image_size, len(facts.classes)))
-    settings |= {key: value for key, value in PRETRAINED.items() if key in settings}
-    width = record.metrics.get("match/width_mult")
-    if config.backbone.match is not None and width is not None:
-        settings["width_mult"] = width
-    return create_backbone(**settings, seed=config.seed)

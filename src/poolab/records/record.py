@@ -33,6 +33,7 @@ class Record:
         config: the resolved configuration, as it was when the run was made.
         metrics: flat names to numbers; None stands for a number that is not finite.
         notes: what a metric's figure is, where its name does not say it, and why one is missing.
+        measured: of each measure that was taken after the run, when, with what code and on what machine.
         environment: versions, machine, commit, and the hashes of the content that the run read.
         started, ended: ISO 8601 with the time zone; empty where the record does not say it.
         history: the figures of each epoch by name. Only a saved file has them; a folder has history.jsonl.
@@ -49,6 +50,7 @@ class Record:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     environment: Tree = field(default_factory=dict)
+    measured: Tree = field(default_factory=dict)
     started: str = ""
     ended: str = ""
     history: Tree | None = field(default=None, repr=False)
@@ -91,6 +93,7 @@ class Record:
             metrics=figures,
             notes=get("notes", {}),
             environment=get("environment", {}),
+            measured=_mapping(get("measured")) or {},
             started=get("started", ""),
             ended=str(get("ended") or ""),
             history=_mapping(get("history")),
@@ -111,6 +114,7 @@ class Record:
             "metrics": self.metrics,
             "notes": self.notes,
             "environment": self.environment,
+            "measured": self.measured or None,
             "started": self.started,
             "ended": self.ended,
             "history": self.history,
@@ -174,7 +178,7 @@ class Record:
 KNOWN = frozenset(
     (
         *("schema_version", "signature", "status", "reason", "seed", "config", "metrics", "notes", "environment"),
-        *("started", "ended", "history", "test_correct"),
+        *("measured", "started", "ended", "history", "test_correct"),
     )
 )
 

@@ -9,6 +9,25 @@ from poolab.records import RunFolder, file_sha256, signature
 from poolab.run_config import RunConfig
 from poolab.training.source_run import source_fingerprint, source_sha256
 
+# What conf/measure/full.yaml said when measures were part of the identity.
+FIRST_FULL = {
+    "name": "full",
+    "latency_batch_size": 1,
+    "throughput_batch_size": 256,
+    "seconds": 2.0,
+    "robustness": ["shift", "corruption", "scale"],
+    "calibration": True,
+    "gradient_support": True,
+    "images": None,
+    "max_shift": None,
+    "shift_padding": "circular",
+    "corruptions": ["gaussian_noise", "gaussian_blur", "contrast", "jpeg", "pixelate"],
+    "severities": [1, 2, 3, 4, 5],
+    "scales": [0.5, 0.75, 1.0, 1.25, 1.5],
+    "scale_mode": "canvas",
+    "gradient_support_images": 64,
+}
+
 
 def content_of(config: RunConfig) -> str:
     """Return what stands for data and files in a run's identity.
@@ -53,6 +72,32 @@ def file_facts(config: RunConfig) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
+def run_signature(config: RunConfig, content: str) -> str:
+    """Return the name of a run's folder: its signature, or the earlier one of a finished run that was made under it.
+
+    Measures were once part of the identity. A run of that time keeps its folder: it is found by the measures that are
+    asked for now, and by the defaults of `measure=full`.
+
+    Args:
+        content: what `content_of` gives.
+    """
+    tree = config.tree()
+    name = signature(tree, content)
+    if (Path(config.runs_dir) / name).exists():
+        return name
+    measures = [tree["measure"], FIRST_FULL]
+    names = [signature({**tree, "measure": measure}, content, with_measure=True) for measure in measures]
+    return next((old for old in names if _finished(config.runs_dir, old)), name)
+
+
+def _finished(runs_dir: str, name: str) -> bool:
+    folder = RunFolder(runs_dir, name)
+    try:
+        return folder.path.exists() and folder.finished
+    except PoolabError:  # damaged: it is told where the run is looked for under that name
+        return False
+
+
 def earlier_run(config: RunConfig, name: str) -> str | None:
     """Return a sentence on a finished run that code before content hashes would have taken for this one, or None.
 
@@ -62,7 +107,7 @@ def earlier_run(config: RunConfig, name: str) -> str | None:
     # Of data whose identity never was names and sizes, it gives what `data_fingerprint` gives.
     fingerprint = getattr(poolab.data, "legacy_fingerprint", data_fingerprint)
     data = fingerprint(config.data.name, root=config.data.root)
-    old = signature(config.tree(), f"{data}{source_fingerprint(config)}", files_by_path=True)
+    old = signature(config.tree(), f"{data}{source_fingerprint(config)}", files_by_path=True, with_measure=True)
     folder = RunFolder(config.runs_dir, old)
     try:
         found = old != name and folder.finished

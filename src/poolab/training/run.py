@@ -15,7 +15,7 @@ import torch
 from poolab.errors import DataError, PoolabError
 from poolab.measure import OtherLoad, PeakMemory
 from poolab.pooling import use_backend
-from poolab.records import Record, RunFolder, environment, result_record, signature
+from poolab.records import Record, RunFolder, environment, result_record
 from poolab.run_config import RunConfig
 from poolab.text import one_line
 from poolab.training.build import build
@@ -24,7 +24,7 @@ from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
 from poolab.training.components import RunComponents
 from poolab.training.console import Console
-from poolab.training.content import files_of
+from poolab.training.content import files_of, run_signature
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
@@ -87,7 +87,7 @@ def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
     """
     if parts.data.summary is None:  # no folder of images
         return
-    if signature(config.tree(), f"{parts.data.fingerprint}{files_of(config)}") != name:
+    if run_signature(config, f"{parts.data.fingerprint}{files_of(config)}") != name:
         raise DataError(
             f"data.root={one_line(config.data.root)} was changed while this run read it; "
             "start it again when nothing writes there"
@@ -190,7 +190,9 @@ def _run(
             _add_match(outcome, parts)
             if trainer.is_global_zero:
                 save(outcome, facts)  # whatever the measures cost, they cost no record
-                left = measure(config, folder, trainer, parts, test, AUTOCAST.get(trainer.precision), measured)
+                precision = AUTOCAST.get(trainer.precision)
+                processes = trainer.world_size
+                left = measure(config, folder, parts, test, precision, measured, device=device, processes=processes)
                 facts["load"] = load.cores()  # while it was trained and measured: pictures rank nothing
                 outcome.metrics |= left.metrics
                 outcome.notes = {**_without(outcome.notes, unmeasured(config)), **left.notes}

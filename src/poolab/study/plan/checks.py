@@ -6,7 +6,7 @@ from typing import Any
 
 from poolab.configuration import compose
 from poolab.errors import ConfigError, PoolabError
-from poolab.records import NOT_IDENTITY, below, flatten, signature
+from poolab.records import NOT_IDENTITY, below, flatten
 from poolab.run_config import DataConfig, RunConfig
 
 # What a network does not depend on.
@@ -28,7 +28,7 @@ class Checks:
         Raises:
             ConfigError: it cannot, with every fault that was found.
         """
-        from poolab.training import check_settings, faults_by_group
+        from poolab.training import check_settings, faults_by_group, run_signature
 
         settings = {**tree, "seed": _seed(tree.get("seed"))}
         results = [self._once("settings", settings, lambda: check_settings(tree))]
@@ -47,7 +47,7 @@ class Checks:
         faults = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
         if faults:
             raise ConfigError("\n".join(faults))
-        return config, signature(tree, f"{content}{files}")
+        return config, run_signature(config, f"{content}{files}")
 
     def _network(self, config: RunConfig) -> Any:
         network = {key: value for key, value in flatten(config.tree()).items() if not below(key, NOT_NETWORK)}
