@@ -8,9 +8,9 @@ import torch
 from poolab.data import ImageShape
 from poolab.errors import ConfigError, PoolabError
 from poolab.export.model import Model
-from poolab.records import Record, RunFolder, read_record
+from poolab.records import Record, RunFolder
 from poolab.run_config import RunConfig
-from poolab.training import ModelFacts, trained_network
+from poolab.training import ModelFacts, finished_record, trained_network
 
 AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
@@ -30,7 +30,7 @@ def load(folder: str | os.PathLike[str], *, device: str | torch.device = "cpu") 
         DataError: model.json is missing, and the training data is too.
     """
     path = _folder(folder)
-    record = _record(path)
+    record = finished_record(path)
     config = RunConfig.from_tree(record.config)
     facts = ModelFacts.read(path) or _facts_from_data(path, config, record)
     shape = ImageShape(facts.channels, facts.image_size, len(facts.classes))
@@ -57,19 +57,6 @@ def _folder(folder: str | os.PathLike[str]) -> Path:
     if not exists:
         raise ConfigError(f"{folder} does not exist: name the folder of a run, runs/<signature>")
     return path
-
-
-def _record(path: Path) -> Record:
-    record = read_record(path / "result.json", path.name, where=str(path.parent), whole=True)
-    if record is None:
-        runs = sorted(child.name for child in path.iterdir() if (child / "result.json").is_file())
-        if runs:
-            more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
-            raise ConfigError(f"{path} is a folder of runs: name one of them: {', '.join(runs[:3])}{more}")
-        raise ConfigError(f"{path} is not the folder of a run: it has no result.json; name runs/<signature>")
-    if not record.completed:
-        raise ConfigError(f"{path} has no trained network: the run is {record.status} ({record.reason})")
-    return record
 
 
 def _facts_from_data(path: Path, config: RunConfig, record: Record) -> ModelFacts:

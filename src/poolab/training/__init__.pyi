@@ -9,6 +9,8 @@ from .imports import without_collector as without_collector
 from .interruption import EARLIER as EARLIER
 from .interruption import StopRequest as StopRequest
 from .launcher import launch as launch
+from .measure_verb import finished_record as finished_record
+from .measure_verb import measure as measure
 from .measures import missing_measures as missing_measures
 from .model_facts import ModelFacts as ModelFacts
 from .network import matched_settings as matched_settings

@@ -61,7 +61,7 @@ class Plan:
         """The signatures that have a result that need not be made again."""
         if any(planned.config.force for planned in self.cells):
             return frozenset()
-        return frozenset(planned.signature for planned in self.cells if _finished(planned.folder))
+        return frozenset(planned.signature for planned in self.cells if _finished(planned))
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -79,12 +79,15 @@ class Plan:
         return tuple(dict.fromkeys(planned.place for planned in self.cells))
 
 
-def _finished(folder: RunFolder) -> bool:
-    """Whether there is a result; of a damaged record `run` and `status` say what is wrong."""
+def _finished(planned: Planned) -> bool:
+    """Return whether there is a result with all measures; of a damaged record `run` and `status` say what is wrong."""
+    from poolab.training import missing_measures
+
     try:
-        return folder.finished
+        record = planned.folder.result
     except PoolabError:
         return False
+    return record is not None and record.finished and not missing_measures(planned.config, record)
 
 
 def plan(
