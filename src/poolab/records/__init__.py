@@ -21,7 +21,7 @@ from poolab.records.reading import read_json, read_record, scan_results
 from poolab.records.record import Record, RecordError, Tree, result_record
 from poolab.records.renamed import RENAMED_SETTINGS, current_metric, with_current_names
 from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite
-from poolab.records.store import RunFolder, read_results, replace_synced, strict, write_atomically
+from poolab.records.store import RunFolder, read_results, replace_synced, run_folder, strict, write_atomically
 from poolab.records.table import differing_code
 from poolab.records.table_page import print_table
 
@@ -60,6 +60,7 @@ __all__ = [
     "read_results",
     "replace_synced",
     "result_record",
+    "run_folder",
     "scan_results",
     "short_key",
     "signature",

@@ -3,7 +3,7 @@ from .command import launch_and_print as launch_and_print
 from .command import run_command as run_command
 from .console import print_record as print_record
 from .content import files_of as files_of
-from .content import run_signature as run_signature
+from .content import run_names as run_names
 from .imports import import_wandb_first as import_wandb_first
 from .imports import without_collector as without_collector
 from .interruption import EARLIER as EARLIER

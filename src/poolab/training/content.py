@@ -1,6 +1,8 @@
 """The content that a run depends on beside its settings: the data set, the source's checkpoint, the file of weights."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import poolab.data
 from poolab.data import data_fingerprint
@@ -72,30 +74,19 @@ def file_facts(config: RunConfig) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def run_signature(config: RunConfig, content: str) -> str:
-    """Return the name of a run's folder: its signature, or the earlier one of a finished run that was made under it.
+def run_names(tree: Mapping[str, Any], content: str) -> tuple[str, ...]:
+    """Return the signature of a run, and behind it the names that it may have had in earlier versions.
 
     Measures were once part of the identity. A run of that time keeps its folder: it is found by the measures that are
-    asked for now, and by the defaults of `measure=full`.
+    asked for now, and by the defaults of `measure=full` (see `run_folder`).
 
     Args:
+        tree: the resolved configuration.
         content: what `content_of` gives.
     """
-    tree = config.tree()
-    name = signature(tree, content)
-    if (Path(config.runs_dir) / name).exists():
-        return name
-    measures = [tree["measure"], FIRST_FULL]
-    names = [signature({**tree, "measure": measure}, content, with_measure=True) for measure in measures]
-    return next((old for old in names if _finished(config.runs_dir, old)), name)
-
-
-def _finished(runs_dir: str, name: str) -> bool:
-    folder = RunFolder(runs_dir, name)
-    try:
-        return folder.path.exists() and folder.finished
-    except PoolabError:  # damaged: it is told where the run is looked for under that name
-        return False
+    measures = (tree["measure"], FIRST_FULL)
+    earlier = (signature({**tree, "measure": measure}, content, with_measure=True) for measure in measures)
+    return tuple(dict.fromkeys([signature(tree, content), *earlier]))
 
 
 def earlier_run(config: RunConfig, name: str) -> str | None:

@@ -17,6 +17,7 @@ from poolab.records import HEADLINES, RunFolder
 from poolab.run_config import RunConfig
 from poolab.training.components import RunComponents
 from poolab.training.interruption import Interrupted
+from poolab.training.measures import ENDED_BEFORE
 from poolab.training.robustness_eval import measure_full
 
 COSTS = ("cost", "speed")
@@ -49,8 +50,7 @@ def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -
 
 def unmeasured(config: RunConfig) -> dict[str, str]:
     """Return the notes of a run that was tested and then ended before it was measured."""
-    why = "not measured: the process ended before; the trained network is in last.ckpt, force=true makes the run again"
-    return dict.fromkeys(COSTS + (FULL if config.measure.name == "full" else ()), why)
+    return dict.fromkeys(COSTS + (FULL if config.measure.name == "full" else ()), ENDED_BEFORE)
 
 
 def measure(

@@ -14,10 +14,10 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.paths import PATHS, with_expanded_paths
-from poolab.records import Record, RunFolder, read_record
+from poolab.records import Record, RunFolder, read_record, run_folder
 from poolab.run_config import RunConfig, TrainerConfig, WandbConfig
 from poolab.training.cluster import is_task, prepare
-from poolab.training.content import content_of, earlier_run, run_signature
+from poolab.training.content import content_of, earlier_run, run_names
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import give_back, take
 from poolab.training.machine import check_machine
@@ -46,8 +46,8 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
     config = read_settings(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
     _give_home(config.runs_dir)
     config = _tracked_online(config) if in_sweep() else config
-    name = run_signature(config, content_of(config))
-    folder = RunFolder(config.runs_dir, name)
+    folder = run_folder(config.runs_dir, run_names(config.tree(), content_of(config)))
+    name = folder.signature
     if folder.finished and not config.force:
         return _earlier(config, folder)
     _tell_of_earlier(config, name)

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 from poolab.records import Record
 from poolab.run_config import FullMeasureConfig, RunConfig
 
+# The note of a run that was tested and then ended before it was measured; its end changed with the versions.
+UNMEASURED = "not measured: the process ended before"
+ENDED_BEFORE = f"{UNMEASURED}; the same command measures it from last.ckpt"
 ROBUSTNESS = ("shift", "corruption", "scale")
 
 
@@ -57,7 +60,7 @@ def missing_measures(config: RunConfig, record: Record) -> tuple[str, ...]:
     return tuple(
         name
         for name in asked_measures(config)
-        if not _is_there(MEASURES[name], record)
+        if not _is_there(name, record)
         or any(key in known and known[key] != asked[key] for key in MEASURES[name].settings)
     )
 
@@ -107,5 +110,9 @@ def without_figures(record: Record, names: tuple[str, ...]) -> tuple[dict[str, f
     return metrics, notes
 
 
-def _is_there(measure: Measure, record: Record) -> bool:
-    return any(key.startswith(measure.prefixes) for key in record.metrics)
+def _is_there(name: str, record: Record) -> bool:
+    """Return whether a measure was taken, or tried and failed."""
+    key = {"costs": "cost", "calibration": "calibration", "gradient_support": "gradient_support"}.get(name, "robust")
+    note = record.notes.get(key, "")
+    has_failed = bool(note) and not note.startswith(UNMEASURED)
+    return has_failed or any(key.startswith(MEASURES[name].prefixes) for key in record.metrics)

@@ -24,7 +24,7 @@ from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
 from poolab.training.components import RunComponents
 from poolab.training.console import Console
-from poolab.training.content import files_of, run_signature
+from poolab.training.content import files_of, run_names
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
@@ -87,7 +87,7 @@ def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
     """
     if parts.data.summary is None:  # no folder of images
         return
-    if run_signature(config, f"{parts.data.fingerprint}{files_of(config)}") != name:
+    if name not in run_names(config.tree(), f"{parts.data.fingerprint}{files_of(config)}"):
         raise DataError(
             f"data.root={one_line(config.data.root)} was changed while this run read it; "
             "start it again when nothing writes there"

@@ -15,13 +15,18 @@ from poolab.study.sweep.sweep_file import Study
 
 
 class Expected(NamedTuple):
-    """A run of a study: its signature, arm, seed, data set and backbone, and the words of its cell."""
+    """A run of a study: its names, arm, seed, data set and backbone, and the words of its cell."""
 
-    signature: str
+    names: Sequence[str]  # the signature, and behind it those of earlier versions
     arm: str
     seed: int
     place: str
     words: str
+
+    @property
+    def signature(self) -> str:
+        """The signature of the run."""
+        return self.names[0]
 
 
 def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Expected]:
@@ -38,7 +43,15 @@ def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Ex
         tell(faults)
         cells = drawn_cells(study, extra, records)
         made = {record.signature for record in records}
-        return [run for run in rows(plans.plan(study, extra, cells=cells)) if run.signature in made] if cells else []
+        return (
+            [run for run in rows(plans.plan(study, extra, cells=cells)) if made.intersection(run.names)]
+            if cells
+            else []
+        )
+    path = _cache(study, extra)
+    try:
+        drawn = rows(plans.plan(study, extra, cells=cells)) if cells else []
+        return [run for run in drawn if made.intersection(run.names)]
     path = _cache(study, extra)
     try:
         return [Expected(*row) for row in json.loads(path.read_text())]
@@ -61,7 +74,7 @@ def remember(plan: "plans.Plan") -> list[Expected]:
 
 def rows(plan: "plans.Plan") -> list[Expected]:
     """The runs of a plan."""
-    return [Expected(one.signature, one.arm, one.seed, one.place, str(one.cell)) for one in plan.cells]
+    return [Expected(list(one.names), one.arm, one.seed, one.place, str(one.cell)) for one in plan.cells]
 
 
 def _cache(study: Study, extra: Sequence[str]) -> Path:

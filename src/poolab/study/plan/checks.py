@@ -19,8 +19,8 @@ class Checks:
     def __init__(self) -> None:
         self._done: dict[str, Any] = {}
 
-    def __call__(self, tree: Mapping[str, Any]) -> tuple[RunConfig, str]:
-        """Return a configuration that can be run, and its signature.
+    def __call__(self, tree: Mapping[str, Any]) -> tuple[RunConfig, tuple[str, ...]]:
+        """Return a configuration that can be run, its signature, and the names that its run may have had earlier.
 
         The network is built on the meta device: sizes without arithmetic. What only the images can tell, and what only
         the device can, shows when the run starts.
@@ -28,7 +28,7 @@ class Checks:
         Raises:
             ConfigError: it cannot, with every fault that was found.
         """
-        from poolab.training import check_settings, faults_by_group, run_signature
+        from poolab.training import check_settings, faults_by_group, run_names
 
         settings = {**tree, "seed": _seed(tree.get("seed"))}
         results = [self._once("settings", settings, lambda: check_settings(tree))]
@@ -47,7 +47,7 @@ class Checks:
         faults = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
         if faults:
             raise ConfigError("\n".join(faults))
-        return config, run_signature(config, f"{content}{files}")
+        return config, run_names(tree, f"{content}{files}")
 
     def _network(self, config: RunConfig) -> Any:
         network = {key: value for key, value in flatten(config.tree()).items() if not below(key, NOT_NETWORK)}
