@@ -43,13 +43,6 @@ def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Ex
         tell(faults)
         cells = drawn_cells(study, extra, records)
         made = {record.signature for record in records}
-        return (
-            [run for run in rows(plans.plan(study, extra, cells=cells)) if made.intersection(run.names)]
-            if cells
-            else []
-        )
-    path = _cache(study, extra)
-    try:
         drawn = rows(plans.plan(study, extra, cells=cells)) if cells else []
         return [run for run in drawn if made.intersection(run.names)]
     path = _cache(study, extra)
