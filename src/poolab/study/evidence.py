@@ -1,4 +1,4 @@
-"""The evidence of studies: the records of their cells, with the cells that have none."""
+"""The records of studies' cells, and the cells without a record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Records = Sequence[Record]
 
 @dataclass
 class Cells:
-    """The cells of one study or of several: their configurations, and what is known of a search's runs.
+    """The cells of one study or more: their configurations, and the early-stopped runs of searches.
 
     `expected` are those that a plan names; `stopped` the signatures of runs that a search stopped early.
     """
@@ -52,7 +52,7 @@ class Cells:
             self.searched = True
 
     def of(self, records: Records) -> list[Record]:
-        """Return the records of these cells."""
+        """Return the records that belong to these cells."""
         wanted = {signature(config, "") for config in self.configs}
         return [record for record in records if signature(record.config, "") in wanted]
 

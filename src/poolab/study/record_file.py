@@ -1,4 +1,4 @@
-"""The records of a study in one file: what `poolab study table --save` writes, and `--runs FILE` reads."""
+"""The records of a study in one file, which `poolab study table --save` writes and `--runs FILE` reads."""
 
 import copy
 import gzip
@@ -43,7 +43,7 @@ def save_records(records: Sequence[Record], path: str | Path, runs: str | Path |
 
 
 def _with_details(record: Record, runs: str | Path | None) -> Record:
-    """Return a record with what a report reads beside it in its run's folder."""
+    """Return a record with the files of its run's folder that a report reads."""
     from poolab.report import compact_history, packed, read_correct
 
     folder = Path(runs or "") / record.signature
@@ -56,7 +56,7 @@ def _with_details(record: Record, runs: str | Path | None) -> Record:
 
 
 def _without_places(record: Record) -> Tree:
-    """Return a record's configuration without the folders of its machine; what is part of its identity stays."""
+    """Return a record's configuration without the folders of its machine; settings of its identity stay."""
     kept = copy.deepcopy(dict(record.config))
     by_content = content_of(record).weights is not None  # else the path of the weights is a part of the identity
     for place in PLACES:

@@ -1,4 +1,4 @@
-"""`poolab study run`: a study on this machine, without a server; it goes on from wherever it was."""
+"""`poolab study run`: run a study on this machine, without a server; it continues from where it was."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ ISOLATIONS = ("auto", "fork", "spawn")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a study: counts of cells, and `code`, the exit code of the command."""
+    """The result of a study: counts of cells, and `code`, the exit code of the command."""
 
     total: int
     completed: int
@@ -41,13 +41,13 @@ class Outcome:
 
     @property
     def code(self) -> int:
-        """0 when every cell has a result, 130 when it was stopped, else 1."""
+        """The exit code: 0 if every cell has a result, 130 if the study was stopped, else 1."""
         if self.interrupted:
             return INTERRUPTED
         return 0 if self.completed + self.diverged + self.stopped == self.total and self.fault is None else 1
 
     def __str__(self) -> str:
-        """The last words of the command."""
+        """Return the last output of the command."""
         parts = [f"{self.completed} of {self.total} cells completed"]
         parts += [f"{self.diverged} diverged"] if self.diverged else []
         parts += [f"{self.stopped} stopped early"] if self.stopped else []
@@ -70,7 +70,7 @@ def run_study(
     sampler: str | None = None,
     seed: int = 0,
 ) -> Outcome:
-    """Run every cell of a study that has no result yet, `workers` at a time; of a search, draw them first.
+    """Run every cell of a study that has no result yet, `workers` at a time; a search draws its cells first.
 
     Args:
         extra: key=value pairs for every cell.
@@ -117,12 +117,12 @@ def run_study(
 
 
 def _untracked(study: Study) -> bool:
-    """Whether no cell has a tracker, so that W&B need not be imported."""
+    """Return True if no cell has a tracker, so that W&B need not be imported."""
     return any(one.name == "tracker" and set(one.values) == {"none"} for one in study.parameters)
 
 
 def _forks(isolate: str) -> bool:
-    """Whether cells are forked; not by itself where an accelerator's driver may be touched by an import."""
+    """Return True if cells are forked; "auto" does not fork if an import may touch an accelerator's driver."""
     if isolate == "auto":
         devices = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
         return sys.platform == "linux" and not any(map(os.path.exists, devices))

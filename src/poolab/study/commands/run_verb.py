@@ -1,4 +1,4 @@
-"""The words of `poolab study run`."""
+"""The arguments of `poolab study run`."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the verb's own arguments."""
     from poolab.study.run import ISOLATIONS, RETRIES
     from poolab.study.search.samplers import SAMPLERS
 

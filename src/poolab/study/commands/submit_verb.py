@@ -1,4 +1,4 @@
-"""The words of `poolab study submit`."""
+"""The arguments of `poolab study submit`."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """Its own options; those with a name of sbatch's mean what they mean there."""
+    """Add the verb's own arguments; those named as an option of sbatch have the same meaning."""
     add = parser.add_argument
     add("--partition", metavar="P", help="partition of the jobs (default: the cluster's)")
     add(

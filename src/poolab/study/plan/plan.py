@@ -1,4 +1,4 @@
-"""A study's plan: every cell composed and checked before anything starts, with its signature; all faults at once."""
+"""A study's plan: every cell composed and checked before anything starts, with its signature and all errors at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from poolab.study.sweep.sweep_file import Study
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell that can be run: its resolved configuration, its run's signature, and the arm and seed that it is."""
+    """A cell that can be run: its resolved configuration, its run's signature, and its arm."""
 
     cell: Cell
     config: RunConfig
@@ -34,18 +34,18 @@ class Planned:
 
     @property
     def place(self) -> str:
-        """Data set and backbone: arms are compared within one place."""
+        """The benchmark setting: data set and backbone. Arms are compared within one setting."""
         return f"{self.config.data.name}, {self.config.backbone.name}"
 
     @property
     def folder(self) -> RunFolder:
-        """Where its run is kept."""
+        """The folder of its run."""
         return RunFolder(expanded(self.config.runs_dir), self.signature)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study will do. Of a random or bayes study the cells are examples of what it may draw."""
+    """The runs of a study. For a random or bayes study, the cells are examples of those it may draw."""
 
     study: Study
     extra: tuple[str, ...]
@@ -58,7 +58,7 @@ class Plan:
 
     @cached_property
     def finished(self) -> frozenset[str]:
-        """The signatures that have a result that need not be made again."""
+        """The signatures of the runs with a result, which need not be made again."""
         if any(planned.config.force for planned in self.cells):
             return frozenset()
         return frozenset(planned.signature for planned in self.cells if _finished(planned.folder))
@@ -75,12 +75,12 @@ class Plan:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Data sets and backbones: a table each."""
+        """The benchmark settings, one table each."""
         return tuple(dict.fromkeys(planned.place for planned in self.cells))
 
 
 def _finished(folder: RunFolder) -> bool:
-    """Whether there is a result; of a damaged record `run` and `status` say what is wrong."""
+    """Return True if the run has a result. (A damaged record is reported by `run` and `status`.)"""
     try:
         return folder.finished
     except PoolabError:
@@ -90,7 +90,7 @@ def _finished(folder: RunFolder) -> bool:
 def plan(
     study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | None = None, checks: Checks | None = None
 ) -> Plan:
-    """Compose and check every cell of a grid; of a random or bayes study some that it could draw.
+    """Compose and check every cell of a grid, or some cells that a random or bayes study could draw.
 
     Args:
         extra: key=value pairs of the command line, for every cell.
@@ -136,7 +136,7 @@ TASK_METRICS = {
 
 
 def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
-    """Return what is wrong with the metric that a search goes by: it would show only when its first run has ended."""
+    """Return the errors of the metric that a search optimises, which would else show only after its first run."""
     name = study.metric.name if study.metric and study.method != "grid" else ""
     stage, _, figure = name.partition("/")
     known = {one for config in configs for one in TASK_METRICS.get(config.task, ())}
@@ -147,7 +147,7 @@ def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
 
 
 def _told(faults: dict[str, list[Cell]]) -> list[str]:
-    """Each fault, with the first cell that has it."""
+    """Return each error, with the first cell that has it."""
     lines = []
     for fault, cells in faults.items():
         more = f", and in {len(cells) - 1} more" if len(cells) > 1 else ""
@@ -156,7 +156,7 @@ def _told(faults: dict[str, list[Cell]]) -> list[str]:
 
 
 def _twins(found: list[tuple[Cell, RunConfig, str]]) -> list[str]:
-    """Cells of a grid that are one run: an arm that differs from another by nothing compares nothing."""
+    """Return an error for cells of a grid that are the same run: such arms compare nothing."""
     cells: dict[str, list[Cell]] = {}
     for cell, _, name in found:
         cells.setdefault(name, []).append(cell)

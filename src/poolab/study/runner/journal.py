@@ -1,4 +1,4 @@
-"""Every attempt of a study, one line each in DIR/studies/<study>.jsonl; kill -9 and a full disk leave it whole.
+"""The attempts of a study, one line each in DIR/studies/<study>.jsonl; kill -9 and a full disk leave it whole.
 
 A line is written when an attempt begins, with blanks for what its end will say, and the end is written over them. So an
 end needs no room on the disk: what has begun can always be recorded, and on a full disk nothing begins.
@@ -20,7 +20,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DiskFull(PoolabError):
-    """There is no room for the record of one more attempt; nothing was begun."""
+    """The disk has no room for the record of one more attempt; nothing was started."""
 
 
 class Journal:
@@ -39,7 +39,7 @@ class Journal:
         self.path = Path(path)
 
     def begin(self, entry: Mapping[str, Any]) -> int:
-        """Write the line of an attempt; returns its place, which `end` takes.
+        """Write the line of an attempt and return its offset, which `end` takes.
 
         Raises:
             DiskFull: it does not fit on the disk; nothing is written then.
@@ -52,7 +52,7 @@ class Journal:
         return place
 
     def end(self, place: int, ending: Mapping[str, Any]) -> None:
-        """Write how an attempt ended, in the room that its line has for it; a long reason is cut."""
+        """Write how an attempt ended, into the room that its line has for it; a long reason is cut."""
         with locked(self.path, fcntl.LOCK_EX) as file:
             line = _line_at(file, place)
             begun = read_entry(line)
@@ -64,7 +64,7 @@ class Journal:
             os.pwrite(file, _fitted({**begun, **ending}, len(line)), place)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All attempts, in the order in which they began; one without "outcome" runs, or was lost with its runner."""
+        """Return all attempts in the order in which they began. One without "outcome" runs, or lost its runner."""
         if not self.path.exists():
             return []
         with locked(self.path, fcntl.LOCK_SH):
@@ -74,7 +74,7 @@ class Journal:
 
 
 def read_entry(line: bytes) -> dict[str, Any] | None:
-    """Return what a line says; None of a line that another program has written, or that is torn."""
+    """Return the content of a line; None if another program has written it or it is incomplete."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
@@ -83,14 +83,14 @@ def read_entry(line: bytes) -> dict[str, Any] | None:
 
 
 def _line_at(file: int, place: int) -> bytes:
-    """The line that begins at a place; empty where none begins there."""
+    """Return the line that begins at an offset; empty if none begins there."""
     before = os.pread(file, 1, place - 1) if place else b"\n"
     return os.pread(file, 1 << 20, place).split(b"\n", 1)[0] if before == b"\n" else b""
 
 
 @contextmanager
 def locked(path: Path, how: int) -> Iterator[int]:
-    """A file, opened and locked for the length of the block, by flock's LOCK_EX or LOCK_SH."""
+    """Open a file and lock it for the length of the block, by flock's LOCK_EX or LOCK_SH."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
@@ -104,7 +104,7 @@ def locked(path: Path, how: int) -> Iterator[int]:
 
 
 def write_whole(file: int, content: bytes, place: int, what: str) -> None:
-    """Write at a place at the end of a file, all or nothing: a full disk takes a part of a text before it refuses.
+    """Write at the end of a file, all or nothing: a full disk takes a part of a text before it refuses.
 
     Raises:
         DiskFull: it does not fit.
@@ -121,7 +121,7 @@ def write_whole(file: int, content: bytes, place: int, what: str) -> None:
 
 
 def end_of_lines(file: int) -> int:
-    """Where the next line goes: behind the last line break. What stands behind that is of a process that was killed."""
+    """Return the offset of the next line, after the last line break. (After that is what a killed process left.)"""
     size = os.fstat(file).st_size
     tail = os.pread(file, 1 << 16, max(size - (1 << 16), 0))
     return size - (len(tail) - tail.rfind(b"\n") - 1) if tail else 0

@@ -1,4 +1,4 @@
-"""A study as arrays of jobs: planned whole, then every cell that has no result yet and is in no queue."""
+"""Submit a study as arrays of jobs: plan it whole, then submit every cell without a result and without a queued job."""
 
 import fcntl
 import os
@@ -27,7 +27,7 @@ TRAPS = re.compile(r"[\x00-\x1f\x7f\"\\]")  # in a path: sbatch's lines have no 
 
 @dataclass(frozen=True)
 class Sent:
-    """What was submitted, or would be: the arrays with their scripts, and the cells that were left out."""
+    """The result of a submission: the arrays with their scripts, and the cells that were left out."""
 
     total: int
     finished: int
@@ -37,7 +37,7 @@ class Sent:
     added: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The last words of the command."""
+        """Return the last output of the command."""
         left = [(self.finished, "finished already"), (self.queued, "in the queue already")]
         left.append((self.elsewhere, "being run by another process"))
         count = sum(len(one.cells) for one, _ in self.arrays)
@@ -50,7 +50,7 @@ class Sent:
 def submit(
     study: Study, extra: Sequence[str], resources: Resources, runs_dir: str | Path = "runs", dry_run: bool = False
 ) -> Sent:
-    """Plan a study, and submit the cells that need a run; with `dry_run` only say what would be submitted.
+    """Plan a study, and submit the cells that need a run; with `dry_run` only show what would be submitted.
 
     Raises:
         ConfigError: a cell that cannot be run, or not with these resources: all faults, and nothing is submitted.
@@ -92,7 +92,7 @@ def _check(study: Study, extra: Sequence[str]) -> None:
 
 
 def _check_tasks(made: Plan, resources: Resources) -> None:
-    """What the run itself would say as soon as it is on a node, after a night in the queue."""
+    """Raise an error that the run itself would raise only on its node, after a night in the queue."""
     from poolab.training import task_fault
 
     tasks = [resources.tasks] * resources.nodes
@@ -166,7 +166,7 @@ def _submitted(scripts: list[tuple[Submission, str]], resources: Resources) -> I
 
 
 def _max_array() -> int:
-    """How many jobs an array may have; 0 means that arrays are switched off."""
+    """Return how many jobs an array may have; 0 means that arrays are switched off."""
     try:
         found = re.search(r"MaxArraySize\s*=\s*(\d+)", call(["scontrol", "show", "config"]))
     except SlurmFault:
@@ -179,7 +179,7 @@ def _max_array() -> int:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One submit of a study at a time: another that asks the queue meanwhile would submit the same cells."""
+    """Hold a lock, so that a study is submitted once at a time: another submit would submit the same cells."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

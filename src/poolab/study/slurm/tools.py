@@ -1,4 +1,4 @@
-"""SLURM's programs, called with lists of arguments."""
+"""Call SLURM's programs with lists of arguments."""
 
 import os
 import shutil
@@ -15,12 +15,12 @@ class SlurmFault(PoolabError):
 
 
 def there(program: str) -> bool:
-    """Whether a program of SLURM's is on the PATH."""
+    """Return True if a program of SLURM is on the PATH."""
     return shutil.which(program) is not None
 
 
 def call(words: Sequence[str], environ: Mapping[str, str] | None = None) -> str:
-    """What the program prints.
+    """Return the output of a program.
 
     Raises:
         SlurmFault: it is not there, does not answer, or ends badly, in its own words.
@@ -40,7 +40,7 @@ def call(words: Sequence[str], environ: Mapping[str, str] | None = None) -> str:
 
 
 def clean_environment(options: Sequence[str]) -> dict[str, str]:
-    """The environment for sbatch: its own variables would win over the script's lines, an outer job's would confuse.
+    """Return the environment for sbatch, without variables that would override the script's lines.
 
     Args:
         options: names that the script sets.

@@ -1,4 +1,4 @@
-"""What a study's `command` starts, as W&B's agent would: poolab with some words of its own, or another program."""
+"""The program that a study's `command` starts, as W&B's agent would: poolab with its own arguments, or another."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ FORM = "[${env}, ${interpreter}, ${program}, ${args_no_hyphens}]"
 
 
 class Started(NamedTuple):
-    """Whether a study starts poolab, and the settings of its command before and behind the parameters."""
+    """Whether a study starts poolab, and its command's settings before and after the parameters."""
 
     trains: bool
     before: tuple[Parameter, ...] = ()
@@ -32,7 +32,7 @@ class Started(NamedTuple):
 
 
 def read_command(program: str, given: Sequence[str], faults: list[str]) -> Started:
-    """Read what a study starts; what poolab cannot do as W&B's agent would is added to `faults`.
+    """Read which program a study starts; differences from W&B's agent are added to `errors`.
 
     >>> read_command("fit.py", (), []).trains, read_command("train.py", (), []).trains
     (False, True)
@@ -59,7 +59,7 @@ def read_command(program: str, given: Sequence[str], faults: list[str]) -> Start
 
 
 def with_words(parameters: Sequence[Parameter], start: Started, faults: list[str]) -> tuple[Parameter, ...]:
-    """Return the parameters with the settings of the command: the later word wins, as in the agent's run."""
+    """Return the parameters with the settings of the command: the later argument wins, as in the agent's run."""
     own = {one.name: one for one in start.after}
     for parameter in parameters:
         if parameter.name in own and len(parameter.values) != 1:
@@ -73,7 +73,7 @@ def with_words(parameters: Sequence[Parameter], start: Started, faults: list[str
 
 
 def is_own(program: str) -> bool:
-    """Return whether a path leads to poolab's train.py: its code, or its bare name where no such file lies."""
+    """Return True if a path leads to poolab's train.py: its code, or its bare name if no such file exists."""
     path = Path(program)
     if path.name != "train.py":
         return False
@@ -89,7 +89,7 @@ def is_own(program: str) -> bool:
 
 
 def _behind_start(program: str, words: list[str]) -> list[str] | None:
-    """Return the words behind those that start poolab; None where another program is started."""
+    """Return the arguments behind those that start poolab; None if another program is started."""
     if words[0] in ("${env}", "env", "/usr/bin/env"):
         del words[0]
     if words[:2] == ["poolab", "train"] or (words[:2] == ["${program}", "train"] and Path(program).name == "poolab"):
@@ -114,7 +114,7 @@ def _macro_faults(program: str, words: Sequence[str]) -> list[str]:
 
 
 def _constants(words: Sequence[str], faults: list[str]) -> tuple[Parameter, ...]:
-    """Read key=value words; of two with one key the later counts."""
+    """Read key=value arguments; of two with one key the later counts."""
     found: dict[str, Parameter] = {}
     for word in words:
         own = list(_word_faults(word))

@@ -1,4 +1,4 @@
-"""A parameter of a study: what it may be, in the words of a W&B sweep file."""
+"""A parameter of a study: its possible values, as a W&B sweep file declares them."""
 
 import math
 import re
@@ -43,7 +43,7 @@ COUNTABLE = ("constant", "categorical", "categorical_w_probabilities", "int_unif
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its dotted name, its distribution, and what that takes (None: it takes no such thing).
+    """One parameter: its dotted name, its distribution, and the distribution's arguments (None: not used).
 
     `values` has the single value of a constant too. `min` and `max` of log_uniform are exponents of e, as in W&B.
     """
@@ -62,7 +62,7 @@ class Parameter:
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """Every value that it can take, in the order of the file; empty where they cannot be counted.
+        """Every value that it can take, in the order of the file; empty if they cannot be counted.
 
         >>> Parameter("pooling.k", "int_uniform", min=2, max=4).choices
         (2, 3, 4)
@@ -76,7 +76,7 @@ class Parameter:
 
     @property
     def count(self) -> int:
-        """How many values it can take; 0 where they cannot be counted.
+        """The number of values that it can take; 0 if they cannot be counted.
 
         >>> Parameter("seed", "int_uniform", min=0, max=10**12).count
         1000000000001
@@ -91,7 +91,7 @@ class Parameter:
         return int(min(steps + 1e-9, LONGEST)) + 1
 
     def __str__(self) -> str:
-        """What a study draws from, in one line."""
+        """Return in one line what a study draws from."""
         if self.values:
             weights = f" with probabilities {', '.join(map(str, self.probabilities))}" if self.probabilities else ""
             return f"{', '.join('null' if value is None else str(value) for value in self.values)}{weights}"
@@ -101,7 +101,7 @@ class Parameter:
 
 
 def read_parameters(tree: Any, faults: list[str], prefix: str = "") -> Iterator[Parameter]:
-    """The parameters of a file, nested ones by their dotted names; what is wrong is added to `faults`.
+    """Return the parameters of a file, nested ones by their dotted names; errors are added to `errors`.
 
     >>> [one.name for one in read_parameters({"optim": {"parameters": {"lr": {"value": 0.1}}}}, [])]
     ['optim.lr']
@@ -138,7 +138,7 @@ def _parameter(name: str, given: Mapping[str, Any]) -> Parameter:
 
 
 def _distribution(given: Mapping[str, Any]) -> str:
-    """The distribution, where it is not named the one that W&B takes for these keys."""
+    """Return the distribution; without a name, the one that W&B takes for these keys."""
     if "distribution" in given:
         return str(given["distribution"])
     if "value" in given:
@@ -207,7 +207,7 @@ def _number_faults(key: str, value: Any, kind: str) -> Iterator[str]:
 
 
 def _text_faults(value: Any) -> Iterator[str]:
-    """What a value may not be: numbers that YAML reads as texts, and texts that OmegaConf would look up.
+    """Return errors of a text: numbers that YAML reads as texts, and interpolations that OmegaConf would resolve.
 
     An interpolation could put a key of the environment into a record.
     """
@@ -234,7 +234,7 @@ def _number(value: Any) -> bool:
 
 
 def _twice(values: Sequence[Any]) -> list[Any]:
-    """Return the values that stand there already; 1, 1.0 and true are three values."""
+    """Return the values that occur more than once; 1, 1.0 and true are three values."""
     seen: set[str] = set()
     found = []
     for value in values:
@@ -245,13 +245,13 @@ def _twice(values: Sequence[Any]) -> list[Any]:
 
 
 def cut(value: Any) -> str:
-    """Return a value for a message, without the rest of a long one."""
+    """Return a value for a message; a long one is shortened."""
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _with_point(text: str) -> str:
-    """A number that YAML 1.1, W&B's and ours, reads as one.
+    """Return a number in a form that YAML 1.1, W&B's and ours, reads as a number.
 
     >>> _with_point("1e-3"), _with_point("2.E5")
     ('1.0e-3', '2.0e+5')

@@ -1,4 +1,4 @@
-"""What a study declares for its report before it runs: the margin of equivalence, and when results are looked at.
+"""Settings of a study's report, declared before it runs: the margin of equivalence, and the looks at the results.
 
 Both stand in a file beside the study's, study.report.yaml for study.yaml: a study file is a plain sweep file, and W&B's
 schema of those (wandb/sweeps, src/sweeps/config/schema.json) allows no further keys.
@@ -17,7 +17,7 @@ ANSWER_KEYS = ("margin", "looks")
 
 
 def beside(path: Path, faults: list[str]) -> Mapping[str, Any]:
-    """Return what the file beside a study file declares; nothing where there is none.
+    """Return the declarations of the file beside a study file; empty if there is none.
 
     Args:
         faults: takes what is wrong with it, a sentence each.
@@ -39,7 +39,7 @@ def beside(path: Path, faults: list[str]) -> Mapping[str, Any]:
 
 
 def answer_faults(content: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield what is wrong with the keys, the margin and the looks."""
+    """Yield the errors of the keys, the margin and the looks."""
     for key in content:
         if key not in ANSWER_KEYS:
             yield f"there is no key {key}; {nearest(str(key), list(ANSWER_KEYS))}it takes {' and '.join(ANSWER_KEYS)}"

@@ -1,4 +1,4 @@
-"""A study file: a plain W&B sweep file, read and checked; all faults at once."""
+"""Read and check a study file, a plain W&B sweep file; all errors are reported at once."""
 
 import math
 import os
@@ -27,9 +27,7 @@ LONGEST_NAME = 200  # bytes of a file's name without .yaml: a file system takes 
 
 
 class Metric(NamedTuple):
-    """What a search goes by: a name of the run's summary, whether the least or the most of it is best, and how much of
-    it ends the search.
-    """
+    """The metric of a search: its name in the run's summary, its goal, and the value that ends the search."""
 
     name: str
     goal: str
@@ -56,7 +54,7 @@ class Study:
 
     @property
     def runs_dir(self) -> str | None:
-        """The folder of the runs, where the file names one."""
+        """The folder of the runs, if the file names one."""
         return next((str(one.values[0]) for one in self.parameters if self.trains and one.name == "runs_dir"), None)
 
 
@@ -155,7 +153,7 @@ def _text_faults(content: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _said(content: Mapping[Any, Any]) -> bool:
-    """Whether program and command have the right types."""
+    """Return True if program and command have the right types."""
     program, command = content.get("program"), content.get("command") or []
     return isinstance(program, str) and bool(program) and isinstance(command, list) and all(map(_word, command))
 

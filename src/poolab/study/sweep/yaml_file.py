@@ -1,4 +1,4 @@
-"""A YAML file from the outside: read with limits, so that no content of it takes long, and each fault has its line."""
+"""Read a YAML file from an unknown source: with limits, so that none takes long, and with the line of each error."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Loader(yaml.SafeLoader):
-    """A safe loader that refuses what is deep, what repeats itself, and a key that stands twice.
+    """A safe loader that refuses deep nesting, excessive aliases, and duplicate keys.
 
     YAML takes the last of two equal keys without a word.
     """
@@ -27,7 +27,7 @@ class Loader(yaml.SafeLoader):
         self.depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node, unless it lies too deep."""
+        """Compose a node, unless it is nested too deeply."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise yaml.composer.ComposerError(
@@ -38,7 +38,7 @@ class Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Construct a value; what cannot be read (5,000 digits, the 31st of February) is a fault of its line."""
+        """Construct a value; one that cannot be read (5,000 digits, the 31st of February) is an error of its line."""
         try:
             value = super().construct_object(node, deep=deep)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
@@ -60,7 +60,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    r"""Return the content of a YAML document; None of an empty one.
+    r"""Return the content of a YAML document; None if it is empty.
 
     Raises:
         ConfigError: it is not YAML, or beyond the limits.
@@ -85,7 +85,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def _text(path: Path) -> str:
-    """The text of a regular file. A named pipe is not opened, since that waits for its writer."""
+    """Return the text of a regular file. A named pipe is not opened, since that waits for its writer."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         about = os.fstat(file)
@@ -107,7 +107,7 @@ def _text(path: Path) -> str:
 
 
 def _size(loader: Loader, node: yaml.Node, known: dict[int, int | None]) -> int:
-    """Return how many values a node stands for, counted again at each alias; check the keys of its mappings."""
+    """Return how many values a node has, counted again at each alias, and check the keys of its mappings."""
     if id(node) in known:
         size = known[id(node)]
         if size is None:
@@ -139,7 +139,7 @@ def _check_keys(loader: Loader, node: yaml.MappingNode) -> None:
 
 
 def _short(node: yaml.Node) -> str:
-    """The beginning of a scalar's text."""
+    """Return the beginning of a scalar's text."""
     text = str(node.value)
     return text if len(text) <= 40 else f"{text[:30]}... ({len(text):,} characters)"
 
@@ -149,7 +149,7 @@ def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
 
 
 def _told(fault: yaml.MarkedYAMLError) -> str:
-    """The fault in one line, with its place."""
+    """Return the error in one line, with its position."""
     mark = fault.problem_mark or fault.context_mark
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     problem = ", ".join(filter(None, (fault.context, fault.problem))) or "it is not YAML"

@@ -11,7 +11,7 @@ from poolab.study.sweep.yaml_file import read_yaml
 
 
 def in_hydras_words(arguments: Sequence[str]) -> list[str]:
-    """The arguments as `poolab study run` would give them; outside of an agent's run they stay as they are.
+    """Return the arguments as `poolab study run` would give them; unchanged outside of an agent's run.
 
     An agent writes each value by Python's str(): null as None, a mapping as a dict, the text 0.5 as a number. What the
     values are stands in a file that it names.
