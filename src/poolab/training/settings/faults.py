@@ -1,4 +1,4 @@
-"""The faults of one group of settings against its table, a line each: the setting, what was found, what is allowed."""
+"""Find the errors of a group of settings, one line each: the setting, its value, and what is allowed."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -50,12 +50,12 @@ def declared_faults(
 
 
 def named(group: str, key: Any) -> str:
-    """Return a setting's name as it is typed."""
+    """Return a setting's name as a user types it."""
     return f"{group}.{key}" if group else str(key)
 
 
 def where_words(setting: str, value: Any) -> str:
-    """Return `setting=value`, a long value shortened."""
+    """Return `setting=value`, with a long value shortened."""
     return f"{setting}={value if isinstance(value, str) and len(value) < 80 else shown(value)}"
 
 
@@ -75,5 +75,5 @@ def _plain(option: Option) -> bool:
 
 
 def _in_yaml(text: str) -> str:
-    """Say null where Python says None."""
+    """Return the words of YAML in place of Python's (null for None)."""
     return text.replace(" or None", " or null").replace("one of None,", "one of null,")

@@ -1,4 +1,4 @@
-"""The settings of poolings, heads and backbones, from what their classes declare."""
+"""The settings of poolings, heads and backbones, as their classes declare them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, 
 
 
 def options_of(group: str, name: str) -> Table | None:
-    """Return what a pooling, head or backbone of that name takes; None where it is not known here.
+    """Return the options of a pooling, head or backbone by its name; None if the name is not known here.
 
     >>> sorted(options_of("pooling", "avg_topk"))[:4], sorted(options_of("backbone", "resnet20"))
     (['at', 'ceil_mode', 'dilation', 'k'], ['match', 'match_to', 'width_mult'])
@@ -30,7 +30,7 @@ def options_of(group: str, name: str) -> Table | None:
 
 
 def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the group `pooling`, `head` or `backbone`, a line each.
+    """Return the errors of the group `pooling`, `head` or `backbone`, a line each.
 
     An unknown name is told where the network is built, and so is what only the sizes of the maps can tell.
     """
@@ -69,7 +69,7 @@ def _at_faults(at: Mapping[Any, Any]) -> list[str]:
 
 
 def _one_pooling(where: str, choice: Any) -> list[str]:
-    """Return the faults of one pooling by its name, or with its options; unknown names are told with the network."""
+    """Return the errors of one pooling, by its name or with its options; unknown names are left to the network."""
     settings = choice if isinstance(choice, Mapping) else {"name": choice}
     name = settings.get("name")
     if not isinstance(name, str):
