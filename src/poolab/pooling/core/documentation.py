@@ -1,4 +1,4 @@
-"""What `help()` shows of a pooling: its docstring, completed by what the class declares.
+"""Complete the docstring of a pooling, as `help()` shows it, with what the class declares.
 
 A leaf's docstring says what only the leaf knows. The arguments of all poolings, the ranges and defaults of the options,
 the shapes, the errors and the siblings' text are added here, from one place.
