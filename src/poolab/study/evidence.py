@@ -73,14 +73,14 @@ def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple
     """Return the evidence of a study from its folder of runs or file of records, and the records of its cells.
 
     Raises:
-        PoolabError: the place cannot be read, or a cell cannot be composed.
+        PoolabError: the folder or file cannot be read, or a cell cannot be composed.
     """
     from poolab.records import gather as gather_records
     from poolab.report import gather
     from poolab.study.slurm.submission import with_added
 
-    records, faults = gather_records(runs)
+    records, errors = gather_records(runs)
     cells = Cells()
     cells.add(study, records, with_added(runs, study.name, extra), runs)
     own = cells.of(records)
-    return gather(own, expected=cells.expected, faults=faults, searched=cells.searched), own
+    return gather(own, expected=cells.expected, faults=errors, searched=cells.searched), own

@@ -52,8 +52,8 @@ def working_folder() -> str:
     """
     try:
         return os.getcwd()
-    except OSError as fault:
-        raise PoolabError("the working folder of this process is gone: go to another one (cd) and try again") from fault
+    except OSError as error:
+        raise PoolabError("the working folder of this process is gone: go to another one (cd) and try again") from error
 
 
 def without_folder(extra: Sequence[str]) -> list[str]:

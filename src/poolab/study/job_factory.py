@@ -41,7 +41,7 @@ class Trained:
         """Check every kind of cell that a search can draw.
 
         Raises:
-            ConfigError: with all faults; or the runs are to be made again, which a search cannot.
+            ConfigError: with all errors; or the runs are to be made again, which a search cannot.
         """
         if any(planned.config.force for planned in plan(self.study, self.extra, checks=self.checks).cells):
             raise ConfigError(
@@ -100,8 +100,8 @@ class Programs:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(dict(cell.values)))
-        except OSError as fault:
-            raise PoolabError(f"cannot write the arguments of a cell to {path}: {fault}") from fault
+        except OSError as error:
+            raise PoolabError(f"cannot write the arguments of a cell to {path}: {error}") from error
         return command(self.study.command, self.study.program, cell.values, str(path))
 
 

@@ -34,7 +34,7 @@ class Outcome:
     earlier: int
     failed: Mapping[str, Ending]  # by the cell's key
     interrupted: bool
-    fault: str | None
+    error: str | None
     journal: Path
     stopped: int = 0
     conclusion: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Outcome:
         """The exit code: 0 if every cell has a result, 130 if the study was stopped, else 1."""
         if self.interrupted:
             return INTERRUPTED
-        return 0 if self.completed + self.diverged + self.stopped == self.total and self.fault is None else 1
+        return 0 if self.completed + self.diverged + self.stopped == self.total and self.error is None else 1
 
     def __str__(self) -> str:
         """Return the last output of the command."""
@@ -54,7 +54,7 @@ class Outcome:
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.earlier} were there before"] if self.earlier else []
         again = "; the same command resumes here" if self.code else ""
-        lines = [self.fault] if self.fault else []
+        lines = [self.error] if self.error else []
         return "\n".join([*lines, f"{', '.join(parts)}{again}", *self.conclusion, f"journal: {self.journal}"])
 
 
@@ -83,7 +83,7 @@ def run_study(
         seed: of a search's draws.
 
     Raises:
-        ConfigError: a cell cannot be run; all faults at once, and nothing has begun.
+        ConfigError: a cell cannot be run; all errors at once, and nothing has begun.
         PoolabError: the process that starts the cells cannot live.
     """
     if not 1 <= workers <= WORKERS or retries < 0:
@@ -141,7 +141,7 @@ def _outcome(state: State, interrupted: bool, journal: Path) -> Outcome:
         earlier=len(state.earlier),
         failed={key: ended for key, ended in state.ended.items() if ended.outcome in ("failed", "killed", "refused")},
         interrupted=interrupted and finished < state.source.total,
-        fault=state.fault or state.source.fault,
+        error=state.error or state.source.error,
         journal=journal,
         stopped=state.count("stopped"),
         conclusion=tuple(said),

@@ -111,8 +111,8 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
     key = folder.signature
     try:
         found = folder.result
-    except PoolabError as fault:  # it is damaged: `run` leaves it alone
-        return State(words, "failed", str(fault))
+    except PoolabError as error:  # it is damaged: `run` leaves it alone
+        return State(words, "failed", str(error))
     if found is not None and found.finished:
         return State(words, found.status, found.reason or "")
     task = queue.tasks.get(key)

@@ -30,7 +30,7 @@ class Given:
     sources: list[tuple[str, Records]] = field(default_factory=list)
     studies: list[Study] = field(default_factory=list)
     cells: Cells = field(default_factory=Cells)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     title: str = ""
 
 
@@ -178,7 +178,7 @@ def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
         return given, versus(old, new, *(name for name, _ in given.sources))
     runs = [record for _, records in given.sources for record in records]
     cells = given.cells
-    return given, gather(runs, expected=cells.expected, faults=given.faults, searched=cells.searched)
+    return given, gather(runs, expected=cells.expected, faults=given.errors, searched=cells.searched)
 
 
 def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
@@ -221,9 +221,9 @@ def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
 def _read(path: Path, given: Given) -> None:
     from poolab.records import gather
 
-    records, faults = gather(path)
+    records, errors = gather(path)
     given.sources.append((str(path), records))
-    given.faults += faults
+    given.errors += errors
 
 
 def _keep_cells(given: Given, folders: Sequence[Path], extra: Sequence[str]) -> None:

@@ -51,7 +51,7 @@ def run_here(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Run the study; the exit code is 0 when every cell has a result, 130 when it was stopped, else 1.
 
     Raises:
-        PoolabError: what cannot be run, with all faults.
+        PoolabError: what cannot be run, with all errors.
     """
     from poolab.study.run import run_study
 

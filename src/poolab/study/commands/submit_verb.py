@@ -52,7 +52,7 @@ def submit(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Submit the study.
 
     Raises:
-        PoolabError: what cannot be run, with all faults, or SLURM's refusal.
+        PoolabError: what cannot be run, with all errors, or SLURM's refusal.
     """
     from poolab.study.slurm.resources import Resources
     from poolab.study.slurm.submit import submit

@@ -47,11 +47,11 @@ def study(given: Sequence[str], description: str) -> int:
     # Settings may stand behind an option: FILE --runs DIR trainer.epochs=3.
     try:
         return VERBS[name].action(parser.parse_intermixed_args(rest)) or 0
-    except PoolabError as fault:
-        text = printable(str(fault))
-        if text == str(fault):
+    except PoolabError as error:
+        text = printable(str(error))
+        if text == str(error):
             raise
-        raise type(fault)(text) from fault
+        raise type(error)(text) from error
 
 
 def named(chosen: argparse.Namespace) -> tuple["Study", Path]:
@@ -135,8 +135,8 @@ def _status(chosen: argparse.Namespace) -> None:
             print(f"{state}: {one_line(one.run)}" + (f"\n    {reason}" if reason else ""))
         if len(some) > len(shown):
             print(f"{state}: and {len(some) - len(shown)} more (--all)")
-    if queue.fault:
-        print(f"the queue could not be asked, and is left out: {printable(queue.fault)}")
+    if queue.error:
+        print(f"the queue could not be asked, and is left out: {printable(queue.error)}")
 
 
 def _table_words(parser: argparse.ArgumentParser) -> None:

@@ -19,10 +19,10 @@ def report_run(study: Study, runs: Path, extra: Sequence[str], say: Callable[[st
     """
     try:
         _report(study, runs, extra, say)
-    except PoolabError as fault:
-        say(f"no report: {' '.join(str(fault).split())}")
-    except Exception as fault:
-        say(f"no report: {type(fault).__name__}: {' '.join(str(fault).split())}; try `poolab report {study.path}`")
+    except PoolabError as error:
+        say(f"no report: {' '.join(str(error).split())}")
+    except Exception as error:
+        say(f"no report: {type(error).__name__}: {' '.join(str(error).split())}; try `poolab report {study.path}`")
 
 
 def _report(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str], None]) -> None:

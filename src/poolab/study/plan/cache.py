@@ -20,7 +20,7 @@ class Expected(NamedTuple):
     signature: str
     arm: str
     seed: int
-    place: str
+    setting: str
     words: str
 
 
@@ -34,8 +34,8 @@ def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Ex
         ConfigError: a cell that cannot be run.
     """
     if study.method != "grid":
-        records, faults = gather(runs_dir)
-        tell(faults)
+        records, errors = gather(runs_dir)
+        tell(errors)
         cells = drawn_cells(study, extra, records)
         made = {record.signature for record in records}
         return [run for run in rows(plans.plan(study, extra, cells=cells)) if run.signature in made] if cells else []
@@ -61,7 +61,7 @@ def remember(plan: "plans.Plan") -> list[Expected]:
 
 def rows(plan: "plans.Plan") -> list[Expected]:
     """Return the runs of a plan."""
-    return [Expected(one.signature, one.arm, one.seed, one.place, str(one.cell)) for one in plan.cells]
+    return [Expected(one.signature, one.arm, one.seed, one.setting, str(one.cell)) for one in plan.cells]
 
 
 def _cache(study: Study, extra: Sequence[str]) -> Path:

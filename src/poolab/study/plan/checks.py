@@ -26,7 +26,7 @@ class Checks:
         the device can, shows when the run starts.
 
         Raises:
-            ConfigError: it cannot, with every fault that was found.
+            ConfigError: it cannot, with every error that was found.
         """
         from poolab.training import check_settings, faults_by_group
 
@@ -44,9 +44,9 @@ class Checks:
             results.append(files)
         if not isinstance(content, PoolabError) and not wrong.keys() & {"data", "backbone", "pooling", "head"}:
             results.append(self._network(config))  # without content its images have no form
-        faults = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
-        if faults:
-            raise ConfigError("\n".join(faults))
+        errors = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
+        if errors:
+            raise ConfigError("\n".join(errors))
         return config, signature(tree, f"{content}{files}")
 
     def _network(self, config: RunConfig) -> Any:
@@ -64,8 +64,8 @@ class Checks:
         if key not in self._done:
             try:
                 self._done[key] = check()
-            except PoolabError as fault:
-                self._done[key] = fault
+            except PoolabError as error:
+                self._done[key] = error
         return self._done[key]
 
 

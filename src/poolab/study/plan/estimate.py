@@ -128,15 +128,15 @@ def _if_known(seconds: float) -> float | None:
 
 def _one_epoch(planned: Planned) -> tuple[float, float]:
     """Return the seconds of a whole run of one epoch, and of its epoch alone."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder:
         trainer = replace(planned.config.trainer, epochs=1, progress_bar=False)
-        short = replace(planned.config, trainer=trainer, runs_dir=place, tracker=TrackerConfig("none"))
-        write_cell(short, Path(place) / "cell.json")
+        short = replace(planned.config, trainer=trainer, runs_dir=folder, tracker=TrackerConfig("none"))
+        write_cell(short, Path(folder) / "cell.json")
         start = time.perf_counter()
-        command = [sys.executable, "-m", "poolab.study.runner.cell", str(Path(place) / "cell.json")]
+        command = [sys.executable, "-m", "poolab.study.runner.cell", str(Path(folder) / "cell.json")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         whole = time.perf_counter() - start
-        histories = list(Path(place).glob("*/history.jsonl"))
+        histories = list(Path(folder).glob("*/history.jsonl"))
         if done.returncode or not histories:
             raise PoolabError(f"the epoch that was to be measured failed ({planned.cell}): {done.stderr.strip()}")
         return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])

@@ -39,7 +39,7 @@ def _grid(plan: Plan) -> Iterator[tuple[str, str]]:
     more = f"; and {len(arms) - SHOWN_ARMS} more" if len(arms) > SHOWN_ARMS else ""
     yield "arms", f"{len(arms)}: {'; '.join(arms[:SHOWN_ARMS])}{more}"
     yield "seeds", f"{len(seeds)}: {', '.join(map(str, seeds))}"
-    yield "on", "; ".join(plan.places)
+    yield "on", "; ".join(plan.settings)
 
 
 def _search(study: Study, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -91,7 +91,7 @@ def _costs(plan: Plan, estimate: Estimate | None, per_hour: float | None) -> str
 
 def _detects(plan: Plan, records: Sequence[Record]) -> str:
     seeds = len(plan.seeds)
-    comparisons = max(len({one.arm for one in plan.cells if one.place == place}) for place in plan.places) - 1
+    comparisons = max(len({one.arm for one in plan.cells if one.setting == setting}) for setting in plan.settings) - 1
     if seeds < 2 or comparisons < 1:
         need = "two seeds" if seeds < 2 else "two arms"
         return f"nothing: a paired difference needs {need} at least"

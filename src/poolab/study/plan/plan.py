@@ -33,7 +33,7 @@ class Planned:
         return self.config.seed
 
     @property
-    def place(self) -> str:
+    def setting(self) -> str:
         """The benchmark setting: data set and backbone. Arms are compared within one setting."""
         return f"{self.config.data.name}, {self.config.backbone.name}"
 
@@ -74,9 +74,9 @@ class Plan:
         return tuple(dict.fromkeys(planned.seed for planned in self.cells))
 
     @property
-    def places(self) -> tuple[str, ...]:
+    def settings(self) -> tuple[str, ...]:
         """The benchmark settings, one table each."""
-        return tuple(dict.fromkeys(planned.place for planned in self.cells))
+        return tuple(dict.fromkeys(planned.setting for planned in self.cells))
 
 
 def _finished(folder: RunFolder) -> bool:
@@ -98,7 +98,7 @@ def plan(
         checks: those that were done for other cells.
 
     Raises:
-        ConfigError: cells that cannot be run, or two that are one run: every fault on its line, once.
+        ConfigError: cells that cannot be run, or two that are one run: every error on its line, once.
 
     >>> from poolab.study import read_study
     >>> planned = plan(read_study("sweeps/topk_k.yaml"))
@@ -111,18 +111,18 @@ def plan(
         cells = grid_cells(study, extra) if study.method == "grid" else sample_cells(study, extra)
     composer, checks = Composer(), checks or Checks()
     found: list[tuple[Cell, RunConfig, str]] = []
-    faults: dict[str, list[Cell]] = {}
+    errors: dict[str, list[Cell]] = {}
     for cell in cells:
         try:
             found.append((cell, *checks(composer(cell))))
-        except PoolabError as fault:
-            for line in str(fault).splitlines():
-                faults.setdefault(line, []).append(cell)
-    for line in _metric_faults(study, [config for _, config, _ in found]):
-        faults.setdefault(line, [])
+        except PoolabError as error:
+            for line in str(error).splitlines():
+                errors.setdefault(line, []).append(cell)
+    for line in _metric_errors(study, [config for _, config, _ in found]):
+        errors.setdefault(line, [])
     twins = _twins(found) if study.method == "grid" else []
-    if faults or twins:
-        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(faults), *twins]))
+    if errors or twins:
+        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(errors), *twins]))
     arms = label_arms(study, [config.tree() for _, config, _ in found], extra)
     labelled = zip(found, arms, strict=True)
     return Plan(study, tuple(extra), tuple(Planned(*one, arm) for one, arm in labelled))
@@ -135,7 +135,7 @@ TASK_METRICS = {
 }
 
 
-def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
+def _metric_errors(study: Study, configs: Sequence[RunConfig]) -> list[str]:
     """Return the errors of the metric that a search optimises, which would else show only after its first run."""
     name = study.metric.name if study.metric and study.method != "grid" else ""
     stage, _, figure = name.partition("/")
@@ -146,12 +146,12 @@ def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
     return [f"metric.name={name}: no run has it; {hint}{stage}/ has {', '.join(sorted(known))}"]
 
 
-def _told(faults: dict[str, list[Cell]]) -> list[str]:
+def _told(errors: dict[str, list[Cell]]) -> list[str]:
     """Return each error, with the first cell that has it."""
     lines = []
-    for fault, cells in faults.items():
+    for error, cells in errors.items():
         more = f", and in {len(cells) - 1} more" if len(cells) > 1 else ""
-        lines += [f"  {fault}", *([f"    in {cells[0]}{more}"] if cells else [])]
+        lines += [f"  {error}", *([f"    in {cells[0]}{more}"] if cells else [])]
     return lines
 
 

@@ -37,21 +37,21 @@ def paired_deviation(records: Sequence[Record]) -> tuple[float, int] | None:
     Two arms are compared if they differ in pooling and head only, on data and weights of the same content, over seeds
     that continue the same run. None if no two arms share two seeds.
     """
-    places: dict[str, dict[str, dict[tuple[int, str | None], float]]] = defaultdict(lambda: defaultdict(dict))
+    settings: dict[str, dict[str, dict[tuple[int, str | None], float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         score = record.value(record.headline)
         if record.completed and score is not None:
-            place, arm = _split(own_settings(record))
+            setting, arm = _split(own_settings(record))
             content = content_of(record)
-            places[f"{place} {content.shared}"][arm][record.seed, content.source] = score
+            settings[f"{setting} {content.shared}"][arm][record.seed, content.source] = score
     squares, freedom, arms = 0.0, 0, set()
-    for place, found in places.items():
+    for setting, found in settings.items():
         for (one, first), (other, second) in itertools.combinations(found.items(), 2):
             differences = [first[seed] - second[seed] for seed in first.keys() & second.keys()]
             if len(differences) > 1:
                 squares += statistics.variance(differences) * (len(differences) - 1)
                 freedom += len(differences) - 1
-                arms |= {(place, one), (place, other)}
+                arms |= {(setting, one), (setting, other)}
     return (math.sqrt(squares / freedom), len(arms)) if freedom else None
 
 
@@ -59,5 +59,5 @@ def _split(settings: Tree) -> tuple[str, str]:
     """Return the settings that the arms of one comparison share, and those in which they differ."""
     kept = {key: value for key, value in settings.items() if not below(key, (*NOT_IDENTITY, "seed", "measure"))}
     arm = {key: value for key, value in kept.items() if below(key, ("pooling", "head"))}
-    place = {key: value for key, value in kept.items() if key not in arm}
-    return str(sorted(place.items(), key=str)), str(sorted(arm.items(), key=str))
+    setting = {key: value for key, value in kept.items() if key not in arm}
+    return str(sorted(setting.items(), key=str)), str(sorted(arm.items(), key=str))

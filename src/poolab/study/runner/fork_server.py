@@ -57,7 +57,7 @@ class ForkServer:
         self.memory_kills = memory_kills()
 
     def serve(self) -> dict[str, Any] | None:
-        """Serve until the runner is gone and all cells have ended. Return a cell's job in its forked process, else None."""
+        """Serve until the runner is gone and all cells have ended. Return a job in its cell's process, else None."""
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -114,15 +114,15 @@ class ForkServer:
             return False
         try:
             log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        except OSError as fault:
-            self._record(message, claim, None, Ending("failed", f"its log cannot be written: {fault}"), 0.0)
+        except OSError as error:
+            self._record(message, claim, None, Ending("failed", f"its log cannot be written: {error}"), 0.0)
             return False
         try:
             return self._start(message, claim, log)
-        except Exception as fault:  # a fault of starting a cell is that cell's: the others go on
+        except Exception as error:  # concerns this cell alone: the others go on
             if os.getpid() != self.pid:
                 raise
-            self._not_started(message, claim, log, Ending("failed", f"it could not be started: {fault}"))
+            self._not_started(message, claim, log, Ending("failed", f"it could not be started: {error}"))
             return False
 
     def _start(self, job: dict[str, Any], claim: Claim, log: int) -> bool:
@@ -169,8 +169,8 @@ class ForkServer:
                 preexec_fn=lambda: self._announce(job),  # safe: one thread
             )
         # A ValueError is a NUL or a lone surrogate in an argument; an OSError may be too many bytes of arguments.
-        except (OSError, ValueError, subprocess.SubprocessError) as fault:
-            self._not_started(job, claim, log, Ending("refused", f"it cannot be started: {fault}"))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self._not_started(job, claim, log, Ending("refused", f"it cannot be started: {error}"))
             return None
         return Running(job, claim, program.pid, program)
 

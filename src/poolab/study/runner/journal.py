@@ -27,8 +27,8 @@ class Journal:
     """The attempts of one study.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as place:
-    ...     journal = Journal(Path(place) / "study.jsonl")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     journal = Journal(Path(folder) / "study.jsonl")
     ...     line = journal.begin({"cell": "0123456789ab"})
     ...     journal.end(line, {"outcome": "completed"})
     ...     journal.entries()
@@ -47,21 +47,21 @@ class Journal:
         line = json.dumps(entry).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.path, fcntl.LOCK_EX) as file:
-            place = end_of_lines(file)
-            write_whole(file, line + b" " * ROOM + b"\n", place, f"an attempt in {self.path}")
-        return place
+            offset = end_of_lines(file)
+            write_whole(file, line + b" " * ROOM + b"\n", offset, f"an attempt in {self.path}")
+        return offset
 
-    def end(self, place: int, ending: Mapping[str, Any]) -> None:
+    def end(self, offset: int, ending: Mapping[str, Any]) -> None:
         """Write how an attempt ended, into the room that its line has for it; a long reason is cut."""
         with locked(self.path, fcntl.LOCK_EX) as file:
-            line = _line_at(file, place)
+            line = _line_at(file, offset)
             begun = read_entry(line)
             if begun is None or begun.get("cell", ending.get("cell")) != ending.get("cell", begun.get("cell")):
                 # Somebody has deleted or emptied the journal: what has happened since begins a new one.
                 text = json.dumps(dict(ending)).encode() + b"\n"
                 write_whole(file, text, end_of_lines(file), f"an attempt in {self.path}")
                 return
-            os.pwrite(file, _fitted({**begun, **ending}, len(line)), place)
+            os.pwrite(file, _fitted({**begun, **ending}, len(line)), offset)
 
     def entries(self) -> list[dict[str, Any]]:
         """Return all attempts in the order in which they began. One without "outcome" runs, or lost its runner."""
@@ -82,10 +82,10 @@ def read_entry(line: bytes) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _line_at(file: int, place: int) -> bytes:
+def _line_at(file: int, offset: int) -> bytes:
     """Return the line that begins at an offset; empty if none begins there."""
-    before = os.pread(file, 1, place - 1) if place else b"\n"
-    return os.pread(file, 1 << 20, place).split(b"\n", 1)[0] if before == b"\n" else b""
+    before = os.pread(file, 1, offset - 1) if offset else b"\n"
+    return os.pread(file, 1 << 20, offset).split(b"\n", 1)[0] if before == b"\n" else b""
 
 
 @contextmanager
@@ -95,28 +95,28 @@ def locked(path: Path, how: int) -> Iterator[int]:
     try:
         try:
             fcntl.flock(file, how)
-        except OSError as fault:  # a file system without locks: two runners must not share it then
-            if fault.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+        except OSError as error:  # a file system without locks: two runners must not share it then
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
                 raise
         yield file
     finally:
         os.close(file)
 
 
-def write_whole(file: int, content: bytes, place: int, what: str) -> None:
+def write_whole(file: int, content: bytes, offset: int, what: str) -> None:
     """Write at the end of a file, all or nothing: a full disk takes a part of a text before it refuses.
 
     Raises:
         DiskFull: it does not fit.
     """
     try:
-        written = os.pwrite(file, content, place)
-    except OSError as fault:
-        if fault.errno not in FULL:
+        written = os.pwrite(file, content, offset)
+    except OSError as error:
+        if error.errno not in FULL:
             raise
         written = 0
     if written != len(content):
-        os.ftruncate(file, place)
+        os.ftruncate(file, offset)
         raise DiskFull(f"the disk is full: there is no room to record {what}; make room and run the study again")
 
 

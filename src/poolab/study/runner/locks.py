@@ -28,11 +28,11 @@ class Claim:
     """The claim of one cell, held until `release`.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as place:
-    ...     first = Claim.take(Path(place) / "cell")
-    ...     assert first and Claim.take(Path(place) / "cell") is None
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first = Claim.take(Path(folder) / "cell")
+    ...     assert first and Claim.take(Path(folder) / "cell") is None
     ...     first.release(done=True)
-    ...     Claim.done(Path(place) / "cell")
+    ...     Claim.done(Path(folder) / "cell")
     True
     """
 
@@ -96,8 +96,8 @@ def _locked(file: int) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as fault:
-        if fault.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
             raise
     return True
 

@@ -58,8 +58,8 @@ def ending(code: int | None, log: str, folder: str | Path | None, out_of_memory:
 def _recorded(folder: Path) -> Ending | None:
     try:
         record = RunFolder(folder.parent, folder.name).latest
-    except PoolabError as fault:
-        return Ending("refused", str(fault)[:LONGEST])
+    except PoolabError as error:
+        return Ending("refused", str(error)[:LONGEST])
     return Ending(record.status, (record.reason or "")[:LONGEST]) if record and record.finished else None
 
 

@@ -22,12 +22,12 @@ def record(
     told = {"cell": cell, "ended": ended, "seconds": round(seconds, 3), "code": code, "outcome": became.outcome}
     try:
         journal.end(entry, {**told, "reason": became.reason} if became.reason else told)
-    except (OSError, DiskFull) as fault:
-        print(f"the end of {cell} ({became.outcome}) is not in the journal: {fault}", file=sys.stderr, flush=True)
+    except (OSError, DiskFull) as error:
+        print(f"the end of {cell} ({became.outcome}) is not in the journal: {error}", file=sys.stderr, flush=True)
     try:
         claim.release(done=became.finished)
-    except OSError as fault:
-        print(f"the end of {cell} ({became.outcome}) is not in its claim: {fault}", file=sys.stderr, flush=True)
+    except OSError as error:
+        print(f"the end of {cell} ({became.outcome}) is not in its claim: {error}", file=sys.stderr, flush=True)
 
 
 def send(pid: int, number: signal.Signals) -> None:

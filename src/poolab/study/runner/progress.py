@@ -43,7 +43,7 @@ class Progress:
             self.live.__enter__()
         return self
 
-    def __exit__(self, *fault: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """Give the terminal back."""
         if self.live is not None:
             self.live.__exit__(None, None, None)

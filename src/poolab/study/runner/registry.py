@@ -47,8 +47,8 @@ def stop_runners(runs_dir: str | Path, study: str) -> list[str]:
         try:
             os.kill(pid, signal.SIGTERM)
             told.append(f"asked the runner with pid {pid} to stop: its cells write their checkpoints")
-        except OSError as fault:
-            told.append(f"the runner with pid {pid} cannot be asked to stop: {fault.strerror}")
+        except OSError as error:
+            told.append(f"the runner with pid {pid} cannot be asked to stop: {error.strerror}")
     return told
 
 

@@ -83,7 +83,7 @@ class Scheduler:
     @property
     def stopping(self) -> bool:
         """True if no more cells are started."""
-        return self.requests > 0 or self.state.fault is not None
+        return self.requests > 0 or self.state.error is not None
 
     def _feed(self) -> bool:
         """Start the cells that can start; return True if anything is left."""
@@ -105,10 +105,10 @@ class Scheduler:
     def _next(self) -> Job | None:
         try:
             return self.source.next()
-        except OSError as fault:
-            self.state.fault = f"the study cannot continue: {fault}"
-        except PoolabError as fault:
-            self.state.fault = str(fault)
+        except OSError as error:
+            self.state.error = f"the study cannot continue: {error}"
+        except PoolabError as error:
+            self.state.error = str(error)
         return None
 
     def _begin(self, job: Job) -> None:
@@ -123,10 +123,10 @@ class Scheduler:
                 claim.release(done=self.state.ended[job.key].finished)
                 return
             self._hand_over(job, claim)
-        except OSError as fault:
-            self.state.fault = f"the study cannot continue: {fault}"
-        except DiskFull as fault:
-            self.state.fault = str(fault)
+        except OSError as error:
+            self.state.error = f"the study cannot continue: {error}"
+        except DiskFull as error:
+            self.state.error = str(error)
 
     def _hand_over(self, job: Job, claim: Claim) -> None:
         attempt = self.state.attempts.get(job.key, 0) + 1
@@ -286,6 +286,6 @@ def _recorded(folder: Path) -> Ending | None:
     """Return the outcome in a run's record; a damaged record refuses that cell, and is not overwritten."""
     try:
         record = RunFolder(folder.parent, folder.name).latest  # of a run that is made again, its own
-    except PoolabError as fault:
-        return Ending("refused", str(fault))
+    except PoolabError as error:
+        return Ending("refused", str(error))
     return Ending(record.status, record.reason or "") if record else None

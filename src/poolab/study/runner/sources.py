@@ -24,7 +24,7 @@ class JobSource(Protocol):
         """A note to show beside the counts."""
 
     @property
-    def fault(self) -> str | None:
+    def error(self) -> str | None:
         """The error that keeps the source from giving more jobs, or None."""
 
     def next(self) -> Job | None:
@@ -54,7 +54,7 @@ class Listed:
     """Jobs that are all known from the start."""
 
     note = ""
-    fault: str | None = None
+    error: str | None = None
 
     def __init__(self, jobs: Sequence[Job]):
         self.total = len(jobs)

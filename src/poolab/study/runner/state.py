@@ -20,7 +20,7 @@ class State:
     ended: dict[str, Ending] = field(default_factory=dict)
     earlier: set[str] = field(default_factory=set)
     attempts: dict[str, int] = field(default_factory=dict)
-    fault: str | None = None
+    error: str | None = None
 
     @property
     def left(self) -> bool:

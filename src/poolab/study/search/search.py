@@ -46,7 +46,7 @@ class Search:
         self.hyperband = Hyperband(rule, metric.goal) if rule and metric else None
         self.best: tuple[float, Trial] | None = None
         self.over: str | None = None  # why nothing is drawn any more
-        self.fault: str | None = None
+        self.error: str | None = None
         self._jobs: deque[Job] = deque()
         self._handed: set[int] = set()
         self._by_key: dict[str, Trial] = {}
@@ -84,8 +84,8 @@ class Search:
             ConfigError: the records have no such metric.
             DiskFull: the trial cannot be written down.
         """
-        if self.fault is not None:
-            raise ConfigError(self.fault)
+        if self.error is not None:
+            raise ConfigError(self.error)
         if not self._jobs and self.over is None:
             self._draw()
             if self.over is not None:
@@ -111,8 +111,8 @@ class Search:
         trial = self._by_key[job.key]
         try:
             (told,) = self.results.of([trial])
-        except ConfigError as fault:
-            self.fault = str(fault)
+        except ConfigError as error:
+            self.error = str(error)
             return
         if told.value is None:
             return
@@ -187,8 +187,8 @@ class Search:
         cell = self.space.cell(at)
         try:
             return self.make(cell), None
-        except ConfigError as fault:
-            return Job(f"refused {hash_of(cell)}", str(cell), ()), " ".join(str(fault).split())
+        except ConfigError as error:
+            return Job(f"refused {hash_of(cell)}", str(cell), ()), " ".join(str(error).split())
 
 
 def hash_of(cell: Cell) -> str:

@@ -21,12 +21,12 @@ def search(
     """Return the search of a random or bayes study.
 
     Raises:
-        ConfigError: what it needs is missing, or something that it may draw cannot be run: all faults at once.
+        ConfigError: what it needs is missing, or something that it may draw cannot be run: all errors at once.
     """
     sampler = sampler or default_sampler(study)
-    faults = list(_faults(study, sampler, count, seed))
-    if faults:
-        raise ConfigError("\n".join(faults))
+    errors = list(_errors(study, sampler, count, seed))
+    if errors:
+        raise ConfigError("\n".join(errors))
     make.check()
     limit = min(one for one in (count, study.run_cap) if one is not None)
     goal = study.metric.goal if study.metric else "minimize"
@@ -38,7 +38,7 @@ def default_sampler(study: Study) -> str:
     return "random" if study.method == "random" else "tpe"
 
 
-def _faults(study: Study, sampler: str, count: int | None, seed: int) -> Iterator[str]:
+def _errors(study: Study, sampler: str, count: int | None, seed: int) -> Iterator[str]:
     if sampler not in SAMPLERS:
         yield f"sampler must be one of {', '.join(SAMPLERS)}, found {sampler!r}"
     if seed < 0:

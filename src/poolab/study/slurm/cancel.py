@@ -16,7 +16,7 @@ def cancel(study: str, runs_dir: str | Path) -> list[str]:
     A job is the study's by the path of its batch script: a number from long ago may be somebody else's by now.
 
     Raises:
-        SlurmFault: SLURM cannot be asked, or refuses.
+        SlurmError: SLURM cannot be asked, or refuses.
     """
     known = submissions(folder_of(runs_dir, study))
     if not known or not there("squeue"):

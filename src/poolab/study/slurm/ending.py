@@ -38,8 +38,8 @@ def log_words(log: Path) -> str:
     r"""Return why a job ended without a record, from the last lines of its log: a killed task, or its last output.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as place:
-    ...     path = Path(place) / "0.log"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "0.log"
     ...     _ = path.write_text("ValueError: no\nsrun: error: n1: task 0: Exited with exit code 1\n")
     ...     log_words(path)
     'exit code 1: ValueError: no'

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from poolab.study.slurm.submission import Submission, all_submissions
-from poolab.study.slurm.tools import SlurmFault, call, there
+from poolab.study.slurm.tools import SlurmError, call, there
 
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT")
 RUNNING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
@@ -48,7 +48,7 @@ class Queue:
 
     tasks: dict[str, Task] = field(default_factory=dict)  # by the run's signature
     submitted: dict[str, Submission] = field(default_factory=dict)  # the last one of each run
-    fault: str | None = None
+    error: str | None = None
 
     @property
     def queued(self) -> frozenset[str]:
@@ -64,7 +64,7 @@ class Queue:
         form = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
         try:
             told = call(["sacct", *form, f"--jobs={','.join(numbers)}"])
-        except SlurmFault:  # "accounting storage is disabled"
+        except SlurmError:  # "accounting storage is disabled"
             return {}
         pairs = (line.partition("|") for line in told.splitlines())
         return {job: state.split()[0] for job, _, state in pairs if state}  # CANCELLED by 0
@@ -78,8 +78,8 @@ def look(runs_dir: str | Path) -> Queue:
     submitted = {name: one for one in found for name in one.signatures}
     try:
         told = tasks(found)
-    except SlurmFault as fault:
-        return Queue(submitted=submitted, fault=str(fault))
+    except SlurmError as error:
+        return Queue(submitted=submitted, error=str(error))
     last: dict[str, Task] = {}
     for task in told:
         name = task.submission.signatures[task.index]
@@ -92,7 +92,7 @@ def tasks(known: Sequence[Submission]) -> list[Task]:
     """Return the jobs of these submissions: all that wait or run, and the ended ones that SLURM still keeps.
 
     Raises:
-        SlurmFault: SLURM cannot be asked.
+        SlurmError: SLURM cannot be asked.
     """
     if not known:
         return []

@@ -38,27 +38,27 @@ class Resources:
     sbatch: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        faults = [
+        errors = [
             f"--{name.replace('_', '-')} must be at least {least}, found {value}"
             for name, least in COUNTS.items()
             if (value := getattr(self, name)) is not None and value < least
         ]
         if not TIME.fullmatch(self.time):
-            faults.append(f"--time {self.time!r}: SLURM takes minutes, hours:minutes:seconds or days-hours:minutes")
+            errors.append(f"--time {self.time!r}: SLURM takes minutes, hours:minutes:seconds or days-hours:minutes")
         if self.gpus_per_node and self.tasks_per_node not in (None, self.gpus_per_node):
-            faults.append(
+            errors.append(
                 f"--tasks-per-node {self.tasks_per_node}: there is one task for each of the GPUs; leave it out"
             )
         for text in self.sbatch:
             key = text.partition("=")[0]
             if not re.fullmatch(r"[a-z][a-z-]*", key):
-                faults.append(f"--sbatch {text!r}: KEY=VALUE without hyphens before it, e.g. mail-type=END")
+                errors.append(f"--sbatch {text!r}: KEY=VALUE without hyphens before it, e.g. mail-type=END")
             elif key in OWN:
-                faults.append(f"--sbatch {text!r}: poolab sets {key} itself")
+                errors.append(f"--sbatch {text!r}: poolab sets {key} itself")
         given = [*self._given().values(), *self.sbatch]
-        faults += [f"{text!r} has a character that no option of SLURM has" for text in given if not text.isprintable()]
-        if faults:
-            raise ConfigError("\n".join(faults))
+        errors += [f"{text!r} has a character that no option of SLURM has" for text in given if not text.isprintable()]
+        if errors:
+            raise ConfigError("\n".join(errors))
 
     @property
     def tasks(self) -> int:

@@ -10,7 +10,7 @@ from poolab.errors import PoolabError
 SECONDS = 60  # for an answer; a controller that is restarting takes some
 
 
-class SlurmFault(PoolabError):
+class SlurmError(PoolabError):
     """SLURM does not answer, or refuses."""
 
 
@@ -23,19 +23,19 @@ def call(words: Sequence[str], environ: Mapping[str, str] | None = None) -> str:
     """Return the output of a program.
 
     Raises:
-        SlurmFault: it is not there, does not answer, or ends badly, in its own words.
+        SlurmError: it is not there, does not answer, or ends badly, in its own words.
     """
     try:
         done = subprocess.run(
             list(words), capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, env=environ
         )
     except FileNotFoundError:
-        raise SlurmFault(f"{words[0]} is not on the PATH: this machine is not part of a SLURM cluster") from None
+        raise SlurmError(f"{words[0]} is not on the PATH: this machine is not part of a SLURM cluster") from None
     except subprocess.TimeoutExpired:
-        raise SlurmFault(f"{words[0]} has not answered for {SECONDS} s") from None
+        raise SlurmError(f"{words[0]} has not answered for {SECONDS} s") from None
     if done.returncode != 0:
         told = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise SlurmFault(told if told.startswith(words[0]) else f"{words[0]}: {told}")
+        raise SlurmError(told if told.startswith(words[0]) else f"{words[0]}: {told}")
     return done.stdout
 
 

@@ -96,8 +96,8 @@ class Composer:
         if key not in self._composed:
             try:
                 self._composed[key] = compose(key)
-            except ConfigError as fault:
-                self._composed[key] = fault
+            except ConfigError as error:
+                self._composed[key] = error
         found = self._composed[key]
         if isinstance(found, ConfigError):
             raise found
@@ -123,8 +123,8 @@ def value_of(override: str) -> Any:
     override = with_quoted_path(override)
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except (HydraException, RecursionError) as fault:
-        raise ConfigError(f"{override}: {fault}" if override not in str(fault) else str(fault)) from fault
+    except (HydraException, RecursionError) as error:
+        raise ConfigError(f"{override}: {error}" if override not in str(error) else str(error)) from error
     if parsed.is_sweep_override():
         raise ConfigError(f"{override}: one value for every cell; several are the study file's to list")
     return parsed.value()

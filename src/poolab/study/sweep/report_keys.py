@@ -16,29 +16,29 @@ from poolab.study.sweep.yaml_file import read_yaml
 ANSWER_KEYS = ("margin", "looks")
 
 
-def beside(path: Path, faults: list[str]) -> Mapping[str, Any]:
+def beside(path: Path, errors: list[str]) -> Mapping[str, Any]:
     """Return the declarations of the file beside a study file; empty if there is none.
 
     Args:
-        faults: takes what is wrong with it, a sentence each.
+        errors: takes what is wrong with it, a sentence each.
     """
     other = path.with_name(f"{path.stem}.report.yaml")
     if not other.is_file():
         return {}
     try:
         content = read_yaml(other)
-    except (OSError, ValueError) as fault:
-        faults.append(f"{other.name} cannot be read: {fault}")
+    except (OSError, ValueError) as error:
+        errors.append(f"{other.name} cannot be read: {error}")
         return {}
     if not isinstance(content, Mapping):
-        faults.append(f"{other.name} must be a mapping with {' or '.join(ANSWER_KEYS)}, found {cut(content)}")
+        errors.append(f"{other.name} must be a mapping with {' or '.join(ANSWER_KEYS)}, found {cut(content)}")
         return {}
-    found = [f"{other.name}: {fault}" for fault in answer_faults(content)]
-    faults += found
+    found = [f"{other.name}: {error}" for error in answer_errors(content)]
+    errors += found
     return {} if found else dict(content)
 
 
-def answer_faults(content: Mapping[Any, Any]) -> Iterator[str]:
+def answer_errors(content: Mapping[Any, Any]) -> Iterator[str]:
     """Yield the errors of the keys, the margin and the looks."""
     for key in content:
         if key not in ANSWER_KEYS:

@@ -41,11 +41,11 @@ class Loader(yaml.SafeLoader):
         """Construct a value; one that cannot be read (5,000 digits, the 31st of February) is an error of its line."""
         try:
             value = super().construct_object(node, deep=deep)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
-            why = "a number with too many digits" if "int_max_str_digits" in str(fault) else str(fault)
-            raise _fault(node, f"{_short(node)} cannot be read: {why}") from fault
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            why = "a number with too many digits" if "int_max_str_digits" in str(error) else str(error)
+            raise _error(node, f"{_short(node)} cannot be read: {why}") from error
         if isinstance(value, int) and not -LONGEST <= value < LONGEST:
-            raise _fault(node, f"{_short(node)} is too large: a whole number must be between -2^63 and 2^63")
+            raise _error(node, f"{_short(node)} is too large: a whole number must be between -2^63 and 2^63")
         return value
 
 
@@ -75,13 +75,13 @@ def parse_yaml(text: str) -> Any:
             return None
         _size(loader, node, {})
         return loader.construct_document(node)
-    except yaml.reader.ReaderError as fault:
-        where = text.count("\n", 0, fault.position) + 1
+    except yaml.reader.ReaderError as error:
+        where = text.count("\n", 0, error.position) + 1
         raise ConfigError(
-            f"line {where}: the character U+{int(fault.character):04X} is not allowed; is it a text file?"
-        ) from fault
-    except yaml.MarkedYAMLError as fault:
-        raise ConfigError(_told(fault)) from fault
+            f"line {where}: the character U+{int(error.character):04X} is not allowed; is it a text file?"
+        ) from error
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(_told(error)) from error
 
 
 def _text(path: Path) -> str:
@@ -101,9 +101,9 @@ def _text(path: Path) -> str:
         raise ConfigError("it is written in UTF-16; save it as UTF-8")
     try:
         return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = raw.count(b"\n", 0, fault.start) + 1
-        raise ConfigError(f"line {line}: the byte {raw[fault.start]:#04x} is not UTF-8; save it as UTF-8") from fault
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"line {line}: the byte {raw[error.start]:#04x} is not UTF-8; save it as UTF-8") from error
 
 
 def _size(loader: Loader, node: yaml.Node, known: dict[int, int | None]) -> int:
@@ -111,7 +111,7 @@ def _size(loader: Loader, node: yaml.Node, known: dict[int, int | None]) -> int:
     if id(node) in known:
         size = known[id(node)]
         if size is None:
-            raise _fault(node, "an alias (*) refers to the list or mapping that contains it")
+            raise _error(node, "an alias (*) refers to the list or mapping that contains it")
         return size
     known[id(node)] = None
     parts: list[yaml.Node] = []
@@ -122,7 +122,7 @@ def _size(loader: Loader, node: yaml.Node, known: dict[int, int | None]) -> int:
         parts = [part for pair in node.value for part in pair]
     size = 1 + sum(_size(loader, part, known) for part in parts)
     if size > MOST:
-        raise _fault(node, f"its aliases (*) repeat more than {MOST:,} values; write the values that are meant")
+        raise _error(node, f"its aliases (*) repeat more than {MOST:,} values; write the values that are meant")
     known[id(node)] = size
     return size
 
@@ -131,10 +131,10 @@ def _check_keys(loader: Loader, node: yaml.MappingNode) -> None:
     seen: set[Any] = set()
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise _fault(key, "a list or a mapping cannot be a key; put a key with `:` in quotes if it has brackets")
+            raise _error(key, "a list or a mapping cannot be a key; put a key with `:` in quotes if it has brackets")
         own = (key.tag, loader.construct_object(key)) if key.tag != "tag:yaml.org,2002:merge" else (key.tag, key.value)
         if own in seen:
-            raise _fault(key, f"{_short(key)} is there twice")
+            raise _error(key, f"{_short(key)} is there twice")
         seen.add(own)
 
 
@@ -144,16 +144,16 @@ def _short(node: yaml.Node) -> str:
     return text if len(text) <= 40 else f"{text[:30]}... ({len(text):,} characters)"
 
 
-def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
+def _error(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
-def _told(fault: yaml.MarkedYAMLError) -> str:
+def _told(error: yaml.MarkedYAMLError) -> str:
     """Return the error in one line, with its position."""
-    mark = fault.problem_mark or fault.context_mark
-    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    problem = ", ".join(filter(None, (fault.context, fault.problem))) or "it is not YAML"
+    mark = error.problem_mark or error.context_mark
+    position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    problem = ", ".join(filter(None, (error.context, error.problem))) or "it is not YAML"
     hint = "; YAML indents by spaces, never by tabs" if "'\\t'" in problem else ""
     if "could not determine a constructor" in problem:
         hint = "; a study has texts, numbers, true, false, null, lists and mappings, and no tags (!)"
-    return f"{place}{problem}{hint}"
+    return f"{position}{problem}{hint}"

@@ -62,11 +62,11 @@ def due(runs: Path, signatures: Sequence[str] | None = None) -> tuple[list[Sessi
     return left, outcome
 
 
-def place_of(runs: Path) -> Path:
+def ledger_folder(runs: Path) -> Path:
     """Return the folder of the ledger, the lock and the client's last output."""
     return runs / "studies" / FOLDER
 
 
 def ledger_of(runs: Path) -> Journal:
     """Return the journal of all uploads."""
-    return Journal(place_of(runs) / "ledger.jsonl")
+    return Journal(ledger_folder(runs) / "ledger.jsonl")

@@ -50,17 +50,19 @@ def sessions(runs: Path, signatures: Container[str] | None = None) -> list[Sessi
         signatures: only these.
     """
     found = []
-    for folder in sorted(path for path in runs.glob("*") if any((place / "wandb").is_dir() for place in _places(path))):
+    for folder in sorted(
+        path for path in runs.glob("*") if any((parent / "wandb").is_dir() for parent in _data_folders(path))
+    ):
         if signatures is not None and folder.name not in signatures:
             continue
-        made = sorted((path for place in _places(folder) for path in place.glob("wandb/*run-*-*")), key=_when)
+        made = sorted((path for parent in _data_folders(folder) for path in parent.glob("wandb/*run-*-*")), key=_when)
         if made and _not_sent(made[-1]):
             session = Session(folder.name, made[-1], "due")
             found.append(session._replace(state=_state(session, RunFolder(runs, folder.name))))
     return found
 
 
-def _places(folder: Path) -> list[Path]:
+def _data_folders(folder: Path) -> list[Path]:
     """Return the folders where a run's W&B data may be: beside its record, and below WANDB_DIR."""
     return list(dict.fromkeys([folder, wandb_folder(folder)]))
 

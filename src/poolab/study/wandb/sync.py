@@ -9,7 +9,7 @@ from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
 from poolab.study.runner.journal import Journal
-from poolab.study.wandb.ledger import Synced, due, ledger_of, place_of
+from poolab.study.wandb.ledger import Synced, due, ledger_folder, ledger_of
 from poolab.study.wandb.sessions import Session, sessions
 from poolab.study.wandb.uploader import Uploader, failures, reach
 from poolab.training import StopRequest, has_key, server, without_secrets
@@ -43,7 +43,7 @@ def sync(
         return Synced()
     # What is under way when a signal comes is uploaded to its end: half a run would be sent again.
     with _alone(runs) as lock, StopRequest().listening() as stop:
-        ledger, log = ledger_of(runs), place_of(runs) / "client.log"
+        ledger, log = ledger_of(runs), ledger_folder(runs) / "client.log"
         _settle(ledger, log, sessions(runs))
         left, outcome = due(runs, signatures)
         address = server()
@@ -85,16 +85,16 @@ def _tried(
 def _recorded(ledger: Journal, uploader: Uploader, batch: Sequence[Session], address: str) -> dict[str, str]:
     """Upload some sessions, and record the result of each; return why each one failed."""
     began = {"began": _now(), "server": without_secrets(address)}
-    places = {one.name: ledger.begin({"session": one.name, **began}) for one in batch}
+    lines = {one.name: ledger.begin({"session": one.name, **began}) for one in batch}
     failed = uploader.upload(batch)
-    for name, place in places.items():
-        _end(ledger, place, failed.get(name))
+    for name, line in lines.items():
+        _end(ledger, line, failed.get(name))
     return failed
 
 
-def _end(ledger: Journal, place: int, reason: str | None) -> None:
+def _end(ledger: Journal, line: int, reason: str | None) -> None:
     told = {"outcome": "uploaded"} if reason is None else {"outcome": "failed", "reason": reason}
-    ledger.end(place, {"ended": _now(), **told})
+    ledger.end(line, {"ended": _now(), **told})
 
 
 def _settle(ledger: Journal, log: Path, found: Sequence[Session]) -> None:
@@ -111,7 +111,7 @@ def _settle(ledger: Journal, log: Path, found: Sequence[Session]) -> None:
 @contextmanager
 def _alone(runs: Path) -> Iterator[int]:
     """Hold the lock of the folder's uploads; the client holds it too, and goes on if this process is killed."""
-    path = place_of(runs) / "lock"
+    path = ledger_folder(runs) / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:

@@ -42,9 +42,9 @@ def reach(address: str) -> None:
         urllib.request.urlopen(LOGIN.sub("", address), timeout=REACH).close()  # it would take a login for the port
     except urllib.error.HTTPError:
         pass
-    except (OSError, ValueError, http.client.HTTPException) as fault:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise PoolabError(
-            f"W&B's server {shown} cannot be reached: {without_secrets(str(fault))}; nothing is lost, the same command "
+            f"W&B's server {shown} cannot be reached: {without_secrets(str(error))}; nothing is lost, the same command "
             "goes on from here"
         ) from None
 
