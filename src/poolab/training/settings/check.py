@@ -5,9 +5,9 @@ from typing import Any
 
 from poolab.data import list_data
 from poolab.errors import ConfigError, nearest
-from poolab.pooling.core import Option, shown
+from poolab.pooling.core import Option
 from poolab.run_config import RunConfig
-from poolab.training.settings.faults import declared_faults, where_words
+from poolab.training.settings.faults import declared_faults, typed, where_words
 from poolab.training.settings.network import network_faults, options_of
 from poolab.training.settings.tables import (
     DATA,
@@ -116,7 +116,7 @@ def _group_faults(group: str, config: Mapping[str, Any]) -> list[str]:
     if group == "recipe" and settings is None:
         return []
     if not isinstance(settings, Mapping):
-        found = "is missing" if settings is None else f"must be one of its choices, found {shown(settings)}"
+        found = "is missing" if settings is None else f"must be one of its choices, found {typed(settings)}"
         more = f"; {WITHOUT[group]}" if group in WITHOUT else ""
         return [f"{group} {found}: choose one with {group}=NAME (--help lists them){more}"]
     if group in ("pooling", "head", "backbone"):
@@ -132,7 +132,7 @@ def _faults_by_name(group: str, kinds: Mapping[str, Table], settings: Mapping[st
     if not isinstance(name, str) or name not in kinds:
         hint = nearest(name, list(kinds)) if isinstance(name, str) else ""
         return [
-            f"{group}.name must be one of {', '.join(kinds)}, found {shown(name)}{'; ' + hint if hint else ''}".strip()
+            f"{group}.name must be one of {', '.join(kinds)}, found {typed(name)}{'; ' + hint if hint else ''}".strip()
         ]
     needed = [key for key in kinds[name] if key not in OPTIONAL.get(group, ())]
     faults = declared_faults(group, kinds[name], given, needed=needed, choice="" if group == "data" else name)

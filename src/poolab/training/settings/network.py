@@ -6,8 +6,8 @@ from typing import Any
 from poolab.backbones import OWN, ROLES, Group, backbone_options
 from poolab.per_slot import at_faults, by_slot
 from poolab.pooling import get_pool, list_pools
-from poolab.pooling.core import Option, shown
-from poolab.training.settings.faults import declared_faults, where_words
+from poolab.pooling.core import Option
+from poolab.training.settings.faults import declared_faults, typed, where_words
 from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, Table
 
 
@@ -36,7 +36,7 @@ def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
     """
     name = settings.get("name")
     if not isinstance(name, str):
-        return [f"{group}.name must be a text, found {shown(name)}: choose with {group}=NAME"]
+        return [f"{group}.name must be a text, found {typed(name)}: choose with {group}=NAME"]
     table = options_of(group, name)
     given = {key: value for key, value in settings.items() if key != "name"}
     if table is None:
@@ -46,7 +46,7 @@ def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
     ours = _is_ours(name) and name != OWN
     faults = declared_faults(group, table, given, choice=name, needed=tuple(table) if ours else ())
     if group == "pooling" and isinstance(settings.get("at"), Mapping):
-        faults += [*at_faults(settings["at"]), *_at_faults(settings["at"])]
+        faults += [*at_faults(settings["at"], typed), *_at_faults(settings["at"])]
     return faults
 
 
@@ -75,7 +75,7 @@ def _one_pooling(where: str, choice: Any) -> list[str]:
     if not isinstance(name, str):
         if not where.startswith("backbone") or (choice and isinstance(choice, Mapping)):
             return []  # `at_faults` says how it is written
-        return [f"{where} must be the name of a pooling or a mapping with a name and options, found {shown(choice)}"]
+        return [f"{where} must be the name of a pooling or a mapping with a name and options, found {typed(choice)}"]
     options = _declared("pooling", name)
     if options is None:
         return []
