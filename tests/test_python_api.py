@@ -55,7 +55,8 @@ def surroundings():
     return {
         "levels": [logging.getLogger(name).level for name in ("pytorch_lightning", "lightning_fabric", "")],
         "filters": list(warnings.filters),
-        "states": (random.getstate(), torch.get_rng_state().tolist(), [str(one) for one in np.random.get_state()]),
+        # numpy's old global state: other people's code still draws from it
+        "states": (random.getstate(), torch.get_rng_state().tolist(), [str(one) for one in np.random.get_state()]),  # noqa: NPY002
         "threads": (torch.get_num_threads(), torch.is_grad_enabled(), torch.get_default_dtype()),
         "signals": [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)],
     }

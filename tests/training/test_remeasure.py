@@ -48,8 +48,7 @@ def test_what_is_missing_is_measured_and_nothing_is_trained(launched, trained, m
     assert set(record.measured) == set(OTHERS)
     assert all({"at", "commit", "device", "packages"} <= one.keys() for one in record.measured.values())
     assert record.signature == before.signature
-    kept = {name: value for name, value in before.metrics.items()}
-    assert kept.items() <= record.metrics.items()
+    assert before.metrics.items() <= record.metrics.items()
     assert record.metrics["calibration/nll"] == pytest.approx(record.metrics["test/loss"], rel=1e-5)
     assert (record.environment, record.started, record.ended) == (before.environment, before.started, before.ended)
     assert read_record(folder / "result.json") == record

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to uint8 pixels: formats, orientation, transparency, depth, size."""
+"""Decode the bytes of an image file to uint8 pixels: formats, orientation, transparency, depth, size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext

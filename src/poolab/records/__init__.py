@@ -1,4 +1,4 @@
-"""What a run is (identity), what it leaves behind (schema), where it is kept (store). Needs no torch.
+"""The identity of a run (`identity`), its record (`record`, `schema`) and its folder (`store`). Needs no torch.
 
 >>> signature({"seed": 0, "pooling": {"name": "max"}, "runs_dir": "here"}, "digits-1") == signature(
 ...     {"pooling": {"name": "max"}, "seed": 0, "runs_dir": "there"}, "digits-1"

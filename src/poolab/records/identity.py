@@ -61,7 +61,7 @@ def signature(
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys.
+    """Return nested mappings as one mapping with dotted keys.
 
     >>> flatten({"seed": 0, "data": {"name": "digits"}})
     {'seed': 0, 'data.name': 'digits'}
@@ -76,7 +76,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def below(key: str, names: Iterable[str]) -> bool:
-    """Whether a dotted key is one of the names or lies below one.
+    """Return True if a dotted key is one of the names, or lies below one.
 
     >>> below("tracker.mode", ["tracker"]), below("trackers", ["tracker"])
     (True, False)

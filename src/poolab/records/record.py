@@ -1,4 +1,4 @@
-"""A run's record: what it was configured with, what it measured, and what became of it."""
+"""A run's record: its configuration, its metrics, and how it ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ class RecordError(PoolabError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One run: the content of its result.json, or of its line in a saved file of records.
+    """The record of one run: the content of its result.json, or of its line in a saved file of records.
 
     `from_json` is the only place where a record is read from JSON, and `to_json` the only one where it is written.
 
@@ -62,7 +62,7 @@ class Record:
 
     @classmethod
     def from_json(cls, content: object, *, signature: str = "", where: str = "", whole: bool = False) -> "Record":
-        """Return the record of a JSON value; one of an earlier version of poolab is brought to today's form.
+        """Return the record of a JSON value; one of an earlier version of poolab is brought to the current form.
 
         Args:
             signature: stands for one that the record does not say.
@@ -130,21 +130,21 @@ class Record:
 
     @property
     def finished(self) -> bool:
-        """True if the run has a result that need not be made again: it is completed, or diverged."""
+        """True if the run has a result and must not be made again: it completed, or it diverged."""
         return self.status in FINISHED
 
     @property
     def task(self) -> str:
-        """The task; records of before there were tasks are of classification."""
+        """The task; records that were made before there were tasks are of classification."""
         return str(self.config.get("task", "classification"))
 
     @property
     def headline(self) -> str:
-        """The name of the test metric that runs of this task are compared by."""
+        """The name of the test metric by which runs of this task are compared."""
         return f"test/{HEADLINES.get(self.task, 'accuracy')}"
 
     def value(self, metric: str) -> float | None:
-        """Return a metric, or None where the run did not measure it or got a number that is not finite."""
+        """Return a metric, or None if the run did not measure it or if it was not finite."""
         value = self.metrics.get(metric)
         return None if value is None else float(value)
 
@@ -195,7 +195,7 @@ def result_record(
     notes: Mapping[str, str] | None = None,
     reason: str | None = None,
 ) -> Record:
-    """Return the record of a run that ends now; of its metrics, what is not finite becomes None.
+    """Return the record of a run that ends now; metrics that are not finite become None.
 
     Raises:
         ValueError: an unknown status, or an incomplete run without its reason.

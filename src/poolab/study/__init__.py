@@ -1,4 +1,4 @@
-"""A study: one plain W&B sweep file, its cells, and what became of them. Needs no torch before a network is checked.
+"""A study: a plain W&B sweep file, its cells, and the states of their runs. Needs no torch until a network is checked.
 
 >>> from poolab.study import grid_cells, read_study
 >>> study = read_study("sweeps/topk_k.yaml")

@@ -27,7 +27,7 @@ class PlanView:
     cells: int
 
     def __str__(self) -> str:
-        """The lines as `poolab study plan` prints them."""
+        """Return the lines as `poolab study plan` prints them."""
         width = max((len(title) for title, _ in self.lines), default=0)
         return "\n".join(f"{title:<{width}}  {text}" for title, text in self.lines)
 
@@ -63,7 +63,7 @@ class Comparison:
         return pandas.read_csv(io.StringIO(csv_tables(self.analysis)))
 
     def __str__(self) -> str:
-        """The tables as Markdown and the verdict."""
+        """Return the tables as Markdown, and the verdict."""
         from poolab.report import markdown_tables
 
         return f"{markdown_tables(self.analysis)}\n\n{self.verdict}"

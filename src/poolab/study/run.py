@@ -1,4 +1,4 @@
-"""`poolab study run`: a study on this machine, without a server; it goes on from wherever it was."""
+"""`poolab study run`: run a study on this machine, without a server; it continues from where it was."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ ISOLATIONS = ("auto", "fork", "spawn")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a study: counts of cells, and `code`, the exit code of the command."""
+    """The result of a study: counts of cells, and `code`, the exit code of the command."""
 
     total: int
     completed: int
@@ -35,27 +35,27 @@ class Outcome:
     earlier: int
     failed: Mapping[str, Ending]  # by the cell's key
     interrupted: bool
-    fault: str | None
+    error: str | None
     journal: Path
     stopped: int = 0
     conclusion: tuple[str, ...] = ()
 
     @property
     def code(self) -> int:
-        """0 when every cell has a result, 130 when it was stopped, else 1."""
+        """The exit code: 0 if every cell has a result, 130 if the study was stopped, else 1."""
         if self.interrupted:
             return INTERRUPTED
-        return 0 if self.completed + self.diverged + self.stopped == self.total and self.fault is None else 1
+        return 0 if self.completed + self.diverged + self.stopped == self.total and self.error is None else 1
 
     def __str__(self) -> str:
-        """The last words of the command."""
+        """Return the last output of the command."""
         parts = [f"{self.completed} of {self.total} cells completed"]
         parts += [f"{self.diverged} diverged"] if self.diverged else []
         parts += [f"{self.stopped} stopped early"] if self.stopped else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.earlier} were there before"] if self.earlier else []
         again = "; the same command resumes here" if self.code else ""
-        lines = [self.fault] if self.fault else []
+        lines = [self.error] if self.error else []
         return "\n".join([*lines, f"{', '.join(parts)}{again}", *self.conclusion, f"journal: {self.journal}"])
 
 
@@ -72,7 +72,7 @@ def run_study(
     seed: int = 0,
     only_measure: bool = False,
 ) -> Outcome:
-    """Run every cell of a study that has no result yet, `workers` at a time; of a search, draw them first.
+    """Run every cell of a study that has no result yet, `workers` at a time; a search draws its cells first.
 
     Args:
         extra: key=value pairs for every cell.
@@ -86,7 +86,7 @@ def run_study(
         only_measure: leave out the cells that are not trained yet; the others get the measures that they lack.
 
     Raises:
-        ConfigError: a cell cannot be run; all faults at once, and nothing has begun.
+        ConfigError: a cell cannot be run; all errors at once, and nothing has begun.
         PoolabError: the process that starts the cells cannot live.
     """
     if not 1 <= workers <= WORKERS or retries < 0:
@@ -131,12 +131,12 @@ def _is_trained(job: Job) -> bool:
 
 
 def _untracked(study: Study) -> bool:
-    """Whether no cell has a tracker, so that W&B need not be imported."""
+    """Return True if no cell has a tracker, so that W&B need not be imported."""
     return any(one.name == "tracker" and set(one.values) == {"none"} for one in study.parameters)
 
 
 def _forks(isolate: str) -> bool:
-    """Whether cells are forked; not by itself where an accelerator's driver may be touched by an import."""
+    """Return True if cells are forked; "auto" does not fork if an import may touch an accelerator's driver."""
     if isolate == "auto":
         devices = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
         return sys.platform == "linux" and not any(map(os.path.exists, devices))
@@ -155,7 +155,7 @@ def _outcome(state: State, interrupted: bool, journal: Path) -> Outcome:
         earlier=len(state.earlier),
         failed={key: ended for key, ended in state.ended.items() if ended.outcome in ("failed", "killed", "refused")},
         interrupted=interrupted and finished < state.source.total,
-        fault=state.fault or state.source.fault,
+        error=state.error or state.source.error,
         journal=journal,
         stopped=state.count("stopped"),
         conclusion=tuple(said),

@@ -1,4 +1,4 @@
-"""Read a checkpoint that poolab wrote; a damaged or foreign one is one sentence, and code in it is never run."""
+"""Read a checkpoint that poolab wrote; a damaged or foreign one is an error of one sentence. No code in it is run."""
 
 import stat
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def network_weights(path: Path, way_out: str, signature: str | None = None) -> d
 
 
 def _content(path: Path) -> dict[str, Any] | str:
-    """The content, or what is wrong with it."""
+    """Return the content of a checkpoint, or what is wrong with it."""
     import torch
 
     try:

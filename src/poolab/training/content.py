@@ -1,4 +1,4 @@
-"""The content that a run depends on beside its settings: the data set, the source's checkpoint, the file of weights."""
+"""The content that a run depends on beside its settings: data set, the source's checkpoint, the file of weights."""
 
 from collections.abc import Mapping
 from pathlib import Path

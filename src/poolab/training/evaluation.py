@@ -1,4 +1,4 @@
-"""After training: the one look at the test data; then the costs of the network, its robustness and the pictures.
+"""After training: test once, then measure the network's costs and robustness, and draw the pictures.
 
 The record is written between the two: nothing that comes after the test can cost it.
 """
@@ -26,7 +26,7 @@ FULL = ("robust", "calibration", "gradient_support")
 
 @dataclass
 class Figures:
-    """Flat metrics, notes on them, and what they were computed from."""
+    """Metrics by flat names, notes on them, and the tensors from which they were computed."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Figures:
 
 
 def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -> Figures:
-    """Test every example once, with the network as the last epoch left it; the first process writes the examples."""
+    """Test every example once, with the network of the last epoch; the first process writes the examples."""
     trainer.test(parts.module, parts.loaders, verbose=False)
     details = parts.module.test_metrics.compute()
     metrics = parts.module.test_metrics.scalars(details, parts.data.classes)
@@ -65,7 +65,7 @@ def measure(
     processes: int = 1,
     names: Collection[str] = ("costs", *FULL),
 ) -> Figures:
-    """Measure the costs and, with `measure=full`, what the network withstands; a measure that fails is a note.
+    """Measure the costs and, with `measure=full`, the robustness; a measure that fails becomes a note.
 
     Args:
         report: is told each measure of `measure=full` and its seconds, and may end them by `Interrupted`.
@@ -102,7 +102,7 @@ def measure(
 
 
 def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]:
-    """Take a measure; its fault is a warning and a note, for the run is trained and tested."""
+    """Take a measure; an error in it becomes a warning and a note, since the run is trained and tested already."""
     try:
         take()
     except Interrupted:
@@ -117,7 +117,7 @@ def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]
 def draw(
     config: RunConfig, folder: RunFolder, parts: RunComponents, test: Figures, history: list[dict[str, Any]]
 ) -> None:
-    """Draw the pictures beside the record; one that cannot be drawn is a warning."""
+    """Draw the pictures beside the record; one that cannot be drawn gives a warning."""
 
     def curves() -> None:
         from poolab.training.pictures import learning_curves

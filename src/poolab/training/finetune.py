@@ -1,4 +1,4 @@
-"""Fine-tuning: the weights of a finished run in a network whose poolings are others, and what that does to it."""
+"""Fine-tuning: load a finished run's weights into a network with other poolings, and measure what that changes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def take_over(network: Backbone, source: SourceRun) -> WeightTransfer:
-    """Load what the network shares with the source: everything but the poolings.
+    """Load the weights that the network shares with the source: all but those of the poolings.
 
     Raises:
         ConfigError: a weight outside of the slots is missing or has another shape.
@@ -44,7 +44,7 @@ def _weights(source: SourceRun) -> dict[str, Tensor]:
 
 
 def before_training(trainer: "pl.Trainer", parts: RunComponents, taken: WeightTransfer) -> dict[str, float]:
-    """The figures of the source (`before/...`), and those of the network with other poolings (`exchanged/...`).
+    """Return the metrics of the source (`before/...`) and of the network with other poolings (`exchanged/...`).
 
     The source's are from its own record. The exchanged network is validated, not tested: the test split is for the end.
     """

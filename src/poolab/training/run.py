@@ -1,4 +1,4 @@
-"""One run in this process: from the resolved configuration to its record."""
+"""Make one run in this process, from the resolved configuration to its record."""
 
 import os
 import traceback
@@ -36,12 +36,12 @@ AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
 class FinishedMeanwhile(PoolabError):
-    """Another process has finished the run between this one's look at the record and its claim."""
+    """Another process has finished the run after this one read the record and before it took the lock."""
 
 
 @dataclass
 class Outcome:
-    """What became of a run."""
+    """The result of a run."""
 
     status: str = "completed"
     reason: str | None = None
@@ -80,7 +80,7 @@ def run_training(config: RunConfig, name: str) -> Record | None:
 
 
 def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
-    """Check that the images which were loaded are those that the run is named after.
+    """Check that the loaded images are those whose content is in the run's signature.
 
     Raises:
         DataError: something wrote into the folder since its content was hashed.
@@ -261,7 +261,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def _quiet() -> None:
-    """Lightning's tips and notices hide what a user looks for."""
+    """Silence Lightning's tips and notices, which hide the messages that a user looks for."""
     import logging
 
     for name in ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero"):

@@ -1,4 +1,4 @@
-"""What W&B is told of a run: the configuration's word, else W&B's environment, else poolab's own default."""
+"""The W&B settings of a run: from the configuration, else W&B's environment, else poolab's own default."""
 
 import os
 import warnings
@@ -70,7 +70,7 @@ def wandb_settings(
 
 
 def wandb_folder(folder: Path, environment: Mapping[str, str] | None = None) -> Path:
-    """Return where the W&B data of the run in `folder` lie, in a folder `wandb`: beside its record, or in WANDB_DIR."""
+    """Return the folder of the run's `wandb` folder: beside its record, or below WANDB_DIR."""
     known = os.environ if environment is None else environment
     place = known.get("WANDB_DIR", "").strip()
     return Path(place).expanduser() / folder.name if place else folder

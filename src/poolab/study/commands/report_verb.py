@@ -25,17 +25,17 @@ SHOWN = 5
 
 @dataclass
 class Given:
-    """What the words of the command line name: lists of records with their sources, and studies with their cells."""
+    """The sources on the command line: lists of records with their origin, and studies with their cells."""
 
     sources: list[tuple[str, Records]] = field(default_factory=list)
     studies: list[Study] = field(default_factory=list)
     cells: Cells = field(default_factory=Cells)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     title: str = ""
 
 
 def words(program: str) -> argparse.ArgumentParser:
-    """The words of the command."""
+    """Add the arguments of the command."""
     parser = argparse.ArgumentParser(prog=program, description=DESCRIPTION[0].upper() + DESCRIPTION[1:] + ".")
     parser.add_argument(
         "what",
@@ -104,7 +104,7 @@ def _said(text: str) -> None:
 
 
 def formats_of(text: str) -> tuple[str, ...]:
-    """Read --formats.
+    """Read `--formats`.
 
     Raises:
         ConfigError: there is no such format.
@@ -120,7 +120,7 @@ def formats_of(text: str) -> tuple[str, ...]:
 
 
 def analysis_of(studies: Sequence[Study], evidence: Evidence, chosen: argparse.Namespace | None = None) -> Analysis:
-    """Compare the arms, as the command line and the study files say.
+    """Compare the arms, with the choices of the command line and the study files.
 
     Raises:
         ConfigError: there is no such arm or metric, or a number is out of its range.
@@ -145,7 +145,7 @@ def analysis_of(studies: Sequence[Study], evidence: Evidence, chosen: argparse.N
 
 
 def _one_of(key: str, values: Sequence[Any]) -> Any:
-    """The value that all studies have of a key that each may leave out."""
+    """Return the value that all studies have for a key; a study may leave the key out."""
     found = list(dict.fromkeys(value for value in values if value is not None))
     if len(found) > 1:
         raise ConfigError(f"the studies have several values of {key}: {', '.join(map(str, found))}; report each alone")
@@ -178,11 +178,11 @@ def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
         return given, versus(old, new, *(name for name, _ in given.sources))
     runs = [record for _, records in given.sources for record in records]
     cells = given.cells
-    return given, gather(runs, expected=cells.expected, faults=given.faults, searched=cells.searched)
+    return given, gather(runs, expected=cells.expected, faults=given.errors, searched=cells.searched)
 
 
 def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
-    """Read everything that is named.
+    """Read all sources of the command line.
 
     Raises:
         ConfigError: a path does not exist, or nothing has a record.
@@ -221,13 +221,13 @@ def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
 def _read(path: Path, given: Given) -> None:
     from poolab.records import gather
 
-    records, faults = gather(path)
+    records, errors = gather(path)
     given.sources.append((str(path), records))
-    given.faults += faults
+    given.errors += errors
 
 
 def _keep_cells(given: Given, folders: Sequence[Path], extra: Sequence[str]) -> None:
-    """Keep the records of the studies' cells."""
+    """Keep only the records that belong to cells of the studies."""
     from poolab.study.slurm.submission import with_added
 
     if not given.studies:

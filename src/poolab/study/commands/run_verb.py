@@ -1,4 +1,4 @@
-"""The words of `poolab study run`."""
+"""The arguments of `poolab study run`."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the verb's own arguments."""
     from poolab.study.run import ISOLATIONS, RETRIES
     from poolab.study.search.samplers import SAMPLERS
 
@@ -72,7 +72,7 @@ def run_here(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Run the study; the exit code is 0 when every cell has a result, 130 when it was stopped, else 1.
 
     Raises:
-        PoolabError: what cannot be run, with all faults.
+        PoolabError: what cannot be run, with all errors.
     """
     from poolab.study.run import run_study
 

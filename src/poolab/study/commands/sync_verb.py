@@ -1,4 +1,4 @@
-"""The words of `poolab study sync`."""
+"""The arguments of `poolab study sync`."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from poolab.errors import ConfigError
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the verb's own arguments."""
     from poolab.study.wandb.sync import PATIENCE
 
     parser.add_argument("--project", metavar="NAME", help="W&B's project (default: the run's own)")
@@ -55,7 +55,7 @@ def sync(chosen: argparse.Namespace, runs: Path) -> int:
 
 
 def _named(chosen: argparse.Namespace, runs: Path) -> tuple[Path, list[str] | None]:
-    """The folder of the runs, and which of them: those of a study file, or all."""
+    """Return the folder of the runs, and the signatures of a study file's runs (None: all runs)."""
     if chosen.file is None:
         return runs, None
     if Path(chosen.file).is_dir():

@@ -1,4 +1,4 @@
-"""A study's plan: every cell composed and checked before anything starts, with its signature; all faults at once."""
+"""A study's plan: every cell composed and checked before anything starts, with its signature and all errors at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,19 +41,19 @@ class Planned:
         return self.config.seed
 
     @property
-    def place(self) -> str:
-        """Data set and backbone: arms are compared within one place."""
+    def setting(self) -> str:
+        """The benchmark setting: data set and backbone. Arms are compared within one setting."""
         return f"{self.config.data.name}, {self.config.backbone.name}"
 
     @property
     def folder(self) -> RunFolder:
-        """Where its run is kept."""
+        """The folder of its run."""
         return run_folder(expanded(self.config.runs_dir), self.names)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study will do. Of a random or bayes study the cells are examples of what it may draw."""
+    """The runs of a study. For a random or bayes study, the cells are examples of those it may draw."""
 
     study: Study
     extra: tuple[str, ...]
@@ -66,7 +66,7 @@ class Plan:
 
     @cached_property
     def finished(self) -> frozenset[str]:
-        """The signatures that have a result that need not be made again."""
+        """The signatures of the runs with a result, which need not be made again."""
         if any(planned.config.force for planned in self.cells):
             return frozenset()
         return frozenset(planned.signature for planned in self.cells if _finished(planned))
@@ -82,9 +82,9 @@ class Plan:
         return tuple(dict.fromkeys(planned.seed for planned in self.cells))
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """Data sets and backbones: a table each."""
-        return tuple(dict.fromkeys(planned.place for planned in self.cells))
+    def settings(self) -> tuple[str, ...]:
+        """The benchmark settings, one table each."""
+        return tuple(dict.fromkeys(planned.setting for planned in self.cells))
 
 
 def _finished(planned: Planned) -> bool:
@@ -101,7 +101,7 @@ def _finished(planned: Planned) -> bool:
 def plan(
     study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | None = None, checks: Checks | None = None
 ) -> Plan:
-    """Compose and check every cell of a grid; of a random or bayes study some that it could draw.
+    """Compose and check every cell of a grid, or some cells that a random or bayes study could draw.
 
     Args:
         extra: key=value pairs of the command line, for every cell.
@@ -109,7 +109,7 @@ def plan(
         checks: those that were done for other cells.
 
     Raises:
-        ConfigError: cells that cannot be run, or two that are one run: every fault on its line, once.
+        ConfigError: cells that cannot be run, or two that are one run: every error on its line, once.
 
     >>> from poolab.study import read_study
     >>> planned = plan(read_study("sweeps/topk_k.yaml"))
@@ -122,18 +122,18 @@ def plan(
         cells = grid_cells(study, extra) if study.method == "grid" else sample_cells(study, extra)
     composer, checks = Composer(), checks or Checks()
     found: list[tuple[Cell, RunConfig, tuple[str, ...]]] = []
-    faults: dict[str, list[Cell]] = {}
+    errors: dict[str, list[Cell]] = {}
     for cell in cells:
         try:
             found.append((cell, *checks(composer(cell))))
-        except PoolabError as fault:
-            for line in str(fault).splitlines():
-                faults.setdefault(line, []).append(cell)
-    for line in _metric_faults(study, [config for _, config, _ in found]):
-        faults.setdefault(line, [])
+        except PoolabError as error:
+            for line in str(error).splitlines():
+                errors.setdefault(line, []).append(cell)
+    for line in _metric_errors(study, [config for _, config, _ in found]):
+        errors.setdefault(line, [])
     twins = _twins(found) if study.method == "grid" else []
-    if faults or twins:
-        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(faults), *twins]))
+    if errors or twins:
+        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(errors), *twins]))
     arms = label_arms(study, [config.tree() for _, config, _ in found], extra)
     labelled = zip(found, arms, strict=True)
     return Plan(study, tuple(extra), tuple(Planned(*one, arm) for one, arm in labelled))
@@ -146,8 +146,8 @@ TASK_METRICS = {
 }
 
 
-def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
-    """Return what is wrong with the metric that a search goes by: it would show only when its first run has ended."""
+def _metric_errors(study: Study, configs: Sequence[RunConfig]) -> list[str]:
+    """Return the errors of the metric that a search optimises, which would else show only after its first run."""
     name = study.metric.name if study.metric and study.method != "grid" else ""
     stage, _, figure = name.partition("/")
     known = {one for config in configs for one in TASK_METRICS.get(config.task, ())}
@@ -157,17 +157,17 @@ def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
     return [f"metric.name={name}: no run has it; {hint}{stage}/ has {', '.join(sorted(known))}"]
 
 
-def _told(faults: dict[str, list[Cell]]) -> list[str]:
-    """Each fault, with the first cell that has it."""
+def _told(errors: dict[str, list[Cell]]) -> list[str]:
+    """Return each error, with the first cell that has it."""
     lines = []
-    for fault, cells in faults.items():
+    for error, cells in errors.items():
         more = f", and in {len(cells) - 1} more" if len(cells) > 1 else ""
-        lines += [f"  {fault}", *([f"    in {cells[0]}{more}"] if cells else [])]
+        lines += [f"  {error}", *([f"    in {cells[0]}{more}"] if cells else [])]
     return lines
 
 
 def _twins(found: list[tuple[Cell, RunConfig, tuple[str, ...]]]) -> list[str]:
-    """Cells of a grid that are one run: an arm that differs from another by nothing compares nothing."""
+    """Return an error for cells of a grid that are the same run: such arms compare nothing."""
     cells: dict[str, list[Cell]] = {}
     for cell, _, names in found:
         cells.setdefault(names[0], []).append(cell)
