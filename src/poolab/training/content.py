@@ -1,10 +1,12 @@
 """The content that a run depends on beside its settings: the data set, the source's checkpoint, the file of weights."""
 
 from pathlib import Path
+from typing import Any
 
 import poolab.data
 from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
+from poolab.own_code import code_facts, code_faults
 from poolab.records import RunFolder, file_sha256, signature
 from poolab.run_config import RunConfig
 from poolab.training.source_run import source_fingerprint, source_sha256
@@ -47,10 +49,25 @@ def weights_sha256(config: RunConfig) -> str | None:
         ) from fault
 
 
-def file_facts(config: RunConfig) -> dict[str, str]:
-    """Return the hashes of the files that a run was made with, for its record."""
-    facts = {"weights_sha256": weights_sha256(config), "source_sha256": source_sha256(config)}
+def file_facts(config: RunConfig) -> dict[str, Any]:
+    """Return the hashes of the files that a run was made with, for its record; of own code, by qualified name."""
+    facts = {
+        "weights_sha256": weights_sha256(config),
+        "source_sha256": source_sha256(config),
+        "own_code": code_facts(config.tree()),
+    }
     return {name: value for name, value in facts.items() if value}
+
+
+def check_code(config: RunConfig) -> None:
+    """Check that the code outside of poolab is that which the configuration was made with.
+
+    Raises:
+        ConfigError: its file was changed since.
+    """
+    faults = code_faults(config.tree())
+    if faults:
+        raise ConfigError("\n".join(faults))
 
 
 def earlier_run(config: RunConfig, name: str) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.own_code import with_code
 from poolab.paths import PATHS, with_expanded_paths
 from poolab.records import Record, RunFolder, read_record, signature
 from poolab.run_config import RunConfig, TrainerConfig, WandbConfig
@@ -42,7 +43,7 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     _check_working_folder()
-    config = read_settings(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    config = read_settings(with_code(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree)))))
     _give_home(config.runs_dir)
     config = _tracked_online(config) if in_sweep() else config
     name = signature(config.tree(), content_of(config))

@@ -153,7 +153,8 @@ def _see_also(cls: type[Pool]) -> Iterator[str]:
     related += [f"`poolab.pooling.functional.{cls.name}_pool{cls.dims}d`"] if has_twin(cls) else []
     if related:
         yield f"See also: {', '.join(related)}."
-    yield f"Reference: {_sentence(str(cls.reference))}"
+    if hasattr(cls, "reference"):
+        yield f"Reference: {_sentence(str(cls.reference))}"
 
 
 def _sibling(cls: type[Pool], dims: int) -> str:

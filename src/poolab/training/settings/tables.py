@@ -66,7 +66,7 @@ DATA: Table = {
     "background": Choice("white", ("white", "black", "grey")),
 }
 # Settings that not every choice of their group has; all others must be there.
-OPTIONAL = {"data": ("background",)}
+OPTIONAL = {"data": ("background", "code_sha256")}
 
 COSTS: Table = {
     "latency_batch_size": Integer(1, most=LARGEST_BATCH, unit="images"),
