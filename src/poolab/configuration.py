@@ -4,13 +4,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
 from poolab.hydra_words import readable
-from poolab.own_code import ENTRY_POINTS, find_own, is_own, own_options, with_code
-from poolab.paths import expanded_path, with_expanded_paths
+from poolab.own_code import ENTRY_POINTS, entry_points, find_own, is_own, own_options, with_code
+from poolab.paths import config_dir, expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
 from poolab.records import RENAMED_SETTINGS
 
@@ -44,17 +43,6 @@ OWN_DATA: dict[str, Any] = {
     "download": True,
 }
 HOMES = {"pooling": "head", "head": "pooling"}  # the other group, in which a method may be
-
-
-def config_dir() -> Path:
-    """Return the configuration tree: beside the package in a wheel, at the top of a checkout.
-
-    >>> (config_dir() / "train.yaml").exists()
-    True
-    """
-    package = Path(__file__).resolve().parent
-    shipped = package / "conf"
-    return shipped if shipped.is_dir() else package.parents[1] / "conf"
 
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
@@ -246,7 +234,7 @@ def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
 
 def _unknown_choice(group: str, name: str) -> str:
     """Return the message for a choice that does not exist, or that belongs to the other group."""
-    known, home = _choices(group), HOMES.get(group, "")
+    known, home = [*_choices(group), *(entry_points(group) if group in ENTRY_POINTS else ())], HOMES.get(group, "")
     if group == "data" and "/" in name:
         return f"data={name}: a folder is not a choice: write data=image_folder data.root={name}"
     if name == "own" and home == "head":
