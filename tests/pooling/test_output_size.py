@@ -1,5 +1,6 @@
 """`output_size` is torch's, for every geometry; and what it says of Keras' padding words is what Keras does."""
 
+import doctest
 import itertools
 
 import pytest
@@ -111,3 +112,8 @@ def test_sides_that_need_other_padding_get_it_each():
     assert same_padding((32, 33), (3, 3), (2, 2), (1, 1)) == ((0, 1), True)
     pool = create_pool("max", kernel_size=3, stride=2, padding=(0, 1), ceil_mode=True)
     assert pool(torch.zeros(1, 1, 32, 33)).shape[2:] == (16, 17)
+
+
+def test_the_page_on_sizes_says_what_comes_out(pytestconfig):
+    failed, tried = doctest.testfile(str(pytestconfig.rootpath / "docs" / "sizes.md"), module_relative=False)
+    assert (failed, tried >= 4) == (0, True)

@@ -19,6 +19,7 @@ from poolab.pooling import use_backend
 from poolab.records import Record, RunFolder, environment, result_record, signature
 from poolab.run_config import RunConfig
 from poolab.text import one_line
+from poolab.training.batch_size import found_batch_size
 from poolab.training.build import build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
@@ -183,6 +184,7 @@ def _run(
         "threads": torch.get_num_threads(),
         "data_fingerprint": parts.data.fingerprint,
         **parts.files,
+        **found_batch_size(folder),
     }
     with request.listening():
         try:

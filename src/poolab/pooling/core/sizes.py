@@ -129,8 +129,8 @@ def _in_place_of_a_word(
     if found is None:
         return (
             f"{text}: none gives what 'same' gives here, since both sides get the same padding, at most half of "
-            "kernel_size: take an odd kernel_size, or pad the map before (torch.nn.functional.pad, for max pooling with "
-            "value=-torch.inf)"
+            "kernel_size: take an odd kernel_size, or pad the map before (torch.nn.functional.pad, with "
+            "value=-torch.inf for max pooling)"
         )
     return f"{text}: for a map of {_times(sides)} with {geometry} write {found}"
 

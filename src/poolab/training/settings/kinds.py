@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poolab.own_code import OwnCode
-from poolab.pooling.core import Option, is_whole, shown, whole_hint
+from poolab.pooling.core import Integer, Option, is_whole, shown, whole_hint
+
+AUTO = "auto"
+ONE_RUN = (
+    "is auto, which finds a number for one run of `poolab train`. In a study, sweep or multirun each run would find "
+    "its own, and runs with different batches compare no poolings: find it once, with the arm that takes most memory, "
+    "and write the number"
+)
 
 
 @dataclass(frozen=True)
@@ -204,3 +211,16 @@ class Code(Option):
             f"is not the hash of {self.code.name}: {files} was changed after this configuration was made; start again "
             "(poolab sets this setting itself)"
         )
+
+
+@dataclass(frozen=True)
+class BatchSize(Integer):
+    """A number of images; "auto" has become one before the settings of a run are checked."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """Return what is wrong with a number, and why "auto" cannot stand here."""
+        return ONE_RUN if value == AUTO else super().fault(value, cells)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        return f"{super().words(cells)}, or auto in a single run"
