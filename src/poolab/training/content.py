@@ -7,6 +7,7 @@ from typing import Any
 import poolab.data
 from poolab.data import data_fingerprint
 from poolab.errors import ConfigError, PoolabError
+from poolab.own_code import code_facts, code_faults
 from poolab.records import RunFolder, file_sha256, signature
 from poolab.run_config import RunConfig
 from poolab.training.source_run import source_fingerprint, source_sha256
@@ -68,9 +69,13 @@ def weights_sha256(config: RunConfig) -> str | None:
         ) from fault
 
 
-def file_facts(config: RunConfig) -> dict[str, str]:
-    """Return the hashes of the files that a run was made with, for its record."""
-    facts = {"weights_sha256": weights_sha256(config), "source_sha256": source_sha256(config)}
+def file_facts(config: RunConfig) -> dict[str, Any]:
+    """Return the hashes of the files that a run was made with, for its record; of own code, by qualified name."""
+    facts = {
+        "weights_sha256": weights_sha256(config),
+        "source_sha256": source_sha256(config),
+        "own_code": code_facts(config.tree()),
+    }
     return {name: value for name, value in facts.items() if value}
 
 
@@ -87,6 +92,17 @@ def run_names(tree: Mapping[str, Any], content: str) -> tuple[str, ...]:
     measures = (tree["measure"], FIRST_FULL)
     earlier = (signature({**tree, "measure": measure}, content, with_measure=True) for measure in measures)
     return tuple(dict.fromkeys([signature(tree, content), *earlier]))
+
+
+def check_code(config: RunConfig) -> None:
+    """Check that the code outside of poolab is that which the configuration was made with.
+
+    Raises:
+        ConfigError: its file was changed since.
+    """
+    faults = code_faults(config.tree())
+    if faults:
+        raise ConfigError("\n".join(faults))
 
 
 def earlier_run(config: RunConfig, name: str) -> str | None:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.own_code import with_code
 from poolab.paths import PATHS, with_expanded_paths
 from poolab.records import Record, RunFolder, read_record, run_folder
 from poolab.run_config import RunConfig, TrainerConfig, WandbConfig
+from poolab.training.batch_size import with_batch_size
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run, run_names
 from poolab.training.imports import import_wandb_first, without_collector
@@ -43,7 +45,8 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     _check_working_folder()
-    config = read_settings(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    tree = with_code(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    config = read_settings(with_batch_size(tree))
     _give_home(config.runs_dir)
     config = _tracked_online(config) if in_sweep() else config
     folder = run_folder(config.runs_dir, run_names(config.tree(), content_of(config)))

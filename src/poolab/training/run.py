@@ -14,10 +14,12 @@ import torch
 
 from poolab.errors import DataError, PoolabError
 from poolab.measure import OtherLoad, PeakMemory
+from poolab.own_code import is_own
 from poolab.pooling import use_backend
 from poolab.records import Record, RunFolder, environment, result_record
 from poolab.run_config import RunConfig
 from poolab.text import one_line
+from poolab.training.batch_size import found_batch_size
 from poolab.training.build import build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
@@ -85,13 +87,20 @@ def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
     Raises:
         DataError: something wrote into the folder since its content was hashed.
     """
-    if parts.data.summary is None:  # no folder of images
+    own = is_own(config.data.name, "data")
+    if parts.data.summary is None and not own:  # neither a folder of images nor a function of the user's
         return
-    if name not in run_names(config.tree(), f"{parts.data.fingerprint}{files_of(config)}"):
+    if name in run_names(config.tree(), f"{parts.data.fingerprint}{files_of(config)}"):
+        return
+    if own:
         raise DataError(
-            f"data.root={one_line(config.data.root)} was changed while this run read it; "
-            "start it again when nothing writes there"
+            f"data={config.data.name} returned other images or labels than a moment ago: it must return the same each "
+            "time (draw with a fixed seed), and nothing may write into its files meanwhile"
         )
+    raise DataError(
+        f"data.root={one_line(config.data.root)} was changed while this run read it; "
+        "start it again when nothing writes there"
+    )
 
 
 def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> Record:
@@ -177,6 +186,7 @@ def _run(
         "threads": torch.get_num_threads(),
         "data_fingerprint": parts.data.fingerprint,
         **parts.files,
+        **found_batch_size(folder),
     }
     with request.listening():
         try:

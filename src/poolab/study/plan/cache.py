@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import poolab.study.plan.plan as plans
 from poolab.configuration import config_dir
+from poolab.own_code import own_files
 from poolab.records import gather, tell, write_atomically
 from poolab.study.sweep.candidates import drawn_cells
 from poolab.study.sweep.sweep_file import Study
@@ -32,8 +33,8 @@ class Expected(NamedTuple):
 def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Expected]:
     """Return the runs of a study in the order of its file; of a search without trials, those in the folder.
 
-    A grid's are read from the cache of the last time that file, extra words and conf/ were the same. What changed in
-    the content of a folder of images since then, `poolab study plan` sees.
+    A grid's are read from the cache of the last time that file, extra words, conf/ and the files of the user's own
+    code were the same. What changed in the content of a folder of images since then, `poolab study plan` sees.
 
     Raises:
         ConfigError: a cell that cannot be run.
@@ -47,9 +48,12 @@ def expected(study: Study, runs_dir: Path, extra: Sequence[str] = ()) -> list[Ex
         return [run for run in drawn if made.intersection(run.names)]
     path = _cache(study, extra)
     try:
-        return [Expected(*row) for row in json.loads(path.read_text())]
-    except (OSError, ValueError, TypeError):
-        return remember(plans.plan(study, extra))
+        kept = json.loads(path.read_text())
+        if kept["own_code"] == _stamps(kept["own_code"]):
+            return [Expected(*row) for row in kept["runs"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return remember(plans.plan(study, extra))
 
 
 def remember(plan: "plans.Plan") -> list[Expected]:
@@ -59,10 +63,15 @@ def remember(plan: "plans.Plan") -> list[Expected]:
         path = _cache(plan.study, plan.extra)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, json.dumps(found))
+            write_atomically(path, json.dumps({"runs": found, "own_code": _stamps(map(str, own_files()))}))
         except OSError:
             pass  # it costs the next status some seconds
     return found
+
+
+def _stamps(files: Iterable[str]) -> dict[str, list[int]]:
+    """Return the times and sizes of files by their paths."""
+    return {file: [(stat := os.stat(file)).st_mtime_ns, stat.st_size] for file in files}
 
 
 def rows(plan: "plans.Plan") -> list[Expected]:
