@@ -13,6 +13,7 @@ from .statistics.paired import t_quantile as t_quantile
 from .statistics.power import detectable_difference as detectable_difference
 from .tables import csv_tables as csv_tables
 from .tables import markdown_tables as markdown_tables
+from .tables import table_values as table_values
 from .terminal import print_tables as print_tables
 from .terminal import printable as printable
 from .terminal import verdict_text as verdict_text

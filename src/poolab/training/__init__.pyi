@@ -27,5 +27,12 @@ from .submitit_requeue import requeue as requeue
 from .wandb_access import has_key as has_key
 from .wandb_access import server as server
 from .wandb_access import stopped_by_agent as stopped_by_agent
+from .wandb_client import NoAnswer as NoAnswer
+from .wandb_client import bounded as bounded
+from .wandb_client import client_process as client_process
+from .wandb_client import kill as kill
+from .wandb_client import refusal as refusal
 from .wandb_settings import UNSENT as UNSENT
+from .wandb_settings import WandbSettings as WandbSettings
+from .wandb_settings import settings_for_upload as settings_for_upload
 from .wandb_settings import wandb_folder as wandb_folder
