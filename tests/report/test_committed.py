@@ -13,7 +13,7 @@ from poolab.study.commands.report_verb import analysis_of, read_sources
 def analysis(pytestconfig):
     given = read_sources([str(pytestconfig.rootpath / "benchmarks" / "pooling_cifar10.jsonl.gz")])
     ((_, records),) = given.sources
-    assert (len(records), given.faults) == (104, [])
+    assert (len(records), given.errors) == (104, [])
     return analysis_of([], gather(records))
 
 

@@ -125,7 +125,7 @@ def test_plan_and_run_agree(tmp_path):
     path = tmp_path / "w.pt"
     torch.save({}, path)
     config = compose(["backbone=torchvision/resnet18", f"backbone.weights={path}", "data=digits", "data.image_size=32"])
-    assert Checks()(config)[1] == signature(config, content_of(RunConfig.from_tree(config)))
+    assert Checks()(config)[1][0] == signature(config, content_of(RunConfig.from_tree(config)))
 
 
 def test_the_record_says_the_hashes(tmp_path):

@@ -81,7 +81,7 @@ def output_size(
 
 
 class Same(NamedTuple):
-    """The arguments of torch that give what Keras' `padding="same"` gives."""
+    """Hold the arguments of torch that give what Keras' `padding="same"` gives."""
 
     padding: int | Sizes
     ceil_mode: bool
