@@ -188,12 +188,12 @@ class DataConfig(Group):
 
     @property
     def loading(self) -> dict[str, Any]:
-        """What the loaders of batches take."""
+        """The arguments of the loaders of batches."""
         return {name: getattr(self, name) for name in self.LOADER}
 
     @property
     def reading(self) -> dict[str, Any]:
-        """What `poolab.data.load_data` takes, beside the seed."""
+        """The arguments of `poolab.data.load_data`, without the seed."""
         left = (*self.LOADER, "code_sha256")
         tree = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left}
         return {key: value for key, value in tree.items() if key != "background" or value is not None}
@@ -228,7 +228,7 @@ class SGDConfig(OptimConfig):
 
 @dataclass(frozen=True)
 class TrainerConfig(Group):
-    """Where and how long a network is trained."""
+    """The settings of training: devices and number of epochs."""
 
     accelerator: str
     strategy: str
@@ -248,7 +248,7 @@ class TrainerConfig(Group):
 
 @dataclass(frozen=True)
 class MeasureConfig(Group):
-    """What is measured of a trained network: its costs."""
+    """The measures of a trained network: its costs."""
 
     name: str
     latency_batch_size: int
@@ -258,7 +258,7 @@ class MeasureConfig(Group):
 
 @dataclass(frozen=True)
 class FullMeasureConfig(MeasureConfig):
-    """Its costs, robustness, calibration and what its poolings look at."""
+    """The measures of a trained network: costs, robustness, calibration and gradient support."""
 
     robustness: tuple[str, ...]
     calibration: bool

@@ -60,7 +60,7 @@ def make_folder(root, kind):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit counts what only Linux counts so")
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "settings"), [("image_folder", {}), ("image_mask_folder", {"limit_train": 100, "limit_test": 20})]
 )

@@ -49,7 +49,7 @@ class OptionRow:
 
 @dataclass(frozen=True)
 class Card:
-    """What the card of a method says; `render` makes text or Markdown of it.
+    """The content of a method's card; `render` makes text or Markdown of it.
 
     Attributes:
         name, class_name: the stem and the class.

@@ -1,4 +1,4 @@
-"""From a name to a data set: load, fit to size, limit, hold out, measure."""
+"""Load a data set by its name, fit it to a size, limit it, hold out a validation split, and measure its statistics."""
 
 import inspect
 import os

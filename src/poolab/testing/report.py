@@ -1,4 +1,4 @@
-"""What the suite found: rows, a report for one class, a table of many."""
+"""The results of the suite: rows, a report for one class, a table of many."""
 
 import textwrap
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the suite found out about a class.
+    """All results of the suite for one class.
 
     Attributes:
         name: the method's name, or the class's where it has none.

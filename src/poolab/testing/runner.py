@@ -19,7 +19,7 @@ from poolab.testing.subject import Oracle, Reference, Subject
 
 
 class PoolingFailure(AssertionError):
-    """What a pooling does not do that it should; `report` holds all of it."""
+    """A pooling failed a check; `report` has all results."""
 
     def __init__(self, report: Report):
         super().__init__(f"\n{report}")

@@ -1,4 +1,4 @@
-"""Builds what a run is made of from its configuration: data, network, module."""
+"""Build the components of a run from its configuration: data, network, module."""
 
 import torch
 
@@ -20,7 +20,7 @@ MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentat
 
 
 def build(config: RunConfig) -> RunComponents:
-    """Data, network and module of a configuration.
+    """Return the data, network and module of a configuration.
 
     Raises:
         ConfigError, DataError: a setting or a data set that does not do.
@@ -52,7 +52,7 @@ def build(config: RunConfig) -> RunComponents:
 
 
 def _processes(trainer: TrainerConfig) -> int:
-    """The number of processes, as far as the settings say it."""
+    """Return the number of processes, as far as the settings say it."""
     devices = trainer.devices
     count = len(devices) if isinstance(devices, tuple) else devices
     return int(count) * trainer.num_nodes if isinstance(count, int) and count > 0 else 1

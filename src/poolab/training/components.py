@@ -1,4 +1,4 @@
-"""What a run is made of."""
+"""The components of a run."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from poolab.training.source_run import WeightTransfer
 
 @dataclass
 class RunComponents:
-    """What a run is made of."""
+    """The components of a run: data, network and module."""
 
     data: ImageData
     loaders: ImageDataModule

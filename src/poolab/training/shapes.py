@@ -11,7 +11,7 @@ from poolab.training.settings import read_settings
 
 
 def configured_shapes(tree: Mapping[str, Any]) -> list[SlotShape]:
-    """The slots of a configuration's network for its data, without training and, where it can be, without the data.
+    """Return the slots of a configuration's network for its data, without training, and without the data if possible.
 
     >>> from poolab.configuration import compose
     >>> [(row.slot, row.pooling, row.output) for row in configured_shapes(compose(["pooling=avg", "data=cifar10"]))]
@@ -21,7 +21,7 @@ def configured_shapes(tree: Mapping[str, Any]) -> list[SlotShape]:
 
 
 def matched_shapes(tree: Mapping[str, Any]) -> tuple[list[SlotShape], Match | None]:
-    """The slots as `configured_shapes` gives them, and how the network's width was matched, if it was.
+    """Return the slots as `configured_shapes` does, and how the network's width was matched, if it was.
 
     >>> from poolab.configuration import compose
     >>> rows, match = matched_shapes(compose(["backbone.match=parameters", "backbone.match_to=lip", "data=cifar10"]))

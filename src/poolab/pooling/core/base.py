@@ -1,4 +1,4 @@
-"""What every pooling is: its attributes, its options and its place in tables, tests and surgery."""
+"""The base class of all poolings: attributes, options, and what tables, tests and surgery ask of a pooling."""
 
 import inspect
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The settings of a run: what each of them may be, in one place, and the check of a whole configuration."""
+"""The settings of a run: their allowed values, declared in one place, and the check of a whole configuration."""
 
 from poolab.training.settings.check import check_settings, declared, faults_by_group, read_settings, setting_faults
 from poolab.training.settings.network import options_of

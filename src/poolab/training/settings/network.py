@@ -1,4 +1,4 @@
-"""The settings of poolings, heads and backbones, from what their classes declare."""
+"""The settings of poolings, heads and backbones, as their classes declare them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,14 @@ from poolab.backbones import OWN, ROLES, Group, backbone_options
 from poolab.own_code import CODE, find_own, is_own, own_options
 from poolab.per_slot import at_faults, by_slot
 from poolab.pooling import get_pool, list_pools
-from poolab.pooling.core import Option, shown
-from poolab.training.settings.faults import declared_faults, where_words
+from poolab.pooling.core import Option
+from poolab.training.settings.faults import declared_faults, typed, where_words
 from poolab.training.settings.kinds import Anything, Code
 from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, Table
 
 
 def options_of(group: str, name: str) -> Table | None:
-    """Return what a pooling, head or backbone of that name takes; None where it is not known here.
+    """Return the options of a pooling, head or backbone by its name; None if the name is not known here.
 
     >>> sorted(options_of("pooling", "avg_topk"))[:4], sorted(options_of("backbone", "resnet20"))
     (['at', 'ceil_mode', 'dilation', 'k'], ['match', 'match_to', 'width_mult'])
@@ -33,13 +33,13 @@ def options_of(group: str, name: str) -> Table | None:
 
 
 def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the group `pooling`, `head` or `backbone`, a line each.
+    """Return the errors of the group `pooling`, `head` or `backbone`, a line each.
 
     An unknown name is told where the network is built, and so is what only the sizes of the maps can tell.
     """
     name = settings.get("name")
     if not isinstance(name, str):
-        return [f"{group}.name must be a text, found {shown(name)}: choose with {group}=NAME"]
+        return [f"{group}.name must be a text, found {typed(name)}: choose with {group}=NAME"]
     table = options_of(group, name)
     given = {key: value for key, value in settings.items() if key != "name"}
     if table is None:
@@ -49,7 +49,7 @@ def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
     ours = _is_ours(name) and name != OWN
     faults = declared_faults(group, table, given, choice=name, needed=tuple(table) if ours else ())
     if group == "pooling" and isinstance(settings.get("at"), Mapping):
-        faults += [*at_faults(settings["at"]), *_at_faults(settings["at"])]
+        faults += [*at_faults(settings["at"], typed), *_at_faults(settings["at"])]
     return faults
 
 
@@ -73,13 +73,13 @@ def _at_faults(at: Mapping[Any, Any]) -> list[str]:
 
 
 def _one_pooling(where: str, choice: Any) -> list[str]:
-    """Return the faults of one pooling by its name, or with its options; unknown names are told with the network."""
+    """Return the errors of one pooling, by its name or with its options; unknown names are left to the network."""
     settings = choice if isinstance(choice, Mapping) else {"name": choice}
     name = settings.get("name")
     if not isinstance(name, str):
         if not where.startswith("backbone") or (choice and isinstance(choice, Mapping)):
             return []  # `at_faults` says how it is written
-        return [f"{where} must be the name of a pooling or a mapping with a name and options, found {shown(choice)}"]
+        return [f"{where} must be the name of a pooling or a mapping with a name and options, found {typed(choice)}"]
     options = _declared("pooling", name)
     if options is None:
         return []

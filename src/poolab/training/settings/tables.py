@@ -1,4 +1,4 @@
-"""Every setting of conf/ that is neither a pooling's nor a backbone's own: its kind, range and unit.
+"""Every setting of conf/ except those of poolings and backbones: its kind, range and unit.
 
 The poolings declare theirs beside their formulas; `network` has those of the backbones.
 """
