@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
@@ -43,6 +45,7 @@ class Call:
         result: the result itself.
         steps: the way from the owner's `forward` to the call; empty where there is none that can be followed.
         astray: why there is none.
+        autocast: the dtype that autocast chose for, where it was on.
         is_last: whether no convolution gave a map of more than one pixel afterwards.
     """
 
@@ -56,12 +59,19 @@ class Call:
     result: Any = None
     steps: tuple[Step, ...] = ()
     astray: str = ""
+    autocast: torch.dtype | None = None
     is_last: bool = True
 
     @property
     def input(self) -> Shape | None:
         """The shape of the map."""
         return None if self.given is None else tuple(self.given.shape)
+
+    def as_called(self) -> AbstractContextManager[Any]:
+        """Return the context of autocast that the call was made in."""
+        if self.autocast is None or self.given is None:
+            return nullcontext()
+        return torch.autocast(self.given.device.type, self.autocast)
 
     @property
     def dims(self) -> int:
@@ -203,6 +213,9 @@ class Observer(TorchFunctionMode):
             return
         self._known.add(key)
         call.owner, call.given, call.result = owner.path, given.detach(), output
+        device = given.device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+            call.autocast = torch.get_autocast_dtype(device)
         call.output = tuple(output.shape) if isinstance(output, Tensor) else None
         self.calls.append(call)
 

@@ -4,6 +4,7 @@ import copy
 import inspect
 import random
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,7 @@ def run_example(model: nn.Module, example: Example) -> Any:
         ConfigError: the network does not take it; the message tells what it takes.
     """
     try:
-        with _uncompiled(model), unchanged(model):
+        with uncompiled_parts(model), unchanged(model):
             return model(*positional(example), **named(example))
     except Exception as fault:  # whatever a stranger's network raises
         lines = str(fault).splitlines() or [""]
@@ -140,18 +141,18 @@ def _sharded(module: nn.Module) -> str:
 
 def _advice(model: nn.Module) -> str:
     try:
-        takes = [str(each) for each in inspect.signature(model.forward).parameters.values()]
+        told = f"its forward takes {inspect.signature(model.forward)}; "
     except (TypeError, ValueError):
-        takes = []
-    told = f"its forward takes ({', '.join(takes)}); " if takes else ""
+        told = ""
     return told + "give a tuple for several inputs, or a dict of them by name"
 
 
 @contextmanager
-def _uncompiled(model: nn.Module) -> Iterator[None]:
+def uncompiled_parts(model: nn.Module) -> Iterator[None]:
     """Run compiled parts as they were written: what runs inside compiled code is not seen."""
     if any("_orig_mod" in vars(each)["_modules"] or vars(each).get("_compiled_call_impl") for each in model.modules()):
-        with torch.compiler.set_stance("force_eager"):
+        with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*torch.compile.module.*global hooks")
             yield
     else:
         yield

@@ -29,7 +29,7 @@ def fault(old: nn.Module, new: Pool) -> str:
         return f"it has {', '.join(lost)} of its own, which would be lost"
     taken = [
         name for name, value in _attributes(old)
-        if name != "forward" and hasattr(new, name) and getattr(new, name) is not value and not _equal(new, name, value)
+        if name != "forward" and _is_taken(new, name) and not _equal(new, name, value)
     ]  # fmt: skip
     if taken:
         return f"its attribute {taken[0]} is one of {type(new).__name__} too, with another value"
@@ -55,7 +55,7 @@ def hand_over(old: nn.Module, new: Pool, undo: Undo) -> None:
     if old._backward_hooks:
         new._is_full_backward_hook = old._is_full_backward_hook
     for name, value in _attributes(old):
-        if name == "forward" or not hasattr(new, name):
+        if not _is_taken(new, name):
             new.__dict__[name] = _rebound(value, old, new)
 
 
@@ -87,9 +87,14 @@ def _state(old: nn.Module) -> Iterator[tuple[str, Any]]:
 
 def _equal(new: Pool, name: str, value: Any) -> bool:
     try:
-        return bool(getattr(new, name) == value)
+        return getattr(new, name) is value or bool(getattr(new, name) == value)
     except (RuntimeError, ValueError, TypeError):
         return False
+
+
+def _is_taken(new: Pool, name: str) -> bool:
+    """Return True if the new layer needs a name itself; `type`, a method of every module, is not needed: YOLO's may go."""
+    return name in vars(new) or (hasattr(new, name) and not hasattr(nn.Module, name))
 
 
 def _rebound(value: Any, old: nn.Module, new: Pool) -> Any:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from poolab.backbones.surgery.classes import below_parametrization
+from poolab.backbones.surgery.containers import hiding
 from poolab.backbones.surgery.functions import OBJECTS, REDUCTIONS, canonical, named_arguments, reduces_map
 from poolab.backbones.surgery.source import OWNER, NoSource, Position, copied, original, parse
 
@@ -439,6 +440,7 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
         body[name] = overrides[function]
     return type(base.__name__, (base,), {
         **body,
+        **hiding(base, frozenset(_layers(wiring))),
         "__reduce_ex__": reduce,
         "__prepare_scriptable__": refuse_script,
         "__module__": base.__module__,
@@ -448,6 +450,18 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
         "wiring": wiring,
         "overrides": overrides,
     })  # fmt: skip
+
+
+def _layers(wiring: Wiring) -> Iterator[str]:
+    """Return the names of all layers that take calls."""
+    waiting: list[Any] = [node for _, node in wiring.methods]
+    while waiting:
+        groups = [group for _, here in waiting.pop().points for group in here]
+        for group in groups:
+            if isinstance(group, InnerCalls):
+                waiting += group.nodes
+            elif isinstance(group, PoolCalls):
+                yield from (place.layer for place in group.places if place is not None)
 
 
 def _blank(base: Any, wiring: Wiring) -> nn.Module:

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from poolab.backbones.base import Backbone
 from poolab.backbones.surgery.apply import apply, undone_on_fault
 from poolab.backbones.surgery.calls import CONVOLUTIONS
-from poolab.backbones.surgery.example import Example, check_model, run_example, unchanged
+from poolab.backbones.surgery.example import Example, check_model, run_example, unchanged, uncompiled_parts
 from poolab.backbones.surgery.geometry import window_of, words
 from poolab.backbones.surgery.plan import KINDS, Planned, choose, like_of, listed, plan
 from poolab.backbones.surgery.report import Change, Replacement, SwapReport, Unreachable
@@ -124,8 +124,8 @@ def _check_whole(model: nn.Module, name: str, planned: list[Planned], example: E
     idle = [one.site.name for one in planned if id(one.pool) not in ran]
     if idle:
         raise ConfigError(
-            f"{name} was put at {', '.join(idle)} and did not run: something else than the layer's owner calls what "
-            "was there. Nothing was changed; leave the places out with slots="
+            f"{name} was put at {', '.join(idle)} and did not run: a forward that was set on an instance, or code "
+            "outside, calls what was there. Nothing was changed; leave the places out with slots="
         )
 
 
@@ -150,7 +150,7 @@ def _costs(model: nn.Module, planned: list[Planned], example: Example | None) ->
 def _operations(model: nn.Module, example: Example) -> int:
     """Return the multiply-adds of one example of a batch, or of all that is given where it is no single tensor."""
     if isinstance(example, Tensor):
-        with unchanged(model):
+        with uncompiled_parts(model), unchanged(model):
             return multiply_adds(model, example)
     with FlopCounterMode(display=False) as counter, torch.enable_grad():
         run_example(model, example)
@@ -165,7 +165,8 @@ def _saved(model: nn.Module, one: Planned) -> int | None:
         run: Any = model.get_submodule(one.site.name)
     except AttributeError:  # a function, so far
         run = one.site.call.run
-    return saved_bytes(run, one.site.call.given, run if isinstance(run, nn.Module) else None)
+    with one.site.call.as_called():
+        return saved_bytes(run, one.site.call.given, run if isinstance(run, nn.Module) else None)
 
 
 def _report(
@@ -207,5 +208,9 @@ def _replacement(name: str, one: Planned, saved: Change | None) -> Replacement:
 def _in_evaluation(model: nn.Module) -> Iterator[None]:
     """Enter eval mode without gradients, and restore everything afterwards."""
     with preserve_state(model), torch.no_grad():
+        was = model.training
         model.eval()
-        yield
+        try:
+            yield
+        finally:
+            model.train(was)  # for a network whose `train` does more; `preserve_state` then restores each module's flag
