@@ -93,7 +93,7 @@ def _equal(new: Pool, name: str, value: Any) -> bool:
 
 
 def _is_taken(new: Pool, name: str) -> bool:
-    """Return True if the new layer needs a name itself; `type`, a method of every module, is not needed: YOLO's may go."""
+    """Return True if the new layer needs a name itself; YOLO's `type`, else a method of every module, may stand."""
     return name in vars(new) or (hasattr(new, name) and not hasattr(nn.Module, name))
 
 
