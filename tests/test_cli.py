@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from PIL import Image
@@ -209,6 +208,10 @@ BAD = [
     (["pooling.slots=[]"], "pooling.slots must be all, or a list of slot names"),
     (["pooling.at.pol1=avg"], "no pooling slot pol1: did you mean pool1"),
     (["pooling.at.pool1=avgg"], "pooling.at.pool1.name=avgg: it is not known: did you mean avg"),
+    (["pooling.at.pool1=null"], "pooling.at.pool1=null has no name of a pooling"),
+    (["pooling.at.pool1={name: null}"], "pooling.at.pool1={name:null} has no name of a pooling"),
+    (["pooling.slots=[pool1,null]"], "found [pool1,null]"),
+    (["pooling.slots=true"], "found true"),
     (["pooling.at.pool1=global_gem"], "global_gem is a head and belongs in head"),
     (["pooling.at.pool1=avg_topk", "pooling.at.pool1.k=9"], "k must be an int from 1 to 4"),
     (["pooling.at.pool1.k=2"], "has no pooling: add pooling.at.pool1=NAME"),
@@ -229,7 +232,7 @@ BAD = [
     (["+optimizer=adam"], "optimizer"),
     (["+sead=1"], "sead: there is no such setting; did you mean seed"),
     (["seed=-1"], "seed must be an int from 0"),
-    (["seed=null"], "seed must be an int from 0 to 2**63 - 1, found None"),
+    (["seed=null"], "seed must be an int from 0 to 2**63 - 1, found null"),
     (["seed=1.5"], "found 1.5"),
     (["data=image_folder"], "data=image_folder needs a folder: data.root=FOLDER"),
     (["data=image_folder", "data.root=no/such/folder"], "data.root=no/such/folder is not a folder"),
@@ -327,13 +330,9 @@ def test_the_wish_for_a_traceback_is_heard(train, monkeypatch):
 
 
 def test_help_answers_at_once_and_lists_every_choice(pytestconfig):
-    seconds = [float("inf")]
-    while min(seconds) >= 2 and len(seconds) < 4:  # a busy machine gets another try
-        started = time.monotonic()
-        command = [sys.executable, str(pytestconfig.rootpath / "train.py"), "--help"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        seconds.append(time.monotonic() - started)
-    assert min(seconds) < 2
+    command = [sys.executable, "-X", "importtime", str(pytestconfig.rootpath / "train.py"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)  # with it, help takes seconds
     groups = [path for path in config_dir().iterdir() if path.is_dir() and path.name != "hydra"]
     assert len(groups) == 10
     choices = done.stdout.partition("== Choices")[2].partition("== Settings")[0]

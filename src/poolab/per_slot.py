@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,25 +48,30 @@ def by_slot(at: Mapping[Any, Any]) -> dict[str, Any]:
     return found
 
 
-def at_faults(at: Any) -> list[str]:
+def at_faults(at: Any, written: Callable[[Any], str] = repr) -> list[str]:
     """Return what is wrong with the form of `pooling.at`, a sentence for each slot; names and options come later.
+
+    Args:
+        written: returns a value as the user wrote it: in Python, or on the command line.
 
     >>> at_faults({"pool1": "avg", "pool2": {"name": "max", "slots": "all"}})
     ['pooling.at.pool2 is for that slot alone: it takes no slots.']
     """
     if not isinstance(at, Mapping):
-        words = f"pooling.at={at!r} has no slot: write pooling.at.pool1=avg, with the slot's name."
+        words = f"pooling.at={written(at)} has no slot: write pooling.at.pool1=avg, with the slot's name."
         return [] if at is None else [words]
-    return [fault for slot, choice in by_slot(at).items() for fault in _slot_faults(f"pooling.at.{slot}", choice)]
+    return [
+        fault for slot, choice in by_slot(at).items() for fault in _slot_faults(f"pooling.at.{slot}", choice, written)
+    ]
 
 
-def _slot_faults(where: str, choice: Any) -> list[str]:
+def _slot_faults(where: str, choice: Any, written: Callable[[Any], str]) -> list[str]:
     given = choice if isinstance(choice, Mapping) else {"name": choice}
     if not isinstance(given.get("name"), str):
         parent = where.rpartition(".")[0]
         if parent != "pooling.at":  # an option without its pooling, most probably
-            return [f"{where}={choice!r} has no pooling: add {parent}=NAME."]
-        return [f"{where}={choice!r} has no name of a pooling: write {where}=avg, and options as {where}.k=3."]
+            return [f"{where}={written(choice)} has no pooling: add {parent}=NAME."]
+        return [f"{where}={written(choice)} has no name of a pooling: write {where}=avg, and options as {where}.k=3."]
     strange = [key for key in ("slots", "at") if key in given]
     return [f"{where} is for that slot alone: it takes no {' and no '.join(strange)}."] if strange else []
 

@@ -11,6 +11,8 @@ import pytest
 from poolab import pooling
 from poolab.pooling import functional, get_pool, list_pools
 from poolab.pooling.core.base import Pool, has_twin
+from poolab.pooling.core.documentation import allowed
+from poolab.pooling.core.options import Integer, Real, Size
 from poolab.pooling.registry import SIBLINGS
 from tests.pooling.support import CHANNELS, distinct, make
 
@@ -78,6 +80,31 @@ def test_help_of_a_function_says_all_and_its_example_runs(function: str):
     test = doctest.DocTestParser().get_doctest(text, {}, function, None, None)
     assert len(test.examples) >= 3
     assert doctest.DocTestRunner(optionflags=doctest.FAIL_FAST).run(test).failed == 0
+
+
+def test_help_names_related_classes_and_functions_but_not_what_it_is_asked_for():
+    text = " ".join(functional.avg_topk_pool1d.__doc__.split())
+    assert "See also: `poolab.pooling.AvgTopKPool1d`, `avg_topk_pool2d`, `avg_topk_pool3d`." in text
+    text = " ".join(pooling.AvgTopKPool2d.__doc__.split())
+    assert "`AvgTopKPool1d`, `AvgTopKPool3d`, `poolab.pooling.functional.avg_topk_pool2d`." in text
+    for function in FUNCTIONS:
+        related = getattr(functional, function).__doc__.partition("See also: ")[2].partition("Reference:")[0]
+        assert related, function
+        assert not re.search(rf"\b{function}\b", related)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_help_says_the_range_of_a_number_once(cls: type[Pool]):
+    for name, words in arguments(cls.__doc__).items():
+        option = cls.options.get(name)
+        if isinstance(option, Real | Integer | Size):
+            meaning = words.lower().partition(allowed(option).lower())[0]
+            limits = [f"{one:g}" for one in (option.least, option.most) if one is not None]
+            twice = re.search(
+                rf"from {re.escape(limits[0])}\b.* to {re.escape(limits[-1].replace('+', ''))}\b", meaning
+            )
+            assert not twice, f"{name}: {words}"
+            assert "an int" not in meaning, f"{name}: {words}"
 
 
 def test_help_shows_the_real_constructor_and_ranges_from_the_declared_options():

@@ -11,7 +11,7 @@ from poolab.errors import ConfigError
 from poolab.records import RunFolder
 from poolab.study.commands.report_verb import formats_of, read_sources, report
 from poolab.study.sweep.composition import Composer
-from poolab.study.sweep.report_keys import answer_faults
+from poolab.study.sweep.report_keys import answer_errors
 from poolab.study.sweep.sweep_file import read_study
 from tests.report.made import drawn, record, saved, study
 
@@ -151,7 +151,7 @@ def test_a_margin_in_the_study_itself_says_where_it_belongs(study_folder):
     (study_folder / "s.yaml").write_text(STUDY + "margin: 1\n")
     with pytest.raises(ConfigError, match=r"write it into NAME\.report\.yaml beside it"):
         read_study(study_folder / "s.yaml")
-    assert list(answer_faults({"margin": 0.5, "looks": [3, 5]})) == []
+    assert list(answer_errors({"margin": 0.5, "looks": [3, 5]})) == []
 
 
 def test_two_versions_beside_each_other(tmp_path, capsys):

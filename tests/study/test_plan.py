@@ -25,7 +25,7 @@ def test_the_signatures_are_those_of_the_runs(two_arms, tmp_path):
         assert one.signature == signature(compose(one.cell.overrides), data_fingerprint("digits"))
     assert planned.arms == ("max", "avg")
     assert planned.seeds == (0, 1, 2)
-    assert planned.places == ("digits, keras_cnn",)
+    assert planned.settings == ("digits, keras_cnn",)
     assert planned.finished == frozenset()
 
 

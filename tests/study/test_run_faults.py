@@ -65,7 +65,7 @@ def test_a_value_that_no_process_can_have_is_its_cells_fault(place, monkeypatch,
     object.__setattr__(study.parameters[0], "values", (1, bad, 3))  # YAML refuses both; JSON of a sweep does not
     outcome = run_study(study, workers=2)
     assert sorted(Path("done").read_text().split()) == ["a=1", "a=3"]
-    assert (outcome.code, outcome.completed, outcome.fault) == (1, 2, None)
+    assert (outcome.code, outcome.completed, outcome.error) == (1, 2, None)
     (ending,) = outcome.failed.values()
     assert ending.outcome == "refused"
     assert words in ending.reason
@@ -105,7 +105,7 @@ def test_an_argument_that_is_too_long(place):
 def test_a_program_that_cannot_be_started(place, make, words):
     make(place / "it")
     outcome = run_study(read_study(study_file([1, 2], ["./it", "${args}"])), workers=2)
-    assert outcome.fault is None
+    assert outcome.error is None
     assert len(outcome.failed) == 2
     assert all(words in one.reason for one in outcome.failed.values())
     assert {one["outcome"] for one in entries()} == {"refused"}
@@ -270,7 +270,7 @@ def test_a_damaged_record_is_its_cells_fault_and_nothing_is_trained_over_it(writ
     damaged = folders[1] / "result.json"
     damaged.write_text('{"status": ')
     outcome = run_study(study, runs_dir=tmp_path / "runs")
-    assert (outcome.code, outcome.earlier, outcome.fault) == (1, 2, None)
+    assert (outcome.code, outcome.earlier, outcome.error) == (1, 2, None)
     (ending,) = outcome.failed.values()
     assert str(damaged) in ending.reason
     assert damaged.read_text() == '{"status": '

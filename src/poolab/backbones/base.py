@@ -1,4 +1,4 @@
-"""What every backbone shares: its slots, its two halves (features, classifier) and its checks."""
+"""The base class of backbones: slots, the two halves (features, classifier) and checks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable

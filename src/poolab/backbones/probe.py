@@ -22,7 +22,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Network(Protocol):
-    """What is asked of a network here: `Backbone` has it."""
+    """The methods of a network that are used here; `Backbone` has them."""
 
     name: str
     in_channels: int
@@ -51,7 +51,7 @@ class VanishError(ConfigError):
 
 @dataclass
 class Trace:
-    """What a forward pass reached: the inputs and outputs of each module by qualified name, and how it ended."""
+    """The result of a forward pass: the inputs and outputs of each module by qualified name, and how it ended."""
 
     inputs: dict[str, Shape] = field(default_factory=dict)
     outputs: dict[str, Shape] = field(default_factory=dict)

@@ -15,7 +15,7 @@ COUNTER = "num_batches_tracked"  # of batch normalisation; files of old versions
 
 
 class Compared(NamedTuple):
-    """How the weights of a file differ from a network's.
+    """The differences between the weights of a file and those of a network.
 
     Attributes:
         missing: names that only the network has.

@@ -1,4 +1,4 @@
-"""How wide a network is: one factor for all its channels, so that arms can be made equally large."""
+"""The width of a network: one factor for all its channels, so that arms can be made equally large."""
 
 from poolab.errors import ConfigError
 from poolab.pooling.core import Real, shown

@@ -1,4 +1,4 @@
-"""Which path a pooling computes by: plain torch, or fused."""
+"""Find out how a pooling is computed: in plain torch, or fused."""
 
 from contextlib import AbstractContextManager, nullcontext
 

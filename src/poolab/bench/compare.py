@@ -1,4 +1,4 @@
-"""What a change did: two results of `ops` or `net`, ratio by ratio."""
+"""Compare two results of `ops` or `net`, ratio by ratio, to see what a change did."""
 
 import argparse
 import sys

@@ -38,7 +38,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure.
+    """The time and number of rounds of a measurement.
 
     Attributes:
         rounds: rounds for every case.
@@ -58,7 +58,7 @@ class Plan:
 
 @dataclass
 class Samples:
-    """What one case gave: seconds of one call by round, calls in a sample, time spent in all; or why it failed."""
+    """The measurements of one case: seconds of one call by round, calls in a sample, total time; or its error."""
 
     seconds: dict[int, float] = field(default_factory=dict)
     repeats: int = 1
@@ -67,7 +67,7 @@ class Samples:
 
 
 class Interleaved:
-    """All cases of a group, timed in interleaved rounds.
+    """Times all cases of a group in interleaved rounds.
 
     Args:
         cases: by name; a baseline is one of them.

@@ -25,7 +25,7 @@ WIDTH = 64  # of the first stage in ResNet-18 as it is published
 
 @dataclass(frozen=True)
 class Place:
-    """Where the steps of a group are measured."""
+    """The device and settings with which the steps of a group are measured."""
 
     batch_size: int
     width: int

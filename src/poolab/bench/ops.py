@@ -1,4 +1,4 @@
-"""What each pooling costs beside nn.MaxPool2d of the same geometry: time, memory, share of the copy bandwidth."""
+"""Measure the cost of poolings beside nn.MaxPool2d of the same geometry: time, memory, share of the copy bandwidth."""
 
 import argparse
 import sys

@@ -25,7 +25,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Place:
-    """Where the layers of a group are measured."""
+    """The device and settings with which the layers of a group are measured."""
 
     shape: Shape
     kernel: Kernel

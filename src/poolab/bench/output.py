@@ -1,4 +1,4 @@
-"""What `ops` and `net` share: measure group after group, keep each at once, and show, draw and write what there is."""
+"""The output of `ops` and `net`: measure group after group, save each at once, and show, draw and write the results."""
 
 import argparse
 import sys

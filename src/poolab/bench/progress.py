@@ -1,4 +1,4 @@
-"""How far a benchmark is: a bar where rich and a terminal are there, else one line for each group."""
+"""Show the progress of a benchmark: a bar with rich on a terminal, else one line for each group."""
 
 import sys
 from types import TracebackType

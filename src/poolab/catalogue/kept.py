@@ -1,4 +1,4 @@
-"""What a method keeps of an image, as numbers: its output, and the gradient of its input."""
+"""Measure what a method keeps of an image: its output, and the gradient of its input."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""All methods as a table of 80 columns, and as Markdown."""
+"""A table of all methods in 80 columns, and as Markdown."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How many training images a second the batched path prepares, beside torchvision's image-by-image loop.
+"""Measure how many training images a second the batched path prepares, beside torchvision's image-by-image loop.
 
 Nothing heavy is imported before the measurement starts, so that `--help` answers at once.
 """

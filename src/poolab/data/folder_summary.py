@@ -1,4 +1,4 @@
-"""What a run says of an image folder at its start: images per split and class, files left out, doubles."""
+"""The summary of an image folder at the start of a run: images per split and class, files left out, duplicates."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence

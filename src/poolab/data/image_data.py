@@ -1,4 +1,4 @@
-"""What a loaded data set is: three splits of uint8 images, their labels, and the training split's statistics."""
+"""A loaded data set: three splits of uint8 images, their labels, and the training split's statistics."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -112,12 +112,12 @@ class ImageData:
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.classes)
 
     @property
     def task(self) -> str:
-        """What the labels are for: one an image (classification), or one a pixel (segmentation)."""
+        """The task of the labels: one for each image (classification), or one for each pixel (segmentation)."""
         return "segmentation" if self.train.masked else "classification"
 
 

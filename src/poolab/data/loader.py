@@ -136,7 +136,7 @@ class TrainBatches:
 
 
 class EvalBatches:
-    """Every sample of a split exactly once over all processes, in order, without padding.
+    """Gives every sample of a split exactly once over all processes, in order, without padding.
 
     A batch is {"image", "label", "index"} as in `TrainBatches`. Every process gets the same number of batches, because
     a distributed network communicates in each forward pass: its share of the last global batch may be empty.

@@ -33,7 +33,7 @@ class Raw(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """What `load_data` was asked for, checked; a loader uses what concerns it."""
+    """The checked arguments of `load_data`; a loader uses those that concern it."""
 
     name: str
     root: Path | None

@@ -1,4 +1,4 @@
-"""Every data set poolab knows, at a glance: the dict at the end.
+"""All data sets that poolab knows, in the dict at the end.
 
 To add one: write a loader here (or in a file beside this) that takes a `Request` and returns `Raw`, name it in
 `SOURCES`, and add conf/data/<name>.yaml. Splits, limits, sizes, statistics, batches and augmentation then come along.
@@ -18,7 +18,7 @@ from poolab.streams import derive_seed
 
 
 class ImageShape(NamedTuple):
-    """What a network must know of a data set."""
+    """The properties of a data set that a network depends on."""
 
     channels: int
     image_size: tuple[int, int]

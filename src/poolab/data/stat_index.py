@@ -17,7 +17,7 @@ RACY_NS = 2_000_000_000
 
 
 class Stamp(NamedTuple):
-    """What a file system says of a file's content; a change of the content changes it, once the file has rested."""
+    """The file system's record of a file: it changes with the content, unless that changes within one clock tick."""
 
     size: int
     mtime_ns: int

@@ -1,4 +1,4 @@
-"""All costs of one network under the flat names of a run's record."""
+"""Measure all costs of a network, under the flat names of a run's record."""
 
 import torch
 from torch import nn

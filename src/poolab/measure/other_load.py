@@ -1,4 +1,4 @@
-"""How busy other processes keep the machine while something is measured: times beside other work rank nothing."""
+"""Measure how busy other processes keep the machine: times that are measured beside other work cannot be compared."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What a network says of images that were changed first: the pass over a set that all robustness measures share."""
+"""Predict the classes of changed images: the pass over a set that all robustness measures share."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""How well a network's probabilities agree with its accuracy: ECE, Brier score, negative log-likelihood."""
+"""Measure how well a network's probabilities agree with its accuracy: ECE, Brier score, negative log-likelihood."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the pooling layers keep in memory between forward and backward."""
+"""Measure the memory that pooling layers keep between forward and backward."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What the size at which a picture is shown does to the accuracy."""
+"""Measure how the accuracy depends on the size at which a picture is shown."""
 
 from collections.abc import Sequence
 from typing import Any

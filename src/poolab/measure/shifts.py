@@ -1,4 +1,4 @@
-"""What a shift of the picture by a few pixels does to a prediction (Zhang 2019, arXiv:1904.11486)."""
+"""Measure how predictions change when the picture is shifted by a few pixels (Zhang 2019, arXiv:1904.11486)."""
 
 from collections.abc import Callable
 from typing import Any

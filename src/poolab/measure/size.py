@@ -1,4 +1,4 @@
-"""How large a network is, and how much it computes for one image."""
+"""Measure the size of a network, and its operations for one image."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""How fast a network answers: latency of a small batch, throughput of a large one."""
+"""Measure the speed of a network: latency of a small batch, throughput of a large one."""
 
 from contextlib import nullcontext
 from time import perf_counter

@@ -1,4 +1,4 @@
-"""Hash the content of a file: what stands for a file in a run's identity, wherever it lies and whatever its name is."""
+"""Hash the content of files: a run's identity holds a file's content, not its path or name."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ RACY_NS = 2_000_000_000  # a file that changed this shortly before it was read m
 
 
 class _Stamp(NamedTuple):
-    """What tells that a file was not changed since."""
+    """The size, times and number of a file, which change when its content changes."""
 
     device: int
     inode: int

@@ -1,4 +1,4 @@
-"""The content of the files that a run was made from: its data set, its weights, the run that it goes on from.
+"""The content of the files that a run was made from: its data set, its weights, and the run that it starts from.
 
 The same settings with other files are another measurement. A record keeps a hash of each content in its environment.
 """
@@ -13,7 +13,7 @@ UNKNOWN = "content not recorded"
 
 
 class Content(NamedTuple):
-    """Hashes of what a run was made from; None where the record does not say it, or where there is none.
+    """Hashes of the files that a run was made from; None where the record names none.
 
     `source` is the run that a fine-tuned run goes on from. Each seed has a source of its own.
     """
@@ -24,7 +24,7 @@ class Content(NamedTuple):
 
     @property
     def shared(self) -> "Content":
-        """What the seeds of one arm have in common."""
+        """Return the content that all seeds of one arm share."""
         return self._replace(source=None)
 
 
@@ -47,7 +47,7 @@ def own_settings(record: Record) -> Tree:
 
 
 def says_content(record: Record) -> bool:
-    """Return False for a run that ended early, before it noted its data: it has no figures to mix up either."""
+    """Return True if a record names its data. A run that ended early may not; it has no metrics to mix up either."""
     return record.completed or content_of(record).data is not None
 
 
@@ -61,7 +61,7 @@ def differing_content(records: Iterable[Record]) -> bool:
 
 
 def told_apart(contents: Iterable[Content]) -> dict[Content, str]:
-    """Return a short text for each content: what differs between them, and nothing where there is only one.
+    """Return a short text for each content, which says how it differs from the others; empty if there is only one.
 
     >>> told_apart([Content("image_folder-3f2a77", None, None), Content("image_folder-3f2b00", None, None)]).values()
     dict_values(['data 3f2a...', 'data 3f2b...'])
@@ -80,7 +80,7 @@ def told_apart(contents: Iterable[Content]) -> dict[Content, str]:
 
 
 def _short(values: Sequence[str | None]) -> dict[str | None, str]:
-    """Return the shortest beginnings of hashes that tell them apart, without what all of them begin with by name."""
+    """Return a short text for each hash: its beginning, as long as it must be to differ from the others."""
     known = [value for value in values if value is not None]
     heads = {value.rpartition("-")[0] for value in known}
     own = {value: value.rpartition("-")[2] if len(heads) == 1 else value for value in known}

@@ -1,4 +1,4 @@
-"""Check the form of a record's JSON: foreign, damaged and newer ones are told apart from those that can be used."""
+"""Check the form of a record's JSON, and name what is foreign, damaged or newer than this version of poolab."""
 
 import sys
 from collections.abc import Mapping

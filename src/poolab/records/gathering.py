@@ -1,4 +1,4 @@
-"""Gather the records that a table is made of, from a folder of runs or a saved file; what cannot be used is named."""
+"""Gather the records for a table from a folder of runs or a saved file, and name what cannot be used."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ SHOWN = 5  # files or lines that are named, one on each line
 
 
 class Gathered(NamedTuple):
-    """The records, oldest first, and a sentence for each file or line that was left out."""
+    """The records, oldest first, and one sentence for each file or line that was left out."""
 
     records: list[Record]
     faults: list[str]
@@ -67,7 +67,7 @@ def unusable(record: Record) -> list[str]:
 
 
 def tell(faults: Iterable[str]) -> None:
-    """Print what was left out on standard error: the first few, and how many more there are."""
+    """Print on standard error what was left out: the first few sentences, and the number of the others."""
     found = list(faults)
     for fault in found[:SHOWN]:
         print(f"left out: {one_line(fault)}", file=sys.stderr)
@@ -76,7 +76,7 @@ def tell(faults: Iterable[str]) -> None:
 
 
 def _is_file(path: Path) -> bool:
-    """Return whether the place is a file and not a folder.
+    """Return True if the path is a file, False if it is a folder.
 
     Raises:
         ConfigError: it is neither, or the folder cannot be read.
@@ -98,7 +98,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _of_file(path: Path) -> tuple[list[Record], list[str]]:
-    """Return the records of a saved file, and a sentence for each line that holds none.
+    """Return the records of a saved file, and one sentence for each line without a record.
 
     Raises:
         ConfigError: it has lines, and none of them is a record.
@@ -123,7 +123,7 @@ def _of_file(path: Path) -> tuple[list[Record], list[str]]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """Open a file of records; whether it is compressed its first bytes say, and not its name."""
+    """Open a file of records. Its first bytes, and not its name, say whether it is compressed."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     return gzip.open(path) if packed else open(path, "rb")  # type: ignore[return-value]
@@ -158,7 +158,7 @@ def _parsed(line: bytes, where: str) -> Record:
 
 
 def _once(records: Iterable[Record], faults: list[str]) -> list[Record]:
-    """Return each run's record once: of two that differ, the one that ended last."""
+    """Return one record for each run: of two that differ, the one that ended last."""
     found: dict[str, Record] = {}
     for record in records:
         name = record.signature

@@ -1,4 +1,4 @@
-"""The names of arms, for all tables, plans and reports: the pooling, and what else tells arms apart."""
+"""The labels of arms in all tables, plans and reports: the pooling, and the settings that differ between arms."""
 
 import re
 from collections import Counter, defaultdict
@@ -48,7 +48,7 @@ def arm_labels(arms: Sequence[Words]) -> list[str]:
 
 
 def _peers(key: str, own: Words) -> str | None:
-    """Return what the arms share that a setting is compared among: the pooling or the head that it is an option of."""
+    """Return the pooling or head that has this option: the option is compared among the arms that share it."""
     if key.startswith(AT) and not key.endswith(".name"):
         return own.get(f"{key.rpartition('.')[0]}.name")
     group = key.partition(".")[0]
@@ -56,7 +56,7 @@ def _peers(key: str, own: Words) -> str | None:
 
 
 def _choice(own: Words, several: set[str]) -> list[str]:
-    """Return the pooling, unless arms differ by their heads alone; and the head where they differ by it."""
+    """Return the pooling, the head, or both: what the arms differ by."""
     keys = [key for key in (POOLING, HEAD) if key in several] or [POOLING]
     return [own[key] for key in keys if key in own]
 
@@ -93,7 +93,7 @@ def _matched(own: Words) -> list[str]:
 
 
 def numbered(labels: Sequence[str]) -> list[str]:
-    """Return labels of which no two are alike: where nothing else tells them apart, a number does."""
+    """Return labels that are all different: equal ones get a number."""
     often, seen, found = Counter(labels), Counter[str](), []
     for label in labels:
         seen[label] += 1
@@ -102,12 +102,12 @@ def numbered(labels: Sequence[str]) -> list[str]:
 
 
 def words_of(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return settings with their values in words."""
+    """Return settings with their values as text."""
     return {key: value_words(value) for key, value in settings.items()}
 
 
 def short_key(key: str) -> str:
-    """Return the key without what every reader knows: the pooling's group, and `.name` of a group's choice.
+    """Return the key without the parts that every reader knows: the group `pooling`, and `.name` at the end.
 
     >>> short_key("pooling.slots"), short_key("pooling.at.pool1.name"), short_key("pooling.at.pool1.k")
     ('slots', 'pool1', 'pool1.k')
@@ -118,7 +118,7 @@ def short_key(key: str) -> str:
 
 
 def value_words(value: Any) -> str:
-    """Return a value as it is typed on the command line, on one line.
+    """Return a value on one line, as it is typed on the command line.
 
     >>> value_words([1, "a"]), value_words(None), value_words(0.10), value_words(True)
     ('[1,a]', 'null', '0.1', 'true')

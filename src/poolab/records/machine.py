@@ -1,4 +1,4 @@
-"""What a run was made with: versions, machine and commit."""
+"""The environment of a run: versions, machine and commit."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-
 
 
 def environment(device: str = "cpu", **facts: Any) -> dict[str, Any]:
-    """Versions, processor, device and commit; never environment variables, which may hold keys.
+    """Return versions, processor, device and commit. Environment variables are left out, since they may hold keys.
 
     >>> sorted(environment())[:3]
     ['commit', 'cpus', 'device']
@@ -29,7 +29,7 @@ def environment(device: str = "cpu", **facts: Any) -> dict[str, Any]:
 
 
 def commit() -> dict[str, Any]:
-    """The commit of poolab's checkout and whether it has uncommitted changes; None where it is an installed wheel."""
+    """Return the commit of poolab's checkout and whether it has uncommitted changes; None for an installed wheel."""
     package = Path(__file__).resolve().parents[1]
     root = package.parents[1]
     if not (root / ".git").exists() or package != root / "src" / "poolab":
@@ -58,7 +58,7 @@ def _versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's model; platform.processor() is empty or only "x86_64" on Linux."""
+    """Return the processor's model. (On Linux platform.processor() is empty or only "x86_64".)"""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

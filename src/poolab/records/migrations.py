@@ -1,4 +1,4 @@
-"""Bring an older record to today's form, one schema version after the other."""
+"""Bring an older record to the current form, one schema version after the other."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ MIGRATIONS: Mapping[int, Callable[[Content], Content]] = {
 
 
 def migrated(content: Content) -> Content:
-    """Return the content of a record in today's form; what says no version is of the first."""
+    """Return the content of a record in the current form; content without a version is version 1."""
     for version in range(max(content.get("schema_version", 1), 1), SCHEMA_VERSION):
         content = MIGRATIONS[version](content)
     return content

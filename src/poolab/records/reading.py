@@ -1,4 +1,4 @@
-"""Read records back, also foreign and damaged ones: a fault names the file and says what is wrong with it."""
+"""Read records, also foreign and damaged ones: each error names the file and says what is wrong with it."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def read_json(path: Path, largest: int = LARGEST) -> Any:
 
 
 def read_record(path: Path, signature: str = "", where: str = "", whole: bool = False) -> Record | None:
-    """Return the record in a file, or None where there is no file.
+    """Return the record in a file, or None if there is no file.
 
     Args:
         signature, where, whole: as `Record.from_json`.
@@ -66,7 +66,7 @@ def read_record(path: Path, signature: str = "", where: str = "", whole: bool = 
 
 
 def scan_results(runs_dir: str | Path) -> tuple[list[Record], list[str]]:
-    """Return the records of all runs of a folder, oldest first, and a sentence for each file that is no record.
+    """Return the records of all runs of a folder, oldest first, and one sentence for each file that is not a record.
 
     A folder of a run without a record is left out. A record that says no signature is given its folder's name.
     """
@@ -84,7 +84,7 @@ def scan_results(runs_dir: str | Path) -> tuple[list[Record], list[str]]:
 
 
 def _newest(folder: Path) -> Path:
-    """The record of a run's folder; a process that was killed may have left the new one beside the old."""
+    """Return the record of a run's folder; a process that was killed may have left the new one beside the old."""
     new = folder / REMAKE / "result.json"
     return new if (folder / REMAKE / ADOPT).exists() and new.exists() else folder / "result.json"
 

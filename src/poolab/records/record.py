@@ -1,7 +1,8 @@
-"""A run's record: what it was configured with, what it measured, and what became of it."""
+"""A run's record: its configuration, its metrics, and how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
@@ -20,7 +21,7 @@ class RecordError(PoolabError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One run: the content of its result.json, or of its line in a saved file of records.
+    """The record of one run: the content of its result.json, or of its line in a saved file of records.
 
     `from_json` is the only place where a record is read from JSON, and `to_json` the only one where it is written.
 
@@ -32,6 +33,7 @@ class Record:
         config: the resolved configuration, as it was when the run was made.
         metrics: flat names to numbers; None stands for a number that is not finite.
         notes: what a metric's figure is, where its name does not say it, and why one is missing.
+        measured: of each measure that was taken after the run, when, with what code and on what machine.
         environment: versions, machine, commit, and the hashes of the content that the run read.
         started, ended: ISO 8601 with the time zone; empty where the record does not say it.
         history: the figures of each epoch by name. Only a saved file has them; a folder has history.jsonl.
@@ -48,6 +50,7 @@ class Record:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     environment: Tree = field(default_factory=dict)
+    measured: Tree = field(default_factory=dict)
     started: str = ""
     ended: str = ""
     history: Tree | None = field(default=None, repr=False)
@@ -59,7 +62,7 @@ class Record:
 
     @classmethod
     def from_json(cls, content: object, *, signature: str = "", where: str = "", whole: bool = False) -> "Record":
-        """Return the record of a JSON value; one of an earlier version of poolab is brought to today's form.
+        """Return the record of a JSON value; one of an earlier version of poolab is brought to the current form.
 
         Args:
             signature: stands for one that the record does not say.
@@ -90,6 +93,7 @@ class Record:
             metrics=figures,
             notes=get("notes", {}),
             environment=get("environment", {}),
+            measured=_mapping(get("measured")) or {},
             started=get("started", ""),
             ended=str(get("ended") or ""),
             history=_mapping(get("history")),
@@ -110,6 +114,7 @@ class Record:
             "metrics": self.metrics,
             "notes": self.notes,
             "environment": self.environment,
+            "measured": self.measured or None,
             "started": self.started,
             "ended": self.ended,
             "history": self.history,
@@ -125,23 +130,33 @@ class Record:
 
     @property
     def finished(self) -> bool:
-        """True if the run has a result that need not be made again: it is completed, or diverged."""
+        """True if the run has a result and must not be made again: it completed, or it diverged."""
         return self.status in FINISHED
 
     @property
     def task(self) -> str:
-        """The task; records of before there were tasks are of classification."""
+        """The task; records that were made before there were tasks are of classification."""
         return str(self.config.get("task", "classification"))
 
     @property
     def headline(self) -> str:
-        """The name of the test metric that runs of this task are compared by."""
+        """The name of the test metric by which runs of this task are compared."""
         return f"test/{HEADLINES.get(self.task, 'accuracy')}"
 
     def value(self, metric: str) -> float | None:
-        """Return a metric, or None where the run did not measure it or got a number that is not finite."""
+        """Return a metric, or None if the run did not measure it or if it was not finite."""
         value = self.metrics.get(metric)
         return None if value is None else float(value)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the run, or None where the record was read from a file of records or its folder is gone."""
+        path = Path(self.where) / self.signature
+        return path if self.where and self.signature and path.is_dir() else None
+
+    def at(self, folder: Path) -> "Record":
+        """Return the record with the place of its run's folder."""
+        return replace(self, where=str(folder.parent))
 
     @property
     def settings(self) -> Tree:
@@ -151,11 +166,19 @@ class Record:
         assert self._settings is not None
         return self._settings
 
+    def _repr_html_(self) -> str:
+        from poolab.records.collection import html_table
+
+        facts = [["status", self.status], *([["reason", self.reason]] if self.reason else [])]
+        facts += [["signature", self.signature], ["seed", str(self.seed)], ["folder", str(self.folder or self.where)]]
+        figures = [[name, f"{value:.6g}"] for name, value in self.metrics.items() if value is not None]
+        return html_table(("", "value"), [*facts, *figures])
+
 
 KNOWN = frozenset(
     (
         *("schema_version", "signature", "status", "reason", "seed", "config", "metrics", "notes", "environment"),
-        *("started", "ended", "history", "test_correct"),
+        *("measured", "started", "ended", "history", "test_correct"),
     )
 )
 
@@ -172,7 +195,7 @@ def result_record(
     notes: Mapping[str, str] | None = None,
     reason: str | None = None,
 ) -> Record:
-    """Return the record of a run that ends now; of its metrics, what is not finite becomes None.
+    """Return the record of a run that ends now; metrics that are not finite become None.
 
     Raises:
         ValueError: an unknown status, or an incomplete run without its reason.

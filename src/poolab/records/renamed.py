@@ -1,4 +1,4 @@
-"""Names of metrics and settings that have changed. Version 0.1 still reads the old ones; the next will not."""
+"""Metrics and settings that have new names. Version 0.1 still reads the old names; the next version will not."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ RENAMED_SETTINGS = {
 
 @lru_cache(maxsize=65536)  # ten thousand records have the same few names
 def current_metric(name: str) -> str:
-    """Return the present name of a metric, which may have had another one in an earlier version.
+    """Return the current name of a metric, which may have had another one in an earlier version.
 
     >>> current_metric("footprint/pool1/kept_share"), current_metric("test/accuracy")
     ('gradient_support/pool1/input_coverage', 'test/accuracy')
@@ -33,7 +33,7 @@ def current_metric(name: str) -> str:
 
 
 def with_current_names(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record in which metrics, notes and settings have their present names.
+    """Return a record in which metrics, notes and settings have their current names.
 
     Where a record has both names, the value under the present one stays.
 
@@ -59,6 +59,6 @@ def _with_current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a mapping with other keys, in the same order."""
+    """Return a mapping with renamed keys, in the same order."""
     kept = {key: value for key, value in given.items() if names.get(key, key) == key or names[key] not in given}
     return {names.get(key, key): value for key, value in kept.items()}

@@ -1,4 +1,4 @@
-"""The form of result.json: what every run leaves behind, whatever became of it."""
+"""The form of result.json, which every run writes, also one that failed."""
 
 import math
 
@@ -11,7 +11,7 @@ HEADLINES = {"classification": "accuracy", "segmentation": "mean_iou"}
 
 
 def finite(value: float) -> float | None:
-    """The value, or None where JSON has no number for it.
+    """Return the value, or None if JSON has no number for it.
 
     >>> finite(0.5), finite(float("nan"))
     (0.5, None)

@@ -1,4 +1,4 @@
-"""Where runs are kept: one folder for each signature, its result written last and in one step."""
+"""The folders of runs: one folder for each signature; its result is written last and in one step."""
 
 import json
 import math
@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class RunFolder:
         return inner
 
     def make(self) -> "RunFolder":
-        """Create the folder where it is missing.
+        """Create the folder if it does not exist.
 
         Raises:
             PoolabError: it cannot be created.
@@ -53,12 +53,12 @@ class RunFolder:
         return self
 
     def __truediv__(self, name: str) -> Path:
-        """The path of one of its files."""
+        """Return the path of a file in the folder."""
         return self.path / name
 
     @property
     def result(self) -> Record | None:
-        """The record, or None where there is none yet.
+        """The record, or None if there is none yet.
 
         Raises:
             RecordError: it is damaged, or not understood.
@@ -70,7 +70,7 @@ class RunFolder:
 
     @property
     def latest(self) -> Record | None:
-        """The record of the last attempt: of one that was to make a finished run again, its own or None."""
+        """The record of the last attempt. While a finished run is made again: of that attempt, or None."""
         record = self.result
         inner = self / REMAKE
         made_again = inner.is_dir() and any(inner.iterdir())
@@ -78,19 +78,19 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether it has a result that need not be made again."""
+        """True if the run has a result that need not be made again."""
         result = self.result
         return result is not None and result.finished
 
     @property
     def checkpoint(self) -> Path | None:
-        """The checkpoint to go on from, or None."""
+        """The checkpoint from which the run can continue, or None."""
         path = self / "last.ckpt"
         return path if path.exists() else None
 
     @property
     def busy(self) -> bool:
-        """Whether a process makes this run now."""
+        """True if a process makes this run now."""
         import fcntl
 
         try:
@@ -103,13 +103,13 @@ class RunFolder:
         return False
 
     def clear(self) -> None:
-        """Empty the folder, so that the run starts afresh; the lock stays, since it is held."""
+        """Empty the folder, so that the run starts from the beginning; the lock stays, since it is held."""
         for path in self.path.iterdir():
             if path.name != ".lock":
                 _remove(path)
 
     def adopt(self) -> None:
-        """Put what was made again in the place of the old record, and the old files away; the folder must be held.
+        """Replace the old record and the old files by those of the repeated run; the folder must be locked.
 
         A list of the new files is written first. Killed at any moment, the next reader goes on from there.
         """
@@ -128,22 +128,22 @@ class RunFolder:
         _remove(inner)
 
     def forget_remake(self) -> None:
-        """Remove what an attempt to make a finished run again has left, unless a process makes it now."""
+        """Remove the files of an attempt to make a finished run again, unless a process is making it now."""
         if (self / REMAKE).exists():
             with suppress(OSError, PoolabError), self.claimed():
                 _remove(self / REMAKE)
 
     def write_record(self, record: Record) -> None:
-        """Write the run's record, in one step."""
+        """Write the run's record in one step."""
         self.write_json("result.json", record.to_json())
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write a file of the folder in one step."""
+        """Write a JSON file of the folder in one step."""
         write_atomically(self / name, json.dumps(strict(content), indent=2, allow_nan=False, default=str) + "\n")
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Hold the folder, so that two processes never make the same run; the system frees it even after kill -9.
+        """Lock the folder, so that two processes never make the same run; the system frees the lock even after kill -9.
 
         Raises:
             PoolabError: another process holds it, or the lock cannot be opened.
@@ -164,8 +164,28 @@ class RunFolder:
             yield
 
 
+def run_folder(runs_dir: str | Path, names: Sequence[str]) -> RunFolder:
+    """Return the folder of a run: that of its signature, or of a name that it had in an earlier version of poolab.
+
+    Args:
+        names: the signature, and behind it the earlier names. One of them counts where there is a finished run under it
+            and none under the signature.
+    """
+    folder = RunFolder(runs_dir, names[0])
+    if folder.path.exists():
+        return folder
+    return next((one for one in (RunFolder(runs_dir, name) for name in names[1:]) if _is_finished(one)), folder)
+
+
+def _is_finished(folder: RunFolder) -> bool:
+    try:
+        return folder.path.exists() and folder.finished
+    except PoolabError:
+        return False
+
+
 def strict(content: Any) -> Any:
-    """The content with numbers that JSON does not have (a loss that is NaN, `pooling.p=inf`) as texts.
+    """Return the content with numbers that JSON does not have (a loss that is NaN, `pooling.p=inf`) as texts.
 
     >>> strict({"p": float("inf"), "k": [1, 0.5]})
     {'p': 'inf', 'k': [1, 0.5]}
@@ -178,7 +198,7 @@ def strict(content: Any) -> Any:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text so that a reader sees the old file or the new one, never a part: a temporary name, then a rename."""
+    """Write a text to a temporary file, then rename it: a reader sees the old file or the new one, never a part."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -200,7 +220,7 @@ def _remove(path: Path) -> None:
 
 
 def replace_synced(new: Path, path: Path) -> None:
-    """Put a file that was written beside another in its place, once its content is on the disk."""
+    """Flush a written file to the disk, then rename it to `path`."""
     with open(new, "rb") as file:
         os.fsync(file.fileno())
     os.replace(new, path)

@@ -1,4 +1,4 @@
-"""The records of a folder as rows: one for each arm of each task, its figures over the seeds."""
+"""The records of a folder as rows: one for each arm of each task, with its metrics over the seeds."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -44,7 +44,7 @@ def arms(runs_dir: str | Path) -> list[Row]:
 
 
 def arms_of(records: Sequence[Record], place: str | Path) -> list[Row]:
-    """Return the rows of these records, which came from `place`.
+    """Return the rows of these records, which were read from `place`.
 
     Raises:
         PoolabError: there are none.
@@ -55,19 +55,19 @@ def arms_of(records: Sequence[Record], place: str | Path) -> list[Row]:
 
 
 def differing_code(records: Iterable[Record]) -> str | None:
-    """Return a sentence where records were made by different commits or package versions, else None."""
+    """Return a sentence if records were made by different commits or package versions, else None."""
     codes = [_code(record.environment) for record in records]
     differing = sorted({name for code in codes for name in code if code[name] != codes[0].get(name)})
     return f"The records differ in the code that made them: {', '.join(differing)}." if differing else None
 
 
 def mixed_code(runs_dir: str | Path) -> str | None:
-    """Return a sentence where the records of a folder were made by different code, which a table must not hide."""
+    """Return a sentence if the records of a folder were made by different code; a table must show that."""
     return differing_code(gather(runs_dir).records)
 
 
 def _code(environment: Tree) -> dict[str, object]:
-    """Return the commit and the packages of an environment; nothing where it does not say them."""
+    """Return the commit and the packages of an environment; empty if it does not name them."""
     packages = environment.get("packages")
     return {"commit": environment.get("commit"), "dirty": environment.get("dirty")} | (
         {str(name): version for name, version in packages.items()} if isinstance(packages, Mapping) else {}
@@ -118,7 +118,7 @@ def _groups(records: Sequence[Record]) -> Groups:
 
 
 def _by_source(groups: Groups) -> Groups:
-    """Split an arm by the runs that its runs go on from, where a seed has several; else each seed has its own."""
+    """Split an arm by the source runs of its runs, if one seed has several sources."""
     found: Groups = {}
     for (key, content), group in groups.items():
         sources = {(record.seed, content_of(record).source) for record in group if says_content(record)}
@@ -163,7 +163,7 @@ def _row(task: str, label: str, group: Sequence[Record]) -> Row:
 
 
 def _tuned(task: str, done: Iterable[Metrics]) -> dict[str, float]:
-    """Return the means before the exchange, after it, and after training, of runs that were trained on."""
+    """Return the means before the exchange, after it, and after training, of runs that continued another run."""
     names = {column: f"{stage}{HEADLINES[task]}" for column, stage in TUNED.items()}
     runs = [metrics for metrics in done if all(metrics.get(name) is not None for name in names.values())]
     return {column: statistics.mean(_values(runs, name)) for column, name in names.items() if runs}

@@ -1,4 +1,4 @@
-"""Rows of arms as tables, one for each task: on the terminal and as Markdown. No figure is ever cut."""
+"""Rows of arms as tables, one for each task: on the terminal and as Markdown. Figures are never truncated."""
 
 import shutil
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Part(NamedTuple):
 
 
 def print_table(place: str | Path, as_markdown: bool = False) -> None:
-    """Print the records of a folder, or of a saved file; what is no record is named on standard error.
+    """Print the records of a folder or a saved file; what is not a record is named on standard error.
 
     Raises:
         PoolabError: there are no records.
@@ -51,12 +51,12 @@ def print_table(place: str | Path, as_markdown: bool = False) -> None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the rows as a Markdown table for each task, and one of the arms that went on from another run."""
+    """Return the rows as a Markdown table for each task, and one of the arms that continued another run."""
     return "\n\n".join(_markdown_of(part) for part in _parts(rows))
 
 
 def print_arms(rows: Sequence[Row]) -> None:
-    """Print the rows on the terminal: a table for each task, below what its arms share."""
+    """Print the rows on the terminal: a table for each task, and below it the settings that its arms share."""
     from rich.console import Console
 
     parts = _parts(rows)

@@ -1,4 +1,4 @@
-"""The evidence of studies: the records of their cells, with the cells that have none."""
+"""The records of studies' cells, and the cells without a record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Records = Sequence[Record]
 
 @dataclass
 class Cells:
-    """The cells of one study or of several: their configurations, and what is known of a search's runs.
+    """The cells of one study or more: their configurations, and the early-stopped runs of searches.
 
     `expected` are those that a plan names; `stopped` the signatures of runs that a search stopped early.
     """
@@ -52,7 +52,7 @@ class Cells:
             self.searched = True
 
     def of(self, records: Records) -> list[Record]:
-        """Return the records of these cells."""
+        """Return the records that belong to these cells."""
         wanted = {signature(config, "") for config in self.configs}
         return [record for record in records if signature(record.config, "") in wanted]
 
@@ -73,14 +73,14 @@ def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple
     """Return the evidence of a study from its folder of runs or file of records, and the records of its cells.
 
     Raises:
-        PoolabError: the place cannot be read, or a cell cannot be composed.
+        PoolabError: the folder or file cannot be read, or a cell cannot be composed.
     """
     from poolab.records import gather as gather_records
     from poolab.report import gather
     from poolab.study.slurm.submission import with_added
 
-    records, faults = gather_records(runs)
+    records, errors = gather_records(runs)
     cells = Cells()
     cells.add(study, records, with_added(runs, study.name, extra), runs)
     own = cells.of(records)
-    return gather(own, expected=cells.expected, faults=faults, searched=cells.searched), own
+    return gather(own, expected=cells.expected, faults=errors, searched=cells.searched), own

@@ -1,4 +1,4 @@
-"""Where the runs of a study lie: the same folder for every verb."""
+"""The folder of a study's runs, which is the same for every verb."""
 
 import os
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def runs_folder(study: Study | None, option: str | None = None, extra: Sequence[
 
 
 def expanded(folder: str | Path) -> Path:
-    """Return a folder with `~` and `~user` as the home folder that they stand for.
+    """Return a folder with `~` and `~user` replaced by the home folder.
 
     Raises:
         ConfigError: the name is empty, or there is no such home folder.
@@ -52,15 +52,15 @@ def working_folder() -> str:
     """
     try:
         return os.getcwd()
-    except OSError as fault:
-        raise PoolabError("the working folder of this process is gone: go to another one (cd) and try again") from fault
+    except OSError as error:
+        raise PoolabError("the working folder of this process is gone: go to another one (cd) and try again") from error
 
 
 def without_folder(extra: Sequence[str]) -> list[str]:
-    """Return the words of the command line but those that name the folder of the runs."""
+    """Return the arguments of the command line without those that name the folder of the runs."""
     return [text for text in extra if not text.startswith(KEY)]
 
 
 def _unquoted(text: str) -> str:
-    """A path without the quotes that Hydra's words have around a blank or a `~`."""
+    """Return a path without the quotes that Hydra needs around a blank or a `~`."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text

@@ -1,4 +1,4 @@
-"""From a cell to the job that runs it: of train.py, or of any other program."""
+"""Make the job that runs a cell: of train.py, or of any other program."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from poolab.study.sweep.sweep_file import Study
 
 
 class Trained:
-    """Jobs of train.py: checked, and known by their runs' signatures, so that studies share runs."""
+    """Jobs of train.py: checked, and identified by their runs' signatures, so that studies share runs."""
 
     def __init__(self, study: Study, extra: Sequence[str], runs: Path, workers: int):
         if any(key == "runs_dir" for key, _ in assignments(extra)):
@@ -32,16 +32,16 @@ class Trained:
         self.checks = Checks()
 
     def all(self) -> list[Job]:
-        """The cells of a grid; all faults at once."""
+        """Return the jobs of a grid's cells; all errors are reported at once."""
         made = plan(self.study, self.extra, checks=self.checks)
         remember(made)
         return list({planned.signature: self._job(planned) for planned in made.cells}.values())
 
     def check(self) -> None:
-        """Check what a search can draw.
+        """Check every kind of cell that a search can draw.
 
         Raises:
-            ConfigError: with all faults; or the runs are to be made again, which a search cannot.
+            ConfigError: with all errors; or the runs are to be made again, which a search cannot.
         """
         if any(planned.config.force for planned in plan(self.study, self.extra, checks=self.checks).cells):
             raise ConfigError(
@@ -50,7 +50,7 @@ class Trained:
             )
 
     def __call__(self, cell: Cell) -> Job:
-        """The job of a cell that was drawn."""
+        """Return the job of a cell that was drawn."""
         (planned,) = plan(self.study, self.extra, cells=[cell], checks=self.checks).cells
         return self._job(planned)
 
@@ -69,21 +69,21 @@ class Trained:
 
 
 class Programs:
-    """Jobs of any other program, known by the hash of what starts them."""
+    """Jobs of any other program, identified by the hash of the command that starts them."""
 
     def __init__(self, study: Study, extra: Sequence[str], runs: Path):
         self.study, self.extra, self.runs = study, tuple(extra), runs
 
     def all(self) -> list[Job]:
-        """The cells of a grid."""
+        """Return the jobs of a grid's cells."""
         jobs = [self(cell) for cell in grid_cells(self.study, self.extra)]
         return list({job.key: job for job in jobs}.values())
 
     def check(self) -> None:
-        """There is nothing to check: only the program knows its settings."""
+        """Check nothing: only the program knows its settings."""
 
     def __call__(self, cell: Cell) -> Job:
-        """The job of a cell."""
+        """Return the job of a cell."""
         study = self.study
         said = command(study.command, study.program, cell.values)
         key = self.key(cell)
@@ -92,7 +92,7 @@ class Programs:
         return Job(key, str(cell), tuple(said))
 
     def key(self, cell: Cell) -> str:
-        """Twelve digits that name what starts a cell, and where."""
+        """Return twelve digits that identify the command of a cell and its working folder."""
         content = json.dumps([self.study.program, self.study.command, dict(cell.values), working_folder()])
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
@@ -100,20 +100,20 @@ class Programs:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(dict(cell.values)))
-        except OSError as fault:
-            raise PoolabError(f"cannot write the arguments of a cell to {path}: {fault}") from fault
+        except OSError as error:
+            raise PoolabError(f"cannot write the arguments of a cell to {path}: {error}") from error
         return command(self.study.command, self.study.program, cell.values, str(path))
 
 
 def with_threads(config: RunConfig, threads: int) -> RunConfig:
-    """Return a configuration with this number of threads, where it says none."""
+    """Return a configuration with this number of threads, unless it sets one."""
     if config.trainer.threads is not None:
         return config
     return replace(config, trainer=replace(config.trainer, threads=threads))
 
 
 def grouped(config: RunConfig, study: str) -> RunConfig:
-    """Return a configuration whose run W&B shows together with the study's others, unless it names its group."""
+    """Return a configuration whose run W&B shows in the study's group, unless it names its own group."""
     tracker = config.tracker
     if not isinstance(tracker, WandbConfig) or tracker.group is not None or os.environ.get("WANDB_RUN_GROUP"):
         return config
@@ -121,5 +121,5 @@ def grouped(config: RunConfig, study: str) -> RunConfig:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

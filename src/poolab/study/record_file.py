@@ -1,4 +1,4 @@
-"""The records of a study in one file: what `poolab study table --save` writes, and `--runs FILE` reads."""
+"""The records of a study in one file, which `poolab study table --save` writes and `--runs FILE` reads."""
 
 import copy
 import gzip
@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from poolab.records import Record, Tree, content_of, gather, strict, tell
 from poolab.study.sweep.arms import FILES
 
-PLACES = ("runs_dir", "data.root", "data.cache_dir", *FILES)
+PATHS = ("runs_dir", "data.root", "data.cache_dir", *FILES)
 
 
 def read_records(runs: str | Path) -> list[Record]:
@@ -21,8 +21,8 @@ def read_records(runs: str | Path) -> list[Record]:
     Raises:
         PoolabError: the file is not a file of records, or the folder cannot be read.
     """
-    records, faults = gather(runs)
-    tell(faults)
+    records, errors = gather(runs)
+    tell(errors)
     return records
 
 
@@ -36,14 +36,14 @@ def save_records(records: Sequence[Record], path: str | Path, runs: str | Path |
             image that says whether it was classified correctly: with them the file can be reported alone.
     """
     whole = [_with_details(record, runs) for record in records]
-    told = [strict(replace(record, config=_without_places(record)).to_json()) for record in whole]
+    told = [strict(replace(record, config=_without_paths(record)).to_json()) for record in whole]
     lines = [json.dumps(record, sort_keys=True, allow_nan=False, default=str) for record in told]
     content = "".join(f"{line}\n" for line in lines).encode()
     Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)
 
 
 def _with_details(record: Record, runs: str | Path | None) -> Record:
-    """Return a record with what a report reads beside it in its run's folder."""
+    """Return a record with the files of its run's folder that a report reads."""
     from poolab.report import compact_history, packed, read_correct
 
     folder = Path(runs or "") / record.signature
@@ -55,16 +55,16 @@ def _with_details(record: Record, runs: str | Path | None) -> Record:
     return record if correct is None else replace(record, test_correct=packed(correct))
 
 
-def _without_places(record: Record) -> Tree:
-    """Return a record's configuration without the folders of its machine; what is part of its identity stays."""
+def _without_paths(record: Record) -> Tree:
+    """Return a record's configuration without the folders of its machine; settings of its identity stay."""
     kept = copy.deepcopy(dict(record.config))
     by_content = content_of(record).weights is not None  # else the path of the weights is a part of the identity
-    for place in PLACES:
-        *path, last = place.split(".")
+    for key in PATHS:
+        *groups, last = key.split(".")
         node = kept
-        for part in path:
+        for part in groups:
             node = node.get(part) or {}
-        if node.get(last) is None or (place == "backbone.weights" and not by_content):
+        if node.get(last) is None or (key == "backbone.weights" and not by_content):
             continue
-        node[last] = PurePath(str(node[last])).name if place in FILES else None  # of a file its name stays
+        node[last] = PurePath(str(node[last])).name if key in FILES else None  # of a file its name stays
     return kept

@@ -1,4 +1,4 @@
-"""`poolab study run`: a study on this machine, without a server; it goes on from wherever it was."""
+"""`poolab study run`: run a study on this machine, without a server; it continues from where it was."""
 
 import os
 import sys
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from poolab.errors import INTERRUPTED, ConfigError
+from poolab.errors import INTERRUPTED, ConfigError, PoolabError
+from poolab.records import RunFolder
 from poolab.study.folders import expanded, runs_folder
 from poolab.study.job_factory import Programs, Trained
-from poolab.study.runner.jobs import Files
+from poolab.study.runner.jobs import Files, Job
 from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.progress import Progress
 from poolab.study.runner.registry import announced
@@ -26,7 +27,7 @@ ISOLATIONS = ("auto", "fork", "spawn")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a study: counts of cells, and `code`, the exit code of the command."""
+    """The result of a study: counts of cells, and `code`, the exit code of the command."""
 
     total: int
     completed: int
@@ -34,27 +35,27 @@ class Outcome:
     earlier: int
     failed: Mapping[str, Ending]  # by the cell's key
     interrupted: bool
-    fault: str | None
+    error: str | None
     journal: Path
     stopped: int = 0
     conclusion: tuple[str, ...] = ()
 
     @property
     def code(self) -> int:
-        """0 when every cell has a result, 130 when it was stopped, else 1."""
+        """The exit code: 0 if every cell has a result, 130 if the study was stopped, else 1."""
         if self.interrupted:
             return INTERRUPTED
-        return 0 if self.completed + self.diverged + self.stopped == self.total and self.fault is None else 1
+        return 0 if self.completed + self.diverged + self.stopped == self.total and self.error is None else 1
 
     def __str__(self) -> str:
-        """The last words of the command."""
+        """Return the last output of the command."""
         parts = [f"{self.completed} of {self.total} cells completed"]
         parts += [f"{self.diverged} diverged"] if self.diverged else []
         parts += [f"{self.stopped} stopped early"] if self.stopped else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.earlier} were there before"] if self.earlier else []
         again = "; the same command resumes here" if self.code else ""
-        lines = [self.fault] if self.fault else []
+        lines = [self.error] if self.error else []
         return "\n".join([*lines, f"{', '.join(parts)}{again}", *self.conclusion, f"journal: {self.journal}"])
 
 
@@ -69,8 +70,9 @@ def run_study(
     count: int | None = None,
     sampler: str | None = None,
     seed: int = 0,
+    only_measure: bool = False,
 ) -> Outcome:
-    """Run every cell of a study that has no result yet, `workers` at a time; of a search, draw them first.
+    """Run every cell of a study that has no result yet, `workers` at a time; a search draws its cells first.
 
     Args:
         extra: key=value pairs for every cell.
@@ -81,9 +83,10 @@ def run_study(
         count: how many runs a search has in all, beside the file's run_cap.
         sampler: "tpe", "random" or "genetic"; None is random for method: random, and tpe for method: bayes.
         seed: of a search's draws.
+        only_measure: leave out the cells that are not trained yet; the others get the measures that they lack.
 
     Raises:
-        ConfigError: a cell cannot be run; all faults at once, and nothing has begun.
+        ConfigError: a cell cannot be run; all errors at once, and nothing has begun.
         PoolabError: the process that starts the cells cannot live.
     """
     if not 1 <= workers <= WORKERS or retries < 0:
@@ -99,7 +102,9 @@ def run_study(
     if study.method == "grid":
         if count is not None or sampler is not None:
             raise ConfigError(f"{study.path} is a grid: it draws nothing, and takes neither --count nor --sampler")
-        source = Listed(make.all())
+        source = Listed([job for job in make.all() if not only_measure or _is_trained(job)])
+    elif only_measure:
+        raise ConfigError(f"{study.path} is a search: name its runs, poolab measure RUN... measure=full")
     else:
         source = search(study, make, files.runs, count=count, sampler=sampler, seed=seed)
     with Progress(workers) as progress, announced(files.runs, study.name):
@@ -116,13 +121,22 @@ def run_study(
     return _outcome(state, scheduler.requests > 0, files.journal)
 
 
+def _is_trained(job: Job) -> bool:
+    """Return whether a cell has a network; a damaged record is told where the cell is started."""
+    try:
+        record = None if job.folder is None else RunFolder(job.folder.parent, job.folder.name).result
+    except PoolabError:
+        return True
+    return record is not None and record.completed
+
+
 def _untracked(study: Study) -> bool:
-    """Whether no cell has a tracker, so that W&B need not be imported."""
+    """Return True if no cell has a tracker, so that W&B need not be imported."""
     return any(one.name == "tracker" and set(one.values) == {"none"} for one in study.parameters)
 
 
 def _forks(isolate: str) -> bool:
-    """Whether cells are forked; not by itself where an accelerator's driver may be touched by an import."""
+    """Return True if cells are forked; "auto" does not fork if an import may touch an accelerator's driver."""
     if isolate == "auto":
         devices = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
         return sys.platform == "linux" and not any(map(os.path.exists, devices))
@@ -141,7 +155,7 @@ def _outcome(state: State, interrupted: bool, journal: Path) -> Outcome:
         earlier=len(state.earlier),
         failed={key: ended for key, ended in state.ended.items() if ended.outcome in ("failed", "killed", "refused")},
         interrupted=interrupted and finished < state.source.total,
-        fault=state.fault or state.source.fault,
+        error=state.error or state.source.error,
         journal=journal,
         stopped=state.count("stopped"),
         conclusion=tuple(said),

@@ -1,4 +1,4 @@
-"""What became of a study's runs: from their folders and locks, the journal of `poolab study run`, and SLURM's queue."""
+"""The states of a study's runs: from their folders and locks, the journal of `poolab study run`, and SLURM's queue."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
-from poolab.records import FINISHED, RunFolder
+from poolab.records import FINISHED, RunFolder, run_folder
 from poolab.study.plan.cache import expected
 from poolab.study.runner.attempts import last_attempts
 from poolab.study.runner.locks import CLAIMS, Claim, busy_elsewhere, is_held
@@ -23,7 +23,7 @@ STATES = ("completed", "diverged", "stopped", "running", "waiting", "missing", "
 
 @dataclass(frozen=True)
 class State:
-    """What became of one run, and why where it did not end well."""
+    """The state of one run, and why it did not end well, if it did not."""
 
     run: str
     state: str
@@ -31,7 +31,7 @@ class State:
 
 
 def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue: Queue | None = None) -> list[State]:
-    """The state of every run of a study, in the order of its file.
+    """Return the state of every run of a study, in the order of its file.
 
     A run that nobody has begun is waiting while a runner of this machine works at others, or in SLURM's queue, else it
     is missing. Which runs there are follows from the file, and whether they are done from their folders and claims; the
@@ -54,14 +54,14 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue:
     else:
         runs = expected(study, Path(runs_dir), extra)
         queue = look(runs_dir) if queue is None else queue
-        states = [_state(run.words, RunFolder(runs_dir, run.signature), attempts, queue) for run in runs]
+        states = [_state(run.words, run_folder(runs_dir, run.names), attempts, queue) for run in runs]
     if any(one.state == "running" and not one.reason for one in states):  # SLURM's have a reason: their job
         states = [State(one.run, "waiting") if one.state == "missing" else one for one in states]
     return states
 
 
 def counted(states: Iterable[State]) -> dict[str, int]:
-    """How many runs are in each state, those of `STATES` first."""
+    """Return how many runs are in each state, those of `STATES` first."""
     counts = Counter(one.state for one in states)
     return {state: counts[state] for state in (*STATES, *counts) if counts[state]}
 
@@ -69,7 +69,7 @@ def counted(states: Iterable[State]) -> dict[str, int]:
 def _of_programs(
     study: Study, runs_dir: Path, extra: Sequence[str], attempts: Mapping[str, Mapping[str, Any]]
 ) -> list[State]:
-    """The cells of a program that leaves no record: their claims say which are done."""
+    """Return the states of the cells of a program without records: their claims say which are done."""
     if study.method != "grid":
         return [State("", "missing")] * (study.run_cap or 0)
     from poolab.study.job_factory import Programs
@@ -89,7 +89,7 @@ def _claimed(text: str, key: str, runs_dir: Path, attempts: Mapping[str, Mapping
 
 
 def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
-    """What a cell's last attempt came to; without an end it runs, or its runner was killed."""
+    """Return the state of a cell's last attempt; without an end it runs, or its runner was killed."""
     name, outcome = str(attempt.get("what") or key), attempt.get("outcome")
     if outcome is None:
         runs = is_held(runs_dir / CLAIMS / key)
@@ -99,7 +99,7 @@ def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
 
 
 def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
-    """What became of a trial of a search, which runs on this machine alone."""
+    """Return the state of a search's trial, which runs on this machine alone."""
     if trial.refused is not None:
         return State(trial.what, "failed", trial.refused)
     if study.trains:
@@ -111,8 +111,8 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
     key = folder.signature
     try:
         found = folder.result
-    except PoolabError as fault:  # it is damaged: `run` leaves it alone
-        return State(words, "failed", str(fault))
+    except PoolabError as error:  # it is damaged: `run` leaves it alone
+        return State(words, "failed", str(error))
     if found is not None and found.finished:
         return State(words, found.status, found.reason or "")
     task = queue.tasks.get(key)

@@ -1,4 +1,4 @@
-"""Where the windows lie: the output's size, the padding, and the same method in other dimensions."""
+"""Tests of the windows' positions: the output's size, the padding, and the same method in other dimensions."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""How the input may lie in memory: dtypes, memory formats, strides, empty and single samples, autocast."""
+"""Tests of the input's layout: dtypes, memory formats, strides, empty and single samples, autocast."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the suite examines: a class of pooling with one choice of options, and the modules that it makes."""
+"""The subject of the suite: a class of pooling with one choice of options, and the modules that it makes."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Builds what a run is made of from its configuration: data, network, module."""
+"""Build the components of a run from its configuration: data, network, module."""
 
 import torch
 
@@ -7,7 +7,7 @@ from poolab.data import ImageDataModule, ImageShape, load_data, training_sample
 from poolab.errors import ConfigError
 from poolab.run_config import RunConfig, TrainerConfig
 from poolab.training.components import RunComponents
-from poolab.training.content import file_facts
+from poolab.training.content import check_code, file_facts
 from poolab.training.finetune import take_over
 from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
@@ -20,13 +20,14 @@ MODULES: dict[str, type[TaskModule]] = {"classification": Classifier, "segmentat
 
 
 def build(config: RunConfig) -> RunComponents:
-    """Data, network and module of a configuration.
+    """Return the data, network and module of a configuration.
 
     Raises:
         ConfigError, DataError: a setting or a data set that does not do.
     """
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
+    check_code(config)  # the processes of a distributed run import it each for itself
     files = file_facts(config)  # before they are read
     data = load_data(**config.data.reading, seed=config.seed)
     if config.measure.name == "full":
@@ -51,7 +52,7 @@ def build(config: RunConfig) -> RunComponents:
 
 
 def _processes(trainer: TrainerConfig) -> int:
-    """The number of processes, as far as the settings say it."""
+    """Return the number of processes, as far as the settings say it."""
     devices = trainer.devices
     count = len(devices) if isinstance(devices, tuple) else devices
     return int(count) * trainer.num_nodes if isinstance(count, int) and count > 0 else 1

@@ -1,4 +1,4 @@
-"""What accompanies the training: streams, checkpoints, history, speed, and the two early ends."""
+"""Training callbacks: random streams, checkpoints, history, speed, and the two ways to end early."""
 
 import json
 import math
@@ -47,7 +47,7 @@ class Streams(Callback):
                 pool.generator = self.generators[name]
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
-        """Seed this step."""
+        """Seed the generators for this step."""
         place = (trainer.global_rank, trainer.global_step)
         torch.manual_seed(derive_seed(self.seed, "step", *place))
         if self.own_generators:
@@ -65,13 +65,13 @@ class Checkpoints(Checkpoint):
         self.request = request
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the signals over from Lightning, which calls collectives inside its SIGTERM handler."""
+        """Install our signal handlers in place of Lightning's, whose SIGTERM handler calls collectives."""
         self.request.install()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop between two steps; after an epoch's last batch its validation comes first."""
+        """Stop between two steps; after an epoch's last batch its validation is done first."""
         last = batch_idx + 1 == trainer.num_training_batches
         if not last and agreed(trainer, bool(self.request), batch_idx):
             self._stop(trainer)
@@ -88,11 +88,11 @@ class Checkpoints(Checkpoint):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Say whose it is: one that was copied into another run's folder must not be gone on from."""
+        """Add the run's signature: a checkpoint copied into another run's folder must not be resumed there."""
         checkpoint[SIGNATURE] = self.signature
 
     def _save(self, trainer: pl.Trainer) -> None:
-        """Write it beside the last one, and then in its place.
+        """Write a new checkpoint beside the last one, then replace the last one.
 
         On a disk that is full in the middle of it the last checkpoint stays whole, and the run can go on from it when
         there is room again.
@@ -116,7 +116,7 @@ class CheckpointFile(TorchCheckpointIO):
     """Writes a checkpoint straight to its path: Lightning would write to $TMPDIR first, which may be full or gone."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write it."""
+        """Write the checkpoint."""
         with open(path, "wb") as file:
             torch.save(checkpoint, file)
 
@@ -127,7 +127,7 @@ class DivergenceGuard(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the loss; on an accelerator only now and then, since a look waits for the device."""
+        """Check the loss; on an accelerator only now and then, since that waits for the device."""
         last = batch_idx + 1 == trainer.num_training_batches
         if pl_module.device.type != "cpu" and batch_idx % AGREE_EVERY and not last:
             return
@@ -138,7 +138,7 @@ class DivergenceGuard(Callback):
 
 
 class History(Checkpoint):
-    """One row for each epoch in history.jsonl; the checkpoint carries the rows, so that a resumed run's are whole.
+    """Writes one row for each epoch to history.jsonl; the checkpoint has the rows too, so that resumed runs have all.
 
     A `Checkpoint` for Lightning, which calls those after the module has logged the epoch's figures, others before.
     """
@@ -150,13 +150,13 @@ class History(Checkpoint):
         self.started: float | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tell the tracker of the epochs before: each session has a W&B run of its own, which is to be whole."""
+        """Tell the tracker about earlier epochs: each session has a W&B run of its own, which should be complete."""
         if isinstance(trainer.logger, WandbTracker):
             for row in self.rows:
                 trainer.logger.log_epoch(row)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
-        """Start the clock at the first step; the start of the epoch is not told to a run that goes on inside it."""
+        """Start the clock at the first step. A run resumed inside an epoch does not know when the epoch began."""
         if self.started is None:
             self.started = time.perf_counter()
 
@@ -175,16 +175,16 @@ class History(Checkpoint):
             self.report(row)
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows so far."""
+        """Return the rows so far."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on after the rows of the checkpoint."""
+        """Continue after the rows of the checkpoint."""
         self.rows = list(state_dict["rows"])
 
 
 class TrainingCost(Callback):
-    """Images per second and peak memory of the training steps, without validation and without the first steps."""
+    """Measures images per second and peak memory of training steps, without validation and without the first steps."""
 
     WARMUP = 3  # steps of a session left out: allocation, autotuning, compilation
 
@@ -205,21 +205,21 @@ class TrainingCost(Callback):
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory in use while training, over all sessions of the run."""
+        """The peak memory in bytes while training, over all sessions of the run."""
         return max(self.earlier_peak, self.memory.bytes if self.memory else 0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Watch the memory from here."""
+        """Start to measure the memory."""
         self.memory = PeakMemory(pl_module.device)
         self.memory.__enter__()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Read the peak."""
+        """Read the peak memory."""
         if self.memory is not None:
             self.memory.__exit__(None, None, None)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Read the peak of a run that ends early."""
+        """Read the peak memory of a run that ends early."""
         self.on_train_end(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -230,7 +230,7 @@ class TrainingCost(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count; stop the clock at the epoch's last batch, before validation."""
+        """Count the images; stop the clock at the epoch's last batch, before validation."""
         self.steps += 1
         if self.mark is not None:
             self.timed += 1
@@ -246,19 +246,19 @@ class TrainingCost(Callback):
         return time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
-        """What was counted so far, in whole epochs: of one that is interrupted neither the images nor the time."""
+        """Return the counts of whole epochs: images and time of an interrupted epoch are left out."""
         if self.memory is not None:
             self.memory.__exit__(None, None, None)  # reads the peak so far, and goes on watching
         return {"images": self.images, "seconds": self.seconds, "peak_bytes": self.peak_bytes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Continue the counts of the checkpoint."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
         self.earlier_peak = state_dict["peak_bytes"]
 
 
 def agreed(trainer: pl.Trainer, wish: bool, batch_idx: int | None = None) -> bool:
-    """Whether any process wishes it; with `batch_idx` the processes are asked at every tenth step only."""
+    """Return True if any process wishes it; with `batch_idx`, the processes are asked at every tenth step only."""
     if trainer.world_size == 1:
         return wish
     if batch_idx is not None and batch_idx % AGREE_EVERY:

@@ -1,4 +1,4 @@
-"""Read a checkpoint that poolab wrote; a damaged or foreign one is one sentence, and code in it is never run."""
+"""Read a checkpoint that poolab wrote; a damaged or foreign one is an error of one sentence. No code in it is run."""
 
 import stat
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 from poolab.errors import ConfigError
 
 SIGNATURE = "poolab_signature"  # in a checkpoint: of the run that wrote it
+NETWORK = "network."  # the network's part of a checkpoint
 NEEDED = ("state_dict", "epoch", "global_step", "callbacks", "optimizer_states")
 
 
@@ -31,8 +32,18 @@ def read_checkpoint(path: Path, way_out: str, signature: str | None = None) -> d
     return found
 
 
+def network_weights(path: Path, way_out: str, signature: str | None = None) -> dict[str, Any]:
+    """Return the weights of the network in a checkpoint, under the names that the network has for them.
+
+    Raises:
+        ConfigError: as `read_checkpoint`.
+    """
+    content = read_checkpoint(path, way_out, signature)["state_dict"]
+    return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
+
+
 def _content(path: Path) -> dict[str, Any] | str:
-    """The content, or what is wrong with it."""
+    """Return the content of a checkpoint, or what is wrong with it."""
     import torch
 
     try:

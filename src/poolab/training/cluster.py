@@ -1,4 +1,4 @@
-"""A task of SLURM: what Lightning needs to find the other tasks, set and checked before anything is trained."""
+"""Check and set what Lightning needs to find the other tasks of a SLURM job, before anything is trained."""
 
 import re
 import socket
@@ -17,7 +17,7 @@ SECONDS = 20  # for an answer of scontrol
 
 
 def is_task(environ: Mapping[str, str]) -> bool:
-    """Whether `srun` started this process; a batch script has most of SLURM's variables too, but no step.
+    """Return True if `srun` started this process. (A batch script has most of SLURM's variables too, but no step.)
 
     >>> is_task({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}), is_task({"SLURM_PROCID": "0", "SLURM_STEP_ID": "0"})
     (False, True)
@@ -28,7 +28,7 @@ def is_task(environ: Mapping[str, str]) -> bool:
 
 
 def prepare(trainer: TrainerConfig, environ: MutableMapping[str, str]) -> None:
-    """Set what the processes of a run need to find each other, where the cluster has not.
+    """Set what the processes of a run need to find each other, unless the cluster has set it.
 
     Raises:
         ConfigError: SLURM's tasks are not the processes of `trainer`, or cannot find each other: what does not fit.
@@ -51,7 +51,7 @@ def prepare(trainer: TrainerConfig, environ: MutableMapping[str, str]) -> None:
 
 
 def task_fault(trainer: TrainerConfig, tasks: list[int]) -> str | None:
-    """Why so many tasks on each node are not the processes of a run, or None.
+    """Return why this number of tasks on each node does not fit the run, or None.
 
     >>> from poolab.configuration import compose
     >>> trainer = TrainerConfig.from_tree({**compose([])["trainer"], "devices": 2})
@@ -77,7 +77,7 @@ def task_fault(trainer: TrainerConfig, tasks: list[int]) -> str | None:
 
 
 def lightning_environment(environ: Mapping[str, str]) -> list[Any] | None:
-    """The plugin that tells Lightning who starts its processes; None where it finds out by itself.
+    """Return the plugin that tells Lightning who starts its processes; None if Lightning finds out itself.
 
     In a batch script without `srun` it would see SLURM's variables, and refuse or wait for tasks that nobody starts.
     """
@@ -91,7 +91,7 @@ def lightning_environment(environ: Mapping[str, str]) -> list[Any] | None:
 
 
 def _tasks(environ: Mapping[str, str]) -> list[int]:
-    """The number of tasks on each node, from SLURM's short form.
+    """Return the number of tasks on each node, from SLURM's short form.
 
     >>> _tasks({"SLURM_STEP_TASKS_PER_NODE": "2(x2),1"})
     [2, 2, 1]
@@ -104,7 +104,7 @@ def _tasks(environ: Mapping[str, str]) -> list[int]:
 
 
 def _first_host(environ: Mapping[str, str], nodes: int) -> str:
-    """Where the first process listens: on this machine, or by the name or address that SLURM has for the first node."""
+    """Return the address of the first process: this machine, or SLURM's name or address of the first node."""
     if nodes == 1:
         return "127.0.0.1"
     listed = environ.get("SLURM_JOB_NODELIST", "")
@@ -131,7 +131,7 @@ def _check_address(address: str, environ: Mapping[str, str]) -> None:
 
 
 def _check_port(port: int) -> None:
-    """Said by the first process alone, which is to listen there."""
+    """Check that the port is free. Only the first process calls this, since it listens there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -143,7 +143,7 @@ def _check_port(port: int) -> None:
 
 
 def _check_interface(address: str, environ: Mapping[str, str]) -> None:
-    """On CPUs gloo listens where this node's own name leads; on many machines that must not be the loopback."""
+    """Check that this node's own name, where gloo listens on CPUs, is not the loopback on several machines."""
     own = _addresses(socket.gethostname())
     alone = any(map(_loopback, _addresses(address)))  # all nodes are this machine
     if alone or "GLOO_SOCKET_IFNAME" in environ or (own and not all(map(_loopback, own))) or _has_gpu():

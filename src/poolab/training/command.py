@@ -1,4 +1,4 @@
-"""A run from a resolved configuration, as a command: its output, its messages and its exit code."""
+"""Make a run from a resolved configuration as a command: its output, its messages and its exit code."""
 
 import sys
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def launch_and_print(tree: Mapping[str, Any]) -> int:
 
 
 def run_command(tree: Mapping[str, Any]) -> int:
-    """Make a run as `launch_and_print` does; a wrong setting is told on standard error, and the exit code is 2."""
+    """Make a run as `launch_and_print` does; print a wrong setting on standard error and return the exit code 2."""
     try:
         return launch_and_print(tree)
     except PoolabError as fault:

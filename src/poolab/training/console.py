@@ -1,4 +1,4 @@
-"""What a run shows on the terminal: what it is, a line for each epoch, and a table at the end.
+"""The terminal output of a run: its settings, a line for each epoch, and a table at the end.
 
 Lightning is not imported here: the record of a run that is finished is shown without it.
 """
@@ -30,7 +30,7 @@ SHORT = {"accuracy": "acc", "mean_iou": "IoU"}  # in the line of an epoch
 
 
 class Console:
-    """The terminal of one run; a file or a pipe gets the same lines without the moving bar."""
+    """Prints the output of one run; a file or a pipe gets the same lines without the moving bar."""
 
     def __init__(self, config: RunConfig, folder: RunFolder, network: Backbone, bar: bool):
         from poolab.training.processes import first_process
@@ -42,7 +42,7 @@ class Console:
         self.bar = bar and sys.stderr.isatty() and not self.quiet
 
     def callbacks(self) -> list[pl.Callback]:
-        """The moving bar, where there is a terminal."""
+        """Return the moving bar, if there is a terminal."""
         from pytorch_lightning.callbacks import TQDMProgressBar
 
         return [TQDMProgressBar(refresh_rate=10)] if self.bar else []
@@ -55,7 +55,7 @@ class Console:
         taken: WeightTransfer | None = None,
         folder: FolderSummary | None = None,
     ) -> None:
-        """Say what runs, where, on what files, with what width and weights, and from where it goes on."""
+        """Print what runs, where, on which files, with which width and weights, and from where it continues."""
         config = self.config
         filled = {name: slot.pooling for name, slot in self.network.slots.items()}
         device = trainer.strategy.root_device
@@ -77,7 +77,7 @@ class Console:
             self._print("going on from its checkpoint")
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """One line of at most 80 columns for an epoch."""
+        """Print one line of at most 80 columns for an epoch."""
         name = HEADLINES[self.config.task]
         figures = [
             f"{stage} loss {row[f'{stage}/loss']:.4f} {SHORT[name]} {row[f'{stage}/{name}']:.4f}"
@@ -88,7 +88,7 @@ class Console:
         self._print(f"{done}  {'  '.join(figures)}  {row['seconds']:.1f} s")
 
     def exchanged(self, figures: Mapping[str, float]) -> None:
-        """The validation figures of a network that is trained on: with its old poolings, and with its new ones."""
+        """Print the validation metrics before training: of the network with its old poolings, and with its new ones."""
         for stage in ("before", "exchanged"):
             prefix = f"{stage}/val/"
             found = [
@@ -97,7 +97,7 @@ class Console:
             self._print(f"{stage:<9}  val {'  '.join(found)}")
 
     def measured(self, name: str, seconds: float) -> None:
-        """One line for a measure of `measure=full`, which may take longer than an epoch."""
+        """Print one line for a measure of `measure=full`, which may take longer than an epoch."""
         self._print(f"measured {name:<12} {seconds:.1f} s")
 
     def _print(self, text: str) -> None:
@@ -116,7 +116,7 @@ class Console:
 
 
 def say(text: str) -> None:
-    """Print a line, whatever the encoding is; a full disk or a reader that is gone costs no run."""
+    """Print a line in any encoding; a full disk or a closed reader does not stop the run."""
     stream = sys.stdout
     if stream is None:
         return
@@ -128,7 +128,7 @@ def say(text: str) -> None:
 
 
 def _silence(stream: Any) -> None:
-    """Let what is printed from here on go nowhere, or the interpreter's last flush would be a fault of its own."""
+    """Discard all further output, since else the interpreter's last flush would raise an error."""
     with suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -136,7 +136,7 @@ def _silence(stream: Any) -> None:
 
 
 def print_record(record: Record, folder: Path, fresh: bool) -> None:
-    """The table at the end: what was measured, and where the record lies."""
+    """Print the table at the end: the metrics, and the path of the record."""
     from rich.console import Console as RichConsole
     from rich.table import Table
 
@@ -157,14 +157,14 @@ def print_record(record: Record, folder: Path, fresh: bool) -> None:
 
 
 def _cell(text: str) -> Text:
-    """A cell of the table, whose brackets are no markup."""
+    """Return a cell of the table, with brackets escaped so that they are not markup."""
     from rich.text import Text
 
     return Text(printable(text))
 
 
 def _rank(name: str) -> tuple[int, str]:
-    """What a person looks for first comes last, next to the prompt."""
+    """Return the sorting key: what a person looks for first comes last, next to the prompt."""
     costs = ("epochs", "match", "cost", "speed", "seconds")
     order = (*costs, "gradient_support", "robust", "calibration", "before", "exchanged", "train", "val", "test")
     first = name.split("/")[0]
@@ -172,14 +172,14 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 class Series(NamedTuple):
-    """Figures that share a name but for a number at its end: shown beside the figure that sums them up."""
+    """Metrics with the same name except for a number at the end, shown beside the metric that summarises them."""
 
     beside: dict[str, str]
     hidden: set[str]
 
 
 def series(metrics: Mapping[str, float | None]) -> Series:
-    """Find them: `name/1`, `name/2` and so on, with `name` or `name_mean`.
+    """Return the series of metrics: `name/1`, `name/2` and so on, with `name` or `name_mean`.
 
     >>> shifts = {"robust/shift_accuracy_mean": 0.5, "robust/shift_accuracy/0": 0.75, "robust/shift_accuracy/1": 0.25}
     >>> series(shifts).beside
@@ -202,7 +202,7 @@ def _short(share: float | None) -> str:
 
 
 def shown(name: str, value: float | None) -> str:
-    """A figure with its unit, as a person reads it.
+    """Return a metric with its unit, formatted for people.
 
     >>> shown("cost/peak_memory_bytes", 5_000_000), shown("test/accuracy", 0.98765), shown("cost/parameters", 12345)
     ('5.0 MB', '0.9877', '12,345')

@@ -1,10 +1,10 @@
-"""After training: the one look at the test data; then the costs of the network, its robustness and the pictures.
+"""After training: test once, then measure the network's costs and robustness, and draw the pictures.
 
 The record is written between the two: nothing that comes after the test can cost it.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from poolab.records import HEADLINES, RunFolder
 from poolab.run_config import RunConfig
 from poolab.training.components import RunComponents
 from poolab.training.interruption import Interrupted
+from poolab.training.measures import ENDED_BEFORE
 from poolab.training.robustness_eval import measure_full
 
 COSTS = ("cost", "speed")
@@ -25,7 +26,7 @@ FULL = ("robust", "calibration", "gradient_support")
 
 @dataclass
 class Figures:
-    """Flat metrics, notes on them, and what they were computed from."""
+    """Metrics by flat names, notes on them, and the tensors from which they were computed."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class Figures:
 
 
 def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -> Figures:
-    """Test every example once, with the network as the last epoch left it; the first process writes the examples."""
+    """Test every example once, with the network of the last epoch; the first process writes the examples."""
     trainer.test(parts.module, parts.loaders, verbose=False)
     details = parts.module.test_metrics.compute()
     metrics = parts.module.test_metrics.scalars(details, parts.data.classes)
@@ -49,32 +50,38 @@ def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -
 
 def unmeasured(config: RunConfig) -> dict[str, str]:
     """Return the notes of a run that was tested and then ended before it was measured."""
-    why = "not measured: the process ended before; the trained network is in last.ckpt, force=true makes the run again"
-    return dict.fromkeys(COSTS + (FULL if config.measure.name == "full" else ()), why)
+    return dict.fromkeys(COSTS + (FULL if config.measure.name == "full" else ()), ENDED_BEFORE)
 
 
 def measure(
     config: RunConfig,
     folder: RunFolder,
-    trainer: pl.Trainer,
     parts: RunComponents,
     test: Figures,
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
+    *,
+    device: torch.device,
+    processes: int = 1,
+    names: Collection[str] = ("costs", *FULL),
 ) -> Figures:
-    """Measure the costs and, with `measure=full`, what the network withstands; a measure that fails is a note.
+    """Measure the costs and, with `measure=full`, the robustness; a measure that fails becomes a note.
 
-    `report` is told each measure of `measure=full` and its seconds, and may end them by `Interrupted`.
+    Args:
+        report: is told each measure of `measure=full` and its seconds, and may end them by `Interrupted`.
+        device: where the network is measured.
+        processes: over how many processes the batches of the training are shared.
+        names: "costs" for the costs; any other name for the rest.
     """
     found = Figures()
 
     def costs() -> None:
-        parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
+        parts.network.to(device)  # Lightning hands a module back on the CPU
         settings = config.measure
         found.metrics |= run_costs(
             parts.module.called,
             (parts.data.channels, *parts.data.image_size),
-            train_batch_size=config.data.batch_size // trainer.world_size,
+            train_batch_size=config.data.batch_size // processes,
             latency_batch_size=settings.latency_batch_size,
             throughput_batch_size=settings.throughput_batch_size,
             seconds=settings.seconds,
@@ -87,14 +94,15 @@ def measure(
         found.metrics |= metrics
         found.notes |= notes
 
-    found.notes |= _attempt(costs, COSTS)
-    if config.measure.name == "full":
+    if "costs" in names:
+        found.notes |= _attempt(costs, COSTS)
+    if config.measure.name == "full" and any(name != "costs" for name in names):
         found.notes |= _attempt(full, FULL)
     return found
 
 
 def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]:
-    """Take a measure; its fault is a warning and a note, for the run is trained and tested."""
+    """Take a measure; an error in it becomes a warning and a note, since the run is trained and tested already."""
     try:
         take()
     except Interrupted:
@@ -109,7 +117,7 @@ def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]
 def draw(
     config: RunConfig, folder: RunFolder, parts: RunComponents, test: Figures, history: list[dict[str, Any]]
 ) -> None:
-    """Draw the pictures beside the record; one that cannot be drawn is a warning."""
+    """Draw the pictures beside the record; one that cannot be drawn gives a warning."""
 
     def curves() -> None:
         from poolab.training.pictures import learning_curves

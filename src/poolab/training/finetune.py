@@ -1,4 +1,4 @@
-"""Fine-tuning: the weights of a finished run in a network whose poolings are others, and what that does to it."""
+"""Fine-tuning: load a finished run's weights into a network with other poolings, and measure what that changes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,18 +8,16 @@ from torchmetrics import Metric
 
 from poolab.backbones import Backbone
 from poolab.errors import ConfigError
-from poolab.training.checkpoints import read_checkpoint
+from poolab.training.checkpoints import network_weights
 from poolab.training.components import RunComponents
 from poolab.training.source_run import SourceRun, WeightTransfer
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
-NETWORK = "network."  # the network's part of a checkpoint
-
 
 def take_over(network: Backbone, source: SourceRun) -> WeightTransfer:
-    """Load what the network shares with the source: everything but the poolings.
+    """Load the weights that the network shares with the source: all but those of the poolings.
 
     Raises:
         ConfigError: a weight outside of the slots is missing or has another shape.
@@ -42,12 +40,11 @@ def take_over(network: Backbone, source: SourceRun) -> WeightTransfer:
 
 def _weights(source: SourceRun) -> dict[str, Tensor]:
     way_out = f"make the run {source.folder} again, or name another one with recipe.checkpoint"
-    content = read_checkpoint(source.checkpoint, way_out, source.signature)["state_dict"]
-    return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
+    return network_weights(source.checkpoint, way_out, source.signature)
 
 
 def before_training(trainer: "pl.Trainer", parts: RunComponents, taken: WeightTransfer) -> dict[str, float]:
-    """The figures of the source (`before/...`), and those of the network with other poolings (`exchanged/...`).
+    """Return the metrics of the source (`before/...`) and of the network with other poolings (`exchanged/...`).
 
     The source's are from its own record. The exchanged network is validated, not tested: the test split is for the end.
     """

@@ -1,4 +1,4 @@
-"""How the large libraries are imported: without the garbage collector, and W&B before Lightning."""
+"""Import the large libraries fast: without the garbage collector, and W&B before Lightning."""
 
 import atexit
 import gc
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def without_collector(library: str) -> Iterator[None]:
-    """A block that imports a library; the garbage collector rests meanwhile, and never looks at what was there then.
+    """Stop the garbage collector while a block imports a library, and exempt the imported objects from it.
 
     An import makes objects that stay, torch's and Lightning's 455,000. The collector looked through them again and
     again, for 0.8 of 4.7 s of processor time, and each full collection of the run took another 0.2 s. Where the library
@@ -29,7 +29,7 @@ def without_collector(library: str) -> Iterator[None]:
 
 
 def import_wandb_first(tracker: str) -> None:
-    """Import what a W&B run needs, if the tracker is W&B and Lightning is still to come.
+    """Import the parts of W&B that a run needs, if the tracker is W&B and Lightning is not imported yet.
 
     W&B defines some hundred pydantic classes, and pydantic looks through all loaded modules for each: 0.4 s among the
     1,400 modules of Hydra and torch, 2.0 s among the 4,100 that Lightning and scikit-learn make of them. `wandb.init`

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a cluster's signals: the handler only sets a flag; the run stops at the next step."""
+"""Handle Ctrl-C, SIGTERM and a cluster's signals: the handler only sets a flag; the run stops at the next step."""
 
 import signal
 import threading
@@ -17,7 +17,7 @@ class Diverged(Exception):
 
 
 class StopRequest:
-    """Whether the run was asked to stop, and by which signal.
+    """A flag that says if the run was asked to stop, and by which signal.
 
     A checkpoint written inside a signal handler can hang or be torn (Lightning issues 21406 and 20542), so the handler
     does nothing but remember. A second Ctrl-C ends the process at once. USR1 is SLURM's word that the time limit is
@@ -32,11 +32,11 @@ class StopRequest:
         self.reason: str | None = EARLIER.reason
 
     def __bool__(self) -> bool:
-        """Whether a signal came."""
+        """Return True if a signal came."""
         return self.reason is not None
 
     def obey(self) -> None:
-        """End the run here if it was asked to stop; its last checkpoint is what it goes on from.
+        """End the run here if it was asked to stop; it continues from its last checkpoint.
 
         Raises:
             Interrupted: it was.
@@ -45,12 +45,12 @@ class StopRequest:
             raise Interrupted(f"stopped by {self.reason}")
 
     def install(self) -> None:
-        """Take the signals over; again after Lightning has put its own handlers in front."""
+        """Install the handlers; called again after Lightning has installed its own."""
         take(self._remember)
 
     @contextmanager
     def listening(self) -> Iterator["StopRequest"]:
-        """Listen for the length of the block, then give the signals back."""
+        """Listen to signals for the length of the block, then restore the old handlers."""
         before = taken()
         self.install()
         try:
@@ -66,7 +66,7 @@ class StopRequest:
 
 
 def take(handler: Callable[[int, FrameType | None], Any]) -> dict[int, Any]:
-    """Have a handler for every request to stop; return what was there. Outside of the main thread nothing changes."""
+    """Install a handler for every request to stop; return the old ones. Outside of the main thread, do nothing."""
     before = taken()
     for number in before:
         signal.signal(number, handler)
@@ -84,18 +84,18 @@ def taken() -> dict[int, Any]:
 
 
 def give_back(before: Mapping[int, Any]) -> None:
-    """Put handlers back; one that was not set by Python cannot be, and the system's default takes its place."""
+    """Restore handlers; one that was not set by Python cannot be restored, and gets the system's default."""
     for number, handler in before.items():
         signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 class _Earlier:
-    """A request that came before there was a run: the imports take seconds, in which SLURM may want to stop it."""
+    """Remembers a request to stop that came before the run began: the imports take seconds."""
 
     reason: str | None = None
 
     def listen(self) -> None:
-        """From now on signals are remembered; a run that begins later has them for its own."""
+        """Remember signals from now on; a run that begins later receives them."""
         take(self._remember)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""From a configuration to its record: checks it, finds a finished run, and starts the processes that it needs."""
+"""Make a run from its configuration: check it, look for a finished run, and start the processes that it needs."""
 
 import getpass
 import json
@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.own_code import with_code
 from poolab.paths import PATHS, with_expanded_paths
-from poolab.records import Record, RunFolder, read_record, signature
+from poolab.records import Record, RunFolder, read_record, run_folder
 from poolab.run_config import RunConfig, TrainerConfig, WandbConfig
+from poolab.training.batch_size import with_batch_size
 from poolab.training.cluster import is_task, prepare
-from poolab.training.content import content_of, earlier_run
+from poolab.training.content import content_of, earlier_run, run_names
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import give_back, take
 from poolab.training.machine import check_machine
+from poolab.training.measures import missing_measures
 from poolab.training.settings import read_settings
 from poolab.training.wandb_access import in_sweep
 
@@ -29,7 +32,7 @@ LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID")
 
 
 def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
-    """Return the record of a configuration, its folder, and whether the run was made now or before.
+    """Return the record of a configuration, its folder, and True if the run was made now (False: before).
 
     The first process of a run has its record; the others have None.
 
@@ -42,11 +45,12 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     _check_working_folder()
-    config = read_settings(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    tree = with_code(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    config = read_settings(with_batch_size(tree))
     _give_home(config.runs_dir)
     config = _tracked_online(config) if in_sweep() else config
-    name = signature(config.tree(), content_of(config))
-    folder = RunFolder(config.runs_dir, name)
+    folder = run_folder(config.runs_dir, run_names(config.tree(), content_of(config)))
+    name = folder.signature
     if folder.finished and not config.force:
         return _earlier(config, folder)
     _tell_of_earlier(config, name)
@@ -65,7 +69,7 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
 
 
 def _check_working_folder() -> None:
-    """Check that the working folder exists: MKL ends the process without a word of poolab's where it was deleted."""
+    """Raise an error if the working folder was deleted: MKL would end the process without a message."""
     try:
         os.getcwd()
     except OSError as fault:
@@ -75,7 +79,7 @@ def _check_working_folder() -> None:
 
 
 def _give_home(runs_dir: str) -> None:
-    """Name a home folder and a user where the system knows none (a container's user without a passwd entry).
+    """Set a home folder and a user if the system knows none (a container's user without a passwd entry).
 
     Caches of poolab, torch and matplotlib lie below the home folder and are named after the user.
     """
@@ -88,16 +92,36 @@ def _give_home(runs_dir: str) -> None:
 
 
 def _earlier(config: RunConfig, folder: RunFolder) -> tuple[Record | None, Path, bool]:
-    """The record of a finished run, which a sweep is told of."""
+    """Return the record of a finished run, and tell a sweep about it; take the measures that it lacks first."""
     record = read_record(folder / "result.json", folder.signature, whole=True)
     folder.forget_remake()
+    if record is not None and missing_measures(config, record) and _is_first_process():
+        record = _measured(config, folder, record)
     if in_sweep():
         _tell_sweep(config, folder)
     return record, folder.path, False
 
 
+def _measured(config: RunConfig, folder: RunFolder, record: Record) -> Record:
+    """Add the measures that a finished run lacks; where it cannot be measured, say why and return it as it is."""
+    with without_collector("pytorch_lightning"):
+        from poolab.training.remeasure import measure_again
+    try:
+        check_machine(config.trainer, os.environ)
+        return measure_again(config, folder)
+    except PoolabError as fault:
+        lacks = ", ".join(missing_measures(config, record))
+        with suppress(OSError):
+            print(f"{folder.path} is finished, and not measured for {lacks}: {fault}", file=sys.stderr, flush=True)
+        return record
+
+
+def _is_first_process() -> bool:
+    return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
 def _tell_of_earlier(config: RunConfig, name: str) -> None:
-    """Say once where a run of earlier code lies that is not taken."""
+    """Print once where a run of earlier code lies that is not reused."""
     words = earlier_run(config, name)
     if words is not None:
         with suppress(OSError):
@@ -105,7 +129,7 @@ def _tell_of_earlier(config: RunConfig, name: str) -> None:
 
 
 def _plain_paths(tree: Any) -> Any:
-    """The settings with paths as texts, as a configuration file has them."""
+    """Return the settings with paths as texts, as a configuration file has them."""
     if isinstance(tree, Mapping):
         return {key: _plain_paths(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
@@ -114,7 +138,7 @@ def _plain_paths(tree: Any) -> Any:
 
 
 def _from_where_it_was_typed(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings with paths below the folder in which the command was typed, where Hydra changed into another."""
+    """Return the settings with paths relative to the folder of the command, if Hydra changed into another folder."""
     hydra = sys.modules.get("hydra.core.hydra_config")
     if hydra is None or not hydra.HydraConfig.initialized():
         return config
@@ -144,7 +168,7 @@ def under(tree: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[str, 
 
 
 def _tracked_online(config: RunConfig) -> RunConfig:
-    """A sweep's run is tracked online, whatever the settings say of W&B: there are no offline sweeps."""
+    """Return the settings with W&B's mode online, whatever they say: there are no offline sweeps."""
     tracker = config.tracker
     return replace(config, tracker=replace(tracker, mode="online")) if isinstance(tracker, WandbConfig) else config
 
@@ -159,7 +183,7 @@ def _tell_sweep(config: RunConfig, folder: RunFolder) -> None:
 
 
 def _wants_processes(trainer: TrainerConfig) -> bool:
-    """Whether Lightning would, or might, start further processes: with more than one device, whatever the strategy."""
+    """Return True if Lightning may start further processes: with more than one device, whatever the strategy."""
     devices = trainer.devices
     count = len(devices) if isinstance(devices, tuple) else devices
     return trainer.strategy == "ddp" or count != 1 or trainer.num_nodes != 1

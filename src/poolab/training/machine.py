@@ -1,4 +1,4 @@
-"""Whether this machine has what `trainer` asks for, told before anything is loaded."""
+"""Check that this machine has the devices that `trainer` asks for, before anything is loaded."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ STARTED_BY = ({"TORCHELASTIC_RUN_ID"}, {"MASTER_ADDR", "NODE_RANK"})
 
 
 def check_machine(trainer: TrainerConfig, environ: Mapping[str, str]) -> None:
-    """Check the accelerator, the number of devices and that somebody starts the processes of the other machines.
+    """Check the accelerator, the number of devices, and that something starts the processes of other machines.
 
     Raises:
         ConfigError: all that is missing, each on its line.

@@ -1,4 +1,4 @@
-"""What is counted while training and testing, exact over any number of processes."""
+"""Metrics of training and testing, exact over any number of processes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from poolab.measure import example_scores
 
 
 class EpochMetrics(torch.nn.Module, ABC):
-    """Loss and scores of an epoch, cheap enough for each training batch; a task says which scores."""
+    """Loss and scores of an epoch, cheap enough for each training batch; subclasses choose the scores."""
 
     def __init__(self, **scores: Metric):
         super().__init__()
@@ -32,7 +32,7 @@ class EpochMetrics(torch.nn.Module, ABC):
         """Add a batch; `loss` is its mean."""
 
     def compute_and_reset(self) -> dict[str, Tensor]:
-        """Loss and scores over all processes since the last call."""
+        """Return loss and scores over all processes since the last call, and reset them."""
         metrics = self._metrics()
         values = {name: metric.compute() for name, metric in metrics.items()}
         for metric in metrics.values():
@@ -44,20 +44,20 @@ class EpochMetrics(torch.nn.Module, ABC):
 
 
 class FinalMetrics(torch.nn.Module, ABC):
-    """The figures of the test, with those of each example behind them; a task says which."""
+    """The metrics of the test and of each test example; subclasses choose the metrics."""
 
     @abstractmethod
     def update(self, loss: Tensor, logits: Tensor, labels: Tensor, index: Tensor) -> None:
-        """Add a batch; `loss` is its mean, `index` says which test examples these are."""
+        """Add a batch; `loss` is its mean, `index` has the indices of these test examples."""
 
     @abstractmethod
     def compute(self) -> dict[str, Any]:
-        """All figures over all processes; among them "confusion", a matrix, and "examples", columns by name."""
+        """Return all metrics over all processes, with the matrix "confusion" and the columns "examples"."""
 
     @staticmethod
     @abstractmethod
     def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
-        """The flat metrics of a record from what `compute` gave."""
+        """Return the flat metrics of a record from the result of `compute`."""
 
 
 class ClassificationMetrics(EpochMetrics):
@@ -74,7 +74,7 @@ class ClassificationMetrics(EpochMetrics):
 
 
 class Columns(Metric):
-    """Figures of every test example, gathered from all processes in the order of the column `index`."""
+    """Values of every test example, gathered from all processes and sorted by the column `index`."""
 
     full_state_update = False
 
@@ -90,14 +90,14 @@ class Columns(Metric):
             getattr(self, name).append(columns[name])
 
     def compute(self) -> dict[str, Tensor]:
-        """The columns, sorted by index."""
+        """Return the columns, sorted by index."""
         columns = {name: _joined(getattr(self, name)) for name in self.names}
         order = columns["index"].argsort()
         return {name: column[order].cpu() for name, column in columns.items()}
 
 
 class Examples(Columns):
-    """What is kept of every test example: its index and label, and what `example_scores` says of it.
+    """The values kept of every test example: its index, its label, and those of `example_scores`.
 
     That is the predicted class and its confidence, the negative log-likelihood and the Brier score.
     """
@@ -141,12 +141,12 @@ class TestMetrics(FinalMetrics):
         self.examples.update(index, labels, logits)
 
     def compute(self) -> dict[str, Any]:
-        """All of it over all processes: scalars, the per-class vector, the confusion matrix and the examples."""
+        """Return all metrics over all processes: scalars, per-class vector, confusion matrix and examples."""
         return {"loss": self.loss.compute(), **self.scores.compute(), "examples": self.examples.compute()}
 
     @staticmethod
     def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
-        """The flat metrics of a record from what `compute` gave."""
+        """Return the flat metrics of a record from the result of `compute`."""
         names = ("loss", "accuracy", "accuracy_top5", "calibration_error")
         metrics = {f"test/{name}": float(figures[name]) for name in names}
         per_class = zip(classes, figures["per_class"].tolist(), strict=True)
@@ -154,7 +154,7 @@ class TestMetrics(FinalMetrics):
 
 
 def mean_metric() -> MeanMetric:
-    """A weighted mean in which a NaN stays one."""
+    """Return a metric for the weighted mean; a NaN in a batch makes the mean NaN."""
     # A mean with a NaN is NaN: by default NaN is left out, and "disable" leaves out the weights (torchmetrics 1.9).
     return MeanMetric(nan_strategy=float("nan"))
 

@@ -1,4 +1,4 @@
-"""The Lightning modules: a network, its loss, its optimiser and its counts; what all tasks share, and classification.
+"""The Lightning modules: network, loss, optimiser and metrics. What tasks share, and classification.
 
 Segmentation is in `segmentation`.
 """
@@ -23,7 +23,7 @@ Batch = dict[str, Tensor]
 
 
 class TaskModule(pl.LightningModule, ABC):
-    """Training, validation and test of a backbone; a task adds its loss, its metrics and its picture.
+    """Trains, validates and tests a backbone; a subclass for each task adds the loss, the metrics and the picture.
 
     Args:
         network: images (N, C, H, W) to logits (N, classes, ...).
@@ -53,27 +53,27 @@ class TaskModule(pl.LightningModule, ABC):
 
     @abstractmethod
     def loss(self, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """The mean loss of a batch."""
+        """Return the mean loss of a batch."""
 
     @abstractmethod
     def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
-        """A picture of test images and of what the network made of them; `figures` are those of `test_metrics`."""
+        """Draw test images with the network's predictions; `figures` are those of `test_metrics`."""
 
     def compile_network(self) -> None:
-        """Compute with torch.compile from here on; the names of the weights stay."""
+        """Compute with torch.compile from now on; the names of the weights do not change."""
         self._called = (cast(nn.Module, torch.compile(self.network)),)
 
     @property
     def called(self) -> nn.Module:
-        """What computes the logits: the network, or its compiled twin."""
+        """The module that computes the logits: the network, or its compiled form."""
         return self._called[0]
 
     def forward(self, image: Tensor) -> Tensor:
-        """The logits of a batch."""
+        """Return the logits of a batch."""
         return self.called(image)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The smoothed loss of a batch."""
+        """Return the smoothed loss of a batch."""
         logits = self(batch["image"])
         loss = self.loss(logits, batch["label"], self.optim.label_smoothing)
         self.train_metrics.update(loss, logits, batch["label"])
@@ -81,27 +81,27 @@ class TaskModule(pl.LightningModule, ABC):
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a validation batch."""
+        """Add a validation batch to the metrics."""
         if len(batch["label"]):  # a process's share of the last batch may be empty
             logits = self(batch["image"])
             self.val_metrics.update(self.loss(logits, batch["label"]), logits, batch["label"])
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation figures."""
+        """Log the validation metrics."""
         self._log_all("val", self.val_metrics.compute_and_reset())
 
     def on_train_epoch_end(self) -> None:
-        """Log the training figures."""
+        """Log the training metrics."""
         self._log_all("train", self.train_metrics.compute_and_reset())
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a test batch."""
+        """Add a test batch to the metrics."""
         if len(batch["label"]):
             logits = self(batch["image"])
             self.test_metrics.update(self.loss(logits, batch["label"]), logits, batch["label"], batch["index"])
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """The optimiser and its schedule, one step a batch."""
+        """Return the optimiser and its schedule, which advances at every batch."""
         optimizer = build_optimizer(self.parameters(), self.optim)
         schedule = build_schedule(optimizer, self.optim, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -112,20 +112,20 @@ class TaskModule(pl.LightningModule, ABC):
 
 
 class Classifier(TaskModule):
-    """Cross entropy with label smoothing; logits (N, classes) and labels (N,)."""
+    """Classification: cross entropy with label smoothing; logits (N, classes) and labels (N,)."""
 
     def build_metrics(self, num_classes: int) -> None:
-        """Loss and accuracy; at the test more."""
+        """Make loss and accuracy, and further metrics for the test."""
         self.train_metrics = ClassificationMetrics(num_classes)
         self.val_metrics = ClassificationMetrics(num_classes)
         self.test_metrics = TestMetrics(num_classes)
 
     def loss(self, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """Cross entropy, the mean over the images."""
+        """Return the cross entropy, averaged over the images."""
         return F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
     def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
-        """Test images with true and predicted class."""
+        """Draw test images with true and predicted class."""
         from poolab.training.pictures import sample_grid
 
         sample_grid(data, figures["examples"], path)

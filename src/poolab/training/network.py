@@ -1,4 +1,4 @@
-"""The configured network in the words of the backbones; without Lightning, so that `poolab shapes` starts quickly."""
+"""The arguments of the configured network. Does not import Lightning, so that `poolab shapes` starts quickly."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from poolab.run_config import RunConfig
 
 
 def network_settings(config: RunConfig, shape: ImageShape) -> dict[str, Any]:
-    """What `create_backbone` and `slot_shapes` take: the configured network for images of that form, not widened."""
+    """Return the arguments of `create_backbone` and `slot_shapes` for images of that shape, without matched width."""
     return {
         "name": config.backbone.name,
         **config.backbone.options,
@@ -21,7 +21,7 @@ def network_settings(config: RunConfig, shape: ImageShape) -> dict[str, Any]:
 
 
 def matched_settings(config: RunConfig, shape: ImageShape) -> tuple[dict[str, Any], Match | None]:
-    """`network_settings` as wide as `backbone.match` asks, and how near that came; without it, None.
+    """Return `network_settings` at the width that `backbone.match` asks for, and the match (None without it).
 
     Raises:
         ConfigError: the backbone cannot be widened, or `backbone.match_to` is no pooling that fits it.

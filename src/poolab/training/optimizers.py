@@ -1,4 +1,4 @@
-"""The optimiser and its schedule, stepped once a batch."""
+"""The optimiser and its schedule, which advances at every batch."""
 
 import math
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from poolab.training.settings import warmup_share
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], optim: OptimConfig) -> torch.optim.Optimizer:
-    """SGD, Adam or AdamW; weight decay spares parameters of fewer than two dimensions.
+    """Return SGD, Adam or AdamW; parameters of fewer than two dimensions have no weight decay.
 
     Biases, normalisation weights and the scalars of learnable poolings (alpha, p, temperature) are no capacity that a
     decay should shrink, and an arm must not differ from another by a decay of its pooling.
@@ -32,7 +32,7 @@ def build_optimizer(parameters: Iterable[nn.Parameter], optim: OptimConfig) -> t
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, optim: OptimConfig, steps: int) -> LRScheduler:
-    """The learning rate over `steps` steps, `optim.lr` at its peak."""
+    """Return the schedule of the learning rate over `steps` steps, with `optim.lr` at its peak."""
     rising = round(warmup_share(optim) * steps)
     if optim.schedule == "one_cycle" and steps > 2:
         # torch divides by the steps between the first and the peak. cycle_momentum writes Adam's betas too; the

@@ -1,4 +1,4 @@
-"""The two pictures beside a record: the learning curves, and test images with what they are and what was predicted."""
+"""The two pictures beside a record: the learning curves, and test images with labels and predictions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ LABELS = {"loss": "cross entropy", "mean_iou": "mean IoU"}
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], path: Path, headline: str = "accuracy") -> None:
-    """Loss and the headline figure (accuracy, mean_iou) of training and validation over the epochs."""
+    """Draw loss and headline metric (accuracy, mean_iou) of training and validation over the epochs."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -36,7 +36,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: Path, headline: 
 
 
 def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, rows: int = 4, columns: int = 8) -> None:
-    """Test images spread evenly over the test set, each with its predicted class, and the true one where it differs."""
+    """Draw test images spread evenly over the test set, with the predicted class, and the true one if it differs."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(1.35 * columns, 1.6 * rows), layout="constrained", dpi=120)
@@ -58,7 +58,7 @@ def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, row
 def mask_grid(
     data: ImageData, network: nn.Module, examples: Mapping[str, Tensor], path: Path, rows: int = 4, columns: int = 4
 ) -> None:
-    """Test images spread evenly over the test set, each with its mask, the predicted mask, and the image's IoU.
+    """Draw test images spread evenly over the test set, with the mask, the predicted mask, and the image's IoU.
 
     Pixels that the mask ignores are white in both masks. The legend names the classes, up to `MOST_NAMED`.
     """
@@ -96,7 +96,7 @@ def mask_grid(
 
 
 def _predicted(data: ImageData, network: nn.Module, index: Tensor) -> Tensor:
-    """The class of each pixel of these test images, on the CPU; the network is in eval mode afterwards as before."""
+    """Return the class of each pixel of these test images, on the CPU; the network's mode is restored afterwards."""
     device = next(network.parameters()).device
     images = prepare(data.test.images_at(index).to(device), data.mean, data.std)
     training = network.training
@@ -107,7 +107,7 @@ def _predicted(data: ImageData, network: nn.Module, index: Tensor) -> Tensor:
 
 
 def _class_colours(count: int) -> np.ndarray:
-    """A colour (256, 3) for each index; class 0, mostly the ground, is dark, and what is ignored white."""
+    """Return a colour (256, 3) for each index: class 0, mostly background, is dark, and ignored pixels are white."""
     from matplotlib import color_sequences
 
     colours = np.ones((256, 3))
@@ -121,6 +121,6 @@ def _show(axes: Any, image: Tensor) -> None:
 
 
 def _spread(most: int, count: int) -> list[int]:
-    """At most so many places, spread evenly over `count`."""
+    """Return at most this many indices, spread evenly over `count`."""
     shown = min(most, count)
     return [round(i * (count - 1) / max(1, shown - 1)) for i in range(shown)]

@@ -1,4 +1,4 @@
-"""Check what would fail only in the first step or at the test: a single class, batches of one image."""
+"""Check for errors that would show only in the first step or at the test: a single class, batches of one image."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ ONE_VALUE = "Expected more than 1 value per channel"  # torch's words in batch n
 
 
 def check_classes(task: str, num_classes: int, where: str) -> None:
-    """Check that there is something to tell apart; `where` names the data set.
+    """Check that there is more than one class; `where` names the data set.
 
     Raises:
         ConfigError: there is a single class.
@@ -18,7 +18,7 @@ def check_classes(task: str, num_classes: int, where: str) -> None:
 
 
 def check_batch(network: Any, batch_size: int, processes: int) -> None:
-    """Check that the network can train on a process's share of a batch: normalisation needs two values a channel.
+    """Check that the network can train on a process's share of a batch: normalisation needs two values per channel.
 
     Raises:
         ConfigError: a share has one image, and a batch normalisation sees a single value of it.

@@ -1,4 +1,4 @@
-"""`measure=full` on a run: the test split, the trained network in the run's precision, and the settings."""
+"""Robustness of a run (`measure=full`): on its test split, with the trained network in the run's precision."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -79,7 +79,7 @@ def measure_full(
 
 
 def normalised(network: nn.Module, parts: RunComponents, autocast: torch.dtype | None) -> Predict:
-    """The network as a function of uint8 images, prepared as for the test and computed in the run's precision."""
+    """Return the network as a function of uint8 images, prepared as for the test, in the run's precision."""
     device = device_of(network)
     dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
 
@@ -93,11 +93,11 @@ def normalised(network: nn.Module, parts: RunComponents, autocast: torch.dtype |
 
 
 def stratified(data: ImageData, images: int) -> Tensor:
-    """The places of so many test images, each class in its share; the same for every seed and arm."""
+    """Return the indices of a stratified sample of test images; the same for every seed and arm."""
     counts = torch.bincount(data.test.labels, minlength=data.num_classes).tolist()
     return pick(data.test.labels, apportion(counts, images), derive_seed(0, "measure"))
 
 
 def is_segmentation(config: RunConfig) -> bool:
-    """Whether the task has a class for each pixel instead of one for each image."""
+    """Return True if the task has a class for each pixel instead of one for each image."""
     return config.task == "segmentation"

@@ -1,4 +1,4 @@
-"""One run in this process: from the resolved configuration to its record."""
+"""Make one run in this process, from the resolved configuration to its record."""
 
 import os
 import traceback
@@ -14,20 +14,23 @@ import torch
 
 from poolab.errors import DataError, PoolabError
 from poolab.measure import OtherLoad, PeakMemory
+from poolab.own_code import is_own
 from poolab.pooling import use_backend
-from poolab.records import Record, RunFolder, environment, result_record, signature
+from poolab.records import Record, RunFolder, environment, result_record
 from poolab.run_config import RunConfig
 from poolab.text import one_line
+from poolab.training.batch_size import found_batch_size
 from poolab.training.build import build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
 from poolab.training.components import RunComponents
 from poolab.training.console import Console
-from poolab.training.content import files_of
+from poolab.training.content import files_of, run_names
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
+from poolab.training.model_facts import FILE, ModelFacts
 from poolab.training.processes import first_process
 from poolab.training.trackers import WandbTracker, build_tracker, title
 
@@ -35,12 +38,12 @@ AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
 class FinishedMeanwhile(PoolabError):
-    """Another process has finished the run between this one's look at the record and its claim."""
+    """Another process has finished the run after this one read the record and before it took the lock."""
 
 
 @dataclass
 class Outcome:
-    """What became of a run."""
+    """The result of a run."""
 
     status: str = "completed"
     reason: str | None = None
@@ -79,23 +82,31 @@ def run_training(config: RunConfig, name: str) -> Record | None:
 
 
 def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
-    """Check that the images which were loaded are those that the run is named after.
+    """Check that the loaded images are those whose content is in the run's signature.
 
     Raises:
         DataError: something wrote into the folder since its content was hashed.
     """
-    if parts.data.summary is None:  # no folder of images
+    own = is_own(config.data.name, "data")
+    if parts.data.summary is None and not own:  # neither a folder of images nor a function of the user's
         return
-    if signature(config.tree(), f"{parts.data.fingerprint}{files_of(config)}") != name:
+    if name in run_names(config.tree(), f"{parts.data.fingerprint}{files_of(config)}"):
+        return
+    if own:
         raise DataError(
-            f"data.root={one_line(config.data.root)} was changed while this run read it; "
-            "start it again when nothing writes there"
+            f"data={config.data.name} returned other images or labels than a moment ago: it must return the same each "
+            "time (draw with a fixed seed), and nothing may write into its files meanwhile"
         )
+    raise DataError(
+        f"data.root={one_line(config.data.root)} was changed while this run read it; "
+        "start it again when nothing writes there"
+    )
 
 
 def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> Record:
     started = _now()
     folder.write_json("config.json", config.tree())
+    folder.write_json(FILE, ModelFacts.of(parts.data, config.data.background).to_json())
     (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
 
     written: list[Record] = []
@@ -175,6 +186,7 @@ def _run(
         "threads": torch.get_num_threads(),
         "data_fingerprint": parts.data.fingerprint,
         **parts.files,
+        **found_batch_size(folder),
     }
     with request.listening():
         try:
@@ -188,7 +200,9 @@ def _run(
             _add_match(outcome, parts)
             if trainer.is_global_zero:
                 save(outcome, facts)  # whatever the measures cost, they cost no record
-                left = measure(config, folder, trainer, parts, test, AUTOCAST.get(trainer.precision), measured)
+                precision = AUTOCAST.get(trainer.precision)
+                processes = trainer.world_size
+                left = measure(config, folder, parts, test, precision, measured, device=device, processes=processes)
                 facts["load"] = load.cores()  # while it was trained and measured: pictures rank nothing
                 outcome.metrics |= left.metrics
                 outcome.notes = {**_without(outcome.notes, unmeasured(config)), **left.notes}
@@ -257,7 +271,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def _quiet() -> None:
-    """Lightning's tips and notices hide what a user looks for."""
+    """Silence Lightning's tips and notices, which hide the messages that a user looks for."""
     import logging
 
     for name in ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero"):

@@ -1,4 +1,4 @@
-"""Segmentation: a class for each pixel. Its module and its metrics."""
+"""Segmentation, a class for each pixel: its module and its metrics."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,26 +21,26 @@ from poolab.training.module import TaskModule
 
 
 class Segmenter(TaskModule):
-    """Cross entropy of the pixels with label smoothing; logits (N, classes, H, W) and masks (N, H, W).
+    """Segmentation: cross entropy of pixels with label smoothing; logits (N, classes, H, W) and masks (N, H, W).
 
     Pixels that the mask ignores (255) take part in nothing. With several processes each one's mean counts alike in the
     gradient, however many pixels it ignores.
     """
 
     def build_metrics(self, num_classes: int) -> None:
-        """Loss, mean IoU, Dice and pixel accuracy; at the test for each class and each image too."""
+        """Make loss, mean IoU, Dice and pixel accuracy; for the test, for each class and each image too."""
         self.train_metrics = SegmentationMetrics(num_classes)
         self.val_metrics = SegmentationMetrics(num_classes)
         self.test_metrics = SegmentationTestMetrics(num_classes)
 
     def loss(self, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """Cross entropy, the mean over the pixels that count; 0 where there are none."""
+        """Return the cross entropy, averaged over the pixels that count; 0 if there are none."""
         wide = logits if logits.dtype == torch.float64 else logits.float()  # a sum over pixels leaves half precision
         sums = F.cross_entropy(wide, labels, ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum")
         return sums / counted(labels).clamp(min=1)
 
     def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
-        """Test images with true and predicted mask."""
+        """Draw test images with true and predicted mask."""
         from poolab.training.pictures import mask_grid
 
         mask_grid(data, self.network, figures["examples"], path)
@@ -59,7 +59,7 @@ class SegmentationMetrics(EpochMetrics):
         super().__init__(**_overlap(num_classes))
 
     def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch; `loss` is the mean of its pixels that count."""
+        """Add a batch; `loss` is the mean over its pixels that count."""
         self.loss.update(loss.detach(), weight=counted(labels))
         predicted = logits.detach().argmax(dim=1)
         for name, metric in self._metrics().items():
@@ -68,7 +68,7 @@ class SegmentationMetrics(EpochMetrics):
 
 
 class SegmentationTestMetrics(FinalMetrics):
-    """The same, with IoU and Dice of each class, the confusion matrix of the pixels, and figures of each test image."""
+    """The same metrics, with IoU and Dice of each class, the pixels' confusion matrix, and values of each image."""
 
     def __init__(self, num_classes: int):
         super().__init__()
@@ -87,7 +87,7 @@ class SegmentationTestMetrics(FinalMetrics):
         self.num_classes = num_classes
 
     def update(self, loss: Tensor, logits: Tensor, labels: Tensor, index: Tensor) -> None:
-        """Add a batch; `loss` is the mean of its pixels that count."""
+        """Add a batch; `loss` is the mean over its pixels that count."""
         self.loss.update(loss, weight=counted(labels))
         predicted = logits.argmax(dim=1)
         self.scores.update(predicted, labels)
@@ -95,7 +95,7 @@ class SegmentationTestMetrics(FinalMetrics):
         self.examples.update(index=index, iou=iou, accuracy=accuracy)
 
     def compute(self) -> dict[str, Any]:
-        """All of it over all processes: scalars, per-class vectors, the confusion matrix and the examples.
+        """Return all metrics over all processes: scalars, per-class vectors, the confusion matrix and the examples.
 
         A class that occurs neither in a mask nor in a prediction is NaN.
         """
@@ -107,7 +107,7 @@ class SegmentationTestMetrics(FinalMetrics):
 
     @staticmethod
     def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
-        """The flat metrics of a record from what `compute` gave."""
+        """Return the flat metrics of a record from the result of `compute`."""
         metrics = {f"test/{name}": float(figures[name]) for name in ("loss", "mean_iou", "dice", "accuracy")}
         for name in ("class_iou", "class_dice"):
             values = zip(classes, figures[name].tolist(), strict=True)
@@ -128,12 +128,12 @@ def _overlap(num_classes: int) -> dict[str, Metric]:
 
 
 def counted(labels: Tensor) -> Tensor:
-    """How many pixels of the masks are not ignored."""
+    """Return how many pixels of the masks are not ignored."""
     return (labels != IGNORED).sum()
 
 
 def image_figures(predicted: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """IoU and pixel accuracy of each image of a batch, (N,) float; NaN where all its pixels are ignored.
+    """Return IoU and pixel accuracy of each image of a batch, (N,) float; NaN if all its pixels are ignored.
 
     The IoU is the mean over the classes that occur in the image's mask or in its prediction.
 

@@ -1,4 +1,4 @@
-"""The finished run that a run goes on from: its folder, settings and figures; read without torch."""
+"""The finished run that a run continues: its folder, settings and metrics; read without torch."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +13,7 @@ from poolab.run_config import RunConfig
 
 TESTED = ("test/loss", "test/accuracy", "test/mean_iou", "test/dice")
 # Settings of a backbone that may differ from the source's: its weights come from the checkpoint.
-FREE = ("match", "match_to", "pretrained", "weights")
+FREE = ("match", "match_to", "pretrained", "weights", "code_sha256")
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class SourceRun:
 
     @property
     def checkpoint(self) -> Path:
-        """Where its weights are."""
+        """The checkpoint with its weights."""
         return self.folder / "last.ckpt"
 
     def figures(self) -> dict[str, float]:
-        """What the run measured on the validation and the test split, without what is of single classes."""
+        """Return the metrics of the validation and the test split, without those of single classes."""
         return {name: value for name, value in self.metrics.items() if name.startswith("val/") or name in TESTED}
 
 
 @dataclass(frozen=True)
 class WeightTransfer:
-    """A source, how many of its weights were taken over, and the names of those that start afresh or stay behind."""
+    """A source, the number of weights that were loaded from it, and the names of those that were not."""
 
     source: SourceRun
     count: int
@@ -45,14 +45,14 @@ class WeightTransfer:
     left: tuple[str, ...]
 
     def __str__(self) -> str:
-        """One line."""
+        """Return one line about the source."""
         was = pooling_words(self.source.config["pooling"])
         new = f", {len(self.new)} of the new pooling have new initial weights" if self.new else ""
         return f"{self.count} weights of {self.source.folder} ({was}){new}"
 
 
 def source_of(config: RunConfig) -> SourceRun | None:
-    """The run that a configuration goes on from, or None.
+    """Return the run that a configuration continues, or None.
 
     Raises:
         ConfigError: none is named, it is no finished run, or it trained another network.
@@ -79,7 +79,7 @@ def source_of(config: RunConfig) -> SourceRun | None:
 
 
 def source_fingerprint(config: RunConfig) -> str:
-    """Return what stands for the source in a run's identity, wherever it lies; empty without one."""
+    """Return what stands for the source in a run's identity, independent of its path; empty without a source."""
     return (source_sha256(config) or "")[:24]
 
 
@@ -124,7 +124,7 @@ def _read(folder: Path) -> SourceRun:
 
 
 def _config_faults(config: Any) -> list[str]:
-    """What a source's configuration lacks of what is looked at here and where its weights are taken over."""
+    """Return the errors of a source's configuration: the settings that are read here or when its weights are loaded."""
     if not isinstance(config, Mapping):
         return ["it is not a mapping"]
     groups = ("backbone", "data", "pooling")

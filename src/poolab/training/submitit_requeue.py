@@ -1,4 +1,4 @@
-"""A run in a job of submitit (Hydra's `hydra/launcher=slurm`): what it hands over to submitit when it ends."""
+"""A run in a job of submitit (Hydra's `hydra/launcher=slurm`): requeue the job when the run was stopped."""
 
 import os
 import re
@@ -12,7 +12,7 @@ SECONDS = 20  # for an answer of squeue
 
 
 def requeue(interrupted: bool) -> None:
-    """After a run that was stopped: have submitit requeue the job, which then goes on from the checkpoint.
+    """Have submitit requeue the job of a run that was stopped, which then continues from the checkpoint.
 
     submitit requeues inside its handler of USR2, in the middle of a training step. So the run takes the signal over,
     stops between two steps, gives the handler back, and the signal is raised again here.
@@ -28,7 +28,7 @@ def requeue(interrupted: bool) -> None:
 
 
 def still_running(environ: Mapping[str, str]) -> bool:
-    """Whether SLURM has this job as running; one that it ends must not be requeued, or scancel would end nothing."""
+    """Return True if SLURM has this job as running. (A job that it cancels must not be requeued.)"""
     array, index = environ.get("SLURM_ARRAY_JOB_ID"), environ.get("SLURM_ARRAY_TASK_ID")
     job = f"{array}_{index}" if array else environ.get("SLURM_JOB_ID", "")
     if not re.fullmatch(r"\d+(_\d+)?", job):

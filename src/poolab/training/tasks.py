@@ -1,4 +1,4 @@
-"""A run's task, and that its backbone and its data set are for it."""
+"""The task of a run: check that its backbone and its data set are for it."""
 
 from poolab.backbones import LIBRARIES, Backbone, backbone_task, list_backbones
 from poolab.data import data_task, list_data

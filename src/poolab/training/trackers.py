@@ -1,4 +1,4 @@
-"""W&B beside the record; whatever happens to it, the run goes on."""
+"""Track a run with W&B beside the record; an error of W&B does not stop the run."""
 
 import json
 import os
@@ -29,7 +29,7 @@ PATIENCE = 10.0  # seconds that W&B's client may take beyond its own time limit
 
 
 def build_tracker(config: RunConfig, folder: Path, name: str) -> "WandbTracker | None":
-    """Return the tracker that the configuration names, in the first process; None where W&B is left out."""
+    """Return the tracker that the configuration names, in the first process; None if W&B is not used."""
     if not isinstance(config.tracker, WandbConfig) or not first_process():
         return None
     chosen = wandb_settings(config.tracker, folder, name)
@@ -37,12 +37,12 @@ def build_tracker(config: RunConfig, folder: Path, name: str) -> "WandbTracker |
 
 
 def title(config: RunConfig) -> str:
-    """The run's name at W&B."""
+    """Return the run's name at W&B."""
     return f"{pooling_words(config.pooling)}-{config.backbone.name}-{config.data.name}-{config.seed}"
 
 
 def tell_again(config: RunConfig, folder: RunFolder) -> None:
-    """Tell a sweep of a run that was finished before it was asked for: its point would have no result at W&B."""
+    """Report a run that was finished earlier to a sweep, whose point would have no result at W&B otherwise."""
     tracker = build_tracker(config, folder.path, title(config))
     if tracker is None:
         return
@@ -54,7 +54,7 @@ def tell_again(config: RunConfig, folder: RunFolder) -> None:
 
 
 class WandbTracker(Logger):
-    """Lightning's WandbLogger, guarded: its first failure is a warning and the end of the tracking.
+    """Lightning's WandbLogger, guarded: after its first error it warns and stops tracking.
 
     The resolved configuration goes under the root `cfg`: in a sweep W&B locks the swept keys, and a swept group
     `pooling` would silently drop the resolved settings of that name.
@@ -84,18 +84,18 @@ class WandbTracker(Logger):
         return self._folder.name
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Send figures of a step."""
+        """Send metrics of a step."""
         self._try("log", lambda: self._logger.log_metrics(dict(metrics), step))
 
     def log_epoch(self, row: Mapping[str, Any]) -> None:
-        """Send a row of the history again: of an epoch that an earlier session of this run has made."""
+        """Send a row of the history again, of an epoch that an earlier session of this run has made."""
         self.log_metrics(*_figures(row))
 
     def log_hyperparams(self, params: Mapping[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration is there from the start."""
+        """Do nothing: the configuration was sent at the start."""
 
     def finish(self, record: Record) -> None:
-        """Put the record's flat metrics into the summary and end the W&B run; what its server lacks can be sent later.
+        """Put the record's flat metrics into the summary and end the W&B run; the rest can be sent later.
 
         Where W&B's process was lost, the run is written down again from its record.
         """
@@ -120,7 +120,7 @@ class WandbTracker(Logger):
             raise ConnectionError(f"its server refused a part: {refused}; {LATER}")
 
     def _write_again(self, record: Record) -> None:
-        """Write a run whose W&B process has ended into an offline session, from its record and its epochs."""
+        """Write a run whose W&B process has ended to an offline session, from its record and its epochs."""
         known = getattr(self._logger, "_id", None) or getattr(self._logger, "version", None)
         own = known if isinstance(known, str) and self._mode == "online" else None  # else its server does not know it
 
@@ -210,7 +210,7 @@ class WandbTracker(Logger):
 
 
 def _epochs(folder: Path) -> list[dict[str, Any]]:
-    """Return the rows of a run's history; one that diverged in its first epoch has none, and a torn row is left out."""
+    """Return the rows of a run's history; a run may have none, and an incomplete row is left out."""
     try:
         lines = (folder / "history.jsonl").read_text().splitlines()
     except (OSError, UnicodeDecodeError):
@@ -223,11 +223,11 @@ def _epochs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return the figures of an epoch and its step, as Lightning counts them."""
+    """Return the metrics of an epoch and its step, as Lightning counts them."""
     figures = {name: value for name, value in row.items() if "/" in name and value is not None}
     return {**figures, "epoch": row["epoch"] - 1}, row["step"] - 1
 
 
 def _line(fault: Exception) -> str:
-    """Return a fault in one line; the cause comes last: "retrying: ... connection refused"."""
+    """Return an error in one line; its cause comes last: "retrying: ... connection refused"."""
     return printable(without_secrets(" ".join(f"{type(fault).__name__}: {fault}".split())))[:300]

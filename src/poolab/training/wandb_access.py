@@ -1,4 +1,4 @@
-"""Where W&B is and whether there is a key for it, as its client finds out: without importing it, without a prompt."""
+"""Find W&B's server and its key as its client does, without importing W&B and without a prompt."""
 
 import configparser
 import os
@@ -13,14 +13,14 @@ PUBLIC, FORMER = "https://api.forge.coreweave.com", "api.wandb.ai"
 
 
 def server() -> str:
-    """The server's address: WANDB_BASE_URL, else what `wandb login --host` has written down, else the public one."""
+    """Return the server's address: WANDB_BASE_URL, else what `wandb login --host` has written, else the public one."""
     given = os.environ.get("WANDB_BASE_URL")
     written = (_base_url(path) for path in (Path("wandb/settings"), _config_dir() / "settings"))
     return (given or next(filter(None, written), PUBLIC)).rstrip("/")
 
 
 def has_key(address: str) -> bool:
-    """A key in the environment or in netrc; asking W&B itself would prompt for one."""
+    """Return True if there is a key in the environment or in netrc. (W&B itself would prompt for one.)"""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     host = urlsplit(address).netloc.rpartition("@")[2]  # with the port, as W&B writes it, and without a login
@@ -33,12 +33,12 @@ def has_key(address: str) -> bool:
 
 
 def in_sweep() -> bool:
-    """Whether an agent of a W&B sweep has started this process."""
+    """Return True if an agent of a W&B sweep has started this process."""
     return bool(os.environ.get("WANDB_SWEEP_ID"))
 
 
 def stopped_by_agent(record: Record) -> bool:
-    """Whether a sweep has ended the run early, which is no failure: after three of them an agent would give up."""
+    """Return True if a sweep has stopped the run early, which is no failure: an agent gives up after three failures."""
     return in_sweep() and record.status == "interrupted" and str(record.reason).startswith("stopped by ")
 
 
@@ -56,7 +56,7 @@ def _base_url(path: Path) -> str | None:
 
 
 def netrc_file() -> Path:
-    """Return where the keys of hosts are kept."""
+    """Return the file in which the keys of hosts are stored."""
     if os.environ.get("NETRC"):
         return Path(os.environ["NETRC"]).expanduser()
     home = Path("~/.netrc").expanduser()

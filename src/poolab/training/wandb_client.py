@@ -1,4 +1,4 @@
-"""W&B's own process beside a run: whether it lives, whether its server has refused, and calls that end in time."""
+"""W&B's own process beside a run: check that it lives, whether its server refuses, and bound the time of calls."""
 
 import json
 import os
@@ -14,7 +14,7 @@ DEATH = 5.0  # seconds that the system may take to end a process
 
 
 class NoAnswer(Exception):
-    """W&B's client has not ended a call in time."""
+    """W&B's client has not finished a call in time."""
 
 
 def bounded(action: Callable[[], None], seconds: float) -> None:
@@ -44,7 +44,7 @@ def bounded(action: Callable[[], None], seconds: float) -> None:
 
 
 def client_process() -> int | None:
-    """Return the process that W&B's client has started for this one; None where it cannot be told."""
+    """Return the process that W&B's client has started for this one; None if it cannot be found."""
     for path in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError, ValueError):
             for child in map(int, path.read_text().split()):
@@ -54,7 +54,7 @@ def client_process() -> int | None:
 
 
 def is_dead(process: int | None) -> bool:
-    """Return whether a process is known to have ended."""
+    """Return True if a process is known to have ended."""
     if process is None:
         return False
     try:
@@ -65,7 +65,7 @@ def is_dead(process: int | None) -> bool:
 
 
 def kill(process: int | None) -> None:
-    """End W&B's process, which does not answer: at its own end, this one would wait for it for ever."""
+    """Kill W&B's process, which does not answer: else this process would wait for it forever at its own end."""
     if process is None:
         return
     with suppress(ProcessLookupError, PermissionError):
@@ -76,7 +76,7 @@ def kill(process: int | None) -> None:
 
 
 def refusal(session: Path) -> str | None:
-    """Return why the server takes no more of a session, by its client's own log; None where it says nothing of it.
+    """Return why the server refuses a session, from its client's own log; None if the log says nothing about it.
 
     The client says such a fault to nobody: its run ends as if all had arrived.
     """

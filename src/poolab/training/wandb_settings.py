@@ -1,4 +1,4 @@
-"""What W&B is told of a run: the configuration's word, else W&B's environment, else poolab's own default."""
+"""The W&B settings of a run: from the configuration, else W&B's environment, else poolab's own default."""
 
 import os
 import warnings
@@ -69,8 +69,19 @@ def wandb_settings(
     )
 
 
+def settings_for_upload(project: str, entity: str | None, folder: Path, title: str) -> WandbSettings:
+    """Return the settings of a run that somebody asked W&B for by name: online where its environment says nothing.
+
+    >>> settings_for_upload("poolings", "team", Path("report"), "report of a study").project
+    'poolings'
+    """
+    said = any(os.environ.get(name, "").strip() for name in ("WANDB_MODE", "WANDB_DISABLED"))
+    mode = None if said else "online"
+    return wandb_settings(WandbConfig("wandb", mode, project, entity, None, (), 20, 60), folder, title)
+
+
 def wandb_folder(folder: Path, environment: Mapping[str, str] | None = None) -> Path:
-    """Return where the W&B data of the run in `folder` lie, in a folder `wandb`: beside its record, or in WANDB_DIR."""
+    """Return the folder of the run's `wandb` folder: beside its record, or below WANDB_DIR."""
     known = os.environ if environment is None else environment
     place = known.get("WANDB_DIR", "").strip()
     return Path(place).expanduser() / folder.name if place else folder

@@ -1,4 +1,4 @@
-"""What all layers share: base class, geometry, windows, options, learned values, random numbers, documentation."""
+"""The ground of all layers: base class, geometry, windows, options, learned values, random numbers, documentation."""
 
 from poolab.pooling.core.base import Pool, Reference, Role
 from poolab.pooling.core.docstring import parsed

@@ -1,4 +1,4 @@
-"""What `help()` shows of a pooling: its docstring, completed by what the class declares.
+"""Complete the docstring of a pooling, as `help()` shows it, with what the class declares.
 
 A leaf's docstring says what only the leaf knows. The arguments of all poolings, the ranges and defaults of the options,
 the shapes, the errors and the siblings' text are added here, from one place.
@@ -6,7 +6,7 @@ the shapes, the errors and the siblings' text are added here, from one place.
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from poolab.pooling.core.base import LAYOUTS, Pool, formula_parameters, has_twin
 from poolab.pooling.core.docstring import Docstring, parsed
@@ -20,6 +20,7 @@ EXTRAS = {
     "training": "compute what the layer computes in training (True, the default) or in evaluation (False).",
     "labels": "a label for each cell of the map, (N, H, W) of an integer dtype. Default: None.",
 }
+FUNCTIONS = "poolab.pooling.functional"
 LENGTHS = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
@@ -48,7 +49,8 @@ def class_documentation(cls: type[Pool]) -> str:
     """Return the docstring of a pooling class, with all arguments, shapes, errors, an example and the source."""
     text = parsed(cls)
     arguments = [_entry(cls, name, text.arguments.get(name, "")) for name in cls.__signature__.parameters]
-    return _joined(cls, text, [*_dimensions(cls), *text.details], arguments, _class_example(cls, text))
+    related = _siblings(cls, _sibling) + ([f"`{FUNCTIONS}.{_function(cls, cls.dims)}`"] if has_twin(cls) else [])
+    return _joined(cls, text, [*_dimensions(cls), *text.details], arguments, _class_example(cls, text), related)
 
 
 def function_documentation(cls: type[Pool]) -> str:
@@ -56,19 +58,25 @@ def function_documentation(cls: type[Pool]) -> str:
     text = parsed(cls)
     names = ["input", *(GEOMETRY if cls.role == "window" else []), *formula_parameters(cls)]
     arguments = [_entry(cls, name, EXTRAS.get(name) or text.arguments.get(name, "")) for name in names]
-    return _joined(
-        cls, text, [f"The functional form of `{cls.__name__}`.", *text.details], arguments, _call_example(cls)
-    )
+    paragraphs = [f"The functional form of `{cls.__name__}`.", *text.details]
+    related = [f"`{_public_module(cls)}.{cls.__name__}`", *_siblings(cls, _function)]
+    return _joined(cls, text, paragraphs, arguments, _call_example(cls), related)
 
 
 def _joined(
-    cls: type[Pool], text: Docstring, paragraphs: list[str], arguments: list[tuple[str, str]], example: str
+    cls: type[Pool],
+    text: Docstring,
+    paragraphs: list[str],
+    arguments: list[tuple[str, str]],
+    example: str,
+    related: list[str],
 ) -> str:
     parts = [_filled(paragraph) for paragraph in (text.formula, *paragraphs)]
     parts += [_section("Args", arguments)] if arguments else []
     parts += [_section("Shape", _shapes(cls)), _section("Raises", list(text.raises.items()))]
     parts += [f"Example:\n{textwrap.indent(example, '    ')}"] if example else []
-    parts += [_filled(sentence) for sentence in _see_also(cls)]
+    parts += [_filled(f"See also: {', '.join(related)}.")] if related else []
+    parts += [_filled(f"Reference: {_sentence(str(cls.reference))}")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -147,13 +155,14 @@ def _output(cls: type[Pool]) -> str:
     return f"(N, {shape}) or ({shape}), {rule}" + " The size changes with what is learned." * cls.resizes
 
 
-def _see_also(cls: type[Pool]) -> Iterator[str]:
+def _siblings(cls: type[Pool], name: Callable[[type[Pool], int], str]) -> list[str]:
+    """Return the names of the same method in other numbers of dimensions."""
     has_siblings = cls.role == "window" and "dimensions" not in cls.exempt
-    related = [f"`{_sibling(cls, dims)}`" for dims in (1, 2, 3) if dims != cls.dims and has_siblings]
-    related += [f"`poolab.pooling.functional.{cls.name}_pool{cls.dims}d`"] if has_twin(cls) else []
-    if related:
-        yield f"See also: {', '.join(related)}."
-    yield f"Reference: {_sentence(str(cls.reference))}"
+    return [f"`{name(cls, dims)}`" for dims in (1, 2, 3) if dims != cls.dims and has_siblings]
+
+
+def _function(cls: type[Pool], dims: int) -> str:
+    return f"{cls.name}_pool{dims}d"
 
 
 def _sibling(cls: type[Pool], dims: int) -> str:
@@ -176,7 +185,7 @@ def _public_module(cls: type[Pool]) -> str:
 
 def _call_example(cls: type[Pool]) -> str:
     """Return a call: the output's shape for a window method; for another, that the layer gives the same."""
-    function = f"{cls.name}_pool{cls.dims}d"
+    function = _function(cls, cls.dims)
     imports = _imports(f"from poolab.pooling.functional import {function}")
     if cls.role == "window":
         return _shape_example(cls, imports, f"{function}(x, kernel_size=4)")

@@ -1,4 +1,4 @@
-"""Where the windows of a pooling lie: the geometry of `torch.nn.MaxPool2d`, checked before anything is computed."""
+"""The positions of a pooling's windows: the geometry of `torch.nn.MaxPool2d`, checked before anything is computed."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How the window methods are computed: in plain torch, or by kernels generated from the same formulas."""
+"""Choose how the window methods are computed: in plain torch, or by kernels generated from the same formulas."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
-"""What the generated Triton kernels call: functions that Triton lacks, random numbers, division by a runtime number.
+"""Functions that the generated Triton kernels call: those that Triton lacks, random numbers, runtime division.
 
 Triton offers exp, log and square roots that are compiled and interpreted alike; expm1, log1p, tanh and pow only as
 calls into CUDA's library, which its interpreter does not know. Here they are formulas, so that what the tests run

@@ -81,7 +81,7 @@ class SimPool2d(HeadPool2d):
     Args:
         channels: the number of channels, C = heads * d.
         heads: how many parts of the channels have weights of their own; they must divide the channels.
-        gamma: the exponent, from 0.01 to 1e6; None for the plain mean. In the paper 2 for convolutional networks, 1.25
+        gamma: the exponent; None for the plain mean. In the paper 2 for convolutional networks, 1.25
             for transformers.
 
     Example:

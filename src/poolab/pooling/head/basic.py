@@ -65,7 +65,7 @@ class AdaptiveAvgPool2d(HeadPool2d):
     - 1.
 
     Args:
-        output_size: the grid, an int or a pair (h, w).
+        output_size: the grid; a pair is (height, width).
 
     Example:
         >>> import torch
@@ -90,7 +90,7 @@ class AdaptiveMaxPool2d(HeadPool2d):
     1.
 
     Args:
-        output_size: the grid, an int or a pair (h, w).
+        output_size: the grid; a pair is (height, width).
 
     Example:
         >>> import torch

@@ -41,8 +41,8 @@ class CLIPAttentionPool2d(HeadPool2d):
         heads: they must divide the channels. None: one for 64 channels, as CLIP, or the nearest fewer that divide.
         output_dim: the number of features; None for `channels`.
         position: "learned", "rotary" (needs 4 channels for each head, or a multiple) or "none".
-        size: the height and width, an int or a pair, that the positions are made for.
-        interpolation: how learned positions are resized, "bicubic" or "bilinear".
+        size: the height and width that the positions are made for.
+        interpolation: how learned positions are resized.
 
     Example:
         >>> import torch

@@ -24,7 +24,7 @@ class SpatialPyramidPool2d(HeadPool2d):
 
     Args:
         levels: how many bins along each side, level by level.
-        mode: "max" or "avg".
+        mode: how the values of a bin are pooled.
 
     Example:
         >>> import torch

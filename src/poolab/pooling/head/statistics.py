@@ -29,7 +29,7 @@ class GlobalLpPool2d(HeadPool2d):
     Computed in float32 at least and with the largest value factored out, as in `LpPool2d`.
 
     Args:
-        p: the exponent, from 1 to 1e12, or inf for the largest absolute value. Where it is learned the start value
+        p: the exponent; inf is the largest absolute value. Where it is learned the start value
             (above 1.000001 and below 1e6).
         norm: "mean", or "sum" for (sum_i |x_i|^p)^(1/p).
         learnable: learn p = 1 + softplus(rho) (Gulcehre et al. 2014, arXiv:1311.1780), from 1.000001 to 1e6.
@@ -63,11 +63,11 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
     that p may be small or large. Cells below eps count as eps and get no gradient.
 
     Args:
-        p: the exponent, from 1e-12 to 1e12; 1 is the mean, inf the maximum. Where it is learned the start value (above
+        p: the exponent; 1 is the mean, inf the maximum. Where it is learned the start value (above
             1e-6 and below 1e6).
         learnable: learn p = exp(rho), from 1e-6 to 1e6 whatever the step of an optimizer.
         per_channel: learn one p for each channel; needs `learnable` and `channels`.
-        eps: the smallest value that a cell counts as, from 1e-12 to 1e12.
+        eps: the smallest value that a cell counts as.
 
     Example:
         >>> import torch
@@ -102,7 +102,7 @@ class GlobalLSEPool2d(HeadPool2d):
     log1p and expm1 where the exponentials are all near 1, so that small r is as precise as large r.
 
     Args:
-        r: the sharpness, from 1e-12 to 1e12; towards infinity the maximum, towards 0 the mean. Where it is learned the
+        r: the sharpness; towards infinity the maximum, towards 0 the mean. Where it is learned the
             start value (above 0.000101 and below 1e6).
         learnable: learn r = 0.0001 + exp(rho), exp(rho) from 1e-6 to 1e6, which no step of an optimizer brings to 0.
 
@@ -141,7 +141,7 @@ class GlobalTopKPool2d(HeadPool2d):
 
     Args:
         k: how many cells; a map that has fewer gives the mean of all.
-        share: where given, the share of the map's cells that takes the place of k, above 0 to 1, rounded to a whole
+        share: where given, the share of the map's cells that takes the place of k, rounded to a whole
             number of cells and at least one. It follows the size of the map, k does not.
 
     Example:

@@ -25,9 +25,9 @@ class SuperpixelPool2d(HeadPool2d):
     With `torch.use_deterministic_algorithms(True)` the sums of the mean, and of the gradient, have one order on a GPU.
 
     Args:
-        reduction: "max" or "mean".
+        reduction: how the values of a region are pooled.
         regions: K, where every call brings labels.
-        grid: where no labels come, K = h * w rectangles, an int or a pair (h, w): the cell of row i lies in rectangle
+        grid: where no labels come, K = h * w rectangles for a pair (h, w): the cell of row i lies in rectangle
             floor(i * h / H). They do not overlap, as adaptive pooling's bins may; on a map smaller than the grid some
             are empty. Of no use beside `regions`.
 

@@ -1,4 +1,4 @@
-"""What the methods share that work at stride 1 before they subsample: a maximum at every place, a binomial blur."""
+"""Steps of the methods that compute at stride 1 and then subsample: a maximum at every position, a binomial blur."""
 
 from itertools import pairwise
 

@@ -21,7 +21,7 @@ class AdaPool2d(WindowPool2d):
     reading: equal cells are alike). The gradient is the true one, through the weights and the mean.
 
     Args:
-        beta: the weight of the likeness, from 0 (SoftPool) to 1; the start value where it is learned.
+        beta: the weight of the likeness, 0 is SoftPool; the start value where it is learned.
         learnable: learn beta, as the logistic function of a free parameter.
         sharing: one learned beta for the layer, or one for each channel, never one for each place of a map; without
             `learnable` it has no effect.

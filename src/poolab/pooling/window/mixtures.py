@@ -16,7 +16,7 @@ class MixedPool2d(WindowPool2d):
     """Apply mixed pooling, a blend of maximum and mean: y = alpha max_i x_i + (1 - alpha) (1/n) sum_i x_i.
 
     Args:
-        alpha: the weight of the maximum, from 0 (mean) to 1 (maximum); the start value where it is learned.
+        alpha: the weight of the maximum: 0 is the mean, 1 the maximum; the start value where it is learned.
         learnable: learn alpha, as the logistic function of a free parameter (Lee et al. 2016 start at 0.5).
         sharing: one learned alpha for the layer, or one for each channel; without `learnable` it has no effect.
 
@@ -57,7 +57,7 @@ class MixedRandomPool2d(WindowPool2d):
     probability p, else 0.
 
     Args:
-        p: the probability of the maximum, from 0 (mean) to 1 (maximum).
+        p: the probability of the maximum: 0 is the mean, 1 the maximum.
         sharing: one z for the whole of each sample ("layer"), for each of its channels, or for each window ("region").
         eval_mode: "majority" is the more frequent of the two, the maximum for p >= 0.5; "expectation" is the blend
             p max + (1 - p) mean.

@@ -22,7 +22,7 @@ class LpPool2d(WindowPool2d):
     A window of zeros gives 0 with gradient 0.
 
     Args:
-        p: the exponent, from 1 to 1e12, or inf for the largest absolute value. Where it is learned the start value
+        p: the exponent; inf is the largest absolute value. Where it is learned the start value
             (above 1.000001 and below 1e6).
         norm: "mean", or "sum" for (sum_i |x_i|^p)^(1/p), which is torch's on non-negative complete windows.
         learnable: learn p = 1 + softplus(rho) (Gulcehre et al. 2014, arXiv:1311.1780), from 1.000001 to 1e6.
@@ -98,11 +98,11 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
     precision: no power underflows to 0, and p may be small or large. Cells below eps count as eps and get no gradient.
 
     Args:
-        p: the exponent, from 1e-12 to 1e12; 1 is the mean, inf the maximum. Where it is learned the start value (above
+        p: the exponent; 1 is the mean, inf the maximum. Where it is learned the start value (above
             1e-6 and below 1e6).
         learnable: learn p = exp(rho), from 1e-6 to 1e6 whatever the step of an optimizer.
         per_channel: learn one p for each channel; needs `learnable` and `channels`.
-        eps: the smallest value that a cell counts as, from 1e-12 to 1e12.
+        eps: the smallest value that a cell counts as.
 
     Example:
         >>> round(GeMPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item(), 4)  # 25^(1/3)
@@ -144,7 +144,7 @@ class LehmerPool2d(WindowPool2d):
     weight; a = 0 is the mean of all cells. For a < 1 the slope at a small positive cell has no bound.
 
     Args:
-        a: the power of the weights, from 0 to 1e12; towards infinity the maximum. Where it is learned the start value
+        a: the power of the weights; towards infinity the maximum. Where it is learned the start value
             (above 1e-6 and below 1e6).
         learnable: learn a = exp(rho), from 1e-6 to 1e6.
 

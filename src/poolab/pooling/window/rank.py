@@ -79,7 +79,7 @@ class RankWeightedPool2d(WindowPool2d):
     """Apply rank-based weighted pooling (RWP): y = sum_r p_r x_(r) with p_r = alpha (1 - alpha)^(r-1).
 
     Args:
-        alpha: the weight of the largest cell, above 0; 1 is max pooling.
+        alpha: the weight of the largest cell; 1 is max pooling.
         normalize: divide by sum_r p_r = 1 - (1 - alpha)^n over the window's real cells, so that a constant stays that
             constant; False is the published form.
 

@@ -19,7 +19,7 @@ class RankStochasticPool2d(WindowPool2d):
     The probabilities are normalised over the window's real cells.
 
     Args:
-        alpha: the weight of the largest cell, above 0 to 1.
+        alpha: the weight of the largest cell.
 
     Example:
         >>> round(RankStochasticPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item(), 4)
@@ -62,7 +62,7 @@ class MaxDropoutPool2d(WindowPool2d):
     hold it.
 
     Args:
-        retain: p, the probability of keeping a cell, above 0; 1 is max pooling.
+        retain: p, the probability of keeping a cell; 1 is max pooling.
 
     Example:
         >>> MaxDropoutPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()

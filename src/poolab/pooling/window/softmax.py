@@ -18,7 +18,7 @@ class SoftPool2d(WindowPool2d):
     Gradient dy/dx_i = w_i (1 + (x_i - y)/T), the true one, which may be negative.
 
     Args:
-        temperature: T, from 1e-12 to 1e12; towards 0 the maximum, towards infinity the mean. Where it is learned the
+        temperature: T; towards 0 the maximum, towards infinity the mean. Where it is learned the
             start value (above 1e-6 and below 1e6).
         learnable: learn T = exp(rho), from 1e-6 to 1e6.
 
@@ -70,7 +70,7 @@ class LSEPool2d(WindowPool2d):
     and goes to the mean without a loss of digits as r goes to 0.
 
     Args:
-        r: the sharpness, from 1e-12 to 1e12; towards infinity the maximum, towards 0 the mean. Where it is learned the
+        r: the sharpness; towards infinity the maximum, towards 0 the mean. Where it is learned the
             start value (above 0.000101 and below 1e6).
         learnable: learn r = 0.0001 + exp(rho), exp(rho) from 1e-6 to 1e6, which no step of an optimizer brings to 0.
 

@@ -107,8 +107,8 @@ class FractionalMaxPool2d(WindowPool2d):
     with kernel 2 and output_ratio 0.5 on even sizes it is exactly MaxPool2d(2); take another ratio, or kernel 3.
 
     Args:
-        output_ratio: the output size over the map's size, above 0 and at most 1.
-        output_size: the output size, an int or a pair (h, w); a larger one than the map repeats cells.
+        output_ratio: the output size over the map's size.
+        output_size: the output size, where a pair is (height, width); a larger one than the map repeats cells.
 
     Example:
         >>> import torch

@@ -1,1 +1,1 @@
-"""The words of `poolab study` and `poolab report`, and what each prints."""
+"""The verbs and arguments of `poolab study` and `poolab report`, and what each of them prints."""

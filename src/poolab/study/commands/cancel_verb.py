@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """It has none of its own."""
+    """Add no arguments: the verb has none of its own."""
 
 
 def cancel(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
-    """Stop whatever makes runs of this study; they keep their checkpoints, and the next `run` or `submit` goes on.
+    """Stop all runs of this study. They keep their checkpoints, and the next `run` or `submit` continues them.
 
     Raises:
         PoolabError: SLURM refuses, or a word too many.

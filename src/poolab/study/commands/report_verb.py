@@ -16,6 +16,7 @@ from poolab.study.sweep.sweep_file import Study
 if TYPE_CHECKING:
     from poolab.records import Record
     from poolab.report import Analysis, Document, Evidence
+    from poolab.study.wandb.report_run import Target
 
 DESCRIPTION = "which pooling is better, and how sure that is: a verdict, tables, figures and a page, from records alone"
 STUDIES = (".yaml", ".yml")
@@ -25,17 +26,17 @@ SHOWN = 5
 
 @dataclass
 class Given:
-    """What the words of the command line name: lists of records with their sources, and studies with their cells."""
+    """The sources on the command line: lists of records with their origin, and studies with their cells."""
 
     sources: list[tuple[str, Records]] = field(default_factory=list)
     studies: list[Study] = field(default_factory=list)
     cells: Cells = field(default_factory=Cells)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     title: str = ""
 
 
 def words(program: str) -> argparse.ArgumentParser:
-    """The words of the command."""
+    """Add the arguments of the command."""
     parser = argparse.ArgumentParser(prog=program, description=DESCRIPTION[0].upper() + DESCRIPTION[1:] + ".")
     parser.add_argument(
         "what",
@@ -65,6 +66,11 @@ def words(program: str) -> argparse.ArgumentParser:
         help="formats of the figures' files (default: svg,pdf,png); svg alone is the fastest",
     )
     parser.add_argument(
+        "--wandb",
+        metavar="ENTITY/PROJECT",
+        help="log the report to W&B too, as a run of the type report: verdict, tables, page and files",
+    )
+    parser.add_argument(
         "--versus", action="store_true", help="compare two sources of the same study, e.g. of two code versions"
     )
     return parser
@@ -80,6 +86,7 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
 
     chosen = words(program).parse_intermixed_args(list(arguments))
     formats = formats_of(chosen.formats)
+    target = _target(chosen.wandb)
     given, evidence = _evidence(chosen)
     analysis = analysis_of(given.studies, evidence, chosen)
     document = document_of(
@@ -94,7 +101,22 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
         _said(f"not in it: {sentence}")
     if len(document.left_out) > SHOWN:
         print(f"not in it: {len(document.left_out) - SHOWN} more, which the report names")
+    if target is not None:
+        from poolab.study.wandb.report_run import log_report
+
+        _said(log_report(document, page.parent, target))
     return 0
+
+
+def _target(text: str | None) -> Target | None:
+    """Return where --wandb sends the report, after a look whether W&B can be written to at all."""
+    if text is None:
+        return None
+    from poolab.study.wandb.report_run import check_access, read_target
+
+    target = read_target(text)
+    check_access(target)
+    return target
 
 
 def _said(text: str) -> None:
@@ -104,7 +126,7 @@ def _said(text: str) -> None:
 
 
 def formats_of(text: str) -> tuple[str, ...]:
-    """Read --formats.
+    """Read `--formats`.
 
     Raises:
         ConfigError: there is no such format.
@@ -120,7 +142,7 @@ def formats_of(text: str) -> tuple[str, ...]:
 
 
 def analysis_of(studies: Sequence[Study], evidence: Evidence, chosen: argparse.Namespace | None = None) -> Analysis:
-    """Compare the arms, as the command line and the study files say.
+    """Compare the arms, with the choices of the command line and the study files.
 
     Raises:
         ConfigError: there is no such arm or metric, or a number is out of its range.
@@ -145,7 +167,7 @@ def analysis_of(studies: Sequence[Study], evidence: Evidence, chosen: argparse.N
 
 
 def _one_of(key: str, values: Sequence[Any]) -> Any:
-    """The value that all studies have of a key that each may leave out."""
+    """Return the value that all studies have for a key; a study may leave the key out."""
     found = list(dict.fromkeys(value for value in values if value is not None))
     if len(found) > 1:
         raise ConfigError(f"the studies have several values of {key}: {', '.join(map(str, found))}; report each alone")
@@ -178,11 +200,11 @@ def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
         return given, versus(old, new, *(name for name, _ in given.sources))
     runs = [record for _, records in given.sources for record in records]
     cells = given.cells
-    return given, gather(runs, expected=cells.expected, faults=given.faults, searched=cells.searched)
+    return given, gather(runs, expected=cells.expected, faults=given.errors, searched=cells.searched)
 
 
 def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
-    """Read everything that is named.
+    """Read all sources of the command line.
 
     Raises:
         ConfigError: a path does not exist, or nothing has a record.
@@ -221,13 +243,13 @@ def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
 def _read(path: Path, given: Given) -> None:
     from poolab.records import gather
 
-    records, faults = gather(path)
+    records, errors = gather(path)
     given.sources.append((str(path), records))
-    given.faults += faults
+    given.errors += errors
 
 
 def _keep_cells(given: Given, folders: Sequence[Path], extra: Sequence[str]) -> None:
-    """Keep the records of the studies' cells."""
+    """Keep only the records that belong to cells of the studies."""
     from poolab.study.slurm.submission import with_added
 
     if not given.studies:

@@ -1,4 +1,4 @@
-"""The command that makes a run again, from the configuration in its record."""
+"""The command that repeats a run, from the configuration in its record."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _is_default(word: str, start: Mapping[str, Any]) -> bool:
 
 
 def _base(words: Sequence[str]) -> Mapping[str, Any]:
-    """What the words give without anything else, with dotted keys; nothing where a word is of another version.
+    """Return the configuration of these arguments alone, with dotted keys; empty if one is of another version.
 
     A choice of one group changes nothing of another, so that each choice is composed once, whatever stands beside it.
     Tasks and recipes are not of this kind.

@@ -1,4 +1,4 @@
-"""The words of `poolab study submit`."""
+"""The arguments of `poolab study submit`."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """Its own options; those with a name of sbatch's mean what they mean there."""
+    """Add the verb's own arguments; those named as an option of sbatch have the same meaning."""
     add = parser.add_argument
     add("--partition", metavar="P", help="partition of the jobs (default: the cluster's)")
     add(
@@ -52,7 +52,7 @@ def submit(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Submit the study.
 
     Raises:
-        PoolabError: what cannot be run, with all faults, or SLURM's refusal.
+        PoolabError: what cannot be run, with all errors, or SLURM's refusal.
     """
     from poolab.study.slurm.resources import Resources
     from poolab.study.slurm.submit import submit

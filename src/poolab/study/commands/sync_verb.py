@@ -1,4 +1,4 @@
-"""The words of `poolab study sync`."""
+"""The arguments of `poolab study sync`."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from poolab.errors import ConfigError
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the verb's own arguments."""
     from poolab.study.wandb.sync import PATIENCE
 
     parser.add_argument("--project", metavar="NAME", help="W&B's project (default: the run's own)")
@@ -55,13 +55,14 @@ def sync(chosen: argparse.Namespace, runs: Path) -> int:
 
 
 def _named(chosen: argparse.Namespace, runs: Path) -> tuple[Path, list[str] | None]:
-    """The folder of the runs, and which of them: those of a study file, or all."""
+    """Return the folder of the runs, and the signatures of a study file's runs (None: all runs)."""
     if chosen.file is None:
         return runs, None
     if Path(chosen.file).is_dir():
         if chosen.runs:
             raise ConfigError(f"{chosen.file} and --runs {chosen.runs} name two folders: leave one out")
         return Path(chosen.file), None
+    from poolab.records import run_folder
     from poolab.study.plan.cache import expected
     from poolab.study.sweep.sweep_file import read_study
 
@@ -71,4 +72,4 @@ def _named(chosen: argparse.Namespace, runs: Path) -> tuple[Path, list[str] | No
             f"{chosen.file} runs {study.program}, whose runs have no folders: only train.py's can be uploaded"
         )
     extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
-    return runs, [run.signature for run in expected(study, runs, extra)]
+    return runs, [run_folder(runs, run.names).signature for run in expected(study, runs, extra)]

@@ -12,7 +12,7 @@ from poolab.study.sweep.sweep_file import Study
 
 
 def words(parser: argparse.ArgumentParser) -> None:
-    """Its own options."""
+    """Add the verb's own arguments."""
     parser.add_argument(
         "--baseline",
         metavar="ARM",
@@ -29,7 +29,7 @@ def words(parser: argparse.ArgumentParser) -> None:
 
 
 def table(chosen: argparse.Namespace, study: Study, runs: Path) -> None:
-    """Print the comparison of `poolab report`, and save the records where that is asked for.
+    """Print the comparison of `poolab report`, and save the records if that was asked for.
 
     Raises:
         PoolabError: there is no record of the study, none that can be compared, or no such baseline.

@@ -1,4 +1,4 @@
-"""`poolab study plan|run|submit|cancel|status|table|sync`: the words of the command line, and what each prints."""
+"""`poolab study plan|run|submit|cancel|status|table|sync`: the arguments of each verb and what it prints."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ REASONS = 20  # runs of one state that are shown with their reasons
 
 
 class Verb(NamedTuple):
-    """What a verb does in a sentence, its own words of the command line, and its action."""
+    """A verb: its help in one sentence, its own arguments, and its action."""
 
     help: str
     words: Callable[[argparse.ArgumentParser], None]
@@ -26,7 +26,7 @@ class Verb(NamedTuple):
 
 
 def study(given: Sequence[str], description: str) -> int:
-    """Run one of the verbs; returns the exit code.
+    """Run one of the verbs and return the exit code.
 
     Raises:
         PoolabError: the file, a cell or a word of the command line is wrong.
@@ -47,15 +47,15 @@ def study(given: Sequence[str], description: str) -> int:
     # Settings may stand behind an option: FILE --runs DIR trainer.epochs=3.
     try:
         return VERBS[name].action(parser.parse_intermixed_args(rest)) or 0
-    except PoolabError as fault:
-        text = printable(str(fault))
-        if text == str(fault):
+    except PoolabError as error:
+        text = printable(str(error))
+        if text == str(error):
             raise
-        raise type(fault)(text) from fault
+        raise type(error)(text) from error
 
 
 def named(chosen: argparse.Namespace) -> tuple["Study", Path]:
-    """The study that the command line names, and the folder of its runs."""
+    """Return the study that the command line names, and the folder of its runs."""
     from poolab.study.sweep.sweep_file import read_study
 
     working_folder()  # all paths are read from there
@@ -135,8 +135,8 @@ def _status(chosen: argparse.Namespace) -> None:
             print(f"{state}: {one_line(one.run)}" + (f"\n    {reason}" if reason else ""))
         if len(some) > len(shown):
             print(f"{state}: and {len(some) - len(shown)} more (--all)")
-    if queue.fault:
-        print(f"the queue could not be asked, and is left out: {printable(queue.fault)}")
+    if queue.error:
+        print(f"the queue could not be asked, and is left out: {printable(queue.error)}")
 
 
 def _table_words(parser: argparse.ArgumentParser) -> None:
@@ -165,9 +165,24 @@ def _sync(chosen: argparse.Namespace) -> int:
     return sync(chosen, named(chosen)[1])
 
 
+def _measure_words(parser: argparse.ArgumentParser) -> None:
+    from poolab.study.commands.run_verb import measure_words
+
+    measure_words(parser)
+
+
+def _measure(chosen: argparse.Namespace) -> int:
+    from poolab.study.commands.run_verb import measure_here
+
+    return measure_here(chosen, *named(chosen))
+
+
 VERBS = {
     "plan": Verb("check all cells; estimate the time and the smallest detectable difference", _plan_words, _plan),
     "run": Verb("run the cells that have no result yet, on this machine", _run_words, _run),
+    "measure": Verb(
+        "add measures to the cells that are trained, without training: FILE measure=full", _measure_words, _measure
+    ),
     "submit": Verb(
         "submit the cells that have no result yet to SLURM",
         submit_verb.words,

@@ -1,4 +1,4 @@
-"""What `poolab study run` says at its end: the verdict, and where the report lies."""
+"""The last output of `poolab study run`: the verdict, and the path of the report."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ FORMATS = ("svg",)  # PDF and PNG take most of the time of a report; `poolab rep
 
 
 def report_run(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str], None]) -> None:
-    """Write the report of a study into its runs' folder, and say the verdict.
+    """Write the report of a study into its runs' folder, and print the verdict.
 
     Whatever goes wrong costs one sentence: the runs are made, and their study ended as it ended.
     """
     try:
         _report(study, runs, extra, say)
-    except PoolabError as fault:
-        say(f"no report: {' '.join(str(fault).split())}")
-    except Exception as fault:
-        say(f"no report: {type(fault).__name__}: {' '.join(str(fault).split())}; try `poolab report {study.path}`")
+    except PoolabError as error:
+        say(f"no report: {' '.join(str(error).split())}")
+    except Exception as error:
+        say(f"no report: {type(error).__name__}: {' '.join(str(error).split())}; try `poolab report {study.path}`")
 
 
 def _report(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str], None]) -> None:

@@ -1,1 +1,1 @@
-"""What a study will run, checked before it starts: its cells, its faults, its time and what it can detect."""
+"""A study checked before it starts: its cells and their errors, the time it takes, and what it can detect."""

@@ -1,4 +1,4 @@
-"""What can be wrong with a configuration, found before anything runs, and looked for once for each distinct part."""
+"""Check configurations before anything runs; each distinct part is checked once."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from poolab.configuration import compose
 from poolab.errors import ConfigError, PoolabError
-from poolab.records import NOT_IDENTITY, below, flatten, signature
+from poolab.records import NOT_IDENTITY, below, flatten
 from poolab.run_config import DataConfig, RunConfig
 
 # What a network does not depend on.
@@ -14,21 +14,21 @@ NOT_NETWORK = ("seed", "optim", "trainer", "measure", "recipe", "task", *NOT_IDE
 
 
 class Checks:
-    """The checks of a run before its first step, each done once for all cells that share what it looks at."""
+    """The checks of a run before its first step. Cells that share a part share the check of it."""
 
     def __init__(self) -> None:
         self._done: dict[str, Any] = {}
 
-    def __call__(self, tree: Mapping[str, Any]) -> tuple[RunConfig, str]:
-        """Return a configuration that can be run, and its signature.
+    def __call__(self, tree: Mapping[str, Any]) -> tuple[RunConfig, tuple[str, ...]]:
+        """Return a configuration that can be run, its signature, and the names that its run may have had earlier.
 
         The network is built on the meta device: sizes without arithmetic. What only the images can tell, and what only
         the device can, shows when the run starts.
 
         Raises:
-            ConfigError: it cannot, with every fault that was found.
+            ConfigError: it cannot, with every error that was found.
         """
-        from poolab.training import check_settings, faults_by_group
+        from poolab.training import check_settings, faults_by_group, run_names
 
         settings = {**tree, "seed": _seed(tree.get("seed"))}
         results = [self._once("settings", settings, lambda: check_settings(tree))]
@@ -44,10 +44,10 @@ class Checks:
             results.append(files)
         if not isinstance(content, PoolabError) and not wrong.keys() & {"data", "backbone", "pooling", "head"}:
             results.append(self._network(config))  # without content its images have no form
-        faults = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
-        if faults:
-            raise ConfigError("\n".join(faults))
-        return config, signature(tree, f"{content}{files}")
+        errors = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
+        if errors:
+            raise ConfigError("\n".join(errors))
+        return config, run_names(tree, f"{content}{files}")
 
     def _network(self, config: RunConfig) -> Any:
         network = {key: value for key, value in flatten(config.tree()).items() if not below(key, NOT_NETWORK)}
@@ -59,24 +59,24 @@ class Checks:
         return self._once("data", [data.name, data.root], lambda: data_fingerprint(data.name, root=data.root))
 
     def _once(self, what: str, of: Any, check: Callable[[], Any]) -> Any:
-        """What a check gave, or its fault."""
+        """Return the result of a check, or the error that it raised."""
         key = f"{what} {json.dumps(of, sort_keys=True, default=str)}"
         if key not in self._done:
             try:
                 self._done[key] = check()
-            except PoolabError as fault:
-                self._done[key] = fault
+            except PoolabError as error:
+                self._done[key] = error
         return self._done[key]
 
 
 def _seed(seed: Any) -> Any:
-    """All seeds that are possible are checked as one."""
+    """Return 0 for every valid seed, so that all valid seeds are checked as one."""
     fits = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**63
     return 0 if fits else seed
 
 
 def _without(tree: Mapping[str, Any], wrong: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration with the defaults in place of the groups that are wrong, so that the rest can be read."""
+    """Return a configuration with defaults in place of the groups with errors, so that the rest can be read."""
     if not wrong:
         return dict(tree)
     default = compose([])

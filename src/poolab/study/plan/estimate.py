@@ -1,4 +1,4 @@
-"""How long a study takes: from records of like runs, or from an epoch that is run for it."""
+"""Estimate how long a study takes: from records of similar runs, or by running one epoch."""
 
 import json
 import math
@@ -24,7 +24,7 @@ from poolab.study.runner.cell import write_cell
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of all cells that are left, one after the other; how many of them it is known for; and from what.
+    """The seconds of all remaining cells one after the other, the number of cells this is known for, and its source.
 
     `device_seconds` counts each cell's seconds for each of its devices; None where their number shows on the machine.
     """
@@ -36,7 +36,7 @@ class Estimate:
 
 
 def likeness(config: Tree) -> str:
-    """What like runs share: backbone, data and number of epochs, whatever else they have."""
+    """Return what similar runs share: backbone, data and number of epochs."""
     trainer = config.get("trainer") or {}
     flat = flatten({key: config.get(key) for key in ("backbone", "data")} | {"epochs": trainer.get("epochs")})
     return str({key: value for key, value in flat.items() if not below(key, NOT_IDENTITY)})
@@ -49,7 +49,7 @@ def devices(trainer: TrainerConfig) -> float:
 
 
 def like_records(plan: Plan, records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Return the completed records that are like cells of a plan, by their likeness.
+    """Return the completed records that are similar to cells of a plan, grouped by `likeness`.
 
     Records of data whose content is known not to be the plan's are left out.
     """
@@ -73,7 +73,7 @@ def _data(config: RunConfig) -> tuple[str, str | None]:
 
 @cache
 def _content(name: str, root: str | None) -> str | None:
-    """Return the fingerprint of the data that lies there now; None where there is none to compare with."""
+    """Return the fingerprint of the data on this machine; None if there is nothing to compare it with."""
     from poolab.data import data_fingerprint
 
     try:
@@ -83,7 +83,7 @@ def _content(name: str, root: str | None) -> str | None:
 
 
 def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Record]]) -> Estimate | None:
-    """The time of cells by the median of like runs: of their own pooling where there are any, else of all."""
+    """Estimate each cell by the median of similar runs: of its own pooling if there are any, else of all."""
     cells = Counter(
         (likeness(planned.config.tree()), pooling_words(planned.config.pooling), devices(planned.config.trainer))
         for planned in left
@@ -102,7 +102,7 @@ def from_records(left: Sequence[Planned], like: Mapping[str, Sequence[Record]]) 
 
 
 def measured(left: Sequence[Planned]) -> Estimate:
-    """The time of cells by one epoch of the first cell of each data set and backbone, run now.
+    """Estimate all cells by running one epoch of the first cell of each data set and backbone.
 
     Raises:
         PoolabError: it failed.
@@ -127,23 +127,23 @@ def _if_known(seconds: float) -> float | None:
 
 
 def _one_epoch(planned: Planned) -> tuple[float, float]:
-    """Seconds of a whole run of one epoch, and of its epoch."""
-    with tempfile.TemporaryDirectory() as place:
+    """Return the seconds of a whole run of one epoch, and of its epoch alone."""
+    with tempfile.TemporaryDirectory() as folder:
         trainer = replace(planned.config.trainer, epochs=1, progress_bar=False)
-        short = replace(planned.config, trainer=trainer, runs_dir=place, tracker=TrackerConfig("none"))
-        write_cell(short, Path(place) / "cell.json")
+        short = replace(planned.config, trainer=trainer, runs_dir=folder, tracker=TrackerConfig("none"))
+        write_cell(short, Path(folder) / "cell.json")
         start = time.perf_counter()
-        command = [sys.executable, "-m", "poolab.study.runner.cell", str(Path(place) / "cell.json")]
+        command = [sys.executable, "-m", "poolab.study.runner.cell", str(Path(folder) / "cell.json")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         whole = time.perf_counter() - start
-        histories = list(Path(place).glob("*/history.jsonl"))
+        histories = list(Path(folder).glob("*/history.jsonl"))
         if done.returncode or not histories:
             raise PoolabError(f"the epoch that was to be measured failed ({planned.cell}): {done.stderr.strip()}")
         return whole, float(json.loads(histories[0].read_text().splitlines()[0])["seconds"])
 
 
 def _seconds(record: Record) -> float | None:
-    """Return how long a run took; None where its record does not say it, or its clock went backwards."""
+    """Return how long a run took; None if its record does not say it or its clock went backwards."""
     try:
         started, ended = (datetime.fromisoformat(time) for time in (record.started, record.ended))
         seconds = (ended - started).total_seconds()

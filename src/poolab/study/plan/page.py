@@ -1,4 +1,4 @@
-"""A plan on the terminal: what a study runs, how long it takes, and what it can see."""
+"""Show a plan on the terminal: the runs of a study, their time, and the difference it can detect."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ SHOWN_ARMS = 20
 def page(
     plan: Plan, estimate: Estimate | None, records: Sequence[Record], per_hour: float | None = None
 ) -> list[tuple[str, str]]:
-    """The lines of a plan, each with its title.
+    """Return the lines of a plan, each with its title.
 
     Args:
         per_hour: what an hour of a device costs.
@@ -39,7 +39,7 @@ def _grid(plan: Plan) -> Iterator[tuple[str, str]]:
     more = f"; and {len(arms) - SHOWN_ARMS} more" if len(arms) > SHOWN_ARMS else ""
     yield "arms", f"{len(arms)}: {'; '.join(arms[:SHOWN_ARMS])}{more}"
     yield "seeds", f"{len(seeds)}: {', '.join(map(str, seeds))}"
-    yield "on", "; ".join(plan.places)
+    yield "on", "; ".join(plan.settings)
 
 
 def _search(study: Study, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -73,7 +73,7 @@ def _time(plan: Plan, estimate: Estimate | None) -> str:
 
 
 def _costs(plan: Plan, estimate: Estimate | None, per_hour: float | None) -> str:
-    """The device-hours of what is left, and with a price the money; no energy, which nobody has measured."""
+    """Return the remaining device-hours, and their cost if a price is given. (Energy is not measured and not shown.)"""
     if estimate is None:
         return "not known, as the time is not"
     if estimate.device_seconds is None:
@@ -91,7 +91,7 @@ def _costs(plan: Plan, estimate: Estimate | None, per_hour: float | None) -> str
 
 def _detects(plan: Plan, records: Sequence[Record]) -> str:
     seeds = len(plan.seeds)
-    comparisons = max(len({one.arm for one in plan.cells if one.place == place}) for place in plan.places) - 1
+    comparisons = max(len({one.arm for one in plan.cells if one.setting == setting}) for setting in plan.settings) - 1
     if seeds < 2 or comparisons < 1:
         need = "two seeds" if seeds < 2 else "two arms"
         return f"nothing: a paired difference needs {need} at least"
@@ -110,7 +110,7 @@ def _detects(plan: Plan, records: Sequence[Record]) -> str:
 
 
 def wandb_notes(study: Study) -> Iterator[str]:
-    """What W&B does otherwise with the same file: its agent gives str(value) to the process."""
+    """Return notes on what W&B's agent does differently with the same file: it passes str(value) to the process."""
     if study.trains and not study.command:
         yield f"the agent needs a command, since its own gives --key=value: {FORM}"
     ends = [key for key in ("early_terminate", "run_cap") if getattr(study, key)] if study.method == "grid" else []
@@ -124,7 +124,7 @@ def wandb_notes(study: Study) -> Iterator[str]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+    """Return seconds in the unit that a person would use.
 
     >>> duration(42), duration(600), duration(9000), duration(200000)
     ('42 s', '10 min', '2.5 h', '2.3 days')

@@ -1,4 +1,4 @@
-"""A study's plan: every cell composed and checked before anything starts, with its signature; all faults at once."""
+"""A study's plan: every cell composed and checked before anything starts, with its signature and all errors at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError, nearest
-from poolab.records import RunFolder
+from poolab.records import RunFolder, run_folder
 from poolab.run_config import RunConfig
 from poolab.study.folders import expanded
 from poolab.study.plan.checks import Checks
@@ -20,12 +20,20 @@ from poolab.study.sweep.sweep_file import Study
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell that can be run: its resolved configuration, its run's signature, and the arm and seed that it is."""
+    """A cell that can be run: its resolved configuration, its run's names, and the arm and seed that it is.
+
+    `names` are the signature, and behind it the names that the run may have had in earlier versions.
+    """
 
     cell: Cell
     config: RunConfig
-    signature: str
+    names: tuple[str, ...]
     arm: str
+
+    @property
+    def signature(self) -> str:
+        """The signature of its run."""
+        return self.names[0]
 
     @property
     def seed(self) -> int:
@@ -33,19 +41,19 @@ class Planned:
         return self.config.seed
 
     @property
-    def place(self) -> str:
-        """Data set and backbone: arms are compared within one place."""
+    def setting(self) -> str:
+        """The benchmark setting: data set and backbone. Arms are compared within one setting."""
         return f"{self.config.data.name}, {self.config.backbone.name}"
 
     @property
     def folder(self) -> RunFolder:
-        """Where its run is kept."""
-        return RunFolder(expanded(self.config.runs_dir), self.signature)
+        """The folder of its run."""
+        return run_folder(expanded(self.config.runs_dir), self.names)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study will do. Of a random or bayes study the cells are examples of what it may draw."""
+    """The runs of a study. For a random or bayes study, the cells are examples of those it may draw."""
 
     study: Study
     extra: tuple[str, ...]
@@ -58,10 +66,10 @@ class Plan:
 
     @cached_property
     def finished(self) -> frozenset[str]:
-        """The signatures that have a result that need not be made again."""
+        """The signatures of the runs with a result, which need not be made again."""
         if any(planned.config.force for planned in self.cells):
             return frozenset()
-        return frozenset(planned.signature for planned in self.cells if _finished(planned.folder))
+        return frozenset(planned.signature for planned in self.cells if _finished(planned))
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -74,23 +82,26 @@ class Plan:
         return tuple(dict.fromkeys(planned.seed for planned in self.cells))
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """Data sets and backbones: a table each."""
-        return tuple(dict.fromkeys(planned.place for planned in self.cells))
+    def settings(self) -> tuple[str, ...]:
+        """The benchmark settings, one table each."""
+        return tuple(dict.fromkeys(planned.setting for planned in self.cells))
 
 
-def _finished(folder: RunFolder) -> bool:
-    """Whether there is a result; of a damaged record `run` and `status` say what is wrong."""
+def _finished(planned: Planned) -> bool:
+    """Return whether there is a result with all measures; of a damaged record `run` and `status` say what is wrong."""
+    from poolab.training import missing_measures
+
     try:
-        return folder.finished
+        record = planned.folder.result
     except PoolabError:
         return False
+    return record is not None and record.finished and not missing_measures(planned.config, record)
 
 
 def plan(
     study: Study, extra: Sequence[str] = (), *, cells: Sequence[Cell] | None = None, checks: Checks | None = None
 ) -> Plan:
-    """Compose and check every cell of a grid; of a random or bayes study some that it could draw.
+    """Compose and check every cell of a grid, or some cells that a random or bayes study could draw.
 
     Args:
         extra: key=value pairs of the command line, for every cell.
@@ -98,7 +109,7 @@ def plan(
         checks: those that were done for other cells.
 
     Raises:
-        ConfigError: cells that cannot be run, or two that are one run: every fault on its line, once.
+        ConfigError: cells that cannot be run, or two that are one run: every error on its line, once.
 
     >>> from poolab.study import read_study
     >>> planned = plan(read_study("sweeps/topk_k.yaml"))
@@ -110,19 +121,19 @@ def plan(
     if cells is None:
         cells = grid_cells(study, extra) if study.method == "grid" else sample_cells(study, extra)
     composer, checks = Composer(), checks or Checks()
-    found: list[tuple[Cell, RunConfig, str]] = []
-    faults: dict[str, list[Cell]] = {}
+    found: list[tuple[Cell, RunConfig, tuple[str, ...]]] = []
+    errors: dict[str, list[Cell]] = {}
     for cell in cells:
         try:
             found.append((cell, *checks(composer(cell))))
-        except PoolabError as fault:
-            for line in str(fault).splitlines():
-                faults.setdefault(line, []).append(cell)
-    for line in _metric_faults(study, [config for _, config, _ in found]):
-        faults.setdefault(line, [])
+        except PoolabError as error:
+            for line in str(error).splitlines():
+                errors.setdefault(line, []).append(cell)
+    for line in _metric_errors(study, [config for _, config, _ in found]):
+        errors.setdefault(line, [])
     twins = _twins(found) if study.method == "grid" else []
-    if faults or twins:
-        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(faults), *twins]))
+    if errors or twins:
+        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(errors), *twins]))
     arms = label_arms(study, [config.tree() for _, config, _ in found], extra)
     labelled = zip(found, arms, strict=True)
     return Plan(study, tuple(extra), tuple(Planned(*one, arm) for one, arm in labelled))
@@ -135,8 +146,8 @@ TASK_METRICS = {
 }
 
 
-def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
-    """Return what is wrong with the metric that a search goes by: it would show only when its first run has ended."""
+def _metric_errors(study: Study, configs: Sequence[RunConfig]) -> list[str]:
+    """Return the errors of the metric that a search optimises, which would else show only after its first run."""
     name = study.metric.name if study.metric and study.method != "grid" else ""
     stage, _, figure = name.partition("/")
     known = {one for config in configs for one in TASK_METRICS.get(config.task, ())}
@@ -146,20 +157,20 @@ def _metric_faults(study: Study, configs: Sequence[RunConfig]) -> list[str]:
     return [f"metric.name={name}: no run has it; {hint}{stage}/ has {', '.join(sorted(known))}"]
 
 
-def _told(faults: dict[str, list[Cell]]) -> list[str]:
-    """Each fault, with the first cell that has it."""
+def _told(errors: dict[str, list[Cell]]) -> list[str]:
+    """Return each error, with the first cell that has it."""
     lines = []
-    for fault, cells in faults.items():
+    for error, cells in errors.items():
         more = f", and in {len(cells) - 1} more" if len(cells) > 1 else ""
-        lines += [f"  {fault}", *([f"    in {cells[0]}{more}"] if cells else [])]
+        lines += [f"  {error}", *([f"    in {cells[0]}{more}"] if cells else [])]
     return lines
 
 
-def _twins(found: list[tuple[Cell, RunConfig, str]]) -> list[str]:
-    """Cells of a grid that are one run: an arm that differs from another by nothing compares nothing."""
+def _twins(found: list[tuple[Cell, RunConfig, tuple[str, ...]]]) -> list[str]:
+    """Return an error for cells of a grid that are the same run: such arms compare nothing."""
     cells: dict[str, list[Cell]] = {}
-    for cell, _, name in found:
-        cells.setdefault(name, []).append(cell)
+    for cell, _, names in found:
+        cells.setdefault(names[0], []).append(cell)
     pairs = [(same[0], same[1]) for same in cells.values() if len(same) > 1]
     if not pairs:
         return []

@@ -1,4 +1,4 @@
-"""What difference a number of paired seeds can detect."""
+"""The smallest difference that a number of paired seeds can detect."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ ASSUMED = 0.005
 
 
 def detectable(seeds: int, deviation: float, comparisons: int = 1) -> float:
-    """The least true difference that a paired t-test sees with 80 % power.
+    """Return the smallest true difference that a paired t-test detects with 80 % power.
 
     Args:
         seeds: pairs of runs, at least 2.
@@ -32,32 +32,32 @@ def detectable(seeds: int, deviation: float, comparisons: int = 1) -> float:
 
 
 def paired_deviation(records: Sequence[Record]) -> tuple[float, int] | None:
-    """The deviation of the paired differences between arms, pooled over all pairs of arms, and the number of arms.
+    """Return the deviation of the paired differences, pooled over all pairs of arms, and the number of arms.
 
-    Arms are compared that differ in nothing but pooling and head, on data and weights of the same content, and seeds
-    that go on from the same run. None where no two arms share two seeds.
+    Two arms are compared if they differ in pooling and head only, on data and weights of the same content, over seeds
+    that continue the same run. None if no two arms share two seeds.
     """
-    places: dict[str, dict[str, dict[tuple[int, str | None], float]]] = defaultdict(lambda: defaultdict(dict))
+    settings: dict[str, dict[str, dict[tuple[int, str | None], float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         score = record.value(record.headline)
         if record.completed and score is not None:
-            place, arm = _split(own_settings(record))
+            setting, arm = _split(own_settings(record))
             content = content_of(record)
-            places[f"{place} {content.shared}"][arm][record.seed, content.source] = score
+            settings[f"{setting} {content.shared}"][arm][record.seed, content.source] = score
     squares, freedom, arms = 0.0, 0, set()
-    for place, found in places.items():
+    for setting, found in settings.items():
         for (one, first), (other, second) in itertools.combinations(found.items(), 2):
             differences = [first[seed] - second[seed] for seed in first.keys() & second.keys()]
             if len(differences) > 1:
                 squares += statistics.variance(differences) * (len(differences) - 1)
                 freedom += len(differences) - 1
-                arms |= {(place, one), (place, other)}
+                arms |= {(setting, one), (setting, other)}
     return (math.sqrt(squares / freedom), len(arms)) if freedom else None
 
 
 def _split(settings: Tree) -> tuple[str, str]:
-    """What the arms of one comparison share, and what they differ by."""
+    """Return the settings that the arms of one comparison share, and those in which they differ."""
     kept = {key: value for key, value in settings.items() if not below(key, (*NOT_IDENTITY, "seed", "measure"))}
     arm = {key: value for key, value in kept.items() if below(key, ("pooling", "head"))}
-    place = {key: value for key, value in kept.items() if key not in arm}
-    return str(sorted(place.items(), key=str)), str(sorted(arm.items(), key=str))
+    setting = {key: value for key, value in kept.items() if key not in arm}
+    return str(sorted(setting.items(), key=str)), str(sorted(arm.items(), key=str))

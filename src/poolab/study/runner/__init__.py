@@ -1,1 +1,1 @@
-"""Runs cells on this machine: processes, locks, the journal, and how each attempt ended."""
+"""Runs cells on this machine: processes, locks, the journal, and the outcome of each attempt."""

@@ -1,4 +1,4 @@
-"""The last attempt at each cell of a study, as the journal has it."""
+"""The last attempt at each cell of a study, from the journal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from poolab.study.sweep.sweep_file import Study
 
 
 def last_attempts(study: Study, runs_dir: Path) -> dict[str, Mapping[str, Any]]:
-    """The last attempt at each cell that `poolab study run` noted, by the cell's signature."""
+    """Return the last attempt of `poolab study run` at each cell, by the cell's signature."""
     path = runs_dir / "studies" / f"{study.name}.jsonl"
     try:
         lines = path.read_bytes().split(b"\n") if path.is_file() else []
@@ -21,6 +21,6 @@ def last_attempts(study: Study, runs_dir: Path) -> dict[str, Mapping[str, Any]]:
 
 
 def _attempt(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of a journal is an attempt of `poolab study run`."""
+    """Return True if an entry of a journal is an attempt of `poolab study run`."""
     texts = all(isinstance(entry.get(key, ""), str) for key in ("what", "started", "reason"))
     return isinstance(entry.get("cell"), str) and texts and entry.get("outcome") in (None, *OUTCOMES)

@@ -1,4 +1,4 @@
-"""What a forked cell of train.py has from its parent: the imports, and nothing else that a fresh one would not have."""
+"""A forked cell of train.py: it keeps the imports of its parent, and else starts like a fresh process."""
 
 import os
 import sys
@@ -16,12 +16,12 @@ NEEDED = (
 
 
 def may_fork() -> bool:
-    """Whether this process is one thread without a context on an accelerator: only such a state survives a fork."""
+    """Return True if this process has one thread and no context on an accelerator, so that it can be forked safely."""
     return facts()["threads"] == 1 and not facts()["cuda"]
 
 
 def facts() -> dict[str, Any]:
-    """What a fork would copy."""
+    """Return what decides whether a fork is safe: the number of threads, and whether CUDA is initialised."""
     torch = sys.modules.get("torch")
     tasks = f"/proc/{os.getpid()}/task"
     threads = len(os.listdir(tasks)) if os.path.isdir(tasks) else None
@@ -49,7 +49,7 @@ def import_for_runs(tracker: str) -> None:
 
 
 def settle() -> None:
-    """Make the state of a forked process what that of a fresh one would be: its random numbers and its threads."""
+    """Reset the random numbers and threads of a forked process to those of a fresh one."""
     import numpy
     import threadpoolctl
 
@@ -64,7 +64,7 @@ def _cores() -> int:
 
 
 def run_cell(path: Path) -> NoReturn:
-    """Run the cell of a file in this process, and end it."""
+    """Run the cell of a file in this process, then end the process."""
     settle()
     sys.argv = ["train.py"]  # as W&B shows it
     leave(guarded(lambda: run_file(path)))
@@ -87,7 +87,7 @@ def guarded(run: Callable[[], int]) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process without taking the interpreter down.
+    """End this process without finalising the interpreter.
 
     That looked at all of torch's and Lightning's objects and copied their pages, 3 s of a run of 7. What was registered
     for the end is done, as in the processes of `multiprocessing`.

@@ -39,14 +39,14 @@ class Link:
         self.socket, self.unread, self.ready = ours, b"", False
 
     def tell(self, message: dict[str, Any], files: Sequence[int] = ()) -> None:
-        """Send it a message; a server that is gone is noticed where it is heard."""
+        """Send a message. (If the server is gone, `receive` notices it.)"""
         content = json.dumps(message).encode() + b"\n"
         with suppress(OSError):
             sent = socket.send_fds(self.socket, [content], list(files))
             self.socket.sendall(content[sent:])  # a signal may have cut a long message
 
     def receive(self, seconds: float) -> list[dict[str, Any]] | None:
-        """What it has told within some seconds; None when it is gone."""
+        """Return the messages that arrive within some seconds; None if the server is gone."""
         if not select.select([self.socket], [], [], seconds)[0]:
             return []
         try:
@@ -59,6 +59,6 @@ class Link:
         return [json.loads(line) for line in lines]
 
     def close(self) -> None:
-        """Without the socket it ends by itself, after its cells."""
+        """Close the socket: the server then ends after its cells."""
         self.socket.close()
         self.process.wait()

@@ -45,7 +45,7 @@ class Running:
 
 
 class ForkServer:
-    """Hears of jobs by a socket, starts them, and tells of their ends."""
+    """Receives jobs over a socket, starts them, and reports how they end."""
 
     def __init__(self, ear: socket.socket, journal: Journal, fork: bool):
         self.ear, self.journal, self.fork, self.pid = ear, journal, fork, os.getpid()
@@ -57,7 +57,7 @@ class ForkServer:
         self.memory_kills = memory_kills()
 
     def serve(self) -> dict[str, Any] | None:
-        """Until the runner is gone and all cells have ended: None. In the forked process of a cell: its job."""
+        """Serve until the runner is gone and all cells have ended. Return a job in its cell's process, else None."""
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -101,7 +101,7 @@ class ForkServer:
         return map(json.loads, lines)
 
     def _obey(self, message: dict[str, Any]) -> bool:
-        """Whether this is now the process of the cell."""
+        """Act on a message; return True if this is now the process of the cell."""
         if "stop" in message:
             self._stop(signal.Signals(message["stop"]))
             return False
@@ -114,15 +114,15 @@ class ForkServer:
             return False
         try:
             log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        except OSError as fault:
-            self._record(message, claim, None, Ending("failed", f"its log cannot be written: {fault}"), 0.0)
+        except OSError as error:
+            self._record(message, claim, None, Ending("failed", f"its log cannot be written: {error}"), 0.0)
             return False
         try:
             return self._start(message, claim, log)
-        except Exception as fault:  # a fault of starting a cell is that cell's: the others go on
+        except Exception as error:  # concerns this cell alone: the others go on
             if os.getpid() != self.pid:
                 raise
-            self._not_started(message, claim, log, Ending("failed", f"it could not be started: {fault}"))
+            self._not_started(message, claim, log, Ending("failed", f"it could not be started: {error}"))
             return False
 
     def _start(self, job: dict[str, Any], claim: Claim, log: int) -> bool:
@@ -150,14 +150,14 @@ class ForkServer:
         return False
 
     def _announce(self, job: dict[str, Any]) -> None:
-        """In the cell's process, before all else: the runner must know of it even if this server is killed now.
+        """Tell the runner that the cell began, from the cell's process, in case this server is killed now.
 
         The runner hears the end of the socket only when every process has closed it, so that it misses no cell.
         """
         self._tell({"began": job["key"], "pid": os.getpid()})
 
     def _program(self, job: dict[str, Any], claim: Claim, log: int) -> Running | None:
-        """A program from its arguments, in a group of its own, so that nothing of it is left behind."""
+        """Start a program in a process group of its own, so that all its children can be ended."""
         try:
             program = subprocess.Popen(
                 job["command"],
@@ -169,8 +169,8 @@ class ForkServer:
                 preexec_fn=lambda: self._announce(job),  # safe: one thread
             )
         # A ValueError is a NUL or a lone surrogate in an argument; an OSError may be too many bytes of arguments.
-        except (OSError, ValueError, subprocess.SubprocessError) as fault:
-            self._not_started(job, claim, log, Ending("refused", f"it cannot be started: {fault}"))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self._not_started(job, claim, log, Ending("refused", f"it cannot be started: {error}"))
             return None
         return Running(job, claim, program.pid, program)
 
@@ -180,7 +180,7 @@ class ForkServer:
         self._record(job, claim, None, became, 0.0)
 
     def _leave(self, claim: Claim, log: int) -> None:
-        """In the cell's process: nothing of the server's but its imports is kept."""
+        """Release everything of the server but its imports, in the cell's process."""
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         for number, handler in FRESH.items():
@@ -214,7 +214,7 @@ class ForkServer:
             os.waitpid(cell.pid, 0)  # as the last act: if this process is killed before, the runner can still ask
 
     def _short_of_memory(self, code: int) -> bool:
-        """Whether the system has killed processes for want of memory since this was last asked."""
+        """Return True if the system has killed processes because memory ran out since the last call."""
         if code != -signal.SIGKILL:
             return False
         before, self.memory_kills = self.memory_kills, memory_kills()
@@ -231,7 +231,7 @@ class ForkServer:
             send(cell.pid, number)
 
     def _halt(self, key: str, reason: str) -> None:
-        """Have one cell write its checkpoint and end."""
+        """Ask one cell to write its checkpoint and end."""
         for cell in self.running.values():
             if cell.job["key"] == key:
                 cell.halted = reason
@@ -246,7 +246,7 @@ class ForkServer:
 
 
 def main() -> int:
-    """Serve; a forked process comes back from there to run its cell, with nothing of the server on its stack."""
+    """Serve; in the forked process of a cell, return from the server first and then run the cell."""
     ear = socket.socket(fileno=int(sys.argv[1]))
     ear.set_inheritable(False)
     journal, fork, tracker = Journal(sys.argv[2]), sys.argv[3] == "fork", sys.argv[4]

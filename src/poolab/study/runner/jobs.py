@@ -1,4 +1,4 @@
-"""The jobs of a study, those that are under way, and the files that say so."""
+"""The jobs of a study, the running ones, and the files of a study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from poolab.study.runner.locks import Claim
 
 @dataclass(frozen=True)
 class Job:
-    """A cell to run; `command` starts its process. Of train.py: its resolved configuration, and its run's folder."""
+    """A cell to run and the command of its process. A job of train.py has a configuration and a run's folder too."""
 
     key: str
     text: str
@@ -24,7 +24,7 @@ class Job:
 
 @dataclass
 class Held:
-    """A job that is under way; `pid` is None until the fork server has told it."""
+    """A job that is under way; `pid` is None until the fork server has reported it."""
 
     job: Job
     claim: Claim
@@ -39,24 +39,24 @@ class Held:
 
 @dataclass(frozen=True)
 class Files:
-    """Where a study keeps its journal, its logs, and the claims that it shares with the folder's other studies."""
+    """The paths of a study's journal and logs, and of the claims that all studies of the folder share."""
 
     runs: Path
     study: str
 
     @property
     def journal(self) -> Path:
-        """Every attempt."""
+        """The file of all attempts."""
         return self.runs / "studies" / f"{self.study}.jsonl"
 
     def log(self, key: str) -> Path:
-        """What a cell printed in its last attempt."""
+        """Return the file for the output of a cell's last attempt."""
         return self.runs / "studies" / f"{self.study}.logs" / f"{key}.log"
 
     def config(self, key: str) -> Path:
-        """The configuration of a cell that is about to start."""
+        """Return the file for the configuration of a cell that is about to start."""
         return self.runs / "studies" / f"{self.study}.cells" / f"{key}.json"
 
     def claim(self, key: str) -> Path:
-        """Who runs it."""
+        """Return the lock file of a cell."""
         return self.runs / ".claims" / key

@@ -1,4 +1,4 @@
-"""Who runs a cell: a locked file for each, held by every process that a second run of the cell would meet.
+"""Claims of cells: a locked file for each, held by every process that a second run of the cell would disturb.
 
 The lock is flock's, which belongs to the opened file and not to a process: the runner opens it, its fork server and
 the cell inherit it, and the kernel frees it when the last of them is gone, whoever of them was killed. So a cell that
@@ -28,11 +28,11 @@ class Claim:
     """The claim of one cell, held until `release`.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as place:
-    ...     first = Claim.take(Path(place) / "cell")
-    ...     assert first and Claim.take(Path(place) / "cell") is None
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first = Claim.take(Path(folder) / "cell")
+    ...     assert first and Claim.take(Path(folder) / "cell") is None
     ...     first.release(done=True)
-    ...     Claim.done(Path(place) / "cell")
+    ...     Claim.done(Path(folder) / "cell")
     True
     """
 
@@ -41,7 +41,7 @@ class Claim:
 
     @classmethod
     def take(cls, path: Path) -> "Claim | None":
-        """The claim, or None where another process holds it.
+        """Take the claim; return None if another process holds it.
 
         Raises:
             DiskFull: there is no room for its file.
@@ -63,7 +63,7 @@ class Claim:
 
     @staticmethod
     def done(path: Path) -> bool:
-        """Whether the cell has been run to its end. (Of train.py's cells the record says it.)"""
+        """Return True if the cell has been run to its end. (For cells of train.py, the record says it.)"""
         try:
             file = os.open(path, os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
@@ -74,16 +74,16 @@ class Claim:
             os.close(file)
 
     def beat(self) -> None:
-        """A sign of life."""
+        """Renew the time of the file, to show that the holder lives."""
         os.utime(self.file)
 
     def release(self, done: bool) -> None:
-        """Say whether the cell was run to its end, and let go. (Others who inherited it still hold it.)"""
+        """Write whether the cell was run to its end, and release the claim. (Processes that inherited it keep it.)"""
         self._write("done" if done else "free")
         self.close()
 
     def close(self) -> None:
-        """Let go without a word: another process that holds it says what became of the cell."""
+        """Close the file without a result: another process that holds it writes the outcome of the cell."""
         os.close(self.file)
 
     def _write(self, state: str) -> None:
@@ -96,14 +96,14 @@ def _locked(file: int) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as fault:
-        if fault.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
             raise
     return True
 
 
 def _held_elsewhere(file: int, path: Path) -> bool:
-    """Whether another machine holds a claim whose lock does not reach this one."""
+    """Return True if another machine holds a claim whose lock does not reach this one."""
     content = _read(file)
     if content.get("state") != "running" or content.get("host") == socket.gethostname():
         return False
@@ -121,12 +121,12 @@ def _read(file: int) -> dict[str, Any]:
 
 
 def busy_elsewhere(runs_dir: Path, signature: str) -> bool:
-    """Whether a process makes this run, or a runner is about to."""
+    """Return True if a process makes this run, or a runner is about to."""
     return is_held(runs_dir / signature / ".lock") or is_held(runs_dir / CLAIMS / signature)
 
 
 def is_held(lock: Path) -> bool:
-    """Whether a process makes this run: it holds a lock, which the system frees when it ends."""
+    """Return True if a process makes this run: it holds a lock, which the system frees when it ends."""
     try:
         with open(lock) as file:
             fcntl.flock(

@@ -1,4 +1,4 @@
-"""Cells whose fork server has died: the runner becomes their parent, so that their exit codes are seen."""
+"""Cells whose fork server died: the runner becomes their parent, so that it sees their exit codes."""
 
 import ctypes
 import os
@@ -10,13 +10,13 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans(adopt: bool) -> None:
-    """Whether to become the parent of cells whose fork server dies, so that their exit codes are seen. (On Linux.)"""
+    """Become the parent of cells whose fork server dies, to see their exit codes; False undoes it. (Linux only.)"""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def orphan_ended(pid: int) -> tuple[bool, int | None]:
-    """Whether an adopted process has ended, and its exit code where it can be asked."""
+    """Return True if an adopted process has ended, and its exit code if it can be read."""
     try:
         code = exit_code(pid)
         return code is not None, code

@@ -1,4 +1,4 @@
-"""What became of an attempt: from the exit code of its process and what it left behind."""
+"""The outcome of an attempt, from the exit code of its process and the record it left."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ LONGEST = 200  # characters of a reason
 
 
 class Ending(NamedTuple):
-    """How an attempt ended: completed, diverged, failed, killed, interrupted, refused, busy or stopped; and why.
+    """The outcome of an attempt: completed, diverged, failed, killed, interrupted, refused, busy or stopped; and why.
 
     What is stopped was stopped early by a search: it has no result, and needs none.
     """
@@ -24,17 +24,17 @@ class Ending(NamedTuple):
 
     @property
     def finished(self) -> bool:
-        """Whether there is a result, which need not be made again."""
+        """True if there is a result, which need not be made again."""
         return self.outcome in FINISHED
 
     @property
     def final(self) -> bool:
-        """Whether it is not tried again: there is a result, or none is wanted, or a setting is wrong."""
+        """True if the attempt must not be retried: there is a result, none is wanted, or a setting is wrong."""
         return self.finished or self.outcome in ("refused", "stopped")
 
 
 def ending(code: int | None, log: str, folder: str | Path | None, out_of_memory: bool = False) -> Ending:
-    """The ending of a process.
+    """Return the outcome of a process.
 
     Args:
         code: as `subprocess` has it, a signal below 0; None where nobody could ask.
@@ -58,8 +58,8 @@ def ending(code: int | None, log: str, folder: str | Path | None, out_of_memory:
 def _recorded(folder: Path) -> Ending | None:
     try:
         record = RunFolder(folder.parent, folder.name).latest
-    except PoolabError as fault:
-        return Ending("refused", str(fault)[:LONGEST])
+    except PoolabError as error:
+        return Ending("refused", str(error)[:LONGEST])
     return Ending(record.status, (record.reason or "")[:LONGEST]) if record and record.finished else None
 
 
@@ -85,7 +85,7 @@ def _killed(number: int, out_of_memory: bool) -> str:
 
 
 def last_line(log: str) -> str:
-    """The last words of a process, cut to what a line of the journal has room for."""
+    """Return the last line of a process's output, shortened to the room in a line of the journal."""
     try:
         with open(log, "rb") as file:
             file.seek(max(os.fstat(file.fileno()).st_size - 4096, 0))
@@ -96,7 +96,7 @@ def last_line(log: str) -> str:
 
 
 def memory_kills() -> int:
-    """How many processes this machine has killed for want of memory; 0 where it does not say."""
+    """Return how many processes this machine has killed because memory ran out; 0 if it does not say."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Standard output that may be full or gone."""
+"""Standard output that may be full or closed."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from poolab.text import printable
 
 
 class Output:
-    """Standard output that costs no study: what cannot be written is dropped, since the journal has it.
+    """Standard output whose errors do not stop a study: what cannot be written is dropped, since the journal has it.
 
     A full disk under a log, or a reader that is gone (`... | head`), would else end the runner.
     """
@@ -19,7 +19,7 @@ class Output:
         self.lost = self.stream is None  # started without an output: `>&-`
 
     def write(self, text: str) -> int:
-        """Write a text; characters that the output's encoding lacks are written out."""
+        """Write a text; characters that the output's encoding lacks are escaped."""
         if not self.lost:
             try:
                 self.stream.write(text)
@@ -31,7 +31,7 @@ class Output:
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what was written."""
+        """Flush what was written."""
         if not self.lost:
             try:
                 self.stream.flush()
@@ -39,12 +39,12 @@ class Output:
                 self._give_up()
 
     def say(self, text: str) -> None:
-        """Write lines, and hand them over at once."""
+        """Write lines and flush them at once."""
         self.write(f"{printable(text)}\n")
         self.flush()
 
     def _give_up(self) -> None:
-        """Send what is still buffered nowhere, so that the interpreter's last flush is no fault."""
+        """Send what is still buffered to nowhere, so that the interpreter's last flush raises no error."""
         self.lost = True
         with suppress(OSError, ValueError):
             nothing = os.open(os.devnull, os.O_WRONLY)
@@ -52,5 +52,5 @@ class Output:
             os.close(nothing)
 
     def __getattr__(self, name: str) -> Any:
-        """The rest (encoding, isatty, fileno) is the stream's own."""
+        """Return the stream's own attribute (encoding, isatty, fileno)."""
         return getattr(self.stream, name)

@@ -1,4 +1,4 @@
-"""The end of a cell's process: how it is asked for, brought about and written down."""
+"""End a cell's process and record its outcome."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from poolab.study.runner.outcomes import Ending
 def record(
     journal: Journal, entry: int, cell: str, claim: Claim, code: int | None, became: Ending, seconds: float
 ) -> None:
-    """Write down an attempt's end, first for people, then for whoever asks whether the cell is done.
+    """Write an attempt's outcome to the journal, then to the claim.
 
     A file that cannot be written any more (the disk has become read-only) ends no other cell.
     """
@@ -22,22 +22,22 @@ def record(
     told = {"cell": cell, "ended": ended, "seconds": round(seconds, 3), "code": code, "outcome": became.outcome}
     try:
         journal.end(entry, {**told, "reason": became.reason} if became.reason else told)
-    except (OSError, DiskFull) as fault:
-        print(f"the end of {cell} ({became.outcome}) is not in the journal: {fault}", file=sys.stderr, flush=True)
+    except (OSError, DiskFull) as error:
+        print(f"the end of {cell} ({became.outcome}) is not in the journal: {error}", file=sys.stderr, flush=True)
     try:
         claim.release(done=became.finished)
-    except OSError as fault:
-        print(f"the end of {cell} ({became.outcome}) is not in its claim: {fault}", file=sys.stderr, flush=True)
+    except OSError as error:
+        print(f"the end of {cell} ({became.outcome}) is not in its claim: {error}", file=sys.stderr, flush=True)
 
 
 def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a cell; SIGKILL to all that it has started too, since none of them could pass it on."""
+    """Send a signal to a cell; SIGKILL goes to its whole process group, since it cannot be passed on."""
     with suppress(ProcessLookupError):
         os.killpg(pid, number) if number == signal.SIGKILL else os.kill(pid, number)
 
 
 def exit_code(pid: int) -> int | None:
-    """The exit code of a child, a signal below 0, or None while it runs. It stays to be waited for.
+    """Return the exit code of a child (a signal below 0), or None while it runs. The child is not reaped.
 
     What it has left running is ended: until it is waited for nobody else can have its number, nor its group's.
 
@@ -52,7 +52,7 @@ def exit_code(pid: int) -> int | None:
 
 
 def drop_empty(log: str) -> None:
-    """A log that says nothing is no file worth keeping among 2,000."""
+    """Remove an empty log, which is of no use."""
     with suppress(OSError):
         if os.path.getsize(log) == 0:
             os.unlink(log)

@@ -1,4 +1,4 @@
-"""What a running study shows: a table that is kept up to date on a terminal, lines where there is none."""
+"""The progress of a running study: a table that is updated on a terminal, else lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
 class Progress:
-    """TrialResult of every ending; a context, since a terminal is to be given back."""
+    """Shows the progress of a study. A context manager, since it uses the terminal and must give it back."""
 
     def __init__(self, workers: int, console: Console | None = None):
         from rich.console import Console
@@ -34,7 +34,7 @@ class Progress:
         self.live: Live | None = None
 
     def __enter__(self) -> Progress:
-        """Take the terminal, if there is one."""
+        """Start to use the terminal, if there is one."""
         from rich.live import Live
 
         if self.console.is_terminal:
@@ -43,13 +43,13 @@ class Progress:
             self.live.__enter__()
         return self
 
-    def __exit__(self, *fault: object) -> None:
-        """Give it back."""
+    def __exit__(self, *error: object) -> None:
+        """Give the terminal back."""
         if self.live is not None:
             self.live.__exit__(None, None, None)
 
     def ended(self, job: Job, became: Ending, attempt: int, again: bool) -> None:
-        """Count it; what did not work is said at once, and stays to be read."""
+        """Count an attempt; a failure is printed at once and stays readable."""
         if not again and (became.finished or became.outcome == "stopped"):
             self.made += 1
             self.latest = time.monotonic()
@@ -59,7 +59,7 @@ class Progress:
             self.console.print(text, markup=False)
 
     def look(self, state: State) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         if self.live is not None:
             self.live.update(self._table(state), refresh=True)
         elif time.monotonic() - self.said >= EVERY or not state.left:
@@ -67,7 +67,7 @@ class Progress:
             self.console.print(printable(self.line(state)), markup=False)
 
     def line(self, state: State) -> str:
-        """The counts, and the time left."""
+        """Return the counts and the remaining time."""
         failed = state.count("failed", "killed", "refused")
         parts = [
             f"{state.count('completed', 'diverged', 'stopped')}/{state.source.total} done",
@@ -84,7 +84,7 @@ class Progress:
         return ", ".join(part for part in parts if part)
 
     def _left(self, state: State) -> str:
-        """The time that the rest takes at the speed so far: known whenever a cell ends, and passing until then."""
+        """Return the remaining time at the speed so far: known whenever a cell ends, and passing until then."""
         ahead = state.source.waiting + len(state.running) + len(state.elsewhere)
         if not self.made or not ahead:
             return ""
@@ -106,7 +106,7 @@ class Progress:
 
 
 def epochs(held: Held) -> str:
-    """How many epochs a run has behind it: the lines of its history."""
+    """Return how many epochs a run has finished: the lines of its history."""
     if held.job.folder is None:
         return ""
     try:
@@ -117,7 +117,7 @@ def epochs(held: Held) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+    """Return seconds in the unit that a person would use.
 
     >>> duration(3.2), duration(75), duration(7260)
     ('3 s', '1 min 15 s', '2 h 1 min')

@@ -1,4 +1,4 @@
-"""Who runs a study on this machine: each `poolab study run` holds a file that names it, and can be asked to stop."""
+"""The runners of studies on this machine: each `poolab study run` holds a file with its number, and can be stopped."""
 
 import fcntl
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def announced(runs_dir: Path, study: str) -> Iterator[None]:
-    """Hold the file for as long as the study runs. A disk that has no room for it keeps no study from running.
+    """Hold the runner's file while the study runs. A disk without room for it does not stop the study.
 
     The system frees the lock when the process ends, however it ends: a number in a file that nobody holds says nothing.
     """
@@ -34,7 +34,7 @@ def announced(runs_dir: Path, study: str) -> Iterator[None]:
 
 
 def stop_runners(runs_dir: str | Path, study: str) -> list[str]:
-    """Ask the runners of a study to stop, as Ctrl-C does, and say which: their cells write their checkpoints."""
+    """Ask the runners of a study to stop, as Ctrl-C does, and return which: their cells write their checkpoints."""
     told = []
     for path in sorted((Path(runs_dir) / "studies" / f"{study}.runners").glob("*")):
         runner = _living(path)
@@ -47,13 +47,13 @@ def stop_runners(runs_dir: str | Path, study: str) -> list[str]:
         try:
             os.kill(pid, signal.SIGTERM)
             told.append(f"asked the runner with pid {pid} to stop: its cells write their checkpoints")
-        except OSError as fault:
-            told.append(f"the runner with pid {pid} cannot be asked to stop: {fault.strerror}")
+        except OSError as error:
+            told.append(f"the runner with pid {pid} cannot be asked to stop: {error.strerror}")
     return told
 
 
 def _living(path: Path) -> tuple[str, int] | None:
-    """The runner that holds a file; one that nobody holds is left from a process that was killed."""
+    """Return the runner that holds a file; a file that nobody holds is left from a process that was killed."""
     try:
         with open(path) as file:
             try:

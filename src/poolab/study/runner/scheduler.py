@@ -1,4 +1,4 @@
-"""Which cell runs next, again, or not at all: the runner's side of the fork server."""
+"""Decide which cell runs next, is retried, or is done: the runner's side of the fork server."""
 
 import os
 import signal
@@ -11,6 +11,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
+from poolab.run_config import RunConfig
 from poolab.study.runner.cell import write_cell
 from poolab.study.runner.connection import Link
 from poolab.study.runner.jobs import Files, Held, Job
@@ -28,7 +29,7 @@ DEATHS = 3  # fork servers that may die one after the other without the end of a
 
 
 class Scheduler:
-    """Runs the jobs of a source, `workers` of them at a time, until each has ended for good."""
+    """Runs the jobs of a source, `workers` at a time, until each has a final outcome."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Scheduler:
         self.heeded = 0
 
     def run(self) -> State:
-        """All jobs.
+        """Run all jobs.
 
         Raises:
             PoolabError: the fork server cannot live.
@@ -82,11 +83,11 @@ class Scheduler:
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing begins any more."""
-        return self.requests > 0 or self.state.fault is not None
+        """True if no more cells are started."""
+        return self.requests > 0 or self.state.error is not None
 
     def _feed(self) -> bool:
-        """Begin what can begin; whether there is anything left."""
+        """Start the cells that can start; return True if anything is left."""
         state, now = self.state, time.monotonic()
         if self.stopping:
             self.source.close()
@@ -105,10 +106,10 @@ class Scheduler:
     def _next(self) -> Job | None:
         try:
             return self.source.next()
-        except OSError as fault:
-            self.state.fault = f"the study cannot continue: {fault}"
-        except PoolabError as fault:
-            self.state.fault = str(fault)
+        except OSError as error:
+            self.state.error = f"the study cannot continue: {error}"
+        except PoolabError as error:
+            self.state.error = str(error)
         return None
 
     def _begin(self, job: Job) -> None:
@@ -123,10 +124,10 @@ class Scheduler:
                 claim.release(done=self.state.ended[job.key].finished)
                 return
             self._hand_over(job, claim)
-        except OSError as fault:
-            self.state.fault = f"the study cannot continue: {fault}"
-        except DiskFull as fault:
-            self.state.fault = str(fault)
+        except OSError as error:
+            self.state.error = f"the study cannot continue: {error}"
+        except DiskFull as error:
+            self.state.error = str(error)
 
     def _hand_over(self, job: Job, claim: Claim) -> None:
         attempt = self.state.attempts.get(job.key, 0) + 1
@@ -148,11 +149,11 @@ class Scheduler:
         self.link.tell({**told, "folder": job.folder and str(job.folder)}, [claim.file])
 
     def _earlier(self, job: Job) -> bool:
-        """Whether it was finished before; its ending is then what it was."""
+        """Return True if the job was finished before, and note its outcome."""
         if job.folder is None:
             found = Ending("completed") if Claim.done(self.files.claim(job.key)) else None
         else:
-            found = None if job.forced else _recorded(job.folder)
+            found = None if job.forced else _recorded(job.folder, job.config)
         if found is None or not (found.finished or found.outcome == "refused"):
             found = self.source.before(job)
         if found is None:
@@ -186,7 +187,7 @@ class Scheduler:
                 self._ended(held, Ending(message["outcome"], message["reason"]))
 
     def _ended(self, held: Held, became: Ending) -> None:
-        """Whether an attempt was the last one of its cell."""
+        """Note an attempt's end, and retry its cell or pass its final outcome to the source."""
         job = held.job
         self.state.ended[job.key] = became
         busy = became.outcome == "busy"
@@ -203,7 +204,7 @@ class Scheduler:
         self.watcher.ended(job, became, held.attempt, again)
 
     def _server_died(self) -> None:
-        """Its cells go on as children of this process; what it had not begun is begun by the next one."""
+        """Adopt the cells of a dead fork server; what it had not started, the next server starts."""
         assert self.link is not None
         link, self.link = self.link, None
         link.close()
@@ -242,7 +243,7 @@ class Scheduler:
             self._ended(held, became)
 
     def _halt(self) -> None:
-        """Have the cells stop that their source wants no further; each writes its checkpoint first."""
+        """Stop the cells that their source wants no longer; each writes its checkpoint first."""
         begun = [held for held in self.state.running.values() if held.pid is not None and held.stopped is None]
         for key, reason in self.source.stops([held.job for held in begun]).items():
             held = self.state.running[key]
@@ -282,10 +283,17 @@ class Scheduler:
                 signal.signal(number, handler)
 
 
-def _recorded(folder: Path) -> Ending | None:
-    """What a run's record says; a damaged one is that cell's fault, and is not trained over."""
+def _recorded(folder: Path, config: RunConfig | None) -> Ending | None:
+    """Return the outcome in a run's record; a damaged record refuses that cell, and is not overwritten.
+
+    A record that lacks measures which the cell asks for says nothing: the cell is started, and takes them.
+    """
+    from poolab.training import missing_measures
+
     try:
         record = RunFolder(folder.parent, folder.name).latest  # of a run that is made again, its own
     except PoolabError as fault:
         return Ending("refused", str(fault))
-    return Ending(record.status, record.reason or "") if record else None
+    if record is None or (config is not None and missing_measures(config, record)):
+        return None
+    return Ending(record.status, record.reason or "")

@@ -1,4 +1,4 @@
-"""Where a scheduler's jobs come from: a list, or a search that draws the next one from what the others gave."""
+"""The sources of a scheduler's jobs: a list, or a search that draws each job from the results of the others."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,52 +9,52 @@ from poolab.study.runner.outcomes import Ending
 
 
 class JobSource(Protocol):
-    """Asked for a job when a worker is free, and told of each one's end."""
+    """Gives a job when a worker is free, and is told how each one ended."""
 
     @property
     def total(self) -> int:
-        """How many jobs there are in all, those that have ended among them."""
+        """The number of all jobs, with those that have ended."""
 
     @property
     def waiting(self) -> int:
-        """How many have not been handed out yet."""
+        """The number of jobs that have not been started yet."""
 
     @property
     def note(self) -> str:
-        """What is to be shown beside the counts."""
+        """A note to show beside the counts."""
 
     @property
-    def fault(self) -> str | None:
-        """Why it gave no further jobs, where that is an error."""
+    def error(self) -> str | None:
+        """The error that keeps the source from giving more jobs, or None."""
 
     def next(self) -> Job | None:
-        """A job, or None where there is none now.
+        """Return a job, or None if there is none now.
 
         Raises:
             PoolabError, OSError: there can be no more.
         """
 
     def again(self, job: Job, soon: bool = False) -> None:
-        """Take a job back that is to be handed out again: before all others, or after those that are known."""
+        """Take a job back, to give it again: before all others (`soon`), or after those that are known."""
 
     def before(self, job: Job) -> Ending | None:
-        """How a job ended before, without a result, where that was its end."""
+        """Return the final outcome that a job had before without a result, or None."""
 
     def ended(self, job: Job, became: Ending) -> None:
-        """A job has ended for good."""
+        """Take note of a job's final outcome."""
 
     def stops(self, running: Iterable[Job]) -> Mapping[str, str]:
-        """Which of the running jobs are to be stopped, by their keys, and why."""
+        """Return the keys of the running jobs to stop, with the reason."""
 
     def close(self) -> None:
-        """Nothing is to be begun any more."""
+        """Start no more jobs."""
 
 
 class Listed:
     """Jobs that are all known from the start."""
 
     note = ""
-    fault: str | None = None
+    error: str | None = None
 
     def __init__(self, jobs: Sequence[Job]):
         self.total = len(jobs)
@@ -62,28 +62,28 @@ class Listed:
 
     @property
     def waiting(self) -> int:
-        """How many have not been handed out yet."""
+        """The number of jobs that have not been started yet."""
         return len(self._jobs)
 
     def next(self) -> Job | None:
-        """The first one."""
+        """Return the first job."""
         return self._jobs.popleft() if self._jobs else None
 
     def again(self, job: Job, soon: bool = False) -> None:
-        """Put it at one end or the other."""
+        """Put a job at the beginning or the end."""
         (self._jobs.appendleft if soon else self._jobs.append)(job)
 
     def before(self, job: Job) -> Ending | None:
-        """Whatever has no result is run."""
+        """Return None: every job without a result is run."""
         return None
 
     def ended(self, job: Job, became: Ending) -> None:
-        """It changes nothing for the others."""
+        """Do nothing: the jobs do not depend on each other."""
 
     def stops(self, running: Iterable[Job]) -> Mapping[str, str]:
-        """Every job runs to its end."""
+        """Return nothing: every job runs to its end."""
         return {}
 
     def close(self) -> None:
-        """Forget what has not begun."""
+        """Drop the jobs that have not begun."""
         self._jobs.clear()

@@ -1,4 +1,4 @@
-"""How far a study is, and who is told of it."""
+"""The state of a running study, and the interface of those who watch it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from poolab.study.runner.sources import JobSource
 
 @dataclass
 class State:
-    """How far a study is. `ended` has the last ending of each job by its key; `earlier` had one before."""
+    """The state of a study. `ended` has the last outcome of each job by its key; `earlier` had one before."""
 
     source: JobSource
     running: dict[str, Held] = field(default_factory=dict)
@@ -20,23 +20,23 @@ class State:
     ended: dict[str, Ending] = field(default_factory=dict)
     earlier: set[str] = field(default_factory=set)
     attempts: dict[str, int] = field(default_factory=dict)
-    fault: str | None = None
+    error: str | None = None
 
     @property
     def left(self) -> bool:
-        """Whether there is anything to do or to wait for."""
+        """True if there is anything to do or to wait for."""
         return bool(self.source.waiting or self.running or self.elsewhere)
 
     def count(self, *outcomes: str) -> int:
-        """How many jobs ended so."""
+        """Return how many jobs ended with one of these outcomes."""
         return sum(ended.outcome in outcomes for ended in self.ended.values())
 
 
 class Watcher(Protocol):
-    """Who is told of the progress."""
+    """Is told about the progress of a study."""
 
     def ended(self, job: Job, became: Ending, attempt: int, again: bool) -> None:
-        """An attempt has ended."""
+        """Take note of an attempt that has ended."""
 
     def look(self, state: State) -> None:
-        """Some time has passed."""
+        """Look at the state after some time has passed."""

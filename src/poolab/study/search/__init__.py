@@ -1,1 +1,1 @@
-"""Random and bayes studies: what was drawn, what came of it, and which cell is next."""
+"""Random and bayes studies: the trials drawn so far, their results, and the choice of the next cell."""

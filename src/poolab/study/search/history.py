@@ -1,4 +1,4 @@
-"""What a search knows of its own runs, where `poolab study run` ran it: for the table of a study."""
+"""The runs of a search on this machine, from its file of trials: for the table of a study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Known:
 
 
 def known(study: Study, runs: Path, extra: Sequence[str] = ()) -> Known | None:
-    """What a search knows; None for a grid, and for a search that this folder has no trials of.
+    """Return the known cells of a search; None for a grid, and for a search without trials in this folder.
 
     An agent of W&B's leaves none: its runs are then known by their settings alone.
     """

@@ -1,4 +1,4 @@
-"""Early termination as W&B's hyperband does it: which of the running runs are stopped, from the histories of all.
+"""Early termination as W&B's hyperband does it: it decides which running runs to stop, from the histories of all.
 
 W&B's words are followed, and the code of its `sweeps` package where they leave something open. One iteration is one row
 of the history, an epoch. At a bracket, the runs that have reached it are ranked by their value there; whoever runs on
@@ -29,11 +29,11 @@ class Hyperband:
 
     @property
     def eta(self) -> int:
-        """The best 1/eta go on."""
+        """The share kept: the best 1/eta go on."""
         return int(self.given.get("eta", 3))
 
     def verdict(self, own: Rows, everybody: Sequence[Rows]) -> str | None:
-        """Why a run is to be stopped, or None.
+        """Return why a run is to be stopped, or None.
 
         Args:
             own: its values so far.
@@ -56,7 +56,7 @@ class Hyperband:
 
 
 def brackets(given: Mapping[str, Any], most: int) -> Iterator[int]:
-    """The iterations up to `most` at which runs are compared, in their order.
+    """Return the iterations up to `most` at which runs are compared, in order.
 
     >>> list(brackets({"min_iter": 3, "eta": 3}, 30)), list(brackets({"max_iter": 27, "s": 2}, 30))
     ([3, 9, 27], [3, 9])

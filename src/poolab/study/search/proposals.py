@@ -1,4 +1,4 @@
-"""A cell that was not drawn before: what was is not run again, and its result is known to the sampler already."""
+"""Draw a cell that was not drawn before, since the result of one that was is known already."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,7 +19,7 @@ LISTED = 100_000  # cells of a space that are looked through for one that is lef
 def new_cell(
     drawer: Sampler, space: Space, trials: Sequence[Trial], history: Sequence[TrialResult], make: Make
 ) -> Drawn | str:
-    """A new cell, or why there is none."""
+    """Return a new cell, or why there is none."""
     known = {trial.cell for trial in trials}
     for attempt in range(TRIES):
         asked = drawer if attempt < SAME else drawer._replace(sampler="random")
@@ -33,7 +33,7 @@ def new_cell(
 
 
 def _left(seed: int, space: Space, trials: Sequence[Trial], make: Make) -> Drawn | str:
-    """One of the cells that are left of a space that can be listed."""
+    """Return one of the cells that are left of a space that can be listed."""
     from numpy.random import default_rng
 
     known, drawn = {trial.cell for trial in trials}, {space.same(trial.at) for trial in trials}

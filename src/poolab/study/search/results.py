@@ -1,4 +1,4 @@
-"""What became of the trials of a search: from their runs' records, their histories, and the journal of attempts."""
+"""The results of a search's trials, from their runs' records and histories and the journal of attempts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from poolab.study.sweep.sweep_file import Metric, Study
 
 
 class Results:
-    """The results of a study's trials in a folder of runs; those that cannot change any more are read once."""
+    """The results of a study's trials in a folder of runs; results that cannot change any more are read once."""
 
     def __init__(self, study: Study, runs: Path):
         self.study, self.runs = study, runs
@@ -23,7 +23,7 @@ class Results:
         self._rows: dict[str, tuple[tuple[int, int], list[float]]] = {}
 
     def of(self, trials: Sequence[Trial]) -> list[TrialResult]:
-        """What a sampler is told of them.
+        """Return the results of trials, in the form that a sampler takes.
 
         Raises:
             ConfigError: the record of a completed run has no such metric.
@@ -49,7 +49,7 @@ class Results:
         return told
 
     def rows(self, cell: str) -> list[float]:
-        """The metric of a run after each epoch so far; an epoch in which it was no number is left out, as W&B does."""
+        """Return the metric of a run after each epoch so far; epochs without a number are left out, as W&B does."""
         path = self.runs / cell / "history.jsonl"
         metric = self.study.metric
         try:
@@ -65,7 +65,7 @@ class Results:
 
 
 def read_metric(record: Record, metric: Metric) -> float | None:
-    """The metric of a completed run; None where it is no number.
+    """Return the metric of a completed run; None if it is not a number.
 
     Raises:
         ConfigError: there is no such metric.
@@ -79,7 +79,7 @@ def read_metric(record: Record, metric: Metric) -> float | None:
 
 
 def better(value: float, other: float, metric: Metric) -> bool:
-    """Whether a value of the metric is better than another."""
+    """Return True if a value of the metric is better than another."""
     return value > other if metric.goal == "maximize" else value < other
 
 

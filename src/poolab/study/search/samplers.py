@@ -1,4 +1,4 @@
-"""Optuna's samplers, asked for one point at a time: what they propose follows from what is known, and from a seed.
+"""Optuna's samplers, asked for one point at a time: it follows from the history and from a seed alone.
 
 Optuna's study is built anew for each point (60 ms with 1,000 trials), since the truth is in the records and in the file
 of trials, which several runners share: there is no second state that could disagree with it.
@@ -25,7 +25,7 @@ POPULATION = 50  # individuals of a generation at most: Optuna's default
 
 
 class TrialResult(NamedTuple):
-    """What a sampler is told of a trial.
+    """The result of a trial, for a sampler.
 
     `state` is complete (with its value), stopped (with its rows, one an epoch), failed or open. A run that diverged is
     complete with an infinitely bad value: as a failure it would say nothing, and be drawn again close by.
@@ -39,7 +39,7 @@ class TrialResult(NamedTuple):
 
 
 class Sampler(NamedTuple):
-    """How points are drawn: by which sampler, for which goal, from which seed, for about how many runs."""
+    """A way to draw points: a sampler, a goal, a seed, and the approximate number of runs."""
 
     sampler: str
     goal: str = "minimize"
@@ -49,7 +49,7 @@ class Sampler(NamedTuple):
     def draw(
         self, space: Space, number: int, attempt: int, history: Sequence[TrialResult] = ()
     ) -> tuple[Coordinates, dict[str, Any]]:
-        """The point of a trial, and what its sampler wants to be kept with it.
+        """Return the point of a trial, and the attributes that its sampler wants to keep with it.
 
         The same number, attempt and history give the same point; a random one needs no history.
         """
@@ -83,7 +83,7 @@ class Sampler(NamedTuple):
 
 
 def _distribution(parameter: Parameter) -> "BaseDistribution":
-    """Choices of equal weight and integers are what they are; all else is its quantile."""
+    """Return Optuna's distribution: choices of equal weight and integers as they are, all else by its quantile."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     values = possible(parameter)
@@ -116,6 +116,6 @@ def _trial(told: TrialResult, distributions: dict[str, "BaseDistribution"], goal
 
 
 def _attributes(study: "OptunaStudy") -> dict[str, Any]:
-    """The generation that a genetic algorithm has given to the trial."""
+    """Return the generation that a genetic algorithm has given to the trial."""
     own = study.get_trials(deepcopy=False)[-1].system_attrs
     return {key: value for key, value in own.items() if "generation" in key}

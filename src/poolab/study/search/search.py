@@ -1,4 +1,4 @@
-"""A search as a source of jobs: each is drawn when a worker is free, from what all earlier ones gave."""
+"""A search as a source of jobs: each is drawn when a worker is free, from the results of all earlier ones."""
 
 import hashlib
 from collections import deque
@@ -46,7 +46,7 @@ class Search:
         self.hyperband = Hyperband(rule, metric.goal) if rule and metric else None
         self.best: tuple[float, Trial] | None = None
         self.over: str | None = None  # why nothing is drawn any more
-        self.fault: str | None = None
+        self.error: str | None = None
         self._jobs: deque[Job] = deque()
         self._handed: set[int] = set()
         self._by_key: dict[str, Trial] = {}
@@ -56,20 +56,20 @@ class Search:
 
     @property
     def total(self) -> int:
-        """How many trials there are, or will be."""
+        """The number of trials, those to be drawn among them."""
         known = len(self.trials.known)
         return known if self.over is not None else max(self.limit, known)
 
     @property
     def waiting(self) -> int:
-        """How many have not been handed out yet."""
+        """The number of trials that have not been started yet."""
         if self._closed:
             return 0
         return len(self._jobs) + (self.limit - len(self.trials.known) if self.over is None else 0)
 
     @property
     def note(self) -> str:
-        """The best so far."""
+        """The best result so far, as a note to show."""
         if self.best is None or self.study.metric is None:
             return ""
         value, trial = self.best
@@ -78,14 +78,14 @@ class Search:
         return f"best {self.study.metric.name} {value:.6g}: {' '.join(words)}"
 
     def next(self) -> Job | None:
-        """A trial that was interrupted, else a new one, else one that another runner has drawn.
+        """Return a trial that was interrupted, else a new one, else one that another runner has drawn.
 
         Raises:
             ConfigError: the records have no such metric.
             DiskFull: the trial cannot be written down.
         """
-        if self.fault is not None:
-            raise ConfigError(self.fault)
+        if self.error is not None:
+            raise ConfigError(self.error)
         if not self._jobs and self.over is None:
             self._draw()
             if self.over is not None:
@@ -93,11 +93,11 @@ class Search:
         return self._jobs.popleft() if self._jobs else None
 
     def again(self, job: Job, soon: bool = False) -> None:
-        """Hand it out once more."""
+        """Take a job back, to give it again."""
         (self._jobs.appendleft if soon else self._jobs.append)(job)
 
     def before(self, job: Job) -> Ending | None:
-        """How a trial ended that was stopped early, by whichever runner, or cannot be run."""
+        """Return the outcome of a trial that was stopped early (by whichever runner) or that cannot be run."""
         refused = self._by_key[job.key].refused
         if refused is not None or self.hyperband is None:
             return Ending("refused", refused) if refused is not None else None
@@ -105,14 +105,14 @@ class Search:
         return Ending("stopped", last.get("reason", "")) if last.get("outcome") == "stopped" else None
 
     def ended(self, job: Job, became: Ending) -> None:
-        """Remember the best; without a metric in the records the search cannot go on."""
+        """Remember the best result. Without a metric in the records, the search ends with an error."""
         if became.outcome != "completed" or self.study.metric is None or not self.study.trains:
             return
         trial = self._by_key[job.key]
         try:
             (told,) = self.results.of([trial])
-        except ConfigError as fault:
-            self.fault = str(fault)
+        except ConfigError as error:
+            self.error = str(error)
             return
         if told.value is None:
             return
@@ -122,7 +122,7 @@ class Search:
             self.best = told.value, trial
 
     def stops(self, running: Iterable[Job]) -> Mapping[str, str]:
-        """Those that early termination wants to end."""
+        """Return the keys of the running jobs that early termination ends, with the reason."""
         if self.hyperband is None:
             return {}
         own = {job.key: self.results.rows(job.key) for job in running}
@@ -138,7 +138,7 @@ class Search:
         self._jobs.clear()
 
     def _take_in(self) -> None:
-        """Make jobs of the trials that are known and not handed out yet."""
+        """Make jobs of the known trials that have not been started yet."""
         for trial in self.trials.read():
             if trial.number not in self._handed:
                 job, refused = self._made(trial.at)
@@ -183,14 +183,14 @@ class Search:
         return None
 
     def _made(self, at: Mapping[str, float]) -> Made:
-        """The job at these coordinates, and why it cannot be run."""
+        """Return the job at these coordinates, and why it cannot be run."""
         cell = self.space.cell(at)
         try:
             return self.make(cell), None
-        except ConfigError as fault:
-            return Job(f"refused {hash_of(cell)}", str(cell), ()), " ".join(str(fault).split())
+        except ConfigError as error:
+            return Job(f"refused {hash_of(cell)}", str(cell), ()), " ".join(str(error).split())
 
 
 def hash_of(cell: Cell) -> str:
-    """Twelve digits that name a cell's words."""
+    """Return twelve digits that identify the settings of a cell."""
     return hashlib.sha256(str(cell).encode()).hexdigest()[:12]

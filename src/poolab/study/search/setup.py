@@ -1,4 +1,4 @@
-"""How a search begins, and what is said at its end."""
+"""Begin a search, and give its conclusion."""
 
 import shlex
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ FRESH = 5  # seeds that a comparison is proposed with
 def search(
     study: Study, make: Trained | Programs, runs: Path, *, count: int | None, sampler: str | None, seed: int
 ) -> Search:
-    """The search of a random or bayes study.
+    """Return the search of a random or bayes study.
 
     Raises:
-        ConfigError: what it needs is missing, or something that it may draw cannot be run: all faults at once.
+        ConfigError: what it needs is missing, or something that it may draw cannot be run: all errors at once.
     """
     sampler = sampler or default_sampler(study)
-    faults = list(_faults(study, sampler, count, seed))
-    if faults:
-        raise ConfigError("\n".join(faults))
+    errors = list(_errors(study, sampler, count, seed))
+    if errors:
+        raise ConfigError("\n".join(errors))
     make.check()
     limit = min(one for one in (count, study.run_cap) if one is not None)
     goal = study.metric.goal if study.metric else "minimize"
@@ -34,11 +34,11 @@ def search(
 
 
 def default_sampler(study: Study) -> str:
-    """The sampler that the method of the file stands for."""
+    """Return the default sampler of the file's method."""
     return "random" if study.method == "random" else "tpe"
 
 
-def _faults(study: Study, sampler: str, count: int | None, seed: int) -> Iterator[str]:
+def _errors(study: Study, sampler: str, count: int | None, seed: int) -> Iterator[str]:
     if sampler not in SAMPLERS:
         yield f"sampler must be one of {', '.join(SAMPLERS)}, found {sampler!r}"
     if seed < 0:
@@ -62,7 +62,7 @@ def _faults(study: Study, sampler: str, count: int | None, seed: int) -> Iterato
 
 
 def conclusion(source: JobSource) -> Iterator[str]:
-    """The last words on a search: why it ended, its best cell, and how to compare that with others."""
+    """Yield the conclusion of a search: why it ended, its best cell, and how to compare that with others."""
     if not isinstance(source, Search):
         return
     if source.over:
@@ -91,7 +91,7 @@ def _command(source: Search, words: list[str], multirun: bool = False) -> str:
 
 
 def fresh_seeds(source: Search) -> str:
-    """Seeds behind all that the search can have drawn."""
+    """Return seeds larger than any that the search can have drawn."""
     said = [word.removeprefix("seed=") for word in source.space.extra if word.startswith("seed=")]
     drawn = [possible(one) for one in source.study.parameters if one.name == "seed"]
     listed = [value for values in drawn for value in (values[-1:] if isinstance(values, range) else values)]

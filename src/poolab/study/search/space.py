@@ -1,4 +1,4 @@
-"""What a search draws from: the parameters of a study that are not said already, each a dimension."""
+"""The search space: the parameters of a study that are not fixed, one dimension each."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ Coordinates = dict[str, float]  # of a cell, by the parameters' names
 
 
 class Space:
-    """The searched parameters; constants and what the command line replaces are no part of it.
+    """The searched parameters, without constants and without those that the command line sets.
 
     >>> from poolab.study import read_study
     >>> space = Space(read_study("sweeps/gated_bayes.yaml"), ["optim.weight_decay=0"])
@@ -33,22 +33,22 @@ class Space:
         self.extra = tuple(extra)
 
     def cell(self, at: Mapping[str, float]) -> Cell:
-        """The cell at these coordinates."""
+        """Return the cell at these coordinates."""
         drawn = {parameter.name: value_at(parameter, at[parameter.name]) for parameter in self.parameters}
         return with_extra({name: {**self.constants, **drawn}[name] for name in self.order}, self.extra)
 
     @property
     def size(self) -> int | None:
-        """How many cells can be drawn; None where a parameter has no list of values."""
+        """The number of cells that can be drawn; None if a parameter has no list of values."""
         counts = [len(possible(parameter)) for parameter in self.parameters]
         return math.prod(counts) if all(counts) else None
 
     def everything(self) -> Iterator[Coordinates]:
-        """The coordinates of every cell of a space that has a size."""
+        """Return the coordinates of every cell of a space that has a size."""
         listed = [[coordinate_of(one, index) for index in range(len(possible(one)))] for one in self.parameters]
         names = [parameter.name for parameter in self.parameters]
         return (dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*listed))
 
     def same(self, at: Mapping[str, float]) -> tuple[Any, ...]:
-        """What two coordinates of one cell have in common."""
+        """Return a key that is equal for two coordinates of one cell."""
         return self.cell(at).overrides

@@ -1,4 +1,4 @@
-"""What a search has drawn, one line each in DIR/studies/<study>.trials.jsonl, shared by all its runners.
+"""The trials of a search, one line each in DIR/studies/<study>.trials.jsonl, shared by all its runners.
 
 A line is appended, whole or not at all, while the file is locked, and never changed. What became of the trial is in
 its run's record and in the journal of attempts: so nothing can be lost between two files.
@@ -23,7 +23,7 @@ from poolab.study.sweep.sweep_file import Study
 
 @dataclass(frozen=True)
 class Trial:
-    """A cell that was drawn: its key (a signature, of train.py's), its words, its coordinates, and by which sampler.
+    """A cell that was drawn: its key (a signature for train.py), its settings, its coordinates, and its sampler.
 
     `refused` says why it cannot be run; `attributes` are the sampler's own.
     """
@@ -47,7 +47,7 @@ class Trials:
         self._read = 0  # bytes
 
     def read(self) -> list[Trial]:
-        """All that are there now."""
+        """Return all trials so far."""
         try:
             file = os.open(self.path, os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
@@ -60,14 +60,14 @@ class Trials:
 
     @contextmanager
     def drawing(self) -> Iterator[int]:
-        """Hold the file, so that nobody else draws: what is known is all that there is. Gives what `add` takes."""
+        """Hold the file, so that nobody else draws meanwhile; all trials are known then. Yields what `add` takes."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.path, fcntl.LOCK_EX) as file:
             self._take_in(file)
             yield file
 
     def add(self, file: int, trial: Trial) -> None:
-        """Write a trial down.
+        """Write a trial to the file.
 
         Raises:
             DiskFull: there is no room; it was not drawn then.
@@ -77,7 +77,7 @@ class Trials:
         self._take_in(file)
 
     def _take_in(self, file: int) -> None:
-        """Read what was added since. Behind the last line break is nothing, or a line that is being written or torn."""
+        """Read what was added since. After the last line break may be a line that is incomplete."""
         if os.fstat(file).st_size < self._read:  # somebody has deleted it: the search begins anew
             self.known, self._read = [], 0
         content = os.pread(file, os.fstat(file).st_size - self._read, self._read)
@@ -91,12 +91,12 @@ class Trials:
 
 
 def trials_of(study: Study, runs: Path, extra: Sequence[str] = ()) -> Trials:
-    """The trials of a study with these words in a folder of runs."""
+    """Return the trials of a study with these arguments in a folder of runs."""
     return Trials(runs / "studies" / f"{study.name}.trials.jsonl", search_name(study, extra))
 
 
 def search_name(study: Study, extra: Sequence[str] = ()) -> str:
-    """Twelve digits that name what is drawn from and what all cells share; other words make another search.
+    """Return twelve digits that identify a search: its space, and the settings that all its cells share.
 
     What cannot change a result is no part of it, nor the metric, the cap and the sampler, which may change meanwhile.
 

@@ -1,4 +1,4 @@
-"""The end of a study's own jobs in the queue."""
+"""Cancel a study's own jobs in the queue."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,12 +11,12 @@ MOST = 200  # arrays that one call of scancel names
 
 
 def cancel(study: str, runs_dir: str | Path) -> list[str]:
-    """Cancel the jobs of a study, and say which. Those that run write their checkpoints first.
+    """Cancel the jobs of a study, and return which. Jobs that run write their checkpoints first.
 
     A job is the study's by the path of its batch script: a number from long ago may be somebody else's by now.
 
     Raises:
-        SlurmFault: SLURM cannot be asked, or refuses.
+        SlurmError: SLURM cannot be asked, or refuses.
     """
     known = submissions(folder_of(runs_dir, study))
     if not known or not there("squeue"):

@@ -1,4 +1,4 @@
-"""`python -m poolab.study.slurm.cell FILE`: one task of the job of one cell; the file has the cells of the array.
+"""`python -m poolab.study.slurm.cell FILE`: one task of a cell's job; the file has the cells of the array.
 
 Its exit code is that of train.py, but 85 where a signal asked the run to stop, which has its checkpoint by then: the
 batch script asks for the requeue.
@@ -38,7 +38,7 @@ def main() -> NoReturn:
 
 
 def _train(words: list[str]) -> int:
-    """Run `poolab train` with the words of a cell, as an earlier poolab submitted them."""
+    """Run `poolab train` with the arguments of a cell, as an earlier poolab submitted them."""
     import runpy
 
     sys.argv = ["train.py", "train", *map(str, words)]
@@ -47,7 +47,7 @@ def _train(words: list[str]) -> int:
 
 
 def _end(code: int) -> int:
-    """The exit code of this task, when it is time for it."""
+    """Return the exit code of this task, once it may end."""
     first, alone = os.environ["SLURM_PROCID"] == "0", os.environ.get("SLURM_NTASKS") == "1"
     if code == INTERRUPTED:
         if not first:

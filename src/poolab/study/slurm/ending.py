@@ -1,4 +1,4 @@
-"""What became of a job that left no result: from SLURM, where it still knows, else from the log."""
+"""The outcome of a job that left no result: from SLURM if it still knows the job, else from the log."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ TAIL = 8192  # bytes of a log that are read
 
 
 def job_ending(queue: Queue, signature: str, record: Path) -> tuple[str, str] | None:
-    """The state of a run whose last job has ended, and why; None where none began, or where its record says it.
+    """Return the state of a run whose last job has ended, and why; None if none began, or if its record says it.
 
     A record that is newer than the log is of somebody else's attempt, after the job's.
     """
@@ -35,11 +35,11 @@ def job_ending(queue: Queue, signature: str, record: Path) -> tuple[str, str] | 
 
 
 def log_words(log: Path) -> str:
-    r"""Why a job ended without a record, from the last lines of its log: a killed task, or the run's own last words.
+    r"""Return why a job ended without a record, from the last lines of its log: a killed task, or its last output.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as place:
-    ...     path = Path(place) / "0.log"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "0.log"
     ...     _ = path.write_text("ValueError: no\nsrun: error: n1: task 0: Exited with exit code 1\n")
     ...     log_words(path)
     'exit code 1: ValueError: no'
@@ -60,7 +60,7 @@ def log_words(log: Path) -> str:
 
 
 def _last_start(log: Path) -> list[str]:
-    """The lines since the job began for the last time: a requeued job writes on in its log."""
+    """Return the lines since the job began for the last time: a requeued job appends to its log."""
     try:
         with open(log, "rb") as file:
             file.seek(max(log.stat().st_size - TAIL, 0))

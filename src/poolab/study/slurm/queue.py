@@ -1,4 +1,4 @@
-"""What SLURM says of a study's jobs: one call of squeue for all, which also knows those that have just ended."""
+"""The states of a study's jobs in SLURM: one call of squeue for all, which also knows those that have just ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from poolab.study.slurm.submission import Submission, all_submissions
-from poolab.study.slurm.tools import SlurmFault, call, there
+from poolab.study.slurm.tools import SlurmError, call, there
 
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT")
 RUNNING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
@@ -26,16 +26,16 @@ class Task:
 
     @property
     def queued(self) -> bool:
-        """Whether it waits or runs."""
+        """True if the job waits or runs."""
         return self.state in WAITING or self.state in RUNNING
 
     @property
     def log(self) -> Path:
-        """What it printed."""
+        """The log of the job."""
         return self.submission.logs / f"{self.index}.log"
 
     def __str__(self) -> str:
-        """Its number, and what SLURM says of it."""
+        """Return the job's number, and its state and reason in SLURM."""
         if self.state == "RUNNING":
             return f"job {self.job} on {self.nodes}"
         said = [text for text in (self.state, self.reason) if text not in ("PENDING", "None", "")]
@@ -44,11 +44,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Queue:
-    """The last job of every run that was submitted; `fault` is why SLURM could not be asked."""
+    """The last job of every run that was submitted; `error` says why SLURM could not be asked."""
 
     tasks: dict[str, Task] = field(default_factory=dict)  # by the run's signature
     submitted: dict[str, Submission] = field(default_factory=dict)  # the last one of each run
-    fault: str | None = None
+    error: str | None = None
 
     @property
     def queued(self) -> frozenset[str]:
@@ -57,29 +57,29 @@ class Queue:
 
     @cached_property
     def accounted(self) -> dict[str, str]:
-        """The states of jobs that squeue has forgotten, e.g. {"12_3": "FAILED"}; none where there is no accounting."""
+        """Return the states of jobs that squeue has forgotten, e.g. {"12_3": "FAILED"}; empty without accounting."""
         numbers = sorted({one.job for name, one in self.submitted.items() if one.job and name not in self.tasks})
         if not numbers or not there("sacct"):
             return {}
         form = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
         try:
             told = call(["sacct", *form, f"--jobs={','.join(numbers)}"])
-        except SlurmFault:  # "accounting storage is disabled"
+        except SlurmError:  # "accounting storage is disabled"
             return {}
         pairs = (line.partition("|") for line in told.splitlines())
         return {job: state.split()[0] for job, _, state in pairs if state}  # CANCELLED by 0
 
 
 def look(runs_dir: str | Path) -> Queue:
-    """The queue's part of a folder. Without a submission, or without SLURM, nothing is asked."""
+    """Return the queue's part of a folder. Without a submission, or without SLURM, nothing is asked."""
     found = all_submissions(runs_dir)
     if not found or not there("squeue"):
         return Queue()
     submitted = {name: one for one in found for name in one.signatures}
     try:
         told = tasks(found)
-    except SlurmFault as fault:
-        return Queue(submitted=submitted, fault=str(fault))
+    except SlurmError as error:
+        return Queue(submitted=submitted, error=str(error))
     last: dict[str, Task] = {}
     for task in told:
         name = task.submission.signatures[task.index]
@@ -89,10 +89,10 @@ def look(runs_dir: str | Path) -> Queue:
 
 
 def tasks(known: Sequence[Submission]) -> list[Task]:
-    """The jobs of these submissions: all that wait and run, and of those that have ended what SLURM still keeps.
+    """Return the jobs of these submissions: all that wait or run, and the ended ones that SLURM still keeps.
 
     Raises:
-        SlurmFault: SLURM cannot be asked.
+        SlurmError: SLURM cannot be asked.
     """
     if not known:
         return []

@@ -1,4 +1,4 @@
-"""What a study asks SLURM for, and the words that this adds to its cells."""
+"""The resources that a study asks SLURM for, and the settings that they add to its cells."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -38,27 +38,27 @@ class Resources:
     sbatch: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        faults = [
+        errors = [
             f"--{name.replace('_', '-')} must be at least {least}, found {value}"
             for name, least in COUNTS.items()
             if (value := getattr(self, name)) is not None and value < least
         ]
         if not TIME.fullmatch(self.time):
-            faults.append(f"--time {self.time!r}: SLURM takes minutes, hours:minutes:seconds or days-hours:minutes")
+            errors.append(f"--time {self.time!r}: SLURM takes minutes, hours:minutes:seconds or days-hours:minutes")
         if self.gpus_per_node and self.tasks_per_node not in (None, self.gpus_per_node):
-            faults.append(
+            errors.append(
                 f"--tasks-per-node {self.tasks_per_node}: there is one task for each of the GPUs; leave it out"
             )
         for text in self.sbatch:
             key = text.partition("=")[0]
             if not re.fullmatch(r"[a-z][a-z-]*", key):
-                faults.append(f"--sbatch {text!r}: KEY=VALUE without hyphens before it, e.g. mail-type=END")
+                errors.append(f"--sbatch {text!r}: KEY=VALUE without hyphens before it, e.g. mail-type=END")
             elif key in OWN:
-                faults.append(f"--sbatch {text!r}: poolab sets {key} itself")
+                errors.append(f"--sbatch {text!r}: poolab sets {key} itself")
         given = [*self._given().values(), *self.sbatch]
-        faults += [f"{text!r} has a character that no option of SLURM has" for text in given if not text.isprintable()]
-        if faults:
-            raise ConfigError("\n".join(faults))
+        errors += [f"{text!r} has a character that no option of SLURM has" for text in given if not text.isprintable()]
+        if errors:
+            raise ConfigError("\n".join(errors))
 
     @property
     def tasks(self) -> int:
@@ -67,12 +67,12 @@ class Resources:
 
     @property
     def warning(self) -> int:
-        """How many seconds before the time limit SLURM asks the run to stop."""
+        """The number of seconds before the time limit at which SLURM asks the run to stop."""
         return max(1, min(WARNING, seconds(self.time) // 4))
 
     @property
     def options(self) -> list[tuple[str, str | None]]:
-        """Options of sbatch, those of --sbatch last: of two SLURM takes the last."""
+        """Return options of sbatch. Those of --sbatch come last: of two equal options SLURM takes the last."""
         return [*self._given().items(), *map(_pair, self.sbatch)]
 
     def _given(self) -> dict[str, str]:
@@ -81,7 +81,7 @@ class Resources:
         return {name: str(value) for name, value in values.items() if value is not None}
 
     def words(self, extra: Sequence[str]) -> list[str]:
-        """What the cells have to be told beside the words of the command line: how many processes a run has.
+        """Return the settings that the cells get beside those of the command line: how many processes a run has.
 
         Raises:
             ConfigError: the command line tells them something else.
@@ -107,7 +107,7 @@ COUNTS: Mapping[str, int] = {
 
 
 def seconds(time: str) -> int:
-    """The seconds of a time as SLURM writes it.
+    """Return the seconds of a time as SLURM writes it.
 
     >>> [seconds(text) for text in ("5", "5:30", "1:00:00", "1-0", "1-2:30")]
     [300, 330, 3600, 86400, 95400]

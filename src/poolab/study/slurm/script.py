@@ -1,4 +1,4 @@
-"""The batch script of an array: fixed paths, quoted, and SLURM's own variables; no value of a cell stands in it."""
+"""The batch script of an array: fixed paths, quoted, and SLURM's own variables. It contains no value of a cell."""
 
 import shlex
 import sys
@@ -36,7 +36,7 @@ exit $code
 
 
 def batch_script(submission: Submission, resources: Resources, study: str, cwd: Path) -> str:
-    """The text of a submission's batch script."""
+    """Return the text of a submission's batch script."""
     lines = [f"#SBATCH --{key}" + ("" if value is None else f"={_quoted(value)}") for key, value in _options(
         submission, resources, study, cwd
     )]  # fmt: skip
@@ -55,7 +55,7 @@ def batch_script(submission: Submission, resources: Resources, study: str, cwd: 
 
 
 def option_names(resources: Resources) -> list[str]:
-    """The options of sbatch that the script sets."""
+    """Return the options of sbatch that the script sets."""
     named = [key for key, _ in resources.options]
     return [
         "job-name",
@@ -88,12 +88,12 @@ def _options(submission: Submission, resources: Resources, study: str, cwd: Path
 
 
 def _quoted(value: str) -> str:
-    """A value as sbatch reads it in a script's line: like a shell, but without joining quoted parts."""
+    """Return a value quoted as sbatch reads it in a script's line: like a shell, but without joining quoted parts."""
     return value if shlex.quote(value) == value else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _literal(path: Path) -> str:
-    """A path in which sbatch shall replace nothing."""
+    """Return a path in which sbatch replaces nothing."""
     return str(path).replace("%", "%%")
 
 

@@ -1,4 +1,4 @@
-"""What was submitted: a file beside the study's journal, with the cells of one array and their signatures."""
+"""A submitted array: a file beside the study's journal, with the array's cells and their signatures."""
 
 import json
 import os
@@ -37,7 +37,7 @@ class Submission:
 
     @property
     def logs(self) -> Path:
-        """A file for each job of the array: `<index>.log`."""
+        """The folder of the jobs' logs: `<index>.log` for each job of the array."""
         return self.path.with_suffix(".logs")
 
     @cached_property
@@ -46,19 +46,19 @@ class Submission:
         return {signature: index for index, signature in enumerate(self.signatures)}
 
     def write(self, script: str) -> None:
-        """Write it with its batch script, before it is submitted."""
+        """Write the submission and its batch script, before SLURM gets it."""
         self.logs.mkdir(parents=True, exist_ok=True)
         write_atomically(self.script, script)
         self.save()
 
     def save(self) -> None:
-        """Write it alone."""
+        """Write the submission without its script."""
         content = asdict(self)
         del content["path"]
         write_atomically(self.path, json.dumps(content))
 
     def forget(self) -> None:
-        """Remove what SLURM has refused."""
+        """Remove a submission that SLURM has refused."""
         for path in (self.path, self.script):
             path.unlink(missing_ok=True)
         if self.logs.exists():
@@ -66,23 +66,23 @@ class Submission:
 
 
 def folder_of(runs_dir: str | Path, study: str) -> Path:
-    """Where the submissions of a study lie; a real path, as the queue has it."""
+    """Return the folder of a study's submissions; a real path, since the queue has those."""
     return Path(os.path.realpath(runs_dir)) / "studies" / f"{study}.slurm"
 
 
 def submissions(folder: Path) -> list[Submission]:
-    """Those of one study, the oldest first."""
+    """Return the submissions of one study, oldest first."""
     return _read(sorted(folder.glob("*.json")))
 
 
 def all_submissions(runs_dir: str | Path) -> list[Submission]:
-    """Those of all studies of a folder, which share its runs, the oldest first."""
+    """Return the submissions of all studies of a folder, which share its runs, oldest first."""
     found = _read(list((Path(os.path.realpath(runs_dir)) / "studies").glob("*.slurm/*.json")))
     return sorted(found, key=lambda one: one.submitted)
 
 
 def with_added(runs_dir: str | Path, study: str, extra: Sequence[str]) -> list[str]:
-    """The words that a study was submitted with by this command line: with them its runs are found.
+    """Return the arguments that a study was submitted with by this command line, with which its runs are found.
 
     A run of several processes has other settings, and so another signature, than the same cell on one device.
     """

@@ -1,4 +1,4 @@
-"""A study as arrays of jobs: planned whole, then every cell that has no result yet and is in no queue."""
+"""Submit a study as arrays of jobs: plan it whole, then submit every cell without a result and without a queued job."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ from poolab.study.slurm.queue import look
 from poolab.study.slurm.resources import Resources
 from poolab.study.slurm.script import batch_script, option_names
 from poolab.study.slurm.submission import Submission, folder_of
-from poolab.study.slurm.tools import SlurmFault, call, clean_environment, there
+from poolab.study.slurm.tools import SlurmError, call, clean_environment, there
 from poolab.study.sweep.cells import assignments, in_words
 from poolab.study.sweep.sweep_file import Study
 
@@ -27,7 +27,7 @@ TRAPS = re.compile(r"[\x00-\x1f\x7f\"\\]")  # in a path: sbatch's lines have no 
 
 @dataclass(frozen=True)
 class Sent:
-    """What was submitted, or would be: the arrays with their scripts, and the cells that were left out."""
+    """The result of a submission: the arrays with their scripts, and the cells that were left out."""
 
     total: int
     finished: int
@@ -37,7 +37,7 @@ class Sent:
     added: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The last words of the command."""
+        """Return the last output of the command."""
         left = [(self.finished, "finished already"), (self.queued, "in the queue already")]
         left.append((self.elsewhere, "being run by another process"))
         count = sum(len(one.cells) for one, _ in self.arrays)
@@ -50,10 +50,10 @@ class Sent:
 def submit(
     study: Study, extra: Sequence[str], resources: Resources, runs_dir: str | Path = "runs", dry_run: bool = False
 ) -> Sent:
-    """Plan a study, and submit the cells that need a run; with `dry_run` only say what would be submitted.
+    """Plan a study, and submit the cells that need a run; with `dry_run` only show what would be submitted.
 
     Raises:
-        ConfigError: a cell that cannot be run, or not with these resources: all faults, and nothing is submitted.
+        ConfigError: a cell that cannot be run, or not with these resources: all errors, and nothing is submitted.
         PoolabError: SLURM refuses; what was submitted before is told.
     """
     _check(study, extra)
@@ -92,15 +92,15 @@ def _check(study: Study, extra: Sequence[str]) -> None:
 
 
 def _check_tasks(made: Plan, resources: Resources) -> None:
-    """What the run itself would say as soon as it is on a node, after a night in the queue."""
+    """Raise an error that the run itself would raise only on its node, after a night in the queue."""
     from poolab.training import task_fault
 
     tasks = [resources.tasks] * resources.nodes
-    faults = {task_fault(one.config.trainer, tasks) for one in made.cells} - {None}
+    errors = {task_fault(one.config.trainer, tasks) for one in made.cells} - {None}
     if any(one.config.trainer.accelerator == "cpu" for one in made.cells) and resources.gpus_per_node:
-        faults.add("trainer.accelerator=cpu would leave the GPUs idle: leave out --gpus-per-node")
-    if faults:
-        raise ConfigError("\n".join(sorted(map(str, faults))))
+        errors.add("trainer.accelerator=cpu would leave the GPUs idle: leave out --gpus-per-node")
+    if errors:
+        raise ConfigError("\n".join(sorted(map(str, errors))))
 
 
 def _send(
@@ -108,8 +108,8 @@ def _send(
 ) -> Sent:
     runs_dir = folder.parents[1]
     queue = look(runs_dir)
-    if queue.fault and not dry_run:
-        raise PoolabError(f"the queue cannot be asked, so that cells might be submitted twice: {queue.fault}")
+    if queue.error and not dry_run:
+        raise PoolabError(f"the queue cannot be asked, so that cells might be submitted twice: {queue.error}")
     left = [one for one in made.cells if one.signature not in made.finished]
     new = [one for one in left if one.signature not in queue.queued]
     free = [one for one in new if not busy_elsewhere(runs_dir, one.signature)]
@@ -155,10 +155,10 @@ def _submitted(scripts: list[tuple[Submission, str]], resources: Resources) -> I
         try:
             one.write(script)
             told = call(["sbatch", "--parsable", *after, str(one.script)], environ)
-        except (OSError, SlurmFault) as fault:
+        except (OSError, SlurmError) as error:
             one.forget()
             done = f" (submitted before that: job {', '.join(before)})" if before else ""
-            raise PoolabError(f"nothing more was submitted: {fault}{done}") from fault
+            raise PoolabError(f"nothing more was submitted: {error}{done}") from error
         done_one = replace(one, job=told.strip().split(";")[0])  # NUMBER;CLUSTER in a federation
         done_one.save()
         before.append(str(done_one.job))
@@ -166,10 +166,10 @@ def _submitted(scripts: list[tuple[Submission, str]], resources: Resources) -> I
 
 
 def _max_array() -> int:
-    """How many jobs an array may have; 0 means that arrays are switched off."""
+    """Return how many jobs an array may have; 0 means that arrays are switched off."""
     try:
         found = re.search(r"MaxArraySize\s*=\s*(\d+)", call(["scontrol", "show", "config"]))
-    except SlurmFault:
+    except SlurmError:
         return MAX_ARRAY
     size = int(found[1]) if found else MAX_ARRAY
     if size == 0:
@@ -179,7 +179,7 @@ def _max_array() -> int:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One submit of a study at a time: another that asks the queue meanwhile would submit the same cells."""
+    """Hold a lock, so that a study is submitted once at a time: another submit would submit the same cells."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""SLURM's programs, called with lists of arguments."""
+"""Call SLURM's programs with lists of arguments."""
 
 import os
 import shutil
@@ -10,37 +10,37 @@ from poolab.errors import PoolabError
 SECONDS = 60  # for an answer; a controller that is restarting takes some
 
 
-class SlurmFault(PoolabError):
+class SlurmError(PoolabError):
     """SLURM does not answer, or refuses."""
 
 
 def there(program: str) -> bool:
-    """Whether a program of SLURM's is on the PATH."""
+    """Return True if a program of SLURM is on the PATH."""
     return shutil.which(program) is not None
 
 
 def call(words: Sequence[str], environ: Mapping[str, str] | None = None) -> str:
-    """What the program prints.
+    """Return the output of a program.
 
     Raises:
-        SlurmFault: it is not there, does not answer, or ends badly, in its own words.
+        SlurmError: it is not there, does not answer, or ends badly, in its own words.
     """
     try:
         done = subprocess.run(
             list(words), capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL, env=environ
         )
     except FileNotFoundError:
-        raise SlurmFault(f"{words[0]} is not on the PATH: this machine is not part of a SLURM cluster") from None
+        raise SlurmError(f"{words[0]} is not on the PATH: this machine is not part of a SLURM cluster") from None
     except subprocess.TimeoutExpired:
-        raise SlurmFault(f"{words[0]} has not answered for {SECONDS} s") from None
+        raise SlurmError(f"{words[0]} has not answered for {SECONDS} s") from None
     if done.returncode != 0:
         told = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise SlurmFault(told if told.startswith(words[0]) else f"{words[0]}: {told}")
+        raise SlurmError(told if told.startswith(words[0]) else f"{words[0]}: {told}")
     return done.stdout
 
 
 def clean_environment(options: Sequence[str]) -> dict[str, str]:
-    """The environment for sbatch: its own variables would win over the script's lines, an outer job's would confuse.
+    """Return the environment for sbatch, without variables that would override the script's lines.
 
     Args:
         options: names that the script sets.

@@ -1,1 +1,1 @@
-"""A study file and its cells: parameters, combinations, and the words that each cell gives to train.py."""
+"""A study file and its cells: parameters, combinations, and the arguments that each cell gives to train.py."""

@@ -1,4 +1,4 @@
-"""The arms of a study: what its cells differ by, seeds, data sets and networks apart."""
+"""The arms of a study: the settings in which its cells differ, without seeds, data sets and networks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def label_arms(study: Study, configs: Sequence[Mapping[str, Any]], extra: Sequen
 
 
 def _varied(study: Study, configs: Sequence[Mapping[str, Any]], extra: Sequence[str]) -> list[str]:
-    """Return the settings that a study varies; of a group, the name of its choice."""
+    """Return the settings that a study varies; for a group, the name of its choice."""
     replaced = {key for key, _ in assignments(extra)}
     keys = [p.name for p in study.parameters if p.name not in replaced and len(p.values) != 1]
     slots = {f"{AT}{slot}" for config in configs for slot in by_slot(config["pooling"].get("at") or {})}

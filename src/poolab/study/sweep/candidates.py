@@ -18,7 +18,7 @@ MOST = 2_000  # so many combinations of choices at most
 
 
 def sample_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
-    """Every combination of the choices of a study, and the ends of its ranges, each with the first of all others.
+    """Return every combination of a study's choices, and the ends of its ranges, each with the first of all others.
 
     Where there are more than 2,000 combinations, each choice is there once at least.
 
@@ -40,14 +40,14 @@ def sample_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
 
 
 def _tried(parameter: Parameter) -> tuple[Any, ...]:
-    """The values of a parameter, or two ends of what it draws from."""
+    """Return the values of a parameter, or two ends of its range."""
     if parameter.values:
         return parameter.values
     return ends(parameter)
 
 
 def drawn_cells(study: Study, extra: Sequence[str], records: Iterable[Record]) -> list[Cell]:
-    """The cells of records that the study may have drawn: every one of its settings is among what it draws from."""
+    """Return the cells of records that the study may have drawn: each of its settings is a value that it can draw."""
     given = {key for key, _ in assignments(extra)}
     cells = []
     for record in records:
@@ -59,7 +59,7 @@ def drawn_cells(study: Study, extra: Sequence[str], records: Iterable[Record]) -
 
 
 def _own(flat: Tree, config: Tree, parameter: Parameter) -> Any:
-    """What a configuration has for a parameter; for a group, the name of its choice."""
+    """Return the value that a configuration has for a parameter; for a group, the name of its choice."""
     if parameter.name in flat:
         return flat[parameter.name]
     if parameter.name.startswith(AT):
@@ -71,7 +71,7 @@ def _own(flat: Tree, config: Tree, parameter: Parameter) -> Any:
 
 
 def _choice(own: Any, parameter: Parameter) -> Any:
-    """The value of a parameter of a slot that stands for these settings: a name, a preset's, or a mapping."""
+    """Return the value of a slot's parameter that stands for these settings: a name, a preset's name, or a mapping."""
     known = config_dir() / "pooling"
     return next((value for value in parameter.values if own == resolved_choice(value, known)), None)
 

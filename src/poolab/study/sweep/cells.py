@@ -1,4 +1,4 @@
-"""The cells of a study: one combination of its parameters each, in the words of Hydra's command line."""
+"""The cells of a study: one combination of its parameters each, as arguments of Hydra's command line."""
 
 import math
 import re
@@ -18,12 +18,12 @@ CONSTANTS = ("null", "true", "false", "inf", "nan")
 
 
 class Words(str):
-    """A value that is in Hydra's words already: it was typed on the command line."""
+    """A value in Hydra's form already: it was typed on the command line."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One combination of a study's parameters; two cells are equal that say the same to a run.
+    """One combination of a study's parameters; two cells are equal if they give the same arguments to a run.
 
     >>> Cell({"pooling": "avg_topk", "pooling.k": 3, "pooling.slots": ["pool1"], "data.image_size": None}).overrides
     ('pooling=avg_topk', 'pooling.k=3', 'pooling.slots=[pool1]', 'data.image_size=null')
@@ -33,7 +33,7 @@ class Cell:
 
     @cached_property
     def overrides(self) -> tuple[str, ...]:
-        """The complete `key=value` of its run, as arguments: no shell reads them."""
+        """The complete `key=value` arguments of its run; no shell reads them."""
         return tuple(f"{key}={in_words(value)}" for key, value in self.values.items())
 
     def __eq__(self, other: object) -> bool:
@@ -43,22 +43,22 @@ class Cell:
         return hash(self.overrides)
 
     def __str__(self) -> str:
-        """One line, without the folder of the runs, which `run` and `submit` add."""
+        """Return the arguments in one line, without the folder of the runs, which `run` and `submit` add."""
         return " ".join(self.shown)
 
     @property
     def shown(self) -> list[str]:
-        """Its words for people: where the record lies is said elsewhere."""
+        """The arguments that are shown to people, without the folder of the runs."""
         return [word for word in self.overrides if not word.startswith("runs_dir=")]
 
 
 def with_extra(values: Mapping[str, Any], extra: Sequence[str]) -> Cell:
-    """The cell of these values, with the pairs of the command line in the place of theirs."""
+    """Return the cell of these values, replaced or extended by the pairs of the command line."""
     return Cell({**values, **{key: Words(words) for key, words in assignments(extra)}})
 
 
 def assignments(extra: Sequence[str]) -> list[tuple[str, str]]:
-    """The keys and values of `key=value` pairs.
+    """Return the keys and values of `key=value` pairs.
 
     Raises:
         ConfigError: one of them is none.
@@ -78,7 +78,7 @@ def assignments(extra: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def in_words(value: Any) -> str:
-    """A value as Hydra's command line has it.
+    """Return a value as Hydra's command line has it.
 
     >>> [in_words(value) for value in (True, None, 0.1, "a,b", "0.5", "max", ["pool1", 2], {"name": "lip"})]
     ['true', 'null', '0.1', "'a,b'", "'0.5'", 'max', '[pool1,2]', '{name:lip}']

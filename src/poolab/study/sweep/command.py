@@ -1,4 +1,4 @@
-"""The command of a cell, with W&B's macros, as a list of arguments: no shell ever reads a value."""
+"""The command of a cell, with W&B's macros, as a list of arguments: no shell reads a value."""
 
 import json
 import os
@@ -14,7 +14,7 @@ VARIABLE = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 
 
 def command(template: Sequence[str], program: str, values: Mapping[str, Any], json_file: str = "") -> list[str]:
-    """The arguments that start a program with these values.
+    """Return the arguments that start a program with these values.
 
     Args:
         template: the study file's `command`; W&B's own where it is empty.

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from poolab.configuration import compose, config_dir, with_expanded_paths
 from poolab.errors import ConfigError
 from poolab.hydra_words import with_quoted_path
+from poolab.own_code import with_code
 from poolab.per_slot import for_hydra, resolved
 from poolab.study.sweep.cells import Cell, assignments
 
@@ -21,7 +22,7 @@ AT = "pooling.at."  # below it no setting is known beforehand: it has the slots 
 
 
 class Composer:
-    """Resolved configurations of cells, equal to what `compose` gives for their overrides.
+    """Composes resolved configurations of cells, equal to those of `compose` for their overrides.
 
     >>> composer = Composer()
     >>> composer(Cell({"pooling": "avg_topk", "pooling.k": 3})) == compose(["pooling=avg_topk", "pooling.k=3"])
@@ -36,7 +37,7 @@ class Composer:
         self._value: Callable[[str], Any] = cache(value_of)
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
-        """The configuration of a cell.
+        """Return the configuration of a cell.
 
         Raises:
             ConfigError: every override that does not fit the tree.
@@ -57,10 +58,10 @@ class Composer:
             node[0][node[1]] = copy.deepcopy(self._value(f"{key}={words}"))
         if at:
             config["pooling"]["at"] = resolved(at, config_dir() / "pooling")
-        return with_expanded_paths(config)
+        return with_code(with_expanded_paths(config))
 
     def _at(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
-        """What is set below `pooling.at`, or None where one setting would replace another: Hydra knows how."""
+        """Return the settings below `pooling.at`, or None if one would replace another, which only Hydra resolves."""
         at: dict[str, Any] = {}
         for override in for_hydra([f"{key}={words}" for key, words in pairs if key.startswith(AT)]):
             *path, last = override.partition("=")[0].removeprefix(f"++{AT}").split(".")
@@ -75,7 +76,7 @@ class Composer:
         return at
 
     def _chosen(self, chosen: Mapping[str, str]) -> dict[str, Any]:
-        """The configuration of these choices, each group's taken from where it was composed without the others."""
+        """Return the configuration of these choices; each group was composed without the others."""
         wide = tuple(choice for group, choice in chosen.items() if not self._confined(group, choice))
         config = dict(self._compose(wide))
         for group, choice in chosen.items():
@@ -87,7 +88,7 @@ class Composer:
         return copy.deepcopy(config)
 
     def _confined(self, group: str, choice: str) -> bool:
-        """Whether a choice changes its own group and nothing else."""
+        """Return True if a choice changes its own group and nothing else."""
         plain, found = self._compose(()), self._compose((choice,))
         return all(found.get(key) == plain.get(key) for key in plain.keys() | found.keys() if key != group)
 
@@ -96,8 +97,8 @@ class Composer:
         if key not in self._composed:
             try:
                 self._composed[key] = compose(key)
-            except ConfigError as fault:
-                self._composed[key] = fault
+            except ConfigError as error:
+                self._composed[key] = error
         found = self._composed[key]
         if isinstance(found, ConfigError):
             raise found
@@ -105,7 +106,7 @@ class Composer:
 
 
 def _node(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None:
-    """The mapping that a dotted key lies in and its last part, or None where there is no such setting."""
+    """Return the mapping that a dotted key lies in and the key's last part, or None if there is no such setting."""
     *path, last = key.split(".")
     for part in path:
         below = config.get(part)
@@ -116,15 +117,15 @@ def _node(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str] | None
 
 
 def value_of(override: str) -> Any:
-    """What Hydra reads in a `key=value`."""
+    """Return the value that Hydra reads in a `key=value`."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     override = with_quoted_path(override)
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except (HydraException, RecursionError) as fault:
-        raise ConfigError(f"{override}: {fault}" if override not in str(fault) else str(fault)) from fault
+    except (HydraException, RecursionError) as error:
+        raise ConfigError(f"{override}: {error}" if override not in str(error) else str(error)) from error
     if parsed.is_sweep_override():
         raise ConfigError(f"{override}: one value for every cell; several are the study file's to list")
     return parsed.value()

@@ -1,4 +1,4 @@
-"""Values of a parameter from a point of its unit interval or from the number of a choice, with W&B's meaning.
+"""Convert a point of the unit interval, or the number of a choice, to a parameter's value, with W&B's meaning.
 
 A search works with such coordinates: the quantile of a value lies between 0 and 1 and is uniform whatever the
 distribution is, so that a sampler needs to know three kinds of dimensions only.
@@ -19,12 +19,12 @@ LOGARITHMIC = ("log_uniform", "inv_log_uniform")
 
 
 def searched(parameter: Parameter) -> bool:
-    """Whether there is anything to draw."""
+    """Return True unless the parameter has a single value."""
     return len(possible(parameter)) != 1
 
 
 def possible(parameter: Parameter) -> Sequence[Any]:
-    """The values that can be drawn, where they can be listed: choices (those of probability 0 left out), integers.
+    """Return the values that can be drawn, if they can be listed: choices (without those of probability 0), integers.
 
     >>> possible(Parameter("pooling", "categorical", ("max", "avg"), (1.0, 0.0)))
     ('max',)
@@ -38,7 +38,7 @@ def possible(parameter: Parameter) -> Sequence[Any]:
 
 
 def value_at(parameter: Parameter, coordinate: float) -> Any:
-    """The value at a coordinate: the index of a choice, the integer of int_uniform, the quantile of all else.
+    """Return the value at a coordinate: the index of a choice, the integer of int_uniform, else the quantile.
 
     >>> value_at(Parameter("lr", "log_uniform_values", min=1e-4, max=1e-2), 0.5)
     0.001
@@ -57,7 +57,7 @@ def value_at(parameter: Parameter, coordinate: float) -> Any:
 
 
 def coordinate_of(parameter: Parameter, index: int) -> float:
-    """The coordinate of the value `possible(parameter)[index]`."""
+    """Return the coordinate of the value `possible(parameter)[index]`."""
     if parameter.probabilities:
         ends = [0.0, *itertools.accumulate(one for one in parameter.probabilities if one > 0)]
         return (ends[index] + ends[index + 1]) / 2
@@ -65,7 +65,7 @@ def coordinate_of(parameter: Parameter, index: int) -> float:
 
 
 def rounded(value: float, step: float) -> float:
-    """The nearest multiple of a step; an integer where the step is one.
+    """Return the nearest multiple of a step; an integer if the step is one.
 
     >>> rounded(2.6, 1.0), rounded(0.31, 0.1)
     (3, 0.3)
@@ -76,7 +76,7 @@ def rounded(value: float, step: float) -> float:
 
 
 def ends(parameter: Parameter) -> tuple[float, float]:
-    """The ends of a range of numbers; of a normal distribution two deviations to both sides, 95 % of it.
+    """Return the ends of a range of numbers; of a normal distribution the mean plus and minus two deviations (95 %).
 
     >>> ends(Parameter("lr", "inv_log_uniform", min=0.0, max=math.log(10)))
     (0.1, 1.0)
@@ -97,7 +97,7 @@ def ends(parameter: Parameter) -> tuple[float, float]:
 
 
 def representable(parameter: Parameter) -> bool:
-    """Return whether every number that a distribution gives is a finite one.
+    """Return True if every number that a distribution gives is finite.
 
     >>> representable(Parameter("x", "log_normal", mu=0.0, sigma=200.0))
     False
@@ -114,7 +114,7 @@ def representable(parameter: Parameter) -> bool:
 
 
 def _range(parameter: Parameter) -> tuple[float, float]:
-    """Of log_uniform the ends are exponents of e, of inv_log_uniform those of the inverse."""
+    """Return the range: the ends of log_uniform are exponents of e, of inv_log_uniform those of the inverse."""
     assert parameter.min is not None
     assert parameter.max is not None
     kind = parameter.distribution.removeprefix("q_")
@@ -131,7 +131,7 @@ def _by_probability(parameter: Parameter, quantile: float) -> Any:
 
 
 def _quantile(parameter: Parameter) -> Callable[[float], float]:
-    """The inverse of its cumulative distribution, before it is rounded to q."""
+    """Return the inverse of its cumulative distribution, before rounding to q."""
     kind = parameter.distribution.removeprefix("q_")
     if kind == "beta":
         from scipy.special import betaincinv
@@ -149,7 +149,7 @@ def _quantile(parameter: Parameter) -> Callable[[float], float]:
 
 
 def _within(parameter: Parameter, number: float) -> float:
-    """The number, inside its range: exp(log(x)) may be the next number beyond x."""
+    """Return the number inside its range: exp(log(x)) may be the next number beyond x."""
     if parameter.min is None:
         return number
     least, most = _range(parameter)
@@ -157,5 +157,5 @@ def _within(parameter: Parameter, number: float) -> float:
 
 
 def _exp(exponent: float) -> float:
-    """Of e, to fifteen digits: those that exp(log(x)) gives back of x."""
+    """Return e to this power, rounded to fifteen digits, so that exp(log(x)) gives x back."""
     return float(f"{math.exp(exponent):.15g}")

@@ -13,7 +13,7 @@ MOST = 100_000  # cells; a plan of this many takes minutes
 
 
 def grid_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
-    """Every cell of a grid, in the order of the file: its last parameter varies fastest.
+    """Return every cell of a grid, in the order of the file: its last parameter varies fastest.
 
     Args:
         extra: key=value pairs of the command line, which replace a parameter of the file or are added to every cell.
@@ -34,7 +34,7 @@ def grid_cells(study: Study, extra: Sequence[str] = ()) -> list[Cell]:
 
 
 def _combinations(study: Study, replaced: set[str]) -> Iterator[dict[str, Any]]:
-    """A parameter that the command line replaces has one value only, else its cells would come again."""
+    """Return the combinations; a parameter that the command line replaces has one value only."""
     names = [parameter.name for parameter in study.parameters]
     choices = [(None,) if p.name in replaced else p.choices for p in study.parameters]
     return (dict(zip(names, values, strict=True)) for values in itertools.product(*choices))

@@ -1,4 +1,4 @@
-"""What a study's `command` starts, as W&B's agent would: poolab with some words of its own, or another program."""
+"""The program that a study's `command` starts, as W&B's agent would: poolab with its own arguments, or another."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -24,15 +24,15 @@ FORM = "[${env}, ${interpreter}, ${program}, ${args_no_hyphens}]"
 
 
 class Started(NamedTuple):
-    """Whether a study starts poolab, and the settings of its command before and behind the parameters."""
+    """The program that a study starts: `trains` if it is poolab, and the command's settings around the parameters."""
 
     trains: bool
     before: tuple[Parameter, ...] = ()
     after: tuple[Parameter, ...] = ()
 
 
-def read_command(program: str, given: Sequence[str], faults: list[str]) -> Started:
-    """Read what a study starts; what poolab cannot do as W&B's agent would is added to `faults`.
+def read_command(program: str, given: Sequence[str], errors: list[str]) -> Started:
+    """Read which program a study starts; differences from W&B's agent are added to `errors`.
 
     >>> read_command("fit.py", (), []).trains, read_command("train.py", (), []).trains
     (False, True)
@@ -42,28 +42,28 @@ def read_command(program: str, given: Sequence[str], faults: list[str]) -> Start
     words = _behind_start(program, list(given))
     if words is None:
         if is_own(program):
-            faults.append(
+            errors.append(
                 f"command must be {FORM}, and may have key=value beside the last one; poolab would leave out "
                 f"other words at its start, found {', '.join(given)}"
             )
             words = [word for word in given if word.startswith("${args")]
         else:
-            faults += _macro_faults(program, given)
+            errors += _macro_errors(program, given)
             return Started(False)
     if words.count(ARGUMENTS) != 1:
         lacks = "lacks" if ARGUMENTS not in words else "has more than one"
-        faults.append(f"command {lacks} {ARGUMENTS}, found {', '.join(given)}")
+        errors.append(f"command {lacks} {ARGUMENTS}, found {', '.join(given)}")
         return Started(True)
-    place = words.index(ARGUMENTS)
-    return Started(True, _constants(words[:place], faults), _constants(words[place + 1 :], faults))
+    index = words.index(ARGUMENTS)
+    return Started(True, _constants(words[:index], errors), _constants(words[index + 1 :], errors))
 
 
-def with_words(parameters: Sequence[Parameter], start: Started, faults: list[str]) -> tuple[Parameter, ...]:
-    """Return the parameters with the settings of the command: the later word wins, as in the agent's run."""
+def with_words(parameters: Sequence[Parameter], start: Started, errors: list[str]) -> tuple[Parameter, ...]:
+    """Return the parameters with the settings of the command: the later argument wins, as in the agent's run."""
     own = {one.name: one for one in start.after}
     for parameter in parameters:
         if parameter.name in own and len(parameter.values) != 1:
-            faults.append(
+            errors.append(
                 f"{parameter.name}: the command sets it behind {ARGUMENTS}, so that all its values give the same run; "
                 "leave one of the two out"
             )
@@ -73,7 +73,7 @@ def with_words(parameters: Sequence[Parameter], start: Started, faults: list[str
 
 
 def is_own(program: str) -> bool:
-    """Return whether a path leads to poolab's train.py: its code, or its bare name where no such file lies."""
+    """Return True if a path leads to poolab's train.py: its code, or its bare name if no such file exists."""
     path = Path(program)
     if path.name != "train.py":
         return False
@@ -89,7 +89,7 @@ def is_own(program: str) -> bool:
 
 
 def _behind_start(program: str, words: list[str]) -> list[str] | None:
-    """Return the words behind those that start poolab; None where another program is started."""
+    """Return the arguments behind those that start poolab; None if another program is started."""
     if words[0] in ("${env}", "env", "/usr/bin/env"):
         del words[0]
     if words[:2] == ["poolab", "train"] or (words[:2] == ["${program}", "train"] and Path(program).name == "poolab"):
@@ -105,34 +105,34 @@ def _behind_start(program: str, words: list[str]) -> list[str] | None:
     return words[1:] if is_own(script) else None
 
 
-def _macro_faults(program: str, words: Sequence[str]) -> list[str]:
+def _macro_errors(program: str, words: Sequence[str]) -> list[str]:
     try:
         command(words, program, {})
-    except ConfigError as fault:
-        return [str(fault)]
+    except ConfigError as error:
+        return [str(error)]
     return []
 
 
-def _constants(words: Sequence[str], faults: list[str]) -> tuple[Parameter, ...]:
-    """Read key=value words; of two with one key the later counts."""
+def _constants(words: Sequence[str], errors: list[str]) -> tuple[Parameter, ...]:
+    """Read key=value arguments; of two with one key the later counts."""
     found: dict[str, Parameter] = {}
     for word in words:
-        own = list(_word_faults(word))
-        faults += [f"command: {fault}" for fault in own]
+        own = list(_word_errors(word))
+        errors += [f"command: {error}" for error in own]
         if own:
             continue
         key = word.partition("=")[0]
         try:
             value = _value(word)
-        except ConfigError as fault:
-            faults.append(f"command: {word}: {' '.join(str(fault).split())}")
+        except ConfigError as error:
+            errors.append(f"command: {word}: {' '.join(str(error).split())}")
             continue
         found.pop(key, None)
         found[key] = Parameter(key, "constant", (value,))
     return tuple(found.values())
 
 
-def _word_faults(word: str) -> Iterator[str]:
+def _word_errors(word: str) -> Iterator[str]:
     match = ASSIGNMENT.fullmatch(word)
     if word.startswith("${") and word.endswith("}"):
         yield f"{word}: train.py takes key=value, which {ARGUMENTS} gives; leave {word} out"

@@ -1,4 +1,4 @@
-"""A parameter of a study: what it may be, in the words of a W&B sweep file."""
+"""A parameter of a study: its possible values, as a W&B sweep file declares them."""
 
 import math
 import re
@@ -43,7 +43,7 @@ COUNTABLE = ("constant", "categorical", "categorical_w_probabilities", "int_unif
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its dotted name, its distribution, and what that takes (None: it takes no such thing).
+    """One parameter: its dotted name, its distribution, and the distribution's arguments (None: not used).
 
     `values` has the single value of a constant too. `min` and `max` of log_uniform are exponents of e, as in W&B.
     """
@@ -62,7 +62,7 @@ class Parameter:
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """Every value that it can take, in the order of the file; empty where they cannot be counted.
+        """Every value that it can take, in the order of the file; empty if they cannot be counted.
 
         >>> Parameter("pooling.k", "int_uniform", min=2, max=4).choices
         (2, 3, 4)
@@ -76,7 +76,7 @@ class Parameter:
 
     @property
     def count(self) -> int:
-        """How many values it can take; 0 where they cannot be counted.
+        """The number of values that it can take; 0 if they cannot be counted.
 
         >>> Parameter("seed", "int_uniform", min=0, max=10**12).count
         1000000000001
@@ -91,7 +91,7 @@ class Parameter:
         return int(min(steps + 1e-9, LONGEST)) + 1
 
     def __str__(self) -> str:
-        """What a study draws from, in one line."""
+        """Return in one line what a study draws from."""
         if self.values:
             weights = f" with probabilities {', '.join(map(str, self.probabilities))}" if self.probabilities else ""
             return f"{', '.join('null' if value is None else str(value) for value in self.values)}{weights}"
@@ -100,30 +100,30 @@ class Parameter:
         return f"{self.distribution}, {', '.join(given)}"
 
 
-def read_parameters(tree: Any, faults: list[str], prefix: str = "") -> Iterator[Parameter]:
-    """The parameters of a file, nested ones by their dotted names; what is wrong is added to `faults`.
+def read_parameters(tree: Any, errors: list[str], prefix: str = "") -> Iterator[Parameter]:
+    """Return the parameters of a file, nested ones by their dotted names; errors are added to `errors`.
 
     >>> [one.name for one in read_parameters({"optim": {"parameters": {"lr": {"value": 0.1}}}}, [])]
     ['optim.lr']
     """
     if not isinstance(tree, Mapping) or not tree:
-        faults.append(f"{prefix or 'the file: '}parameters must be a mapping from names to values, found {cut(tree)}")
+        errors.append(f"{prefix or 'the file: '}parameters must be a mapping from names to values, found {cut(tree)}")
         return
     for key, given in tree.items():
         name = current_setting(f"{prefix}{key}")
         if not isinstance(key, str) or not NAME.fullmatch(key):
-            faults.append(f"{name}: W&B takes a letter or _, then letters, digits, _ . and -, as a parameter's name")
+            errors.append(f"{name}: W&B takes a letter or _, then letters, digits, _ . and -, as a parameter's name")
         elif name == "hydra" or name.startswith("hydra."):
-            faults.append(f"{name}: a study sets the settings of a run, not Hydra's own")
+            errors.append(f"{name}: a study sets the settings of a run, not Hydra's own")
         elif not isinstance(given, Mapping):
-            faults.append(f"{name}: write `value: {cut(given)}` or `values: [...]` below it, found {cut(given)}")
+            errors.append(f"{name}: write `value: {cut(given)}` or `values: [...]` below it, found {cut(given)}")
         elif "parameters" in given:
             others = [other for other in given if other != "parameters"]
-            faults += [f"{name}: {', '.join(map(str, others))} cannot be given with parameters"] if others else []
-            yield from read_parameters(given["parameters"], faults, f"{name}.")
+            errors += [f"{name}: {', '.join(map(str, others))} cannot be given with parameters"] if others else []
+            yield from read_parameters(given["parameters"], errors, f"{name}.")
         else:
-            own = list(_faults(given))
-            faults += [f"{name}: {fault}" for fault in own]
+            own = list(_errors(given))
+            errors += [f"{name}: {error}" for error in own]
             if not own:
                 yield _parameter(name, given)
 
@@ -138,7 +138,7 @@ def _parameter(name: str, given: Mapping[str, Any]) -> Parameter:
 
 
 def _distribution(given: Mapping[str, Any]) -> str:
-    """The distribution, where it is not named the one that W&B takes for these keys."""
+    """Return the distribution; without a name, the one that W&B takes for these keys."""
     if "distribution" in given:
         return str(given["distribution"])
     if "value" in given:
@@ -151,7 +151,7 @@ def _distribution(given: Mapping[str, Any]) -> str:
     return "normal" if "mu" in given or "sigma" in given else ""
 
 
-def _faults(given: Mapping[str, Any]) -> Iterator[str]:
+def _errors(given: Mapping[str, Any]) -> Iterator[str]:
     unknown = [str(key) for key in given if key not in KEYS]
     if unknown:
         for key in unknown:
@@ -168,12 +168,12 @@ def _faults(given: Mapping[str, Any]) -> Iterator[str]:
     wrong += [f"{kind} needs {key}" for key in needed if key not in given]
     yield from wrong
     if not wrong:
-        yield from _value_faults(given, kind)
+        yield from _value_errors(given, kind)
 
 
-def _value_faults(given: Mapping[str, Any], kind: str) -> Iterator[str]:
+def _value_errors(given: Mapping[str, Any], kind: str) -> Iterator[str]:
     for key in given.keys() - {"value", "values", "probabilities", "distribution"}:
-        yield from _number_faults(key, given[key], kind)
+        yield from _number_errors(key, given[key], kind)
     lowest, highest = given.get("min"), given.get("max")
     if isinstance(lowest, int | float) and isinstance(highest, int | float):
         if lowest >= highest:
@@ -187,15 +187,15 @@ def _value_faults(given: Mapping[str, Any], kind: str) -> Iterator[str]:
         yield f"values must be a list of at least one, found {cut(values)}"
         return
     for value in values:
-        yield from _text_faults(value)
+        yield from _text_errors(value)
     twice = _twice(values)
     if twice:
         yield f"{cut(twice[0])} is twice among its values"
     if given.get("probabilities") is not None:
-        yield from _probability_faults(given["probabilities"], len(values))
+        yield from _probability_errors(given["probabilities"], len(values))
 
 
-def _number_faults(key: str, value: Any, kind: str) -> Iterator[str]:
+def _number_errors(key: str, value: Any, kind: str) -> Iterator[str]:
     if isinstance(value, str) and EXPONENT.fullmatch(value):
         yield f"{key}: YAML reads {value} as a text; write {_with_point(value)}"
     elif not _number(value) or not math.isfinite(value):
@@ -206,14 +206,14 @@ def _number_faults(key: str, value: Any, kind: str) -> Iterator[str]:
         yield f"int_uniform needs whole numbers, found {key} {value}"
 
 
-def _text_faults(value: Any) -> Iterator[str]:
-    """What a value may not be: numbers that YAML reads as texts, and texts that OmegaConf would look up.
+def _text_errors(value: Any) -> Iterator[str]:
+    """Return errors of a text: numbers that YAML reads as texts, and interpolations that OmegaConf would resolve.
 
     An interpolation could put a key of the environment into a record.
     """
     if isinstance(value, Mapping | list):
         for part in [*value, *value.values()] if isinstance(value, Mapping) else value:
-            yield from _text_faults(part)
+            yield from _text_errors(part)
     elif isinstance(value, str) and EXPONENT.fullmatch(value):
         yield f"YAML reads {value} as a text; write {_with_point(value)}"
     elif isinstance(value, str) and LOOKED_UP.search(value):
@@ -222,7 +222,7 @@ def _text_faults(value: Any) -> Iterator[str]:
         yield f"{cut(value)} is a {type(value).__name__}; write a text, number, true, false, null, list or mapping"
 
 
-def _probability_faults(given: Any, count: int) -> Iterator[str]:
+def _probability_errors(given: Any, count: int) -> Iterator[str]:
     if not isinstance(given, Sequence) or not all(_number(one) and one >= 0 for one in given) or len(given) != count:
         yield f"probabilities must be {count} numbers, one for each value, found {cut(given)}"
     elif not math.isclose(sum(given), 1.0, abs_tol=1e-6):
@@ -234,7 +234,7 @@ def _number(value: Any) -> bool:
 
 
 def _twice(values: Sequence[Any]) -> list[Any]:
-    """Return the values that stand there already; 1, 1.0 and true are three values."""
+    """Return the values that occur more than once; 1, 1.0 and true are three values."""
     seen: set[str] = set()
     found = []
     for value in values:
@@ -245,13 +245,13 @@ def _twice(values: Sequence[Any]) -> list[Any]:
 
 
 def cut(value: Any) -> str:
-    """Return a value for a message, without the rest of a long one."""
+    """Return a value for a message; a long one is shortened."""
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _with_point(text: str) -> str:
-    """A number that YAML 1.1, W&B's and ours, reads as one.
+    """Return a number in a form that YAML 1.1, W&B's and ours, reads as a number.
 
     >>> _with_point("1e-3"), _with_point("2.E5")
     ('1.0e-3', '2.0e+5')

@@ -1,7 +1,8 @@
-"""What a study declares for its report before it runs: the margin of equivalence, and when results are looked at.
+"""Settings of a study's report, declared before it runs: the margin of equivalence, and the looks at the results.
 
 Both stand in a file beside the study's, study.report.yaml for study.yaml: a study file is a plain sweep file, and W&B's
-schema of those (wandb/sweeps, src/sweeps/config/schema.json) allows no further keys.
+schema of those (package sweeps 0.3.0, sweeps/config/schema.json: additionalProperties is false) allows no further keys.
+The client 0.31 itself sends such keys to its server without a word (tests/study/test_report_wandb.py).
 """
 
 import math
@@ -16,30 +17,30 @@ from poolab.study.sweep.yaml_file import read_yaml
 ANSWER_KEYS = ("margin", "looks")
 
 
-def beside(path: Path, faults: list[str]) -> Mapping[str, Any]:
-    """Return what the file beside a study file declares; nothing where there is none.
+def beside(path: Path, errors: list[str]) -> Mapping[str, Any]:
+    """Return the declarations of the file beside a study file; empty if there is none.
 
     Args:
-        faults: takes what is wrong with it, a sentence each.
+        errors: takes what is wrong with it, a sentence each.
     """
     other = path.with_name(f"{path.stem}.report.yaml")
     if not other.is_file():
         return {}
     try:
         content = read_yaml(other)
-    except (OSError, ValueError) as fault:
-        faults.append(f"{other.name} cannot be read: {fault}")
+    except (OSError, ValueError) as error:
+        errors.append(f"{other.name} cannot be read: {error}")
         return {}
     if not isinstance(content, Mapping):
-        faults.append(f"{other.name} must be a mapping with {' or '.join(ANSWER_KEYS)}, found {cut(content)}")
+        errors.append(f"{other.name} must be a mapping with {' or '.join(ANSWER_KEYS)}, found {cut(content)}")
         return {}
-    found = [f"{other.name}: {fault}" for fault in answer_faults(content)]
-    faults += found
+    found = [f"{other.name}: {error}" for error in answer_errors(content)]
+    errors += found
     return {} if found else dict(content)
 
 
-def answer_faults(content: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield what is wrong with the keys, the margin and the looks."""
+def answer_errors(content: Mapping[Any, Any]) -> Iterator[str]:
+    """Yield the errors of the keys, the margin and the looks."""
     for key in content:
         if key not in ANSWER_KEYS:
             yield f"there is no key {key}; {nearest(str(key), list(ANSWER_KEYS))}it takes {' and '.join(ANSWER_KEYS)}"

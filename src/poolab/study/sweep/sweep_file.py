@@ -1,4 +1,4 @@
-"""A study file: a plain W&B sweep file, read and checked; all faults at once."""
+"""Read and check a study file, a plain W&B sweep file; all errors are reported at once."""
 
 import math
 import os
@@ -27,9 +27,7 @@ LONGEST_NAME = 200  # bytes of a file's name without .yaml: a file system takes 
 
 
 class Metric(NamedTuple):
-    """What a search goes by: a name of the run's summary, whether the least or the most of it is best, and how much of
-    it ends the search.
-    """
+    """The metric of a search: its name in the run's summary, its goal, and the value that ends the search."""
 
     name: str
     goal: str
@@ -56,7 +54,7 @@ class Study:
 
     @property
     def runs_dir(self) -> str | None:
-        """The folder of the runs, where the file names one."""
+        """The folder of the runs, if the file names one."""
         return next((str(one.values[0]) for one in self.parameters if self.trains and one.name == "runs_dir"), None)
 
 
@@ -64,7 +62,7 @@ def read_study(path: str | Path) -> Study:
     """Read and check a study file.
 
     Raises:
-        ConfigError: it cannot be read, or W&B or poolab would refuse it: every fault on a line of its own.
+        ConfigError: it cannot be read, or W&B or poolab would refuse it: every error on a line of its own.
 
     >>> study = read_study("sweeps/slots.yaml")
     >>> study.program, study.method, [parameter.name for parameter in study.parameters][:2]
@@ -72,17 +70,17 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     content = _load(path)
-    faults: list[str] = []
-    answer = beside(path, faults)
-    parameters = tuple(read_parameters(content.get("parameters"), faults))
-    faults = [*_faults(content), *faults, *_method_faults(content, parameters)]
+    errors: list[str] = []
+    answer = beside(path, errors)
+    parameters = tuple(read_parameters(content.get("parameters"), errors))
+    errors = [*_errors(content), *errors, *_method_errors(content, parameters)]
     start = Started(trains=True)
     if _said(content):
-        start = read_command(content["program"], list(map(str, content.get("command") or ())), faults)
-        parameters = with_words(parameters, start, faults)
-    faults += _folder_faults(parameters) if start.trains else []
-    if faults:
-        raise ConfigError("\n".join([f"{path} is not a valid study:", *(f"  {fault}" for fault in faults)]))
+        start = read_command(content["program"], list(map(str, content.get("command") or ())), errors)
+        parameters = with_words(parameters, start, errors)
+    errors += _folder_errors(parameters) if start.trains else []
+    if errors:
+        raise ConfigError("\n".join([f"{path} is not a valid study:", *(f"  {error}" for error in errors)]))
     metric = content.get("metric")
     return Study(
         path=path,
@@ -104,12 +102,12 @@ def read_study(path: str | Path) -> Study:
 def _load(path: Path) -> Mapping[Any, Any]:
     try:
         content = read_yaml(path)
-    except (OSError, ValueError) as fault:
-        if isinstance(fault, ConfigError):
-            raise ConfigError(f"{path} is not a valid study: {fault}") from fault
+    except (OSError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise ConfigError(f"{path} is not a valid study: {error}") from error
         near = sorted(str(one) for one in path.parent.glob("*.yaml")) or sorted(map(str, Path("sweeps").glob("*.yaml")))
         also = f"; there are {', '.join(near[:NEAR])}{', ...' if len(near) > NEAR else ''}" if near else ""
-        raise ConfigError(f"the study file {path} cannot be read: {fault}{also}") from fault
+        raise ConfigError(f"the study file {path} cannot be read: {error}{also}") from error
     if not isinstance(content, Mapping):
         found = "it is empty" if content is None else f"it has a {type(content).__name__}"
         raise ConfigError(
@@ -123,7 +121,7 @@ def _load(path: Path) -> Mapping[Any, Any]:
     return content
 
 
-def _faults(content: Mapping[Any, Any]) -> Iterator[str]:
+def _errors(content: Mapping[Any, Any]) -> Iterator[str]:
     for key in content:
         if key in ANSWER_KEYS:
             yield f"{key}: W&B's schema of sweep files takes no key of others; write it into NAME.report.yaml beside it"
@@ -132,7 +130,7 @@ def _faults(content: Mapping[Any, Any]) -> Iterator[str]:
     program = content.get("program")
     if not isinstance(program, str) or not program:
         yield f"program must be the script of a run, train.py, found {cut(program)}"
-    yield from _text_faults(content)
+    yield from _text_errors(content)
     method = content.get("method")
     if method not in METHODS:
         yield f"method must be one of {', '.join(METHODS)}, found {cut(method)}"
@@ -140,12 +138,12 @@ def _faults(content: Mapping[Any, Any]) -> Iterator[str]:
     if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 1):
         yield f"run_cap must be a whole number above 0, found {cut(cap)}"
     if content.get("metric") is not None:
-        yield from _metric_faults(content["metric"])
+        yield from _metric_errors(content["metric"])
     if content.get("early_terminate") is not None:
-        yield from _termination_faults(content["early_terminate"], content.get("metric"))
+        yield from _termination_errors(content["early_terminate"], content.get("metric"))
 
 
-def _text_faults(content: Mapping[Any, Any]) -> Iterator[str]:
+def _text_errors(content: Mapping[Any, Any]) -> Iterator[str]:
     command = content.get("command")
     if command is not None and (not isinstance(command, list) or not all(map(_word, command))):
         yield f"command must be the list {FORM} or one of other texts, found {cut(command)}"
@@ -155,7 +153,7 @@ def _text_faults(content: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _said(content: Mapping[Any, Any]) -> bool:
-    """Whether program and command have the right types."""
+    """Return True if program and command have the right types."""
     program, command = content.get("program"), content.get("command") or []
     return isinstance(program, str) and bool(program) and isinstance(command, list) and all(map(_word, command))
 
@@ -164,13 +162,13 @@ def _word(word: Any) -> bool:
     return isinstance(word, str | int | float) and not isinstance(word, bool)
 
 
-def _folder_faults(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+def _folder_errors(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     for one in parameters:
         if one.name == "runs_dir" and not (len(one.values) == 1 and isinstance(one.values[0], str) and one.values[0]):
             yield "runs_dir: all runs of a study are in one folder: give one value, a path as text"
 
 
-def _metric_faults(metric: Any) -> Iterator[str]:
+def _metric_errors(metric: Any) -> Iterator[str]:
     if not isinstance(metric, Mapping) or not isinstance(metric.get("name"), str):
         yield f"metric must have a name, e.g. val/accuracy, found {cut(metric)}"
         return
@@ -186,7 +184,7 @@ def _metric_faults(metric: Any) -> Iterator[str]:
         yield f"metric {metric['name']}: the test split is for the end; search by the same figure of val/"
 
 
-def _termination_faults(given: Any, metric: Any) -> Iterator[str]:
+def _termination_errors(given: Any, metric: Any) -> Iterator[str]:
     if not isinstance(given, Mapping) or given.get("type") != "hyperband":
         yield f"early_terminate must have type: hyperband, found {cut(given)}"
         return
@@ -206,7 +204,7 @@ def _termination_faults(given: Any, metric: Any) -> Iterator[str]:
         yield "early_terminate needs a metric"
 
 
-def _method_faults(content: Mapping[Any, Any], parameters: tuple[Parameter, ...]) -> Iterator[str]:
+def _method_errors(content: Mapping[Any, Any], parameters: tuple[Parameter, ...]) -> Iterator[str]:
     names = [parameter.name for parameter in parameters]
     yield from (f"{name} is there twice" for name in sorted({name for name in names if names.count(name) > 1}))
     yield from (

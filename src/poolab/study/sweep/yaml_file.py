@@ -1,4 +1,4 @@
-"""A YAML file from the outside: read with limits, so that no content of it takes long, and each fault has its line."""
+"""Read a YAML file from an unknown source: with limits, so that none takes long, and with the line of each error."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Loader(yaml.SafeLoader):
-    """A safe loader that refuses what is deep, what repeats itself, and a key that stands twice.
+    """A safe loader that refuses deep nesting, excessive aliases, and duplicate keys.
 
     YAML takes the last of two equal keys without a word.
     """
@@ -27,7 +27,7 @@ class Loader(yaml.SafeLoader):
         self.depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node, unless it lies too deep."""
+        """Compose a node, unless it is nested too deeply."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise yaml.composer.ComposerError(
@@ -38,14 +38,14 @@ class Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Construct a value; what cannot be read (5,000 digits, the 31st of February) is a fault of its line."""
+        """Construct a value; one that cannot be read (5,000 digits, the 31st of February) is an error of its line."""
         try:
             value = super().construct_object(node, deep=deep)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
-            why = "a number with too many digits" if "int_max_str_digits" in str(fault) else str(fault)
-            raise _fault(node, f"{_short(node)} cannot be read: {why}") from fault
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            why = "a number with too many digits" if "int_max_str_digits" in str(error) else str(error)
+            raise _error(node, f"{_short(node)} cannot be read: {why}") from error
         if isinstance(value, int) and not -LONGEST <= value < LONGEST:
-            raise _fault(node, f"{_short(node)} is too large: a whole number must be between -2^63 and 2^63")
+            raise _error(node, f"{_short(node)} is too large: a whole number must be between -2^63 and 2^63")
         return value
 
 
@@ -60,7 +60,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    r"""Return the content of a YAML document; None of an empty one.
+    r"""Return the content of a YAML document; None if it is empty.
 
     Raises:
         ConfigError: it is not YAML, or beyond the limits.
@@ -75,17 +75,17 @@ def parse_yaml(text: str) -> Any:
             return None
         _size(loader, node, {})
         return loader.construct_document(node)
-    except yaml.reader.ReaderError as fault:
-        where = text.count("\n", 0, fault.position) + 1
+    except yaml.reader.ReaderError as error:
+        where = text.count("\n", 0, error.position) + 1
         raise ConfigError(
-            f"line {where}: the character U+{int(fault.character):04X} is not allowed; is it a text file?"
-        ) from fault
-    except yaml.MarkedYAMLError as fault:
-        raise ConfigError(_told(fault)) from fault
+            f"line {where}: the character U+{int(error.character):04X} is not allowed; is it a text file?"
+        ) from error
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(_told(error)) from error
 
 
 def _text(path: Path) -> str:
-    """The text of a regular file. A named pipe is not opened, since that waits for its writer."""
+    """Return the text of a regular file. A named pipe is not opened, since that waits for its writer."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         about = os.fstat(file)
@@ -101,17 +101,17 @@ def _text(path: Path) -> str:
         raise ConfigError("it is written in UTF-16; save it as UTF-8")
     try:
         return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = raw.count(b"\n", 0, fault.start) + 1
-        raise ConfigError(f"line {line}: the byte {raw[fault.start]:#04x} is not UTF-8; save it as UTF-8") from fault
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"line {line}: the byte {raw[error.start]:#04x} is not UTF-8; save it as UTF-8") from error
 
 
 def _size(loader: Loader, node: yaml.Node, known: dict[int, int | None]) -> int:
-    """Return how many values a node stands for, counted again at each alias; check the keys of its mappings."""
+    """Return how many values a node has, counted again at each alias, and check the keys of its mappings."""
     if id(node) in known:
         size = known[id(node)]
         if size is None:
-            raise _fault(node, "an alias (*) refers to the list or mapping that contains it")
+            raise _error(node, "an alias (*) refers to the list or mapping that contains it")
         return size
     known[id(node)] = None
     parts: list[yaml.Node] = []
@@ -122,7 +122,7 @@ def _size(loader: Loader, node: yaml.Node, known: dict[int, int | None]) -> int:
         parts = [part for pair in node.value for part in pair]
     size = 1 + sum(_size(loader, part, known) for part in parts)
     if size > MOST:
-        raise _fault(node, f"its aliases (*) repeat more than {MOST:,} values; write the values that are meant")
+        raise _error(node, f"its aliases (*) repeat more than {MOST:,} values; write the values that are meant")
     known[id(node)] = size
     return size
 
@@ -131,29 +131,29 @@ def _check_keys(loader: Loader, node: yaml.MappingNode) -> None:
     seen: set[Any] = set()
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise _fault(key, "a list or a mapping cannot be a key; put a key with `:` in quotes if it has brackets")
+            raise _error(key, "a list or a mapping cannot be a key; put a key with `:` in quotes if it has brackets")
         own = (key.tag, loader.construct_object(key)) if key.tag != "tag:yaml.org,2002:merge" else (key.tag, key.value)
         if own in seen:
-            raise _fault(key, f"{_short(key)} is there twice")
+            raise _error(key, f"{_short(key)} is there twice")
         seen.add(own)
 
 
 def _short(node: yaml.Node) -> str:
-    """The beginning of a scalar's text."""
+    """Return the beginning of a scalar's text."""
     text = str(node.value)
     return text if len(text) <= 40 else f"{text[:30]}... ({len(text):,} characters)"
 
 
-def _fault(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
+def _error(node: yaml.Node, problem: str) -> yaml.constructor.ConstructorError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
-def _told(fault: yaml.MarkedYAMLError) -> str:
-    """The fault in one line, with its place."""
-    mark = fault.problem_mark or fault.context_mark
-    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    problem = ", ".join(filter(None, (fault.context, fault.problem))) or "it is not YAML"
+def _told(error: yaml.MarkedYAMLError) -> str:
+    """Return the error in one line, with its position."""
+    mark = error.problem_mark or error.context_mark
+    position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    problem = ", ".join(filter(None, (error.context, error.problem))) or "it is not YAML"
     hint = "; YAML indents by spaces, never by tabs" if "'\\t'" in problem else ""
     if "could not determine a constructor" in problem:
         hint = "; a study has texts, numbers, true, false, null, lists and mappings, and no tags (!)"
-    return f"{place}{problem}{hint}"
+    return f"{position}{problem}{hint}"

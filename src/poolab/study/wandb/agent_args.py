@@ -11,7 +11,7 @@ from poolab.study.sweep.yaml_file import read_yaml
 
 
 def in_hydras_words(arguments: Sequence[str]) -> list[str]:
-    """The arguments as `poolab study run` would give them; outside of an agent's run they stay as they are.
+    """Return the arguments as `poolab study run` would give them; unchanged outside of an agent's run.
 
     An agent writes each value by Python's str(): null as None, a mapping as a dict, the text 0.5 as a number. What the
     values are stands in a file that it names.
@@ -26,13 +26,13 @@ def in_hydras_words(arguments: Sequence[str]) -> list[str]:
         return list(arguments)
     said = _said(os.environ.get("WANDB_SWEEP_PARAM_PATH") or "")
     words = [said.get(word, word) for word in arguments]
-    faults = [_fault(word) for word in words if LOOKED_UP.search(word)]
-    if faults:
-        raise ConfigError("\n".join(faults))
+    errors = [_error(word) for word in words if LOOKED_UP.search(word)]
+    if errors:
+        raise ConfigError("\n".join(errors))
     return words
 
 
-def _fault(word: str) -> str:
+def _error(word: str) -> str:
     text = word if len(word) <= 200 else f"{word[:200]}..."
     return (
         f"{text!r} comes from a sweep: its values are what they say, and ${{...}} is not looked up, since it could "

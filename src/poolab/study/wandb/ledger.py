@@ -1,4 +1,4 @@
-"""What of a folder's runs is at W&B and what is to be uploaded, by the ledger; and what became of an upload."""
+"""The uploads of a folder's sessions: what is at W&B, what is due, and the results of an upload."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ FOLDER = "wandb-sync"  # in DIR/studies
 
 @dataclass
 class Synced:
-    """What became of the sessions of a folder; `failed` has the reasons by the sessions' names."""
+    """The result of an upload; `failed` has the reasons by the sessions' names."""
 
     uploaded: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -25,16 +25,16 @@ class Synced:
 
     @property
     def code(self) -> int:
-        """The exit code: 130 where it was stopped, 1 where an upload failed."""
+        """The exit code: 130 if it was stopped, 1 if an upload failed."""
         return INTERRUPTED if self.stopped else 1 if self.failed else 0
 
     def add(self, batch: Sequence[Session], failed: Mapping[str, str]) -> None:
-        """What became of a batch."""
+        """Add the result of a batch."""
         self.failed |= failed
         self.uploaded += [one.name for one in batch if one.name not in failed]
 
     def __str__(self) -> str:
-        """The last words of the command."""
+        """Return the last output of the command."""
         total = len(self.uploaded) + len(self.failed) + self.left
         parts = [f"{len(self.uploaded)} of {total} runs uploaded"]
         parts += [f"{self.earlier} were before"] if self.earlier else []
@@ -49,7 +49,7 @@ class Synced:
 
 
 def due(runs: Path, signatures: Sequence[str] | None = None) -> tuple[list[Session], Synced]:
-    """The sessions that are to be uploaded, what failed before last of all; and what became of the others."""
+    """Return the sessions to upload, those that failed before at the end, and the results of the others."""
     last = {str(entry["session"]): entry.get("outcome") for entry in ledger_of(runs).entries()}
     found = sessions(runs, None if signatures is None else set(signatures))
     left = [one for one in found if last.get(one.name) != "uploaded" and one.state == "due"]
@@ -62,11 +62,11 @@ def due(runs: Path, signatures: Sequence[str] | None = None) -> tuple[list[Sessi
     return left, outcome
 
 
-def place_of(runs: Path) -> Path:
-    """Where the ledger, the lock and the client's last words are."""
+def ledger_folder(runs: Path) -> Path:
+    """Return the folder of the ledger, the lock and the client's last output."""
     return runs / "studies" / FOLDER
 
 
 def ledger_of(runs: Path) -> Journal:
-    """Every upload that was begun."""
-    return Journal(place_of(runs) / "ledger.jsonl")
+    """Return the journal of all uploads."""
+    return Journal(ledger_folder(runs) / "ledger.jsonl")

@@ -1,4 +1,4 @@
-"""The W&B data that lie in runs' folders and have not reached a server: which are to be uploaded, which not yet."""
+"""The offline W&B sessions in runs' folders: which are to be uploaded, and which not yet."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -10,7 +10,7 @@ from poolab.training import UNSENT, wandb_folder
 
 
 class Session(NamedTuple):
-    """One session of a run at W&B: the folder in `runs/<signature>/wandb`, and what is to become of it.
+    """One session of a run at W&B: the folder in `runs/<signature>/wandb`, and its state.
 
     `state` is "due"; or why it is not: "running", "unfinished" (it goes on some day), or "synced" by hand.
     """
@@ -21,27 +21,27 @@ class Session(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the ledger calls it, wherever the folder of the runs lies."""
+        """The session's name in the ledger, independent of where the folder of the runs is."""
         return f"{self.signature}/{self.path.name}"
 
     @property
     def data(self) -> Path:
-        """Its file, which W&B's client reads."""
+        """The file that W&B's client reads."""
         return self.path / f"run-{self.id}.wandb"
 
     @property
     def marker(self) -> Path:
-        """What W&B's client leaves when it has read all of the file."""
+        """The marker that W&B's client writes when it has read all of the file."""
         return self.data.with_suffix(".wandb.synced")
 
     @property
     def id(self) -> str:
-        """Its name at W&B."""
+        """The run's id at W&B."""
         return self.path.name.rpartition("-")[2]
 
 
 def sessions(runs: Path, signatures: Container[str] | None = None) -> list[Session]:
-    """The last session of each run that did not reach a server, in the order of their names.
+    """Return the last session of each run that did not reach a server, in the order of their names.
 
     Of a run that was interrupted and went on only the last session counts: it has the epochs of those before it too.
 
@@ -50,23 +50,25 @@ def sessions(runs: Path, signatures: Container[str] | None = None) -> list[Sessi
         signatures: only these.
     """
     found = []
-    for folder in sorted(path for path in runs.glob("*") if any((place / "wandb").is_dir() for place in _places(path))):
+    for folder in sorted(
+        path for path in runs.glob("*") if any((parent / "wandb").is_dir() for parent in _data_folders(path))
+    ):
         if signatures is not None and folder.name not in signatures:
             continue
-        made = sorted((path for place in _places(folder) for path in place.glob("wandb/*run-*-*")), key=_when)
+        made = sorted((path for parent in _data_folders(folder) for path in parent.glob("wandb/*run-*-*")), key=_when)
         if made and _not_sent(made[-1]):
             session = Session(folder.name, made[-1], "due")
             found.append(session._replace(state=_state(session, RunFolder(runs, folder.name))))
     return found
 
 
-def _places(folder: Path) -> list[Path]:
-    """Return where a run's W&B data may lie: beside its record, and below WANDB_DIR."""
+def _data_folders(folder: Path) -> list[Path]:
+    """Return the folders where a run's W&B data may be: beside its record, and below WANDB_DIR."""
     return list(dict.fromkeys([folder, wandb_folder(folder)]))
 
 
 def _when(path: Path) -> tuple[str, bool, str]:
-    """Return what sessions are sorted by; of two of one second the offline one came behind, for want of a server."""
+    """Return the sorting key of sessions; of two of one second, the offline one is later (it lost its server)."""
     stamp, _, _ = path.name.removeprefix("offline-").rpartition("-")
     return stamp, path.name.startswith("offline-"), path.name
 

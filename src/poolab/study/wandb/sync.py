@@ -1,4 +1,4 @@
-"""`poolab study sync`: W&B data that were made offline are uploaded, each session once, by W&B's own client."""
+"""`poolab study sync`: upload offline W&B sessions, each once, with W&B's own client."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError
 from poolab.study.runner.journal import Journal
-from poolab.study.wandb.ledger import Synced, due, ledger_of, place_of
+from poolab.study.wandb.ledger import Synced, due, ledger_folder, ledger_of
 from poolab.study.wandb.sessions import Session, sessions
 from poolab.study.wandb.uploader import Uploader, failures, reach
 from poolab.training import StopRequest, has_key, server, without_secrets
@@ -26,7 +26,7 @@ def sync(
     patience: float = PATIENCE,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Synced:
-    """Upload what is due; goes on after a failure, and tries a session that failed once more by itself.
+    """Upload what is due; continue after a failure, and try a session that failed once more alone.
 
     Args:
         runs: the folder of the runs.
@@ -43,7 +43,7 @@ def sync(
         return Synced()
     # What is under way when a signal comes is uploaded to its end: half a run would be sent again.
     with _alone(runs) as lock, StopRequest().listening() as stop:
-        ledger, log = ledger_of(runs), place_of(runs) / "client.log"
+        ledger, log = ledger_of(runs), ledger_folder(runs) / "client.log"
         _settle(ledger, log, sessions(runs))
         left, outcome = due(runs, signatures)
         address = server()
@@ -71,7 +71,7 @@ def _greet(address: str) -> None:
 def _tried(
     ledger: Journal, uploader: Uploader, batch: Sequence[Session], address: str, stop: StopRequest
 ) -> dict[str, str]:
-    """Upload some sessions, and those that failed once more by themselves; why they failed that did."""
+    """Upload some sessions, and those that failed once more alone; return why each one failed."""
     failed = _recorded(ledger, uploader, batch, address)
     if len(failed) == len(batch):
         return failed
@@ -83,22 +83,22 @@ def _tried(
 
 
 def _recorded(ledger: Journal, uploader: Uploader, batch: Sequence[Session], address: str) -> dict[str, str]:
-    """Upload some sessions, and write down what became of each; why they failed that did."""
+    """Upload some sessions, and record the result of each; return why each one failed."""
     began = {"began": _now(), "server": without_secrets(address)}
-    places = {one.name: ledger.begin({"session": one.name, **began}) for one in batch}
+    lines = {one.name: ledger.begin({"session": one.name, **began}) for one in batch}
     failed = uploader.upload(batch)
-    for name, place in places.items():
-        _end(ledger, place, failed.get(name))
+    for name, line in lines.items():
+        _end(ledger, line, failed.get(name))
     return failed
 
 
-def _end(ledger: Journal, place: int, reason: str | None) -> None:
+def _end(ledger: Journal, line: int, reason: str | None) -> None:
     told = {"outcome": "uploaded"} if reason is None else {"outcome": "failed", "reason": reason}
-    ledger.end(place, {"ended": _now(), **told})
+    ledger.end(line, {"ended": _now(), **told})
 
 
 def _settle(ledger: Journal, log: Path, found: Sequence[Session]) -> None:
-    """Write down what became of the sessions of a sync that was killed: its client went on, and has said so."""
+    """Record the results of a sync that was killed: its client went on, and wrote them."""
     known = {one.name: one for one in found}
     last = {entry["session"]: entry for entry in ledger.entries()}
     lost = [name for name, entry in last.items() if "outcome" not in entry]
@@ -110,8 +110,8 @@ def _settle(ledger: Journal, log: Path, found: Sequence[Session]) -> None:
 
 @contextmanager
 def _alone(runs: Path) -> Iterator[int]:
-    """Hold the folder's uploads; so does the client, which goes on when this process is killed."""
-    path = place_of(runs) / "lock"
+    """Hold the lock of the folder's uploads; the client holds it too, and goes on if this process is killed."""
+    path = ledger_folder(runs) / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:

@@ -1,4 +1,4 @@
-"""Uploads of W&B sessions by W&B's own client, as processes; what it says of each is read from what it prints."""
+"""Upload W&B sessions with W&B's own client, as processes; the results are read from its output."""
 
 import http.client
 import os
@@ -30,7 +30,7 @@ LONGEST = 300  # characters of a reason
 
 
 def reach(address: str) -> None:
-    """Ask whether there is a server; any answer will do.
+    """Check that the server answers; any answer will do.
 
     Raises:
         PoolabError: none comes.
@@ -42,15 +42,15 @@ def reach(address: str) -> None:
         urllib.request.urlopen(LOGIN.sub("", address), timeout=REACH).close()  # it would take a login for the port
     except urllib.error.HTTPError:
         pass
-    except (OSError, ValueError, http.client.HTTPException) as fault:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise PoolabError(
-            f"W&B's server {shown} cannot be reached: {without_secrets(str(fault))}; nothing is lost, the same command "
+            f"W&B's server {shown} cannot be reached: {without_secrets(str(error))}; nothing is lost, the same command "
             "goes on from here"
         ) from None
 
 
 class Uploader:
-    """Runs `wandb sync`, whose words go to the file `log`.
+    """Runs `wandb sync`, whose output goes to the file `log`.
 
     Args:
         options: further words of `wandb sync`.
@@ -62,7 +62,7 @@ class Uploader:
         self.log, self.options, self.held, self.patience = log, options, held, patience
 
     def upload(self, batch: Sequence[Session]) -> dict[str, str]:
-        """Upload some sessions; why each failed that did, by their names."""
+        """Upload some sessions; return why each one failed, by its name."""
         words = ["sync", "-n", str(PARALLEL), "--include-online", *self.options, *(str(one.path) for one in batch)]
         with open(self.log, "wb") as log:
             process = subprocess.Popen(
@@ -84,7 +84,7 @@ class Uploader:
         return failures(batch, self.log, late)
 
     def _wait(self, process: subprocess.Popen[bytes], batch: Sequence[Session]) -> str:
-        """Wait for the client; why it was given up, if it was."""
+        """Wait for the client; return why it was given up, or None."""
         done, since = 0, time.monotonic()
         while True:
             with suppress(subprocess.TimeoutExpired):
@@ -98,7 +98,7 @@ class Uploader:
 
 
 def failures(batch: Sequence[Session], log: Path, late: str = "") -> dict[str, str]:
-    """Why sessions failed, by their names, from the client's markers and words.
+    """Return why sessions failed, by their names, from the client's markers and output.
 
     The client exits with 0 whatever happened, and marks a session as synced after "Fatal error while uploading data"
     too. Of such a one the marker is removed, so that `wandb sync` by hand would upload it.

@@ -1,9 +1,10 @@
-"""The settings of a run: what each of them may be, in one place, and the check of a whole configuration."""
+"""The settings of a run: their allowed values, declared in one place, and the check of a whole configuration."""
 
 from poolab.training.settings.check import check_settings, declared, faults_by_group, read_settings, setting_faults
 from poolab.training.settings.network import options_of
 from poolab.training.settings.tables import (
     DATA,
+    LARGEST_BATCH,
     LOADER,
     MEASURES,
     OPTIMIZERS,
@@ -16,6 +17,7 @@ from poolab.training.settings.warmup import warmup_share
 
 __all__ = [
     "DATA",
+    "LARGEST_BATCH",
     "LOADER",
     "MEASURES",
     "OPTIMIZERS",

@@ -1,13 +1,15 @@
-"""The check of a whole configuration before anything is loaded or built: all faults come at once."""
+"""Check a whole configuration before anything is loaded or built, and report all errors at once."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from poolab.data import list_data
 from poolab.errors import ConfigError, nearest
-from poolab.pooling.core import Option, shown
+from poolab.own_code import CODE, find_own, is_own
+from poolab.pooling.core import Option
 from poolab.run_config import RunConfig
-from poolab.training.settings.faults import declared_faults, where_words
+from poolab.training.settings.faults import declared_faults, typed, where_words
+from poolab.training.settings.kinds import Code
 from poolab.training.settings.network import network_faults, options_of
 from poolab.training.settings.tables import (
     DATA,
@@ -99,7 +101,7 @@ _SEEN: dict[str, list[str]] = {}
 
 
 def _once(group: str, config: Mapping[str, Any]) -> list[str]:
-    """Return the faults of a group, looked for once for each of its contents."""
+    """Return the errors of a group; each distinct content is checked once."""
     try:
         key = f"{group} {config.get(group)!r}"
     except ValueError:  # Python writes no int of more than 4,300 digits
@@ -115,8 +117,15 @@ def _group_faults(group: str, config: Mapping[str, Any]) -> list[str]:
     settings = config.get(group)
     if group == "recipe" and settings is None:
         return []
+    try:
+        return _choice_faults(group, settings)
+    except ConfigError as fault:  # code outside of poolab that cannot be imported
+        return [str(fault)]
+
+
+def _choice_faults(group: str, settings: Any) -> list[str]:
     if not isinstance(settings, Mapping):
-        found = "is missing" if settings is None else f"must be one of its choices, found {shown(settings)}"
+        found = "is missing" if settings is None else f"must be one of its choices, found {typed(settings)}"
         more = f"; {WITHOUT[group]}" if group in WITHOUT else ""
         return [f"{group} {found}: choose one with {group}=NAME (--help lists them){more}"]
     if group in ("pooling", "head", "backbone"):
@@ -129,10 +138,12 @@ def _group_faults(group: str, config: Mapping[str, Any]) -> list[str]:
 def _faults_by_name(group: str, kinds: Mapping[str, Table], settings: Mapping[str, Any]) -> list[str]:
     given = dict(settings)
     name = given.pop("name", None)
+    if group == "data" and is_own(name, group):
+        kinds = {**kinds, str(name): {**DATA, CODE: Code(find_own(str(name), group))}}
     if not isinstance(name, str) or name not in kinds:
         hint = nearest(name, list(kinds)) if isinstance(name, str) else ""
         return [
-            f"{group}.name must be one of {', '.join(kinds)}, found {shown(name)}{'; ' + hint if hint else ''}".strip()
+            f"{group}.name must be one of {', '.join(kinds)}, found {typed(name)}{'; ' + hint if hint else ''}".strip()
         ]
     needed = [key for key in kinds[name] if key not in OPTIONAL.get(group, ())]
     faults = declared_faults(group, kinds[name], given, needed=needed, choice="" if group == "data" else name)
@@ -145,7 +156,7 @@ def _faults_by_name(group: str, kinds: Mapping[str, Table], settings: Mapping[st
 
 
 def _batch_faults(batch: int, trainer: Mapping[str, Any]) -> list[str]:
-    """Return what the loaders would say only once the processes run; devices=auto is left to them."""
+    """Return errors of the batch size that the loaders would raise late; devices=auto is left to them."""
     devices = trainer["devices"]
     count = len(devices) if isinstance(devices, list | tuple) else devices
     if not isinstance(count, int) or count <= 0 or batch % (count * trainer["num_nodes"]) == 0:
@@ -160,7 +171,7 @@ def _batch_faults(batch: int, trainer: Mapping[str, Any]) -> list[str]:
 
 
 def declared(config: Mapping[str, Any], setting: str) -> Option | None:
-    """Return the declaration of a setting in a configuration, by its dotted name; None where it has none.
+    """Return the declaration of a setting in a configuration, by its dotted name; None if it has none.
 
     >>> declared({"trainer": {}}, "trainer.epochs").describe()
     'an int from 1 to 100000'
@@ -172,7 +183,7 @@ def declared(config: Mapping[str, Any], setting: str) -> Option | None:
     if group == "trainer":
         table: Table | None = TRAINER
     elif group in KINDS:
-        table = KINDS[group].get(name)
+        table = DATA if group == "data" and is_own(name, group) else KINDS[group].get(name)
     else:
         table = options_of(group, name)
     return (table or {}).get(key)

@@ -1,10 +1,17 @@
-"""The faults of one group of settings against its table, a line each: the setting, what was found, what is allowed."""
+"""Find the errors of a group of settings, one line each: the setting, its value, and what is allowed."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from poolab.errors import nearest
 from poolab.pooling.core import Option, shown
+from poolab.records import value_words
+
+LONGEST = 80  # characters of a value in a message
+WORDS = {" or None": " or null", "one of None,": "one of null,", "one of True, False": "true or false"}
+YAML = {"None": "null", "True": "true", "False": "false"}
+FOUND = re.compile(r"found (None|True|False)(?=;|$)")  # a text has quotes: 'None'
 
 
 def declared_faults(
@@ -45,18 +52,31 @@ def declared_faults(
             continue
         fault = option.fault(given[key], None)
         if fault:
+            fault = fault.replace(f"found {shown(given[key])}", f"found {typed(given[key])}", 1)
             faults.append(f"{named(group, key)} {_in_yaml(fault)}")
     return faults
 
 
 def named(group: str, key: Any) -> str:
-    """Return a setting's name as it is typed."""
+    """Return a setting's name as a user types it."""
     return f"{group}.{key}" if group else str(key)
 
 
 def where_words(setting: str, value: Any) -> str:
-    """Return `setting=value`, a long value shortened."""
-    return f"{setting}={value if isinstance(value, str) and len(value) < 80 else shown(value)}"
+    """Return `setting=value`, with a long value shortened."""
+    return f"{setting}={value if isinstance(value, str) and len(value) < 80 else typed(value)}"
+
+
+def typed(value: Any) -> str:
+    """Return a value for a message: null, true, false, lists and mappings as a user types them, others as in Python.
+
+    >>> typed(None), typed([True, "a"]), typed("3"), typed(3)
+    ('null', '[true,a]', "'3'", '3')
+    """
+    if value is None or isinstance(value, bool | list | tuple | Mapping):
+        words = value_words(value)
+        return words if len(words) <= LONGEST else f"{words[:LONGEST]}... ({len(words):,} characters)"
+    return shown(value)
 
 
 def _allowed(option: Option) -> str:
@@ -75,5 +95,7 @@ def _plain(option: Option) -> bool:
 
 
 def _in_yaml(text: str) -> str:
-    """Say null where Python says None."""
-    return text.replace(" or None", " or null").replace("one of None,", "one of null,")
+    """Return the words of YAML in place of Python's (null for None)."""
+    for python, yaml in WORDS.items():
+        text = text.replace(python, yaml)
+    return FOUND.sub(lambda found: f"found {YAML[found[1]]}", text)

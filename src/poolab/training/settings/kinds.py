@@ -1,4 +1,4 @@
-"""The kinds of settings that no pooling has: texts, paths, devices, lists, and what may be left open."""
+"""Kinds of settings that no pooling has: texts, paths, devices, lists, and values that may be null."""
 
 import os
 import re
@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from poolab.pooling.core import Option, is_whole, shown, whole_hint
+from poolab.own_code import OwnCode
+from poolab.pooling.core import Integer, Option, is_whole, shown, whole_hint
+
+AUTO = "auto"
+ONE_RUN = (
+    "is auto, which finds a number for one run of `poolab train`. In a study, sweep or multirun each run would find "
+    "its own, and runs with different batches compare no poolings: find it once, with the arm that takes most memory, "
+    "and write the number"
+)
 
 
 @dataclass(frozen=True)
@@ -17,11 +25,11 @@ class Nullable(Option):
     option: Option = field(kw_only=True)
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is null or what the other option takes."""
+        """Return True if the value is null or fits the other option."""
         return value is None or self.option.fits(value, cells)
 
     def is_open(self, value: Any) -> bool:
-        """Whether it is null."""
+        """Return True if the value is null."""
         return value is None
 
     def hint(self, value: Any, cells: int | None) -> str:
@@ -33,7 +41,7 @@ class Nullable(Option):
 
 
 def nullable(option: Option) -> Nullable:
-    """Return an option that may be null too, and is by default."""
+    """Return an option that may also be null, which is its default."""
     return Nullable(None, option=option)
 
 
@@ -45,7 +53,7 @@ class Text(Option):
     without: str = ""
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is such a text."""
+        """Return True if the value is such a text."""
         if not isinstance(value, str) or not 0 < len(value) <= self.longest:
             return False
         return value.isprintable() and not set(value) & set(self.without)
@@ -56,7 +64,7 @@ class Text(Option):
         return f"a text of 1 to {self.longest} characters{without}"
 
     def hint(self, value: Any, cells: int | None) -> str:
-        """Return how a number is written as a text."""
+        """Return how to write a number as a text."""
         if isinstance(value, bool | int | float):
             return "write it in quotes to have it as a text"
         return ""
@@ -67,14 +75,14 @@ class Place(Option):
     """The path of a file or folder, which need not exist."""
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether the system can have a path of that name."""
+        """Return True if the system can have a path of that name."""
         if not isinstance(value, str | os.PathLike) or not os.fspath(value):
             return False
         text = os.fsdecode(os.fspath(value))
         return "\0" not in text and len(text) <= 4095 and all(len(part) <= 255 for part in text.split("/"))
 
     def words(self, cells: int | None = None) -> str:
-        """Return what a path is."""
+        """Return a description of a path."""
         return "a path (a text of at most 4095 characters, 255 for each folder)"
 
 
@@ -85,17 +93,17 @@ class Devices(Option):
     most: int = 1024
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is one of these."""
+        """Return True if the value is one of these."""
         if isinstance(value, list | tuple):
             return self._indices(value)
         return value == "auto" or (is_whole(value) and (1 <= value <= self.most or value == -1))
 
     def words(self, cells: int | None = None) -> str:
-        """Return what may stand for devices."""
+        """Return the allowed forms of devices."""
         return f"a number >= 1 and <= {self.most}, a list of device indices, or auto"
 
     def hint(self, value: Any, cells: int | None) -> str:
-        """Return the whole number that a float or a text stands for, where it would be right."""
+        """Return the whole number that a float or a text stands for, if it is allowed."""
         return whole_hint(value, lambda whole: self.fits(whole, cells))
 
     def _indices(self, value: Any) -> bool:
@@ -108,7 +116,7 @@ class Betas(Option):
     """Adam's two decay rates."""
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is a pair of numbers from 0 to below 1."""
+        """Return True if the value is a pair of numbers from 0 to below 1."""
         if not isinstance(value, list | tuple) or len(value) != 2:
             return False
         return all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one < 1 for one in value)
@@ -120,14 +128,14 @@ class Betas(Option):
 
 @dataclass(frozen=True)
 class Several(Option):
-    """A list of at most `longest` values that another option allows, none of them twice; `empty` allows none at all."""
+    """A list of at most `longest` different values that another option allows; `empty` allows an empty list."""
 
     option: Option = field(kw_only=True)
     empty: bool = False
     longest: int = 32
 
     def fault(self, value: Any, cells: int | None) -> str | None:
-        """Return what is wrong with the list, or with the first of its values that is not allowed."""
+        """Return the error of the list, or of its first value that is not allowed."""
         listed = isinstance(value, list | tuple) and len(value) <= self.longest
         if not listed or not (value or self.empty):
             return f"must be {self.describe()}, found {shown(value)}"
@@ -137,27 +145,27 @@ class Several(Option):
         return faults[0] if faults else None
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether nothing is wrong with it."""
+        """Return True if the list has no error."""
         return self.fault(value, cells) is None
 
     def words(self, cells: int | None = None) -> str:
-        """Return what the list may have."""
+        """Return the allowed values of the list."""
         return f"a list of {'at most' if self.empty else '1 to'} {self.longest} values, each {self.option.describe()}"
 
 
 @dataclass(frozen=True)
 class Slots(Option):
-    """All of the slots, one of them or a list of them, by name."""
+    """All slots, one slot or a list of slots, by name."""
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it names slots."""
+        """Return True if the value names slots."""
         names = [value] if isinstance(value, str) else value
         listed = isinstance(names, list | tuple) and 0 < len(names) <= 4096
         named = listed and all(isinstance(name, str) and re.fullmatch(r"[\w.]{1,200}", name) for name in names)
         return named and len(set(names)) == len(names)
 
     def words(self, cells: int | None = None) -> str:
-        """Return what may be written."""
+        """Return the allowed forms."""
         return "all, or a list of slot names such as [pool1], each once"
 
 
@@ -166,9 +174,53 @@ class AtSlots(Option):
     """Poolings of single slots, by the slot's name."""
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it is a mapping; what is in it is checked as a pooling each."""
+        """Return True if the value is a mapping; each pooling in it is checked separately."""
         return isinstance(value, Mapping)
 
     def words(self, cells: int | None = None) -> str:
-        """Return how it is written."""
+        """Return the form of the mapping."""
         return "poolings by the names of their slots: pooling.at.pool1=avg"
+
+
+@dataclass(frozen=True)
+class Anything(Option):
+    """An argument of a class outside of poolab, which checks it itself."""
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it may be given: always."""
+        return True
+
+
+@dataclass(frozen=True)
+class Code(Option):
+    """The hash of the code outside of poolab that a choice is, as this process has imported it."""
+
+    default: Any = field(default=None, init=False)
+    code: OwnCode | None = None
+
+    def __init__(self, code: OwnCode):
+        object.__setattr__(self, "code", code)
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """Return what is wrong where the hash is another one: the file was changed since it was taken."""
+        assert self.code is not None
+        if value in (None, self.code.sha256):
+            return None
+        files = ", ".join(map(str, self.code.files))
+        return (
+            f"is not the hash of {self.code.name}: {files} was changed after this configuration was made; start again "
+            "(poolab sets this setting itself)"
+        )
+
+
+@dataclass(frozen=True)
+class BatchSize(Integer):
+    """A number of images; "auto" has become one before the settings of a run are checked."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """Return what is wrong with a number, and why "auto" cannot stand here."""
+        return ONE_RUN if value == AUTO else super().fault(value, cells)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        return f"{super().words(cells)}, or auto in a single run"

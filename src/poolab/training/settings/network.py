@@ -1,18 +1,20 @@
-"""The settings of poolings, heads and backbones, from what their classes declare."""
+"""The settings of poolings, heads and backbones, as their classes declare them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from poolab.backbones import OWN, ROLES, Group, backbone_options
+from poolab.own_code import CODE, find_own, is_own, own_options
 from poolab.per_slot import at_faults, by_slot
 from poolab.pooling import get_pool, list_pools
-from poolab.pooling.core import Option, shown
-from poolab.training.settings.faults import declared_faults, where_words
+from poolab.pooling.core import Option
+from poolab.training.settings.faults import declared_faults, typed, where_words
+from poolab.training.settings.kinds import Anything, Code
 from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, Table
 
 
 def options_of(group: str, name: str) -> Table | None:
-    """Return what a pooling, head or backbone of that name takes; None where it is not known here.
+    """Return the options of a pooling, head or backbone by its name; None if the name is not known here.
 
     >>> sorted(options_of("pooling", "avg_topk"))[:4], sorted(options_of("backbone", "resnet20"))
     (['at', 'ceil_mode', 'dilation', 'k'], ['match', 'match_to', 'width_mult'])
@@ -21,7 +23,8 @@ def options_of(group: str, name: str) -> Table | None:
         known = backbone_options(name)
         if known is None:
             return None
-        return {**MATCH, "match_to": Option(None), **{key: BACKBONE.get(key, Option(None)) for key in known}}
+        own = {key: BACKBONE.get(key, Option(None)) for key in known}
+        return {**MATCH, "match_to": Option(None), **own, **_code(group, name)}
     common = POOLING if group == "pooling" else {}
     if name == OWN:
         return dict(common)
@@ -30,13 +33,13 @@ def options_of(group: str, name: str) -> Table | None:
 
 
 def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the group `pooling`, `head` or `backbone`, a line each.
+    """Return the errors of the group `pooling`, `head` or `backbone`, a line each.
 
     An unknown name is told where the network is built, and so is what only the sizes of the maps can tell.
     """
     name = settings.get("name")
     if not isinstance(name, str):
-        return [f"{group}.name must be a text, found {shown(name)}: choose with {group}=NAME"]
+        return [f"{group}.name must be a text, found {typed(name)}: choose with {group}=NAME"]
     table = options_of(group, name)
     given = {key: value for key, value in settings.items() if key != "name"}
     if table is None:
@@ -46,7 +49,7 @@ def network_faults(group: str, settings: Mapping[str, Any]) -> list[str]:
     ours = _is_ours(name) and name != OWN
     faults = declared_faults(group, table, given, choice=name, needed=tuple(table) if ours else ())
     if group == "pooling" and isinstance(settings.get("at"), Mapping):
-        faults += [*at_faults(settings["at"]), *_at_faults(settings["at"])]
+        faults += [*at_faults(settings["at"], typed), *_at_faults(settings["at"])]
     return faults
 
 
@@ -54,7 +57,8 @@ def _backbone_faults(given: Mapping[str, Any], table: Table) -> list[str]:
     match, match_to = given.get("match"), given.get("match_to")
     checked = {key: value for key, value in given.items() if key != "match_to"}
     declared = {key: option for key, option in table.items() if type(option) is not Option}
-    faults = declared_faults("backbone", declared, checked, strange=True, needed=tuple(declared))
+    needed = tuple(key for key in declared if key != CODE)
+    faults = declared_faults("backbone", declared, checked, strange=True, needed=needed)
     if match is None and match_to is not None:
         words = where_words("backbone.match_to", match_to)
         faults.append(f"{words} needs backbone.match=parameters or multiply_adds: what is to be equal")
@@ -69,13 +73,13 @@ def _at_faults(at: Mapping[Any, Any]) -> list[str]:
 
 
 def _one_pooling(where: str, choice: Any) -> list[str]:
-    """Return the faults of one pooling by its name, or with its options; unknown names are told with the network."""
+    """Return the errors of one pooling, by its name or with its options; unknown names are left to the network."""
     settings = choice if isinstance(choice, Mapping) else {"name": choice}
     name = settings.get("name")
     if not isinstance(name, str):
         if not where.startswith("backbone") or (choice and isinstance(choice, Mapping)):
             return []  # `at_faults` says how it is written
-        return [f"{where} must be the name of a pooling or a mapping with a name and options, found {shown(choice)}"]
+        return [f"{where} must be the name of a pooling or a mapping with a name and options, found {typed(choice)}"]
     options = _declared("pooling", name)
     if options is None:
         return []
@@ -84,8 +88,17 @@ def _one_pooling(where: str, choice: Any) -> list[str]:
 
 
 def _declared(group: Group, name: str) -> Table | None:
+    if is_own(name, "pooling"):
+        cls = get_pool(name)
+        others = {key: Anything(value) for key, value in own_options(name, "pooling").items()}
+        return {**others, **cls.options, **_code(group, name)} if cls.role in ROLES[group] else None
     known = {one for role in ROLES[group] for one in list_pools(role)}
     return dict(get_pool(name).options) if name in known else None
+
+
+def _code(group: str, name: str) -> Table:
+    """Return the setting that holds the hash of own code."""
+    return {CODE: Code(find_own(name, group))} if is_own(name, group) else {}
 
 
 def _is_ours(name: str) -> bool:
