@@ -72,11 +72,16 @@ def build(network):
     return get_model(name, num_classes=10, **more).train()
 
 
+def images_of(entry):
+    """Two images of the size that a network needs."""
+    side = int(entry.partition(":")[2] or SIDE)
+    return torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
 def operate(entry, method):
     """Windows where there are any, else the strided convolutions: swapped, run, and trained one step."""
-    network, _, side = entry.partition(":")
+    network, images = entry.partition(":")[0], images_of(entry)
     model = build(network)
-    images = torch.randn(2, 3, *[int(side or SIDE)] * 2, generator=torch.Generator().manual_seed(1))
     kinds = {site.kind for site in find_sites(model.eval(), images).all}
     model.train()
     slots = "window" if "window" in kinds else "strided_conv"

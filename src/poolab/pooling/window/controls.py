@@ -53,6 +53,11 @@ class StridedConv2d(WindowPool2d):
         "with kernel size 3, stride 2 and an even map the two sample other places.",
     )
 
+    @property
+    def weight(self) -> torch.nn.Parameter:
+        """Return the convolution's weight, where initialisers look for it that know layers by "Conv" in their name."""
+        return self.conv.weight
+
     def conflicts(self) -> Iterator[str]:
         """Check that the groups divide the channels."""
         if self.channels and self.channels % self.groups:
