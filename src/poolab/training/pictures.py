@@ -57,7 +57,9 @@ def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, row
 
 
 def confusion_matrix(counts: Tensor, classes: Sequence[str], path: Path) -> None:
-    """The share of each true class (a row) that was predicted as each class (a column); few classes have numbers.
+    """Draw the share of each true class (a row) that was predicted as each class (a column).
+
+    Numbers are written where there are few classes.
 
     Args:
         counts: (classes, classes), the true class first.
