@@ -67,7 +67,7 @@ class Step:
 def _attributes(net):
     inherent = vars(nn.Module())
     return {
-        (path, type(module).__name__): {
+        (path, f"{type(module).__module__}.{type(module).__name__}"): {
             name: value for name, value in vars(module).items() if name not in inherent and not callable(value)
         }
         for path, module in net.named_modules()

@@ -86,6 +86,8 @@ def swap_pooling(
             if example_input is not None:
                 _check_whole(model, name, planned, example_input, expected)
         after = _costs(model, planned, example_input)
+    for one in planned:
+        one.pool.train(modes[one.site.call.layer or one.site.call.owner])
     if isinstance(model, Backbone):
         for one in planned:
             model.note_swap(one.site.name, one.pool)
