@@ -15,6 +15,8 @@ VERBS = {
     "shapes": "print size, parameters and activation bytes of every slot of a network",
     "pools": "list all pooling methods, or describe one; --show draws what it keeps of an image",
     "table": "print the records of a folder as a table: one line for each arm",
+    "measure": "measure finished runs from their checkpoints, without training: RUN... measure=full",
+    "predict": "print the classes that a finished run's network sees in pictures",
     "report": "compare poolings: verdicts, tables, figures and a page from records",
     "study": "make many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
@@ -37,6 +39,10 @@ def _verb(given: list[str]) -> int:
         return _guarded(lambda: _study(given[1:]))
     if given and given[0] == "report":
         return _guarded(lambda: _report(given[1:]))
+    if given and given[0] == "measure":
+        return _guarded(lambda: _measure(given[1:]))
+    if given and given[0] == "predict":
+        return _guarded(lambda: _predict(given[1:]))
     if given and not given[0].startswith("-") and given[0] not in VERBS:
         return _complain(PoolabError(_unknown_verb(given[0])))
     parser = argparse.ArgumentParser(
@@ -48,6 +54,8 @@ def _verb(given: list[str]) -> int:
     shapes = verbs.add_parser("shapes", help=VERBS["shapes"], description=VERBS["shapes"])
     shapes.add_argument("overrides", nargs="*", help="backbone=... pooling=... data=..., as for train")
     verbs.add_parser("pools", help=VERBS["pools"])
+    verbs.add_parser("measure", help=VERBS["measure"])
+    verbs.add_parser("predict", help=VERBS["predict"])
     verbs.add_parser("report", help=VERBS["report"])
     verbs.add_parser("study", help=VERBS["study"])
     table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
@@ -226,6 +234,18 @@ def _report(given: Sequence[str]) -> int:
     from poolab.study.commands.report_verb import report
 
     return report(given)
+
+
+def _measure(given: Sequence[str]) -> int:
+    from poolab.training import measure
+
+    return measure(given, VERBS["measure"])
+
+
+def _predict(given: Sequence[str]) -> int:
+    from poolab.export import predict
+
+    return predict(given, VERBS["predict"])
 
 
 def _table(chosen: argparse.Namespace) -> None:

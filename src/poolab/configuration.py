@@ -4,12 +4,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, nearest
 from poolab.hydra_words import readable
-from poolab.paths import expanded_path, with_expanded_paths
+from poolab.own_code import ENTRY_POINTS, entry_points, find_own, is_own, own_options, with_code
+from poolab.paths import config_dir, expanded_path, with_expanded_paths
 from poolab.per_slot import for_hydra, resolved
 from poolab.records import RENAMED_SETTINGS
 
@@ -27,18 +27,22 @@ __all__ = [
 
 # The plugin and the extra of hydra/launcher=...
 LAUNCHERS = {"ray": ("hydra_ray_launcher", "ray"), "slurm": ("hydra_submitit_launcher", "slurm")}
+# The settings of a data set of one's own: as conf/data has them, and nothing done to the images.
+OWN_DATA: dict[str, Any] = {
+    "root": None,
+    "image_size": None,
+    "channels": None,
+    "batch_size": 32,
+    "eval_batch_size": 512,
+    "val_fraction": 0.1,
+    "flip": False,
+    "crop_padding": 0,
+    "limit_train": None,
+    "limit_test": None,
+    "cache_dir": None,
+    "download": True,
+}
 HOMES = {"pooling": "head", "head": "pooling"}  # the other group, in which a method may be
-
-
-def config_dir() -> Path:
-    """Return the configuration tree: beside the package in a wheel, at the top of a checkout.
-
-    >>> (config_dir() / "train.yaml").exists()
-    True
-    """
-    package = Path(__file__).resolve().parent
-    shipped = package / "conf"
-    return shipped if shipped.is_dir() else package.parents[1] / "conf"
 
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
@@ -73,6 +77,7 @@ def prepared(overrides: Sequence[str], sweep: bool = False) -> list[str]:
     """
     words = _without_null_recipe(readable([_with_current_name(word) for word in overrides], groups(), sweep))
     _offer_networks(words)
+    _offer_own_code(words)
     return for_hydra(words)
 
 
@@ -133,6 +138,32 @@ def _offer_networks(overrides: Sequence[str]) -> None:
         ConfigStore.instance().store(group=f"backbone/{library}", name=name, node=node)
 
 
+def _offer_own_code(overrides: Sequence[str]) -> None:
+    """Make choices of the import paths and entry points that are asked for, with the settings that they take.
+
+    Raises:
+        ConfigError: one of them cannot be imported, or is not what its group takes.
+    """
+    from hydra.core.config_store import ConfigStore
+
+    for override in overrides:
+        group, _, value = override.lstrip("+").partition("=")
+        if group not in ENTRY_POINTS:
+            continue
+        known = _choices(group)
+        for name in filter(None, re.split(r"[\s,()\[\]'\"]+", value)):
+            if name not in known and is_own(name, group):
+                ConfigStore.instance().store(group=group, name=name, node=_own_node(group, name))
+
+
+def _own_node(group: str, name: str) -> dict[str, Any]:
+    """Return what would stand in the file of a choice of own code."""
+    if group == "data":
+        find_own(name, group)
+        return {"name": name, **OWN_DATA}
+    return {"name": name, **own_options(name, group)}
+
+
 def check_launcher(overrides: Sequence[str]) -> None:
     """Check that the launcher of a multirun is installed: Hydra would say that it cannot locate a target.
 
@@ -163,7 +194,7 @@ def plain(config: Any) -> dict[str, Any]:
     config = {str(key): value for key, value in content.items() if key != "hydra"}
     if isinstance(config.get("pooling"), dict):  # the check of the settings refuses anything else
         config["pooling"]["at"] = resolved(config["pooling"].get("at"), config_dir() / "pooling")
-    return with_expanded_paths(config)
+    return with_code(with_expanded_paths(config))
 
 
 def explain(fault: BaseException) -> str:
@@ -203,7 +234,7 @@ def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
 
 def _unknown_choice(group: str, name: str) -> str:
     """Return the message for a choice that does not exist, or that belongs to the other group."""
-    known, home = _choices(group), HOMES.get(group, "")
+    known, home = [*_choices(group), *(entry_points(group) if group in ENTRY_POINTS else ())], HOMES.get(group, "")
     if group == "data" and "/" in name:
         return f"data={name}: a folder is not a choice: write data=image_folder data.root={name}"
     if name == "own" and home == "head":
@@ -213,6 +244,8 @@ def _unknown_choice(group: str, name: str) -> str:
     else:
         why = f"there is no such choice; {_near(name, known, home)}"
     more = ", torchvision/<name>, timm/<name>" if group == "backbone" else ""
+    more += {"data": ", or MODULE:NAME for a function of your own"}.get(group, ", or MODULE:CLASS for one of your own")
+    more = more if group in ENTRY_POINTS else ""
     return f"{group}={name}: {why}{group} can be {', '.join(known)}{more}"
 
 
@@ -241,6 +274,8 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
     common = sorted(_common(group))
     choices = {name: _keys(group, name) for name in _choices(group)} if group else {}
     chosen = str(node.get("name")) if node else ""
+    if group in ENTRY_POINTS and chosen not in choices and is_own(chosen, group):
+        choices[chosen] = set(_own_node(group, chosen)) - {"name"}
     if chosen not in choices:
         known = sorted({*common, *(key for keys in choices.values() for key in keys)})
         where = f"{group} takes {', '.join(known) or 'none'}" if group else f"the settings are {', '.join(known)}"
@@ -248,7 +283,7 @@ def _unknown_key(full_key: str, node: Mapping[Any, Any] | None = None) -> str:
         hint = "" if group else _meant(key)
         return f"{full_key}: there is no such setting; {hint or nearest(key, known)}{where}{note}"
     own = sorted(choices[chosen])
-    owners = [name for name, keys in choices.items() if key in keys and not _preset(group, name)]
+    owners = [name for name, keys in choices.items() if key in keys and name != chosen and not _preset(group, name)]
     if key in own:  # the name alone was changed, and the settings are those of another choice
         hint = f"choose with {group}={chosen} instead of {group}.name={chosen}, which brings no settings; "
     elif owners:

@@ -1,4 +1,4 @@
-"""Settings that name a file or a folder. Only this module expands `~`, so that plan and run agree."""
+"""Where conf/ is, and settings that name a file or a folder: only here `~` is expanded, so that plan and run agree."""
 
 import os
 from collections.abc import Mapping
@@ -9,6 +9,17 @@ from poolab.errors import ConfigError
 
 # The settings of conf/ that are paths.
 PATHS = ("runs_dir", "data.root", "data.cache_dir", "backbone.weights", "recipe.checkpoint")
+
+
+def config_dir() -> Path:
+    """Return the configuration tree: beside the package in a wheel, at the top of a checkout.
+
+    >>> (config_dir() / "train.yaml").exists()
+    True
+    """
+    package = Path(__file__).resolve().parent
+    shipped = package / "conf"
+    return shipped if shipped.is_dir() else package.parents[1] / "conf"
 
 
 def expanded_path(path: str | Path, setting: str = "path") -> str:

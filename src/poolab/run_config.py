@@ -62,9 +62,10 @@ class PoolingConfig(Group):
     ceil_mode: bool | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     at: Mapping[str, "PoolingConfig"] = field(default_factory=dict)
+    code_sha256: str | None = None  # of a class outside of poolab
     given: tuple[str, ...] = field(default=(), repr=False, compare=False)  # settings that its tree names, in order
 
-    NAMED: ClassVar = ("name", "slots", "at", *GEOMETRY)
+    NAMED: ClassVar = ("name", "slots", "at", "code_sha256", *GEOMETRY)
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
@@ -104,15 +105,18 @@ class HeadConfig(Group):
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    code_sha256: str | None = None  # of a class outside of poolab
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
         """Read a head; what is not its name is an option."""
-        return cls(tree["name"], {key: frozen(value) for key, value in tree.items() if key != "name"})
+        options = {key: frozen(value) for key, value in tree.items() if key not in ("name", "code_sha256")}
+        return cls(tree["name"], options, tree.get("code_sha256"))
 
     def tree(self) -> dict[str, Any]:
         """Return its name and options in one mapping."""
-        return {"name": self.name, **thawed(self.options)}
+        code = {} if self.code_sha256 is None else {"code_sha256": self.code_sha256}
+        return {"name": self.name, **thawed(self.options), **code}
 
 
 @dataclass(frozen=True)
@@ -123,9 +127,10 @@ class BackboneConfig(Group):
     match: str | None = None
     match_to: str | PoolingConfig | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    code_sha256: str | None = None  # of a class outside of poolab
     given: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
-    NAMED: ClassVar = ("name", "match", "match_to")
+    NAMED: ClassVar = ("name", "match", "match_to", "code_sha256")
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> Self:
@@ -136,6 +141,7 @@ class BackboneConfig(Group):
             match=tree.get("match"),
             match_to=PoolingConfig.from_tree(to) if isinstance(to, Mapping) else to,
             options={key: frozen(value) for key, value in tree.items() if key not in cls.NAMED},
+            code_sha256=tree.get("code_sha256"),
             given=tuple(map(str, tree)),
         )
 
@@ -171,13 +177,14 @@ class DataConfig(Group):
     cache_dir: str | None
     download: bool
     background: str | None = None
+    code_sha256: str | None = None  # of a function outside of poolab
 
     LOADER: ClassVar = ("batch_size", "eval_batch_size", "flip", "crop_padding")
+    OPTIONAL: ClassVar = ("background", "code_sha256")
 
     def tree(self) -> dict[str, Any]:
         """Return the settings that this data set has."""
-        tree = super().tree()
-        return tree if self.background is not None else {k: v for k, v in tree.items() if k != "background"}
+        return {key: value for key, value in super().tree().items() if value is not None or key not in self.OPTIONAL}
 
     @property
     def loading(self) -> dict[str, Any]:
@@ -187,7 +194,8 @@ class DataConfig(Group):
     @property
     def reading(self) -> dict[str, Any]:
         """The arguments of `poolab.data.load_data`, without the seed."""
-        tree = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in self.LOADER}
+        left = (*self.LOADER, "code_sha256")
+        tree = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left}
         return {key: value for key, value in tree.items() if key != "background" or value is not None}
 
 

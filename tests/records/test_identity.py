@@ -5,6 +5,7 @@ import pytest
 
 from poolab.configuration import compose
 from poolab.records import signature
+from poolab.training import run_names
 
 DATA = "digits-1"
 
@@ -49,6 +50,9 @@ def test_the_order_of_the_keys_does_not_matter(config):
         ("data.eval_batch_size", 7),
         ("trainer.threads", 1),
         ("trainer.progress_bar", False),
+        ("measure.name", "full"),
+        ("measure.seconds", 9.0),
+        ("measure.latency_batch_size", 9),
     ],
 )
 def test_what_changes_no_result_changes_no_signature(config, key, value):
@@ -128,6 +132,19 @@ def test_every_choice_of_a_pooling_option_is_another_run():
     [
         ([], "2254f89a1b0d"),
         (["pooling=avg_topk", "pooling.k=3", "backbone=vgg_small", "data=cifar10", "seed=4"], "383eab65e539"),
+        (["backbone=torchvision/resnet18", "pooling=blur", "pooling.slots=strided_conv"], "cf2be4613aeb"),
+        (["pooling=max", "backbone.match=parameters", "backbone.match_to=lip"], "19fc68d6114d"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_signatures_of_earlier_records_stay(overrides, name):
+    assert signature(compose(overrides), DATA) == name
+
+
+# Measures were part of the identity then.
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
         (
             [
                 *("pooling=softpool", "pooling.slots=[pool1]", "backbone=resnet20"),
@@ -136,13 +153,20 @@ def test_every_choice_of_a_pooling_option_is_another_run():
             "9abaaae4095f",
         ),
         (["measure=full", "measure.gradient_support=false", "measure.gradient_support_images=8"], "6113670c8291"),
-        (["backbone=torchvision/resnet18", "pooling=blur", "pooling.slots=strided_conv"], "cf2be4613aeb"),
-        (["pooling=max", "backbone.match=parameters", "backbone.match_to=lip"], "19fc68d6114d"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_signatures_of_earlier_records_stay(overrides, name):
-    assert signature(compose(overrides), DATA) == name
+def test_the_earlier_names_of_runs_that_were_measured_in_full_are_known(overrides, name):
+    tree = compose(overrides)
+    assert signature(tree, DATA, with_measure=True) == name
+    assert run_names(tree, DATA)[1] == name
+    costs = compose([word for word in overrides if not word.startswith("measure")])
+    assert run_names(tree, DATA)[0] == signature(costs, DATA) == run_names(costs, DATA)[0]
+
+
+def test_a_run_that_was_measured_in_full_is_found_by_one_that_asks_for_its_costs_alone():
+    full, costs = (run_names(compose(words), DATA) for words in (["measure=full"], []))
+    assert costs == (full[0], full[1])
 
 
 def test_a_pooling_at_a_slot_is_another_run():

@@ -20,6 +20,7 @@ WHOLE = {
     "metrics": {"test/accuracy": 0.5, "test/loss": None, "epochs": 3},
     "notes": {"cost": "not measured"},
     "environment": {"data_fingerprint": "digits-1", "packages": {"torch": "2.14"}},
+    "measured": {"shift": {"at": "2026-01-02T10:00:00+00:00", "commit": None}},
     "started": "2026-01-01T10:00:00+00:00",
     "ended": "2026-01-01T10:00:30+00:00",
     "history": {"val/accuracy": [0.1, 0.5]},

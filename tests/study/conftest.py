@@ -54,7 +54,7 @@ def record_of(config, score):
         "reason": "ValueError: no" if failed else None,
         "seed": config["seed"],
         "config": config,
-        "metrics": {} if failed else {"test/accuracy": score, "speed/train_images_per_s": 1000.0},
+        "metrics": {} if failed else {"test/accuracy": score, "speed/train_images_per_s": 1000.0, "cost/parameters": 9},
         "environment": {"commit": "abc", "dirty": False, "packages": {"torch": "2.15.0"}},
         "started": "2026-01-01T10:00:00+00:00",
         "ended": "2026-01-01T10:00:30+00:00",

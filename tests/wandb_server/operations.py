@@ -95,6 +95,62 @@ def create_run_files(store, asked):
     return {"createRunFiles": {"runID": run.id, "uploadHeaders": [], "files": files}}
 
 
+def artifact_type(store, asked):
+    """None: there is no artifact of that name yet."""
+    return {"project": {"artifact": None}}
+
+
+def create_artifact(store, asked):
+    """Make an artifact of a run."""
+    given = asked["input"]
+    artifact = store.new_artifact(given["runName"], given["artifactCollectionName"], given["artifactTypeName"])
+    found = {"id": artifact.id, "state": "PENDING", "artifactSequence": {"latestArtifact": None}}
+    return {"createArtifact": {"artifact": found}}
+
+
+def create_artifact_manifest(store, asked):
+    """Where to put the list of an artifact's files."""
+    artifact = store.artifacts[asked.get("artifactID") or asked["input"]["artifactID"]]
+    url = f"{store.url}/storage/{artifact.id}/manifest"
+    file = {"id": artifact.id, "name": "manifest", "displayName": "manifest", "uploadUrl": url, "uploadHeaders": []}
+    return {"createArtifactManifest": {"artifactManifest": {"id": artifact.id, "file": file}}}
+
+
+def create_artifact_files(store, asked):
+    """Where to put the files of an artifact."""
+    files = asked.get("artifactFiles") or asked["input"]["artifactFiles"]
+    edges = []
+    for one in files:
+        artifact = store.artifacts[one["artifactID"]]
+        url = f"{store.url}/storage/{artifact.id}/{one['name']}"
+        node = {"id": one["name"], "name": one["name"], "displayName": one["name"], "uploadUrl": url}
+        node |= {"uploadHeaders": [], "uploadMultipartUrls": None, "storagePath": None, "artifact": {"id": artifact.id}}
+        edges.append({"node": node})
+    return {"createArtifactFiles": {"files": {"edges": edges}}}
+
+
+def commit_artifact(store, asked):
+    """An artifact is whole."""
+    name = asked.get("artifactID") or asked["input"]["artifactID"]
+    store.artifacts[name].state = "COMMITTED"
+    return {"commitArtifact": {"artifact": {"id": name, "digest": "0"}}}
+
+
+def artifact_by_id(store, asked):
+    """What a client that waits for its artifact is told of it."""
+    artifact = store.artifacts[asked["id"]]
+    run = store.runs[artifact.run]
+    project = {"id": "1", "internalId": "1", "name": run.project, "entity": {"name": run.entity}}
+    collection = {"__typename": "ArtifactSequence", "name": artifact.name, "project": project}
+    alias = {"__typename": "ArtifactAlias", "id": "1", "alias": "latest", "artifactCollection": collection}
+    found = {"__typename": "Artifact", "id": artifact.id, "artifactSequence": collection, "versionIndex": 0}
+    found |= {"artifactType": {"name": artifact.type}, "description": None, "metadata": None, "tags": []}
+    found |= {"ttlDurationSeconds": -1, "ttlIsInherited": False, "historyStep": None, "state": artifact.state}
+    found |= {"size": sum(map(len, artifact.files.values())), "digest": "0", "commitHash": "0"}
+    found |= {"fileCount": len(artifact.files), "createdAt": "2026-01-01T00:00:00Z", "updatedAt": None}
+    return {"artifact": {**found, "aliases": [alias]}}
+
+
 def _project(entity, project):
     return {"id": project, "name": project, "entity": {"id": entity, "name": entity}}
 
@@ -110,4 +166,10 @@ OPERATIONS = {
     "UpsertBucket": upsert_run,
     "RunResumeStatus": resume_status,
     "CreateRunFiles": create_run_files,
+    "ArtifactType": artifact_type,
+    "CreateArtifact": create_artifact,
+    "CreateArtifactManifest": create_artifact_manifest,
+    "CreateArtifactFiles": create_artifact_files,
+    "CommitArtifact": commit_artifact,
+    "ArtifactByID": artifact_by_id,
 }

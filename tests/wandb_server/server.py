@@ -73,6 +73,11 @@ class WandbServer:
         """The sweeps by their ids."""
         return self.store.sweeps
 
+    @property
+    def artifacts(self):
+        """The artifacts by their ids."""
+        return self.store.artifacts
+
     def client(self, folder):
         """The environment of a client that knows this server alone, and keeps its own files in `folder`."""
         places = {f"WANDB_{name}_DIR": str(Path(folder) / "wandb_home") for name in ("CONFIG", "CACHE", "DATA")}
@@ -119,7 +124,8 @@ class Handler(BaseHTTPRequestHandler):
         content, found = self._body(), STORAGE.fullmatch(unquote(self.path))
 
         def keep():
-            self.server_.runs[found[1]].files[found[2]] = content
+            owner = self.server_.runs.get(found[1]) or self.server_.artifacts[found[1]]
+            owner.files[found[2]] = content
             return {}
 
         self._unless_at_fault(f"PUT {found[2]}", found[1], keep)

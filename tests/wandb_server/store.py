@@ -79,6 +79,18 @@ class Sweep:
         return next((point for point in points if point not in seen), None)
 
 
+@dataclass
+class Artifact:
+    """A version of an artifact. `files` are those that its client uploaded, `manifest` among them."""
+
+    id: str
+    run: str
+    name: str
+    type: str
+    state: str = "PENDING"  # COMMITTED when it is whole
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
 class Store:
     """All of it, by their names."""
 
@@ -86,11 +98,18 @@ class Store:
         self.runs: dict[str, Run] = {}
         self.sweeps: dict[str, Sweep] = {}
         self.agents: dict[str, Sweep] = {}
+        self.artifacts: dict[str, Artifact] = {}
         self.to_stop: set[str] = set()  # runs that their agent is to stop
 
     def run(self, entity, project, name):
         """The run of this name; a new one where there is none."""
         return self.runs.setdefault(name, Run(name, entity, project))
+
+    def new_artifact(self, run, name, kind):
+        """A version of an artifact, whose files are still to come."""
+        artifact = Artifact(secrets.token_hex(4), run, name, kind)
+        self.artifacts[artifact.id] = artifact
+        return artifact
 
     def new_sweep(self, entity, project, text):
         """A sweep from a study file."""

@@ -21,6 +21,7 @@ from poolab.backbones.torch_cnn import TorchCNN
 from poolab.backbones.unet import UNet
 from poolab.backbones.vgg_small import VGGSmall
 from poolab.errors import ConfigError, nearest
+from poolab.own_code import find_own, is_own
 from poolab.pooling.core import is_whole
 from poolab.streams import derive_seed
 
@@ -78,7 +79,8 @@ def create_backbone(
 
     Args:
         name: one of `list_backbones()`, or a network of a library: "torchvision/resnet18", "timm/resnet18" (then with
-            the options pretrained=True, or weights=FILE).
+            the options pretrained=True, or weights=FILE); or MODULE:CLASS, the import path of a `Backbone` of your own,
+            or an entry point of the group `poolab.backbones`.
         in_channels: the images' channels.
         num_classes: the number of scores.
         image_size: the images' side in pixels, or (height, width).
@@ -156,11 +158,14 @@ def image_pair(size: Any) -> tuple[int, int]:
 def _builder(name: str) -> Callable[..., Backbone]:
     if name.startswith(tuple(f"{library}/" for library in LIBRARIES)):
         return Adopted
+    if name not in BACKBONES and is_own(name, "backbone"):
+        own: type[Backbone] = find_own(name, "backbone").value
+        return own
     if name not in BACKBONES:
         known = list_backbones()
         raise ConfigError(
-            f"backbone {name} is not known: {nearest(name, known)}Allowed: {', '.join(known)}, and "
-            f"{', '.join(f'{library}/<name>' for library in LIBRARIES)}."
+            f"backbone {name} is not known: {nearest(name, known)}Allowed: {', '.join(known)}, "
+            f"{', '.join(f'{library}/<name>' for library in LIBRARIES)}, and MODULE:CLASS for a class of your own."
         )
     return BACKBONES[name]
 

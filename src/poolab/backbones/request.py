@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from poolab.errors import ConfigError
+from poolab.own_code import is_own
 from poolab.per_slot import at_faults, by_slot
 from poolab.pooling import get_pool, list_pools
 from poolab.pooling.core import Role
@@ -108,16 +109,16 @@ def _plain(value: Any) -> Any:
 
 def _check_name(group: Group, name: Any, where: str) -> None:
     allowed = [OWN, *_names(group)]
-    if name in allowed:
+    if name in allowed or (is_own(name, group) and get_pool(name).role in ROLES[group]):
         return
     home: Group = "head" if group == "pooling" else "pooling"
-    if name in _names(home):
+    if name in _names(home) or is_own(name, group):
         what = "a head" if home == "head" else f"no head (its role is {get_pool(str(name)).role})"
         help = f"{name} is {what} and belongs in {home}: write {home}={name}. "
     else:
         near, other = hint(name, allowed), hint(name, _names(home))
         help = f"it is not known: {near or (other and f'{other}It belongs in {home}. ')}"
-    raise ConfigError(f"{where}.name={name}: {help}Allowed in {group}: {', '.join(allowed)}.")
+    raise ConfigError(f"{where}.name={name}: {help}Allowed in {group}: {', '.join(allowed)}, MODULE:CLASS.")
 
 
 def _names(group: Group) -> list[str]:

@@ -10,7 +10,8 @@ from poolab import pooling
 from poolab.catalogue.chosen import known
 from poolab.catalogue.cost import measured
 from poolab.configuration import config_dir
-from poolab.pooling import Pool
+from poolab.own_code import is_own
+from poolab.pooling import Pool, WindowPool2d
 from poolab.pooling.core import Option, parsed
 from poolab.pooling.functional import has_twin
 from poolab.pooling.registry import SIBLINGS
@@ -150,7 +151,7 @@ def _use(cls: type[Pool]) -> dict[str, str]:
         "1-d and 3-d": _dimensions(cls),
         "function": _twin(cls),
         "configuration": _configuration(cls),
-        "reference": str(cls.reference),
+        "reference": str(getattr(cls, "reference", "")),
     }
 
 
@@ -174,11 +175,15 @@ def _evaluation(cls: type[Pool]) -> str:
 
 
 def _dimensions(cls: type[Pool]) -> str:
+    if is_own(cls.name, "pooling") and issubclass(cls, WindowPool2d) and "dimensions" not in cls.exempt:
+        return f"create_pool({cls.name!r}, dims=1, ...), and dims=3"
     names = [SIBLINGS[cls.name, dims].__name__ for dims in (1, 3) if (cls.name, dims) in SIBLINGS]
     return ", ".join(names) or f"none: {cls.exempt.get('dimensions', 'only window methods have them')}"
 
 
 def _twin(cls: type[Pool]) -> str:
+    if is_own(cls.name, "pooling"):
+        return ""
     twin = f"poolab.pooling.functional.{cls.name}_pool{cls.dims}d"
     return twin if has_twin(cls) else "none: the layer holds what the formula needs (parameters or buffers)"
 
@@ -186,4 +191,6 @@ def _twin(cls: type[Pool]) -> str:
 def _configuration(cls: type[Pool]) -> str:
     group = GROUPS.get(cls.role, "")
     file = config_dir() / group / f"{cls.name}.yaml"
+    if group and is_own(cls.name, "pooling"):
+        return f"poolab train {group}={cls.name}"
     return f"python train.py {group}={cls.name} (conf/{group}/{file.name})" if group and file.is_file() else ""

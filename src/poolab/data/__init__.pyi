@@ -4,6 +4,7 @@ from .datamodule import ImageDataModule as ImageDataModule
 from .folder_summary import FolderSummary as FolderSummary
 from .image_data import ImageData as ImageData
 from .image_data import Split as Split
+from .listing import SUFFIXES as SUFFIXES
 from .load import data_fingerprint as data_fingerprint
 from .load import data_shape as data_shape
 from .load import data_task as data_task
@@ -13,7 +14,14 @@ from .load import load_data as load_data
 from .loader import EvalBatches as EvalBatches
 from .loader import TrainBatches as TrainBatches
 from .raw import IGNORED as IGNORED
+from .raw import Raw as Raw
+from .raw import Request as Request
+from .reader import ImageReader as ImageReader
+from .reader import ReadImage as ReadImage
+from .reader import back_to_picture as back_to_picture
+from .reader import name_of as name_of
 from .sample import training_sample as training_sample
+from .sources import DataSource as DataSource
 from .sources import ImageShape as ImageShape
 from .subsets import apportion as apportion
 from .subsets import pick as pick

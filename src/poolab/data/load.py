@@ -14,11 +14,13 @@ from poolab.data.fit import check_channels, fit_channels, fit_masks, fit_size, p
 from poolab.data.folders import home_folder
 from poolab.data.image_data import ImageData, Split, channel_statistics
 from poolab.data.legacy import LEGACY
+from poolab.data.own import own_source
 from poolab.data.pixels import BACKGROUNDS
 from poolab.data.raw import Request
 from poolab.data.sources import SOURCES, DataSource, ImageShape
 from poolab.data.subsets import hold_out, limit
 from poolab.errors import ConfigError, DataError, nearest
+from poolab.own_code import is_own
 from poolab.text import one_line
 
 
@@ -57,7 +59,8 @@ def load_data(
     """Load a data set and hold out its validation split.
 
     Arguments:
-        name: one of `list_data()`.
+        name: one of `list_data()`; or MODULE:NAME, the import path of a function of your own that returns a `Raw`, or
+            an entry point of the group `poolab.data`.
         root: the folder of the images or archives (default for archives: $POOLAB_DATA or ~/.cache/poolab/data).
         image_size: pixels a side, or (height, width); None is the native size (digits: 32).
         channels: 1 or 3; None is what the images have.
@@ -141,7 +144,7 @@ def data_shape(settings: Mapping[str, Any]) -> ImageShape:
     >>> data_shape({"name": "cifar100", "image_size": 64})
     ImageShape(channels=3, image_size=(64, 64), num_classes=100)
     """
-    source = _source(settings["name"])
+    source = _source(settings["name"], _folder(settings.get("root"), "data.root"))
     given = settings.get("image_size")
     size = parse_size(source.image_size if given is None else given)
     channels = check_channels(settings.get("channels"))
@@ -156,11 +159,16 @@ def data_shape(settings: Mapping[str, Any]) -> ImageShape:
     )
 
 
-def _source(name: str) -> DataSource:
-    if not isinstance(name, str) or name not in SOURCES:
-        known = list_data()
-        raise ConfigError(f"there is no data set {name!r}: {nearest(str(name), known)}choose from {', '.join(known)}")
-    return SOURCES[name]
+def _source(name: str, root: Path | None = None) -> DataSource:
+    if isinstance(name, str) and name in SOURCES:
+        return SOURCES[name]
+    if is_own(name, "data"):
+        return own_source(name, root)
+    known = list_data()
+    raise ConfigError(
+        f"there is no data set {name!r}: {nearest(str(name), known)}choose from {', '.join(known)}, or MODULE:NAME for "
+        "a function of your own"
+    )
 
 
 def _folder(path: object, setting: str) -> Path | None:
@@ -175,7 +183,7 @@ def _folder(path: object, setting: str) -> Path | None:
 
 
 def _background(name: str, background: str | None) -> str:
-    if background is not None and SOURCES[name].identify is None:
+    if background is not None and (name not in SOURCES or SOURCES[name].identify is None):
         folders = " and ".join(key for key in list_data() if SOURCES[key].identify)
         raise ConfigError(f"data.background={background} is not possible: it is a setting of {folders}, not of {name}")
     if background is None or background in BACKGROUNDS:

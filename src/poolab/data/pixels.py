@@ -1,5 +1,7 @@
 """Decode the bytes of an image file to uint8 pixels: formats, orientation, transparency, depth, size."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -62,11 +64,34 @@ def is_turned(source: ImageFile) -> bool:
 
 def decode(source: ImageFile, channels: int, size: tuple[int, ...], background: str = "white") -> np.ndarray:
     """Return one image as (C, H, W) uint8: upright, on the background, resized to fit, and cropped to the centre."""
+    with opened(source, background) as image:
+        return fitted_array(image, channels, size)
+
+
+@contextmanager
+def opened(source: "ImageFile | Image.Image", background: str = "white") -> Iterator["Image.Image"]:
+    """Open an image as it is shown, upright and on the background; a picture that was given stays open.
+
+    Raises:
+        OSError, ValueError: it cannot be read, with the reason in words.
+    """
+    stored = _opened(source)
+    with nullcontext(stored) if stored is source else stored:
+        yield _opaque(_upright(stored), BACKGROUNDS[background])
+
+
+def array_of(image: "Image.Image") -> np.ndarray:
+    """Return an image as (C, H, W) uint8 at its own size, with one channel or three."""
+    grey = image.mode in GREY_MODES
+    array = np.array(image.convert("L" if grey else "RGB"))
+    return array.reshape(image.height, image.width, 1 if grey else 3).transpose(2, 0, 1)
+
+
+def fitted_array(image: "Image.Image", channels: int, size: tuple[int, ...]) -> np.ndarray:
+    """Return an image as (C, H, W) uint8, resized to cover the size, and cropped to the centre."""
     from PIL import Image
 
-    with _opened(source) as opened:
-        image = _upright(opened)
-        image = _opaque(image, BACKGROUNDS[background]).convert("L" if channels == 1 else "RGB")
+    image = image.convert("L" if channels == 1 else "RGB")
     fitted = np.asarray(_fitted(image, size, Image.Resampling.BILINEAR))
     return fitted.reshape(*size, channels).transpose(2, 0, 1)
 
@@ -101,11 +126,11 @@ def read_whole(source: ImageFile) -> tuple[tuple[int, int], bool]:
     return size, grey
 
 
-def _opened(source: ImageFile) -> "Image.Image":
+def _opened(source: "ImageFile | Image.Image") -> "Image.Image":
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image: Image.Image = Image.open(source, formats=FORMATS)
+        image = source if isinstance(source, Image.Image) else Image.open(source, formats=FORMATS)
     except UnidentifiedImageError:
         raise ValueError(f"its content is none of {', '.join(FORMATS)}, or its header is damaged") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -156,9 +181,18 @@ def _fitted(image: "Image.Image", size: tuple[int, ...], resampling: "Image.Resa
     height, width = size
     if (image.height, image.width) == (height, width):
         return image
-    scale = max(height / image.height, width / image.width)
-    around = max(height, round(image.height * scale)), max(width, round(image.width * scale))
+    return image.resize((width, height), resampling, box=covering((image.height, image.width), (height, width)))
+
+
+def covering(stored: tuple[int, int], size: tuple[int, ...]) -> tuple[float, float, float, float]:
+    """Return the part of an image (left, top, right, bottom) that a size shows: of its centre, as much as fits.
+
+    >>> covering((60, 40), (32, 32))
+    (0.0, 10.0, 40.0, 50.0)
+    """
+    height, width = size
+    scale = max(height / stored[0], width / stored[1])
+    around = max(height, round(stored[0] * scale)), max(width, round(stored[1] * scale))
     top, left = (around[0] - height) // 2, (around[1] - width) // 2
-    down, across = image.height / around[0], image.width / around[1]  # pixels of the image for one of the result
-    box = (left * across, top * down, (left + width) * across, (top + height) * down)
-    return image.resize((width, height), resampling, box=box)
+    down, across = stored[0] / around[0], stored[1] / around[1]  # pixels of the image for one of the result
+    return left * across, top * down, (left + width) * across, (top + height) * down

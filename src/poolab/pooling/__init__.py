@@ -15,6 +15,7 @@ create_pool, get_pool, list_pools, register
                        layers by the name that configurations use
 Pool, WindowPool2d, MapPool2d, HeadPool2d, Windows, Reference, siblings
                        to write a layer of your own
+output_size            the size of an output: output_size(32, 3, stride=2)
 use_backend, set_backend, get_backend
                        compiled kernels or plain torch
 """
@@ -25,6 +26,7 @@ from poolab.pooling import functional
 from poolab.pooling.channel.inter_map import InterMapPool2d
 from poolab.pooling.core.base import Pool, Reference
 from poolab.pooling.core.documentation import overview as _overview
+from poolab.pooling.core.sizes import output_size
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused.backend import get_backend, set_backend, use_backend
 from poolab.pooling.head.attention import AttentionPool2d, SimPool2d

@@ -8,6 +8,7 @@ from poolab.pooling import functional as functional
 from poolab.pooling.channel import inter_map as _channel_inter_map
 from poolab.pooling.core.base import Pool as Pool
 from poolab.pooling.core.base import Reference as Reference
+from poolab.pooling.core.sizes import output_size as output_size
 from poolab.pooling.core.windows import Windows as Windows
 from poolab.pooling.fused.backend import get_backend as get_backend
 from poolab.pooling.fused.backend import set_backend as set_backend

@@ -4,13 +4,16 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from poolab.errors import nearest
+from poolab.errors import ConfigError, nearest
+from poolab.own_code import find_own, is_own
 from poolab.pooling.core.base import Pool, Role
 from poolab.pooling.core.documentation import document
+from poolab.pooling.map_pool import MapPool2d
 from poolab.pooling.window_pool import WindowPool2d, siblings
 
 POOLS: dict[str, type[Pool]] = {}
 SIBLINGS: dict[tuple[str, int], type[Pool]] = {}
+OWN: dict[str, type[Pool]] = {}  # classes of other modules by their import path or entry point
 P = TypeVar("P", bound=type[Pool])
 
 
@@ -32,7 +35,7 @@ def register(name: str) -> Callable[[P], P]:
         cls.name = name
         document(cls)
         POOLS[name] = cls
-        if issubclass(cls, WindowPool2d) and "dimensions" not in cls.exempt:
+        if issubclass(cls, WindowPool2d) and _has_siblings(cls):
             SIBLINGS[name, 1], SIBLINGS[name, 3] = siblings(cls)
         return cls
 
@@ -55,20 +58,58 @@ def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
 def get_pool(name: str, dims: int = 2) -> type[Pool]:
     """Return the class of a name, for the given number of spatial dimensions.
 
+    Args:
+        name: one of `list_pools()`; or MODULE:CLASS, the import path of a class of your own, which is found in the
+            working folder or among the installed packages; or an entry point of the group `poolab.poolings`.
+        dims: 1, 2 or 3.
+
     Raises:
-        ValueError: no such pooling, the message lists the near names and all of them; or it has not these dimensions.
+        ValueError: no such pooling, the message lists the near names and all of them; or it has not these dimensions;
+            or the module cannot be imported, or has no pooling of that name.
 
     >>> get_pool("avg_topk").__name__
     'AvgTopKPool2d'
     >>> get_pool("avg_topk", dims=3)(kernel_size=2)
     AvgTopKPool3d(kernel_size=2, stride=2)
     """
-    if name not in POOLS:
-        raise ValueError(f"no pooling is called {name!r}: {hint(name, list(POOLS))}known: {', '.join(list_pools())}")
-    if dims != 2 and (name, dims) not in SIBLINGS:
-        why = POOLS[name].exempt.get("dimensions", "only the window methods have other dimensions, 1 and 3")
+    cls = POOLS.get(name) or _own_pool(name)
+    if cls is None:
+        known = f"known: {', '.join(list_pools())}, and MODULE:CLASS for a class of your own"
+        raise ValueError(f"no pooling is called {name!r}: {hint(name, list(POOLS))}{known}")
+    if dims == 2:
+        return cls
+    if (name, dims) not in SIBLINGS and name in OWN and _has_siblings(cls):
+        SIBLINGS[name, 1], SIBLINGS[name, 3] = siblings(cls)  # type: ignore[arg-type]
+    if (name, dims) not in SIBLINGS:
+        why = cls.exempt.get("dimensions", "only the window methods have other dimensions, 1 and 3")
         raise ValueError(f"{name} is not there in {dims} dimensions: {why}")
-    return POOLS[name] if dims == 2 else SIBLINGS[name, dims]
+    return SIBLINGS[name, dims]
+
+
+def _own_pool(name: str) -> type[Pool] | None:
+    """Return the class that an import path or an entry point names; None where the name is neither."""
+    if name not in OWN:
+        if not is_own(name, "pooling"):
+            return None
+        cls = find_own(name, "pooling").value
+        if cls.formula is Pool.formula and cls.forward in (WindowPool2d.forward, MapPool2d.forward):
+            raise ConfigError(
+                f"pooling={name}: {cls.__name__} has no formula: give it a static method formula(windows, ...), or "
+                "formula(map, ...) for a head; see docs/your_own_pooling.md"
+            )
+        if getattr(cls, "role", None) is None:
+            raise ConfigError(
+                f"pooling={name}: {cls.__name__} does not say its role: derive it from WindowPool2d or HeadPool2d, or "
+                'set role = "channel" or "same" in the class'
+            )
+        if "name" not in vars(cls):  # not registered; a name that it has from a class of poolab's is not its own
+            cls.name = name
+        OWN[name] = cls
+    return OWN[name]
+
+
+def _has_siblings(cls: type[Pool]) -> bool:
+    return issubclass(cls, WindowPool2d) and "dimensions" not in cls.exempt
 
 
 def hint(name: object, known: Sequence[str]) -> str:

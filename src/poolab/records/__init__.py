@@ -6,6 +6,11 @@
 True
 """
 
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from poolab.records.collection import Records, html_table, read_records
 from poolab.records.content import file_sha256
 from poolab.records.contents import Content, content_of, differing_content, own_settings, told_apart
 from poolab.records.gathering import gather, tell
@@ -16,7 +21,7 @@ from poolab.records.reading import read_json, read_record, scan_results
 from poolab.records.record import Record, RecordError, Tree, result_record
 from poolab.records.renamed import RENAMED_SETTINGS, current_metric, with_current_names
 from poolab.records.schema import FINISHED, HEADLINES, SCHEMA_VERSION, STATUSES, finite
-from poolab.records.store import RunFolder, read_results, replace_synced, strict, write_atomically
+from poolab.records.store import RunFolder, read_results, replace_synced, run_folder, strict, write_atomically
 from poolab.records.table import differing_code
 from poolab.records.table_page import print_table
 
@@ -31,6 +36,7 @@ __all__ = [
     "Content",
     "Record",
     "RecordError",
+    "Records",
     "RunFolder",
     "Tree",
     "arm_labels",
@@ -44,14 +50,17 @@ __all__ = [
     "finite",
     "flatten",
     "gather",
+    "html_table",
     "numbered",
     "own_settings",
     "print_table",
     "read_json",
     "read_record",
+    "read_records",
     "read_results",
     "replace_synced",
     "result_record",
+    "run_folder",
     "scan_results",
     "short_key",
     "signature",
@@ -63,3 +72,14 @@ __all__ = [
     "words_of",
     "write_atomically",
 ]
+
+
+class _Callable(ModuleType):
+    """Lets `poolab.records("runs")` read records, although `poolab.records` is a package."""
+
+    def __call__(self, place: str | Path = "runs") -> Records:
+        """Read the records of a folder of runs, or of a saved file."""
+        return read_records(place)
+
+
+sys.modules[__name__].__class__ = _Callable

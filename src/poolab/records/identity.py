@@ -18,7 +18,16 @@ NOT_IDENTITY = (
     "data.eval_batch_size",
     "trainer.progress_bar",
     "trainer.threads",
+    "measure",  # what is measured changes no weight: a finished run is measured again from its checkpoint
 )
+# Measures were once part of the identity. What conf/measure/costs.yaml said then stands for all of them, so that runs
+# with the default measures keep their signatures.
+FIRST_MEASURE = {
+    "measure.name": "costs",
+    "measure.latency_batch_size": 1,
+    "measure.throughput_batch_size": 256,
+    "measure.seconds": 2.0,
+}
 # Files: a hash of their bytes, in `content`, stands for them. The key stays where it is null, as it always did.
 FILES = ("backbone.weights",)
 # Settings that were renamed: the hash is taken over their first names, so that earlier records are still found.
@@ -28,19 +37,25 @@ FIRST_NAMES = {
 }
 
 
-def signature(config: Mapping[str, Any], content: str, *, files_by_path: bool = False) -> str:
+def signature(
+    config: Mapping[str, Any], content: str, *, files_by_path: bool = False, with_measure: bool = False
+) -> str:
     """Return the twelve hexadecimal digits that name a run.
 
     Args:
         config: the resolved configuration.
         content: what stands for the data set and the files that the configuration names, wherever they lie.
         files_by_path: as before files were known by their content; to find runs that were made then.
+        with_measure: as before measures left the identity; to find runs that were made then.
     """
+    flat = flatten(config)
     kept = {
-        FIRST_NAMES.get(key, key): value
-        for key, value in flatten(config).items()
+        key: value
+        for key, value in flat.items()
         if not below(key, NOT_IDENTITY) and (files_by_path or value is None or key not in FILES)
     }
+    measure = {FIRST_NAMES.get(key, key): value for key, value in flat.items() if below(key, ("measure",))}
+    kept |= (measure if with_measure else FIRST_MEASURE) if measure else {}
     text = json.dumps({"config": kept, "data": content}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -1,7 +1,8 @@
 """A run's record: its configuration, its metrics, and how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
@@ -32,6 +33,7 @@ class Record:
         config: the resolved configuration, as it was when the run was made.
         metrics: flat names to numbers; None stands for a number that is not finite.
         notes: what a metric's figure is, where its name does not say it, and why one is missing.
+        measured: of each measure that was taken after the run, when, with what code and on what machine.
         environment: versions, machine, commit, and the hashes of the content that the run read.
         started, ended: ISO 8601 with the time zone; empty where the record does not say it.
         history: the figures of each epoch by name. Only a saved file has them; a folder has history.jsonl.
@@ -48,6 +50,7 @@ class Record:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     environment: Tree = field(default_factory=dict)
+    measured: Tree = field(default_factory=dict)
     started: str = ""
     ended: str = ""
     history: Tree | None = field(default=None, repr=False)
@@ -90,6 +93,7 @@ class Record:
             metrics=figures,
             notes=get("notes", {}),
             environment=get("environment", {}),
+            measured=_mapping(get("measured")) or {},
             started=get("started", ""),
             ended=str(get("ended") or ""),
             history=_mapping(get("history")),
@@ -110,6 +114,7 @@ class Record:
             "metrics": self.metrics,
             "notes": self.notes,
             "environment": self.environment,
+            "measured": self.measured or None,
             "started": self.started,
             "ended": self.ended,
             "history": self.history,
@@ -144,6 +149,16 @@ class Record:
         return None if value is None else float(value)
 
     @property
+    def folder(self) -> Path | None:
+        """The folder of the run, or None where the record was read from a file of records or its folder is gone."""
+        path = Path(self.where) / self.signature
+        return path if self.where and self.signature and path.is_dir() else None
+
+    def at(self, folder: Path) -> "Record":
+        """Return the record with the place of its run's folder."""
+        return replace(self, where=str(folder.parent))
+
+    @property
     def settings(self) -> Tree:
         """The configuration with dotted keys."""
         if self._settings is None:
@@ -151,11 +166,19 @@ class Record:
         assert self._settings is not None
         return self._settings
 
+    def _repr_html_(self) -> str:
+        from poolab.records.collection import html_table
+
+        facts = [["status", self.status], *([["reason", self.reason]] if self.reason else [])]
+        facts += [["signature", self.signature], ["seed", str(self.seed)], ["folder", str(self.folder or self.where)]]
+        figures = [[name, f"{value:.6g}"] for name, value in self.metrics.items() if value is not None]
+        return html_table(("", "value"), [*facts, *figures])
+
 
 KNOWN = frozenset(
     (
         *("schema_version", "signature", "status", "reason", "seed", "config", "metrics", "notes", "environment"),
-        *("started", "ended", "history", "test_correct"),
+        *("measured", "started", "ended", "history", "test_correct"),
     )
 )
 

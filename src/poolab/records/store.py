@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,26 @@ class RunFolder:
                     f"another process is making this run ({self.path}); wait for it, or change a setting, e.g. the seed"
                 ) from None
             yield
+
+
+def run_folder(runs_dir: str | Path, names: Sequence[str]) -> RunFolder:
+    """Return the folder of a run: that of its signature, or of a name that it had in an earlier version of poolab.
+
+    Args:
+        names: the signature, and behind it the earlier names. One of them counts where there is a finished run under it
+            and none under the signature.
+    """
+    folder = RunFolder(runs_dir, names[0])
+    if folder.path.exists():
+        return folder
+    return next((one for one in (RunFolder(runs_dir, name) for name in names[1:]) if _is_finished(one)), folder)
+
+
+def _is_finished(folder: RunFolder) -> bool:
+    try:
+        return folder.path.exists() and folder.finished
+    except PoolabError:
+        return False
 
 
 def strict(content: Any) -> Any:

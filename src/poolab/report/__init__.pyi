@@ -7,11 +7,13 @@ from .document import Document as Document
 from .evidence import Evidence as Evidence
 from .evidence import gather as gather
 from .metric import Metric as Metric
+from .notebook import text_tables as text_tables
 from .statistics import Looks as Looks
 from .statistics.paired import t_quantile as t_quantile
 from .statistics.power import detectable_difference as detectable_difference
 from .tables import csv_tables as csv_tables
 from .tables import markdown_tables as markdown_tables
+from .tables import table_values as table_values
 from .terminal import print_tables as print_tables
 from .terminal import printable as printable
 from .terminal import verdict_text as verdict_text

@@ -164,7 +164,7 @@ def _baseline(evidence: Evidence, asked: str | None) -> str:
 
 
 def _of_pooling(name: str, evidence: Evidence) -> str | None:
-    """The label of the only arm with that pooling, or the plainest of several."""
+    """Return the label of the only arm with that pooling, or the plainest of several."""
     arms = [arm for setting in evidence.settings for arm in setting.arms if arm.settings.get("pooling.name") == name]
     labels = sorted({arm.label for arm in arms}, key=lambda label: (label != name, len(label), label))
     return labels[0] if labels else None
@@ -235,7 +235,7 @@ def _source(run: Record) -> str:
 
 
 def _scores(setting: Setting, metric: Metric, pair: Pair) -> list[ArmScores]:
-    """What the statistics read: the scores of every arm, with the outcome of each test image where all runs fit."""
+    """Return what the statistics read: every arm's scores, with the outcome of each test image where all runs fit."""
     outcomes = _outcomes(setting) if metric.name == "test/accuracy" else {}
     sizes = {run.value("test/samples") for run in setting.runs if run.completed}
     examples = sizes.pop() if len(sizes) == 1 and metric.name == "test/accuracy" else None
@@ -257,7 +257,7 @@ ROUNDING = 5e-5  # a share of correct images and the accuracy in a record differ
 
 
 def _outcomes(setting: Setting) -> dict[str, NDArray[np.bool_]]:
-    """Which test images each run classified correctly, by signature.
+    """Return which test images each run classified correctly, by signature.
 
     A run whose outcomes are not those that its record tells of has none here. Where the runs have test sets of several
     sizes there are none at all.

@@ -110,7 +110,7 @@ class Document:
         return methods(self.analysis).strip().split("\n\n")
 
     def commands_of(self, table: Table) -> list[tuple[str, str]]:
-        """The command of the first run of each arm."""
+        """Return the command of the first run of each arm."""
         return self._commands[table.label]
 
     @cached_property
@@ -125,7 +125,7 @@ class Document:
 
     @staticmethod
     def inline(drawn: Drawn) -> str:
-        """An SVG for a page."""
+        """Return a figure as SVG for a page."""
         from poolab.report.figures.inline import inlined
 
         return inlined(drawn)

@@ -147,7 +147,7 @@ class Keys:
 
 
 def _arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> Keys:
-    """The keys that arms differ by: those of poolings and heads, or, where no two differ there, all that vary."""
+    """Return the keys that arms differ by: those of poolings and heads, or all that vary where no two differ there."""
     arms = (_split(one, Keys(ARM))[1] for one in everyone)
     first = next(arms, None)
     if not searched and any(arm != first for arm in arms):
@@ -160,7 +160,7 @@ def _arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> Keys:
 
 
 def _factors(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Options that every pooling has with the same several values, e.g. slots: each value is a setting of its own.
+    """Return the options that every pooling has with the same several values, e.g. slots: each is a setting.
 
     So each pooling is compared with the baseline at the same value.
     """
@@ -183,7 +183,7 @@ def _factors(everyone: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def _checkpoint(everyone: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> tuple[str, ...]:
-    """The checkpoint that runs go on from, where one arm has several of them with the same seed."""
+    """Return the checkpoint that runs go on from, where one arm has several of them with the same seed."""
     sources: dict[tuple[Key, Key, str], set[str]] = defaultdict(set)
     for one in (one for one in everyone if one.get(SOURCE)):
         sources[(*_split(one, Keys(keys)), str(one.get("seed")))].add(str(one[SOURCE]))
@@ -191,7 +191,7 @@ def _checkpoint(everyone: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) ->
 
 
 def _split(settings: Mapping[str, Any], keys: Keys) -> tuple[Key, Key]:
-    """The setting and the arm of a run, as sorted pairs of keys and words."""
+    """Return the setting and the arm of a run, as sorted pairs of keys and words."""
     parts: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
     for key, value in settings.items():
         side = _side(key, keys)
@@ -208,7 +208,7 @@ def _words(key: str, value: Any) -> str:
 
 @lru_cache(maxsize=4096)
 def _side(key: str, keys: Keys) -> int | None:
-    """0 for a key of the setting, 1 for one of the arm, None for one that changes no result."""
+    """Return 0 for a key of the setting, 1 for one of the arm, None for one that changes no result."""
     if key in keys.arm or (below(key, keys.arm) and key not in keys.factors and not below(key, NEITHER)):
         return 1
     return None if below(key, (*NEITHER, SOURCE)) else 0
@@ -219,7 +219,7 @@ Wanted = dict[Key, set[int]]
 
 
 def _tables(runs: Sequence[Record], known: Sequence[Mapping[str, Any]], keys: Keys) -> Tables:
-    """The runs of each arm of each setting.
+    """Sort the runs into the arms of each setting.
 
     A run that ended before it noted its data stands in the first setting that is like it in all else.
     """
@@ -238,7 +238,7 @@ def _tables(runs: Sequence[Record], known: Sequence[Mapping[str, Any]], keys: Ke
 
 
 def _without_content(tables: Tables) -> dict[Key, Key]:
-    """The first setting for each one without the content of files."""
+    """Return the first setting for each one without the content of files."""
     found: dict[Key, Key] = {}
     for place in sorted(tables, key=lambda place: (_first_started(tables[place]), place)):
         found.setdefault(tuple(pair for pair in place if pair[0] not in CONTENT), place)
@@ -246,7 +246,7 @@ def _without_content(tables: Tables) -> dict[Key, Key]:
 
 
 def _wanted(planned: Sequence[Mapping[str, Any]], keys: Keys, tables: Tables) -> dict[Key, Wanted]:
-    """The seeds that a study plans for each arm of each setting.
+    """Return the seeds that a study plans for each arm of each setting.
 
     A plan does not know the content of files. It stands for the one setting that is like it in all else, or for the
     first of several. Arms that differ in the content of their weights are not expected, since no plan names them.

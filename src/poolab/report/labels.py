@@ -36,12 +36,12 @@ def setting_labels(settings: Sequence[Settings]) -> list[str]:
 
 
 def _varying(alike: Sequence[Settings], named: Sequence[str]) -> list[str]:
-    """The keys in which settings of one data set and network differ."""
+    """Return the keys in which settings of one data set and network differ."""
     keys = sorted({key for one in alike for key in one if key not in (*named, *CONTENT)})
     return [key for key in keys if len({one.get(key) for one in alike}) > 1]
 
 
 def _content(own: Settings) -> Content:
-    """What stands for the content of the data and the weights of a setting."""
+    """Return what stands for the content of the data and the weights of a setting."""
     data, weights = (own.get(key) for key in CONTENT)
     return Content(data, weights, None)

@@ -162,7 +162,7 @@ def _convergence_remark(setting: Setting) -> str | None:
 
 
 def _rise(arm: Arm) -> float | None:
-    """The mean rise of the validation score over the last tenth of the epochs."""
+    """Return the mean rise of the validation score over the last tenth of the epochs."""
     rises = []
     for run in arm.runs:
         history = history_of(run)

@@ -110,7 +110,7 @@ def _arm(row: Row) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: no enums, no tuples, no numbers that JSON lacks."""
+    """Return a value as JSON has it: no enums, no tuples, no numbers that JSON lacks."""
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):

@@ -68,17 +68,29 @@ def csv_tables(analysis: Analysis) -> str:
 
 def csv_table(table: Table, analysis: Analysis) -> str:
     """Write a setting's table as CSV with all digits; ends of the interval are columns of their own."""
-    wanted = [column for column in columns(analysis) if column.key != "interval"]
+    names, rows = table_values(table, analysis)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    ends = ["interval_low", "interval_high", "interval_single_low", "interval_single_high"]
-    writer.writerow(["setting", *(column.key for column in wanted), "pairs", *ends])
+    writer.writerow(names)
+    writer.writerows([["" if one is None else one for one in row] for row in rows])
+    return out.getvalue()
+
+
+Value = str | float | None
+ENDS = ("interval_low", "interval_high", "interval_single_low", "interval_single_high")
+
+
+def table_values(table: Table, analysis: Analysis) -> tuple[list[str], list[list[Value]]]:
+    """Return the names of a setting's columns and its rows, with all digits; what is not known is None."""
+    wanted = [column for column in columns(analysis) if column.key != "interval"]
+    names = ["setting", *(column.key for column in wanted), "pairs", *ENDS]
+    rows: list[list[Value]] = []
     for row in table.rows:
         compared = row.compared
+        ends = [*(compared.interval or (None, None)), *(compared.interval_single or (None, None))]
         told = [column.value(row, analysis) for column in wanted]
-        pairs = [*(compared.interval or ("", "")), *(compared.interval_single or ("", ""))]
-        writer.writerow([table.label, *("" if one is None else one for one in told), compared.pairs, *pairs])
-    return out.getvalue()
+        rows.append([table.label, *told, compared.pairs, *ends])
+    return names, rows
 
 
 def latex_table(table: Table, analysis: Analysis) -> str:

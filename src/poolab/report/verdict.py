@@ -41,7 +41,7 @@ def verdict(analysis: Analysis) -> list[Sentence]:
 
 
 def _aside(analysis: Analysis) -> list[Sentence]:
-    """What limits the answer as a whole."""
+    """Return what limits the answer as a whole."""
     without = [table.label for table in analysis.tables if table.baseline is None]
     found = []
     if without:
@@ -107,7 +107,7 @@ def _headline_of_several(analysis: Analysis, tables: Sequence[Table]) -> Sentenc
 
 
 def _grouped(tables: Sequence[Table], kind: str) -> str:
-    """The arms with a verdict, grouped by the number of settings in which they have it."""
+    """Name the arms with a verdict, grouped by the number of settings in which they have it."""
     counts: Counter[str] = Counter()
     for table in tables:
         counts.update(row.label for row in table.others if row.compared.verdict == kind)
@@ -219,7 +219,7 @@ def _holm(row: Row, analysis: Analysis) -> str:
 
 
 def _moderated(row: Row, metric: Metric) -> str:
-    """The second line of an arm with few pairs."""
+    """Write the second line of an arm with few pairs."""
     line = row.compared.moderated
     if line is None:
         return ""

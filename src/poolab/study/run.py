@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from poolab.errors import INTERRUPTED, ConfigError
+from poolab.errors import INTERRUPTED, ConfigError, PoolabError
+from poolab.records import RunFolder
 from poolab.study.folders import expanded, runs_folder
 from poolab.study.job_factory import Programs, Trained
-from poolab.study.runner.jobs import Files
+from poolab.study.runner.jobs import Files, Job
 from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.progress import Progress
 from poolab.study.runner.registry import announced
@@ -69,6 +70,7 @@ def run_study(
     count: int | None = None,
     sampler: str | None = None,
     seed: int = 0,
+    only_measure: bool = False,
 ) -> Outcome:
     """Run every cell of a study that has no result yet, `workers` at a time; a search draws its cells first.
 
@@ -81,6 +83,7 @@ def run_study(
         count: how many runs a search has in all, beside the file's run_cap.
         sampler: "tpe", "random" or "genetic"; None is random for method: random, and tpe for method: bayes.
         seed: of a search's draws.
+        only_measure: leave out the cells that are not trained yet; the others get the measures that they lack.
 
     Raises:
         ConfigError: a cell cannot be run; all errors at once, and nothing has begun.
@@ -99,7 +102,9 @@ def run_study(
     if study.method == "grid":
         if count is not None or sampler is not None:
             raise ConfigError(f"{study.path} is a grid: it draws nothing, and takes neither --count nor --sampler")
-        source = Listed(make.all())
+        source = Listed([job for job in make.all() if not only_measure or _is_trained(job)])
+    elif only_measure:
+        raise ConfigError(f"{study.path} is a search: name its runs, poolab measure RUN... measure=full")
     else:
         source = search(study, make, files.runs, count=count, sampler=sampler, seed=seed)
     with Progress(workers) as progress, announced(files.runs, study.name):
@@ -114,6 +119,15 @@ def run_study(
         )
         state = scheduler.run()
     return _outcome(state, scheduler.requests > 0, files.journal)
+
+
+def _is_trained(job: Job) -> bool:
+    """Return whether a cell has a network; a damaged record is told where the cell is started."""
+    try:
+        record = None if job.folder is None else RunFolder(job.folder.parent, job.folder.name).result
+    except PoolabError:
+        return True
+    return record is not None and record.completed
 
 
 def _untracked(study: Study) -> bool:

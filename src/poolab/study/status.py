@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from poolab.errors import PoolabError
-from poolab.records import FINISHED, RunFolder
+from poolab.records import FINISHED, RunFolder, run_folder
 from poolab.study.plan.cache import expected
 from poolab.study.runner.attempts import Attempt, last_attempts
 from poolab.study.runner.locks import CLAIMS, Claim, busy_elsewhere, is_held
@@ -53,7 +53,7 @@ def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue:
     else:
         runs = expected(study, Path(runs_dir), extra)
         queue = look(runs_dir) if queue is None else queue
-        states = [_state(run.words, RunFolder(runs_dir, run.signature), attempts, queue) for run in runs]
+        states = [_state(run.words, run_folder(runs_dir, run.names), attempts, queue) for run in runs]
     if any(one.state == "running" and not one.reason for one in states):  # SLURM's have a reason: their job
         states = [State(one.run, "waiting") if one.state == "missing" else one for one in states]
     return states

@@ -11,8 +11,11 @@ from poolab.testing.shapes import Shape, each_window, fitting_cases, windows
 from poolab.testing.subject import Subject
 
 RANDOM_CASES = {1: 15, 2: 15, 3: 6}
-BY_ITSELF = "compared with itself: no oracle was given"
-NOTHING = "nothing to compare with: give an oracle or a reference"
+HOW = "check_pooling(..., oracle=) or python -m poolab.testing --oracle MODULE:FUNCTION gives one"
+BY_ITSELF = (
+    "each window was compared with the method on that window alone, which proves the geometry and no formula; " + HOW
+)
+NOTHING = f"there is nothing to compare with; {HOW.replace('oracle', 'reference')}"
 
 
 def expected_of(subject: Subject, x: Tensor, shape: Shape, module: Pool) -> Tensor | None:

@@ -10,7 +10,8 @@ from poolab.testing.items import ITEMS
 Status = Literal["passed", "exempt", "failed", "not given"]
 WIDTH = 80
 # The worst first: what a cell of a table shows for several rows.
-MARKS: dict[Status, str] = {"failed": "FAIL", "exempt": "exempt", "not given": "not given", "passed": "ok"}
+NO_ORACLE = "no oracle given"
+MARKS: dict[Status, str] = {"failed": "FAIL", "exempt": "exempt", "not given": NO_ORACLE, "passed": "ok"}
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,17 @@ class Report:
     def __str__(self) -> str:
         """Return a table of items and dimensions, then what failed and what is exempt, in 80 columns."""
         dims = sorted({row.dims for row in self.rows})
+        width = max(9, *(len(MARKS[row.status]) for row in self.rows)) if self.rows else 9
         counts = {status: sum(row.status == status for row in self.rows) for status in MARKS}
         told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
         lines = [f"{self.name}: {told or 'nothing ran'} ({self.seconds:.1f} s)"]
-        lines += ["  ".join([f"{'item':13}", *(f"{f'{d}-d':9}" for d in dims)]).rstrip()]
+        lines += ["  ".join([f"{'item':13}", *(f"{f'{d}-d':{width}}" for d in dims)]).rstrip()]
         for item in dict.fromkeys(row.item for row in self.rows):
-            lines.append("  ".join([f"{item:13}", *(f"{self.mark(item, d):9}" for d in dims)]).rstrip())
+            lines.append("  ".join([f"{item:13}", *(f"{self.mark(item, d):{width}}" for d in dims)]).rstrip())
         for row in dict.fromkeys((row.item, row.reason) for row in self.rows if row.status == "exempt"):
             lines += wrapped(f"exempt from {row[0]}: {row[1]}")
+        for reason in dict.fromkeys(row.reason for row in self.rows if row.status == "not given"):
+            lines += wrapped(f"{NO_ORACLE}: {reason}")
         for failure in self.failures:
             lines += wrapped(f"FAILED {where(failure)}: {failure.reason}")
         return "\n".join(lines)

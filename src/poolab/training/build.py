@@ -7,7 +7,7 @@ from poolab.data import ImageDataModule, ImageShape, load_data, training_sample
 from poolab.errors import ConfigError
 from poolab.run_config import RunConfig, TrainerConfig
 from poolab.training.components import RunComponents
-from poolab.training.content import file_facts
+from poolab.training.content import check_code, file_facts
 from poolab.training.finetune import take_over
 from poolab.training.module import Classifier, TaskModule
 from poolab.training.network import matched_settings
@@ -27,6 +27,7 @@ def build(config: RunConfig) -> RunComponents:
     """
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
+    check_code(config)  # the processes of a distributed run import it each for itself
     files = file_facts(config)  # before they are read
     data = load_data(**config.data.reading, seed=config.seed)
     if config.measure.name == "full":

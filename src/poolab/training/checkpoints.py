@@ -8,6 +8,7 @@ from typing import Any
 from poolab.errors import ConfigError
 
 SIGNATURE = "poolab_signature"  # in a checkpoint: of the run that wrote it
+NETWORK = "network."  # the network's part of a checkpoint
 NEEDED = ("state_dict", "epoch", "global_step", "callbacks", "optimizer_states")
 
 
@@ -29,6 +30,16 @@ def read_checkpoint(path: Path, way_out: str, signature: str | None = None) -> d
     if signature is not None and wrote is not None and wrote != signature:
         raise ConfigError(f"the checkpoint {path} is of the run {wrote} and not of {signature}; {way_out}")
     return found
+
+
+def network_weights(path: Path, way_out: str, signature: str | None = None) -> dict[str, Any]:
+    """Return the weights of the network in a checkpoint, under the names that the network has for them.
+
+    Raises:
+        ConfigError: as `read_checkpoint`.
+    """
+    content = read_checkpoint(path, way_out, signature)["state_dict"]
+    return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
 
 
 def _content(path: Path) -> dict[str, Any] | str:

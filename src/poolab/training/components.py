@@ -1,6 +1,7 @@
 """The components of a run."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from poolab.backbones import Backbone, Match
 from poolab.data import ImageData, ImageDataModule
@@ -18,4 +19,4 @@ class RunComponents:
     module: TaskModule
     match: Match | None = None
     taken: WeightTransfer | None = None
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)

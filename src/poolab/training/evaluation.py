@@ -4,7 +4,7 @@ The record is written between the two: nothing that comes after the test can cos
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from poolab.records import HEADLINES, RunFolder
 from poolab.run_config import RunConfig
 from poolab.training.components import RunComponents
 from poolab.training.interruption import Interrupted
+from poolab.training.measures import ENDED_BEFORE
 from poolab.training.robustness_eval import measure_full
 
 COSTS = ("cost", "speed")
@@ -48,33 +49,39 @@ def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -
 
 
 def unmeasured(config: RunConfig) -> dict[str, str]:
-    """Return the notes of a run that was tested but ended before it was measured."""
-    why = "not measured: the process ended before; the trained network is in last.ckpt, force=true makes the run again"
-    return dict.fromkeys(COSTS + (FULL if config.measure.name == "full" else ()), why)
+    """Return the notes of a run that was tested and then ended before it was measured."""
+    return dict.fromkeys(COSTS + (FULL if config.measure.name == "full" else ()), ENDED_BEFORE)
 
 
 def measure(
     config: RunConfig,
     folder: RunFolder,
-    trainer: pl.Trainer,
     parts: RunComponents,
     test: Figures,
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
+    *,
+    device: torch.device,
+    processes: int = 1,
+    names: Collection[str] = ("costs", *FULL),
 ) -> Figures:
     """Measure the costs and, with `measure=full`, the robustness; a measure that fails becomes a note.
 
-    `report` is told each measure of `measure=full` and its seconds, and may end them by `Interrupted`.
+    Args:
+        report: is told each measure of `measure=full` and its seconds, and may end them by `Interrupted`.
+        device: where the network is measured.
+        processes: over how many processes the batches of the training are shared.
+        names: "costs" for the costs; any other name for the rest.
     """
     found = Figures()
 
     def costs() -> None:
-        parts.network.to(trainer.strategy.root_device)  # Lightning hands a module back on the CPU
+        parts.network.to(device)  # Lightning hands a module back on the CPU
         settings = config.measure
         found.metrics |= run_costs(
             parts.module.called,
             (parts.data.channels, *parts.data.image_size),
-            train_batch_size=config.data.batch_size // trainer.world_size,
+            train_batch_size=config.data.batch_size // processes,
             latency_batch_size=settings.latency_batch_size,
             throughput_batch_size=settings.throughput_batch_size,
             seconds=settings.seconds,
@@ -87,8 +94,9 @@ def measure(
         found.metrics |= metrics
         found.notes |= notes
 
-    found.notes |= _attempt(costs, COSTS)
-    if config.measure.name == "full":
+    if "costs" in names:
+        found.notes |= _attempt(costs, COSTS)
+    if config.measure.name == "full" and any(name != "costs" for name in names):
         found.notes |= _attempt(full, FULL)
     return found
 

@@ -8,14 +8,12 @@ from torchmetrics import Metric
 
 from poolab.backbones import Backbone
 from poolab.errors import ConfigError
-from poolab.training.checkpoints import read_checkpoint
+from poolab.training.checkpoints import network_weights
 from poolab.training.components import RunComponents
 from poolab.training.source_run import SourceRun, WeightTransfer
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
-
-NETWORK = "network."  # the network's part of a checkpoint
 
 
 def take_over(network: Backbone, source: SourceRun) -> WeightTransfer:
@@ -42,8 +40,7 @@ def take_over(network: Backbone, source: SourceRun) -> WeightTransfer:
 
 def _weights(source: SourceRun) -> dict[str, Tensor]:
     way_out = f"make the run {source.folder} again, or name another one with recipe.checkpoint"
-    content = read_checkpoint(source.checkpoint, way_out, source.signature)["state_dict"]
-    return {name.removeprefix(NETWORK): value for name, value in content.items() if name.startswith(NETWORK)}
+    return network_weights(source.checkpoint, way_out, source.signature)
 
 
 def before_training(trainer: "pl.Trainer", parts: RunComponents, taken: WeightTransfer) -> dict[str, float]:

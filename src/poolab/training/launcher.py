@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import PoolabError
+from poolab.own_code import with_code
 from poolab.paths import PATHS, with_expanded_paths
-from poolab.records import Record, RunFolder, read_record, signature
+from poolab.records import Record, RunFolder, read_record, run_folder
 from poolab.run_config import RunConfig, TrainerConfig, WandbConfig
+from poolab.training.batch_size import with_batch_size
 from poolab.training.cluster import is_task, prepare
-from poolab.training.content import content_of, earlier_run
+from poolab.training.content import content_of, earlier_run, run_names
 from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import give_back, take
 from poolab.training.machine import check_machine
+from poolab.training.measures import missing_measures
 from poolab.training.settings import read_settings
 from poolab.training.wandb_access import in_sweep
 
@@ -42,11 +45,12 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     _check_working_folder()
-    config = read_settings(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    tree = with_code(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    config = read_settings(with_batch_size(tree))
     _give_home(config.runs_dir)
     config = _tracked_online(config) if in_sweep() else config
-    name = signature(config.tree(), content_of(config))
-    folder = RunFolder(config.runs_dir, name)
+    folder = run_folder(config.runs_dir, run_names(config.tree(), content_of(config)))
+    name = folder.signature
     if folder.finished and not config.force:
         return _earlier(config, folder)
     _tell_of_earlier(config, name)
@@ -88,12 +92,32 @@ def _give_home(runs_dir: str) -> None:
 
 
 def _earlier(config: RunConfig, folder: RunFolder) -> tuple[Record | None, Path, bool]:
-    """Return the record of a finished run, and tell a sweep about it."""
+    """Return the record of a finished run, and tell a sweep about it; take the measures that it lacks first."""
     record = read_record(folder / "result.json", folder.signature, whole=True)
     folder.forget_remake()
+    if record is not None and missing_measures(config, record) and _is_first_process():
+        record = _measured(config, folder, record)
     if in_sweep():
         _tell_sweep(config, folder)
     return record, folder.path, False
+
+
+def _measured(config: RunConfig, folder: RunFolder, record: Record) -> Record:
+    """Add the measures that a finished run lacks; where it cannot be measured, say why and return it as it is."""
+    with without_collector("pytorch_lightning"):
+        from poolab.training.remeasure import measure_again
+    try:
+        check_machine(config.trainer, os.environ)
+        return measure_again(config, folder)
+    except PoolabError as fault:
+        lacks = ", ".join(missing_measures(config, record))
+        with suppress(OSError):
+            print(f"{folder.path} is finished, and not measured for {lacks}: {fault}", file=sys.stderr, flush=True)
+        return record
+
+
+def _is_first_process() -> bool:
+    return all(os.environ.get(key, "0") == "0" for key in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 def _tell_of_earlier(config: RunConfig, name: str) -> None:

@@ -14,20 +14,23 @@ import torch
 
 from poolab.errors import DataError, PoolabError
 from poolab.measure import OtherLoad, PeakMemory
+from poolab.own_code import is_own
 from poolab.pooling import use_backend
-from poolab.records import Record, RunFolder, environment, result_record, signature
+from poolab.records import Record, RunFolder, environment, result_record
 from poolab.run_config import RunConfig
 from poolab.text import one_line
+from poolab.training.batch_size import found_batch_size
 from poolab.training.build import build
 from poolab.training.callbacks import CheckpointFile, Checkpoints, DivergenceGuard, History, Streams, TrainingCost
 from poolab.training.checkpoints import read_checkpoint
 from poolab.training.cluster import lightning_environment
 from poolab.training.components import RunComponents
 from poolab.training.console import Console
-from poolab.training.content import files_of
+from poolab.training.content import files_of, run_names
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
+from poolab.training.model_facts import FILE, ModelFacts
 from poolab.training.processes import first_process
 from poolab.training.trackers import WandbTracker, build_tracker, title
 
@@ -84,18 +87,26 @@ def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
     Raises:
         DataError: something wrote into the folder since its content was hashed.
     """
-    if parts.data.summary is None:  # no folder of images
+    own = is_own(config.data.name, "data")
+    if parts.data.summary is None and not own:  # neither a folder of images nor a function of the user's
         return
-    if signature(config.tree(), f"{parts.data.fingerprint}{files_of(config)}") != name:
+    if name in run_names(config.tree(), f"{parts.data.fingerprint}{files_of(config)}"):
+        return
+    if own:
         raise DataError(
-            f"data.root={one_line(config.data.root)} was changed while this run read it; "
-            "start it again when nothing writes there"
+            f"data={config.data.name} returned other images or labels than a moment ago: it must return the same each "
+            "time (draw with a fixed seed), and nothing may write into its files meanwhile"
         )
+    raise DataError(
+        f"data.root={one_line(config.data.root)} was changed while this run read it; "
+        "start it again when nothing writes there"
+    )
 
 
 def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> Record:
     started = _now()
     folder.write_json("config.json", config.tree())
+    folder.write_json(FILE, ModelFacts.of(parts.data, config.data.background).to_json())
     (folder / "error.txt").unlink(missing_ok=True)  # of an earlier attempt
 
     written: list[Record] = []
@@ -175,6 +186,7 @@ def _run(
         "threads": torch.get_num_threads(),
         "data_fingerprint": parts.data.fingerprint,
         **parts.files,
+        **found_batch_size(folder),
     }
     with request.listening():
         try:
@@ -188,7 +200,9 @@ def _run(
             _add_match(outcome, parts)
             if trainer.is_global_zero:
                 save(outcome, facts)  # whatever the measures cost, they cost no record
-                left = measure(config, folder, trainer, parts, test, AUTOCAST.get(trainer.precision), measured)
+                precision = AUTOCAST.get(trainer.precision)
+                processes = trainer.world_size
+                left = measure(config, folder, parts, test, precision, measured, device=device, processes=processes)
                 facts["load"] = load.cores()  # while it was trained and measured: pictures rank nothing
                 outcome.metrics |= left.metrics
                 outcome.notes = {**_without(outcome.notes, unmeasured(config)), **left.notes}

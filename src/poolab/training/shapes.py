@@ -5,6 +5,7 @@ from typing import Any
 
 from poolab.backbones import Match, SlotShape, slot_shapes
 from poolab.data import data_shape
+from poolab.training.batch_size import with_smallest_batch
 from poolab.training.network import matched_settings
 from poolab.training.settings import read_settings
 
@@ -27,6 +28,6 @@ def matched_shapes(tree: Mapping[str, Any]) -> tuple[list[SlotShape], Match | No
     >>> rows[0].output, str(match)
     ((36, 15, 15), 'width_mult 1.1328: 211,834 parameters, with lip 213,834 (-0.94%)')
     """
-    config = read_settings(tree)
+    config = read_settings(with_smallest_batch(tree))
     settings, match = matched_settings(config, data_shape(config.data.reading))
     return slot_shapes(settings.pop("name"), **settings), match

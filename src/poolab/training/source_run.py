@@ -13,7 +13,7 @@ from poolab.run_config import RunConfig
 
 TESTED = ("test/loss", "test/accuracy", "test/mean_iou", "test/dice")
 # Settings of a backbone that may differ from the source's: its weights come from the checkpoint.
-FREE = ("match", "match_to", "pretrained", "weights")
+FREE = ("match", "match_to", "pretrained", "weights", "code_sha256")
 
 
 @dataclass(frozen=True)

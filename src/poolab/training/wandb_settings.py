@@ -69,6 +69,17 @@ def wandb_settings(
     )
 
 
+def settings_for_upload(project: str, entity: str | None, folder: Path, title: str) -> WandbSettings:
+    """Return the settings of a run that somebody asked W&B for by name: online where its environment says nothing.
+
+    >>> settings_for_upload("poolings", "team", Path("report"), "report of a study").project
+    'poolings'
+    """
+    said = any(os.environ.get(name, "").strip() for name in ("WANDB_MODE", "WANDB_DISABLED"))
+    mode = None if said else "online"
+    return wandb_settings(WandbConfig("wandb", mode, project, entity, None, (), 20, 60), folder, title)
+
+
 def wandb_folder(folder: Path, environment: Mapping[str, str] | None = None) -> Path:
     """Return the folder of the run's `wandb` folder: beside its record, or below WANDB_DIR."""
     known = os.environ if environment is None else environment

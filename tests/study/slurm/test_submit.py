@@ -91,7 +91,9 @@ def test_what_is_finished_queued_or_run_elsewhere_is_left_out(send, stand_in):
     stand_in("sbatch", "7\n")
     stand_in("squeue")
     names = send().arrays[0][0].signatures
-    RunFolder("runs", names[0]).make().write_json("result.json", {"status": "completed", "reason": None})
+    RunFolder("runs", names[0]).make().write_json(
+        "result.json", {"status": "completed", "reason": None, "metrics": {"cost/parameters": 9}}
+    )
     stand_in("squeue", squeue(("7", 1, "COMPLETING", "None", "n1"), ("7", 3, "FAILED", "NonZeroExitCode", "n1")))
     with RunFolder("runs", names[2]).make().claimed():
         sent = send()
@@ -328,7 +330,7 @@ def test_the_time_of_a_status_grows_with_the_number_of_jobs(written, stand_in, t
     path = Path("runs").resolve() / "studies" / "study.slurm" / "1.json"
 
     def seconds(jobs):
-        runs = [Expected(f"{number:012x}", "max", number, "digits, keras_cnn", "") for number in range(jobs)]
+        runs = [Expected([f"{number:012x}"], "max", number, "digits, keras_cnn", "") for number in range(jobs)]
         monkeypatch.setattr("poolab.study.status.expected", lambda *_: runs)  # test_status looks at its time
         Submission(path, "2026", os.getuid(), [], [], [run.signature for run in runs], [cell] * jobs, "7").write("")
         stand_in("squeue", squeue(*(("7", index, "PENDING", "Priority", "") for index in range(jobs))))

@@ -52,7 +52,7 @@ class Pool(nn.Module):
         output_shape: the output's shape for an input (N, C, H, W), as Python writes it; a window method needs none.
         options: the method's own options by name.
         learned: the option that `learnable=True` turns into a parameter.
-        reference: authors, year, arXiv or DOI.
+        reference: authors, year, arXiv or DOI; a class of the user's own may leave it out.
         evaluates: what it computes in evaluation where that is not what it computes in training.
         disagreements: how public implementations differ from this one and from each other, a sentence each.
         exempt: items of the conformance suite that do not apply, each with its reason.

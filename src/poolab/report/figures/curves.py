@@ -39,7 +39,7 @@ def curves(analysis: Analysis, table: Table) -> Figure | str:
 
 
 def _curve(arm: Arm) -> list[list[float]]:
-    """The validation scores of all runs, epoch by epoch, as far as all runs go."""
+    """Return the validation scores of all runs, epoch by epoch, as far as all runs go."""
     lines = []
     for run in arm.runs:
         history = history_of(run)

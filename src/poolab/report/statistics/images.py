@@ -68,7 +68,7 @@ def new_images_estimate(difference: float, found: Components) -> Estimate | None
 
 
 def _spread(found: Components, examples: float) -> float:
-    """The sum of (variance part)^2 / its degrees of freedom."""
+    """Return the sum of (variance part)^2 / its degrees of freedom."""
     of_seeds = found.seeds**2 / max(found.count_seeds - 1, 1)
     return of_seeds + examples**2 / max(found.count_examples - 1, 1)
 

@@ -78,7 +78,7 @@ def _check(settings: Sequence[SettingComparison]) -> None:
 
 
 def _arm(name: str, settings: Sequence[SettingComparison]) -> OverallArm:
-    """One arm's mean effect, or why there is none."""
+    """Return one arm's mean effect, or why there is none."""
     lines = [arm for setting in settings for arm in setting.arms if arm.arm == name]
     usable = [line for line in lines if line.difference is not None and line.standard_error]
     verdicts = [line.verdict for line in lines]
@@ -155,7 +155,7 @@ def _wilcoxon(differences: np.ndarray) -> float:
 
 
 def _groups(order: list[str], p_pairs: Mapping[tuple[str, str], float], alpha: float) -> tuple[tuple[str, ...], ...]:
-    """The longest runs of arms in rank order of which no two are told apart; arms that stand alone are left out."""
+    """Return the longest runs of arms in rank order of which no two are told apart; an arm alone is left out."""
 
     def alike(run: list[str]) -> bool:
         return all(p_pairs.get(pair, p_pairs.get(pair[::-1], 1.0)) > alpha for pair in itertools.combinations(run, 2))

@@ -55,7 +55,7 @@ def sign_flip_step_down(differences: Floats, patterns: int = PATTERNS, seed: int
 
 
 def _signs(seeds: int, patterns: int, seed: int) -> tuple[Floats, bool]:
-    """Patterns of signs as rows, and whether they are all; the first seed's sign stays, as opposites are alike."""
+    """Return patterns of signs as rows, and whether they are all; the first seed's sign stays: opposites are alike."""
     if seeds <= EXACT_SEEDS:
         numbers = np.arange(2 ** (seeds - 1))[:, None]
         return np.where(numbers >> np.arange(seeds) & 1, -1.0, 1.0), True
@@ -63,7 +63,7 @@ def _signs(seeds: int, patterns: int, seed: int) -> tuple[Floats, bool]:
 
 
 def _p_values(sums: Floats, values: Floats, counts: NDArray[np.int_]) -> Floats:
-    """The p values of the paired t-tests with these sums: the sum of squares is the same for every pattern."""
+    """Return the p values of the paired t-tests with these sums; the sum of squares is the same for every pattern."""
     mean = sums / counts
     variance = ((values**2).sum(axis=0) - counts * mean**2) / (counts - 1)
     # All differences of one sign and size leave no variance: t is infinite and p is 0.

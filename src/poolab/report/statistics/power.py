@@ -48,7 +48,7 @@ def difference_power(difference: float, deviation: float, pairs: int, critical: 
 
 
 def _exceeds(critical: float, freedom: int, effect: float) -> float:
-    """The chance that a noncentral t exceeds a value; scipy.stats.nct gives the same and takes fifty times as long."""
+    """Return the chance that a noncentral t exceeds a value; scipy.stats.nct does the same in fifty times the time."""
     return float(1 - special.nctdtr(freedom, effect, critical))
 
 

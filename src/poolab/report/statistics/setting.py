@@ -131,7 +131,7 @@ def _check(arms: Sequence[ArmScores], margin: float, confidence: float) -> None:
 
 
 def _plan(arms: Sequence[ArmScores], looks: Looks | None, alpha: float) -> tuple[family.Method, float, tuple[int, ...]]:
-    """How the error is kept, what this analysis may spend, and the looks that are over."""
+    """Return how the error is kept, what this analysis may spend, and the looks that are over."""
     if looks is None:
         return "max_t", alpha, ()
     seen = {seed for arm in arms for seed in (*arm.valid, *arm.diverged)}
@@ -159,7 +159,7 @@ def _lines(tested: Sequence[Pairs], chosen: _Choices) -> Mapping[str, _Line]:
 
 
 def _own_line(arm: ArmScores, chosen: _Choices) -> ArmComparison:
-    """What an arm's own runs say, as the baseline's line; the other arms' lines are made from it."""
+    """Describe an arm by its own runs, as the baseline's line does; the other arms' lines are made from it."""
     scores = np.array(list(arm.valid.values()))
     return ArmComparison(
         arm=arm.name,
@@ -177,7 +177,7 @@ def _own_line(arm: ArmScores, chosen: _Choices) -> ArmComparison:
 
 
 def _arm_line(pair: Pairs, line: _Line | None, chosen: _Choices) -> ArmComparison:
-    """An arm beside the baseline; `line` is None where there is no estimate."""
+    """Describe an arm beside the baseline; `line` is None where there is no estimate."""
     verdict, reason = decide(pair, line.inference if line else None, chosen.higher_is_better)
     found = _paired_line(pair, chosen, replace(_own_line(pair.arm, chosen), verdict=verdict, reason=reason))
     return found if line is None else _inferred_line(pair, line, chosen, found)

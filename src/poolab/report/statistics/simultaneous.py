@@ -70,7 +70,7 @@ def shrunk_correlation(differences: Floats) -> Floats:
 
 
 def _smallest_p(correlation: Floats, there: NDArray[np.bool_], draws: int) -> Floats:
-    """The smallest p value of the arms' t-tests in each of the simulated studies without any difference."""
+    """Return the smallest p value of the arms' t-tests in each simulated study without any difference."""
     seeds, arms = there.shape
     counts = there.sum(axis=0).astype(np.float32)
     draws = min(draws, max(LEAST_DRAWS, NUMBERS // (seeds * arms)))
@@ -94,7 +94,7 @@ def _normal(draws: int, seeds: int, arms: int) -> NDArray[np.float32]:
 
 
 def _square_root(correlation: Floats) -> Floats:
-    """The symmetric square root; negative eigenvalues (from unequal seeds) count as 0, the diagonal stays 1."""
+    """Return the symmetric square root; negative eigenvalues (from unequal seeds) count as 0, the diagonal stays 1."""
     values, vectors = np.linalg.eigh(correlation)
     root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     return np.asarray(root / np.sqrt((root**2).sum(axis=0)))

@@ -16,6 +16,7 @@ from poolab.study.sweep.sweep_file import Study
 if TYPE_CHECKING:
     from poolab.records import Record
     from poolab.report import Analysis, Document, Evidence
+    from poolab.study.wandb.report_run import Target
 
 DESCRIPTION = "which pooling is better, and how sure that is: a verdict, tables, figures and a page, from records alone"
 STUDIES = (".yaml", ".yml")
@@ -65,6 +66,11 @@ def words(program: str) -> argparse.ArgumentParser:
         help="formats of the figures' files (default: svg,pdf,png); svg alone is the fastest",
     )
     parser.add_argument(
+        "--wandb",
+        metavar="ENTITY/PROJECT",
+        help="log the report to W&B too, as a run of the type report: verdict, tables, page and files",
+    )
+    parser.add_argument(
         "--versus", action="store_true", help="compare two sources of the same study, e.g. of two code versions"
     )
     return parser
@@ -80,6 +86,7 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
 
     chosen = words(program).parse_intermixed_args(list(arguments))
     formats = formats_of(chosen.formats)
+    target = _target(chosen.wandb)
     given, evidence = _evidence(chosen)
     analysis = analysis_of(given.studies, evidence, chosen)
     document = document_of(
@@ -94,7 +101,22 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
         _said(f"not in it: {sentence}")
     if len(document.left_out) > SHOWN:
         print(f"not in it: {len(document.left_out) - SHOWN} more, which the report names")
+    if target is not None:
+        from poolab.study.wandb.report_run import log_report
+
+        _said(log_report(document, page.parent, target))
     return 0
+
+
+def _target(text: str | None) -> Target | None:
+    """Return where --wandb sends the report, after a look whether W&B can be written to at all."""
+    if text is None:
+        return None
+    from poolab.study.wandb.report_run import check_access, read_target
+
+    target = read_target(text)
+    check_access(target)
+    return target
 
 
 def _said(text: str) -> None:

@@ -47,6 +47,27 @@ def words(parser: argparse.ArgumentParser) -> None:
     drawn.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sampler (default: 0)")
 
 
+def measure_words(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `poolab study measure`."""
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="number of runs that are measured together (default: 1)"
+    )
+
+
+def measure_here(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
+    """Add the measures that trained cells lack; return the exit code.
+
+    Raises:
+        PoolabError: what cannot be measured, with all faults.
+    """
+    from poolab.study.run import run_study
+
+    extra = without_folder(chosen.extra)
+    outcome = run_study(study, extra, workers=chosen.workers, runs_dir=runs, only_measure=True)
+    Output().say(str(outcome))
+    return outcome.code
+
+
 def run_here(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Run the study; the exit code is 0 when every cell has a result, 130 when it was stopped, else 1.
 

@@ -62,6 +62,7 @@ def _named(chosen: argparse.Namespace, runs: Path) -> tuple[Path, list[str] | No
         if chosen.runs:
             raise ConfigError(f"{chosen.file} and --runs {chosen.runs} name two folders: leave one out")
         return Path(chosen.file), None
+    from poolab.records import run_folder
     from poolab.study.plan.cache import expected
     from poolab.study.sweep.sweep_file import read_study
 
@@ -71,4 +72,4 @@ def _named(chosen: argparse.Namespace, runs: Path) -> tuple[Path, list[str] | No
             f"{chosen.file} runs {study.program}, whose runs have no folders: only train.py's can be uploaded"
         )
     extra = [text for text in chosen.extra if not text.startswith("runs_dir=")]
-    return runs, [run.signature for run in expected(study, runs, extra)]
+    return runs, [run_folder(runs, run.names).signature for run in expected(study, runs, extra)]

@@ -165,9 +165,24 @@ def _sync(chosen: argparse.Namespace) -> int:
     return sync(chosen, named(chosen)[1])
 
 
+def _measure_words(parser: argparse.ArgumentParser) -> None:
+    from poolab.study.commands.run_verb import measure_words
+
+    measure_words(parser)
+
+
+def _measure(chosen: argparse.Namespace) -> int:
+    from poolab.study.commands.run_verb import measure_here
+
+    return measure_here(chosen, *named(chosen))
+
+
 VERBS = {
     "plan": Verb("check all cells; estimate the time and the smallest detectable difference", _plan_words, _plan),
     "run": Verb("run the cells that have no result yet, on this machine", _run_words, _run),
+    "measure": Verb(
+        "add measures to the cells that are trained, without training: FILE measure=full", _measure_words, _measure
+    ),
     "submit": Verb(
         "submit the cells that have no result yet to SLURM",
         submit_verb.words,

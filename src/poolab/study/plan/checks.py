@@ -6,7 +6,7 @@ from typing import Any
 
 from poolab.configuration import compose
 from poolab.errors import ConfigError, PoolabError
-from poolab.records import NOT_IDENTITY, below, flatten, signature
+from poolab.records import NOT_IDENTITY, below, flatten
 from poolab.run_config import DataConfig, RunConfig
 
 # What a network does not depend on.
@@ -19,8 +19,8 @@ class Checks:
     def __init__(self) -> None:
         self._done: dict[str, Any] = {}
 
-    def __call__(self, tree: Mapping[str, Any]) -> tuple[RunConfig, str]:
-        """Return a configuration that can be run, and its signature.
+    def __call__(self, tree: Mapping[str, Any]) -> tuple[RunConfig, tuple[str, ...]]:
+        """Return a configuration that can be run, its signature, and the names that its run may have had earlier.
 
         The network is built on the meta device: sizes without arithmetic. What only the images can tell, and what only
         the device can, shows when the run starts.
@@ -28,7 +28,7 @@ class Checks:
         Raises:
             ConfigError: it cannot, with every error that was found.
         """
-        from poolab.training import check_settings, faults_by_group
+        from poolab.training import check_settings, faults_by_group, run_names
 
         settings = {**tree, "seed": _seed(tree.get("seed"))}
         results = [self._once("settings", settings, lambda: check_settings(tree))]
@@ -47,7 +47,7 @@ class Checks:
         errors = dict.fromkeys(str(result) for result in results if isinstance(result, PoolabError))
         if errors:
             raise ConfigError("\n".join(errors))
-        return config, signature(tree, f"{content}{files}")
+        return config, run_names(tree, f"{content}{files}")
 
     def _network(self, config: RunConfig) -> Any:
         network = {key: value for key, value in flatten(config.tree()).items() if not below(key, NOT_NETWORK)}

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from poolab.errors import ConfigError, PoolabError, nearest
-from poolab.records import RunFolder
+from poolab.records import RunFolder, run_folder
 from poolab.run_config import RunConfig
 from poolab.study.folders import expanded
 from poolab.study.plan.checks import Checks
@@ -20,12 +20,20 @@ from poolab.study.sweep.sweep_file import Study
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell that can be run: its resolved configuration, its run's signature, and its arm."""
+    """A cell that can be run: its resolved configuration, its run's names, and the arm and seed that it is.
+
+    `names` are the signature, and behind it the names that the run may have had in earlier versions.
+    """
 
     cell: Cell
     config: RunConfig
-    signature: str
+    names: tuple[str, ...]
     arm: str
+
+    @property
+    def signature(self) -> str:
+        """The signature of its run."""
+        return self.names[0]
 
     @property
     def seed(self) -> int:
@@ -40,7 +48,7 @@ class Planned:
     @property
     def folder(self) -> RunFolder:
         """The folder of its run."""
-        return RunFolder(expanded(self.config.runs_dir), self.signature)
+        return run_folder(expanded(self.config.runs_dir), self.names)
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Plan:
         """The signatures of the runs with a result, which need not be made again."""
         if any(planned.config.force for planned in self.cells):
             return frozenset()
-        return frozenset(planned.signature for planned in self.cells if _finished(planned.folder))
+        return frozenset(planned.signature for planned in self.cells if _finished(planned))
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -79,12 +87,15 @@ class Plan:
         return tuple(dict.fromkeys(planned.setting for planned in self.cells))
 
 
-def _finished(folder: RunFolder) -> bool:
-    """Return True if the run has a result. (A damaged record is reported by `run` and `status`.)"""
+def _finished(planned: Planned) -> bool:
+    """Return whether there is a result with all measures; of a damaged record `run` and `status` say what is wrong."""
+    from poolab.training import missing_measures
+
     try:
-        return folder.finished
+        record = planned.folder.result
     except PoolabError:
         return False
+    return record is not None and record.finished and not missing_measures(planned.config, record)
 
 
 def plan(
@@ -110,7 +121,7 @@ def plan(
     if cells is None:
         cells = grid_cells(study, extra) if study.method == "grid" else sample_cells(study, extra)
     composer, checks = Composer(), checks or Checks()
-    found: list[tuple[Cell, RunConfig, str]] = []
+    found: list[tuple[Cell, RunConfig, tuple[str, ...]]] = []
     errors: dict[str, list[Cell]] = {}
     for cell in cells:
         try:
@@ -155,11 +166,11 @@ def _told(errors: dict[str, list[Cell]]) -> list[str]:
     return lines
 
 
-def _twins(found: list[tuple[Cell, RunConfig, str]]) -> list[str]:
+def _twins(found: list[tuple[Cell, RunConfig, tuple[str, ...]]]) -> list[str]:
     """Return an error for cells of a grid that are the same run: such arms compare nothing."""
     cells: dict[str, list[Cell]] = {}
-    for cell, _, name in found:
-        cells.setdefault(name, []).append(cell)
+    for cell, _, names in found:
+        cells.setdefault(names[0], []).append(cell)
     pairs = [(same[0], same[1]) for same in cells.values() if len(same) > 1]
     if not pairs:
         return []

@@ -11,6 +11,7 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records import RunFolder
+from poolab.run_config import RunConfig
 from poolab.study.runner.cell import write_cell
 from poolab.study.runner.connection import Link
 from poolab.study.runner.jobs import Files, Held, Job
@@ -160,7 +161,7 @@ class Scheduler:
         if job.folder is None:
             found = Ending("completed") if Claim.done(self.files.claim(job.key)) else None
         else:
-            found = None if job.forced else _recorded(job.folder)
+            found = None if job.forced else _recorded(job.folder, job.config)
         if found is None or not (found.finished or found.outcome == "refused"):
             found = self.source.before(job)
         if found is None:
@@ -290,10 +291,17 @@ class Scheduler:
                 signal.signal(number, handler)
 
 
-def _recorded(folder: Path) -> Ending | None:
-    """Return the outcome in a run's record; a damaged record refuses that cell, and is not overwritten."""
+def _recorded(folder: Path, config: RunConfig | None) -> Ending | None:
+    """Return the outcome in a run's record; a damaged record refuses that cell, and is not overwritten.
+
+    A record that lacks measures which the cell asks for says nothing: the cell is started, and takes them.
+    """
+    from poolab.training import missing_measures
+
     try:
         record = RunFolder(folder.parent, folder.name).latest  # of a run that is made again, its own
-    except PoolabError as error:
-        return Ending("refused", str(error))
-    return Ending(record.status, record.reason or "") if record else None
+    except PoolabError as fault:
+        return Ending("refused", str(fault))
+    if record is None or (config is not None and missing_measures(config, record)):
+        return None
+    return Ending(record.status, record.reason or "")

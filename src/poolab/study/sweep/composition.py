@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from poolab.configuration import compose, config_dir, with_expanded_paths
 from poolab.errors import ConfigError
 from poolab.hydra_words import with_quoted_path
+from poolab.own_code import with_code
 from poolab.per_slot import for_hydra, resolved
 from poolab.study.sweep.cells import Cell, assignments
 
@@ -57,7 +58,7 @@ class Composer:
             node[0][node[1]] = copy.deepcopy(self._value(f"{key}={words}"))
         if at:
             config["pooling"]["at"] = resolved(at, config_dir() / "pooling")
-        return with_expanded_paths(config)
+        return with_code(with_expanded_paths(config))
 
     def _at(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
         """Return the settings below `pooling.at`, or None if one would replace another, which only Hydra resolves."""

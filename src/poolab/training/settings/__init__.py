@@ -4,6 +4,7 @@ from poolab.training.settings.check import check_settings, declared, faults_by_g
 from poolab.training.settings.network import options_of
 from poolab.training.settings.tables import (
     DATA,
+    LARGEST_BATCH,
     LOADER,
     MEASURES,
     OPTIMIZERS,
@@ -16,6 +17,7 @@ from poolab.training.settings.warmup import warmup_share
 
 __all__ = [
     "DATA",
+    "LARGEST_BATCH",
     "LOADER",
     "MEASURES",
     "OPTIMIZERS",

@@ -5,9 +5,11 @@ from typing import Any
 
 from poolab.data import list_data
 from poolab.errors import ConfigError, nearest
+from poolab.own_code import CODE, find_own, is_own
 from poolab.pooling.core import Option
 from poolab.run_config import RunConfig
 from poolab.training.settings.faults import declared_faults, typed, where_words
+from poolab.training.settings.kinds import Code
 from poolab.training.settings.network import network_faults, options_of
 from poolab.training.settings.tables import (
     DATA,
@@ -115,6 +117,13 @@ def _group_faults(group: str, config: Mapping[str, Any]) -> list[str]:
     settings = config.get(group)
     if group == "recipe" and settings is None:
         return []
+    try:
+        return _choice_faults(group, settings)
+    except ConfigError as fault:  # code outside of poolab that cannot be imported
+        return [str(fault)]
+
+
+def _choice_faults(group: str, settings: Any) -> list[str]:
     if not isinstance(settings, Mapping):
         found = "is missing" if settings is None else f"must be one of its choices, found {typed(settings)}"
         more = f"; {WITHOUT[group]}" if group in WITHOUT else ""
@@ -129,6 +138,8 @@ def _group_faults(group: str, config: Mapping[str, Any]) -> list[str]:
 def _faults_by_name(group: str, kinds: Mapping[str, Table], settings: Mapping[str, Any]) -> list[str]:
     given = dict(settings)
     name = given.pop("name", None)
+    if group == "data" and is_own(name, group):
+        kinds = {**kinds, str(name): {**DATA, CODE: Code(find_own(str(name), group))}}
     if not isinstance(name, str) or name not in kinds:
         hint = nearest(name, list(kinds)) if isinstance(name, str) else ""
         return [
@@ -172,7 +183,7 @@ def declared(config: Mapping[str, Any], setting: str) -> Option | None:
     if group == "trainer":
         table: Table | None = TRAINER
     elif group in KINDS:
-        table = KINDS[group].get(name)
+        table = DATA if group == "data" and is_own(name, group) else KINDS[group].get(name)
     else:
         table = options_of(group, name)
     return (table or {}).get(key)

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from poolab.pooling.core import Option, is_whole, shown, whole_hint
+from poolab.own_code import OwnCode
+from poolab.pooling.core import Integer, Option, is_whole, shown, whole_hint
+
+AUTO = "auto"
+ONE_RUN = (
+    "is auto, which finds a number for one run of `poolab train`. In a study, sweep or multirun each run would find "
+    "its own, and runs with different batches compare no poolings: find it once, with the arm that takes most memory, "
+    "and write the number"
+)
 
 
 @dataclass(frozen=True)
@@ -172,3 +180,47 @@ class AtSlots(Option):
     def words(self, cells: int | None = None) -> str:
         """Return the form of the mapping."""
         return "poolings by the names of their slots: pooling.at.pool1=avg"
+
+
+@dataclass(frozen=True)
+class Anything(Option):
+    """An argument of a class outside of poolab, which checks it itself."""
+
+    def fits(self, value: Any, cells: int | None) -> bool:
+        """Whether it may be given: always."""
+        return True
+
+
+@dataclass(frozen=True)
+class Code(Option):
+    """The hash of the code outside of poolab that a choice is, as this process has imported it."""
+
+    default: Any = field(default=None, init=False)
+    code: OwnCode | None = None
+
+    def __init__(self, code: OwnCode):
+        object.__setattr__(self, "code", code)
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """Return what is wrong where the hash is another one: the file was changed since it was taken."""
+        assert self.code is not None
+        if value in (None, self.code.sha256):
+            return None
+        files = ", ".join(map(str, self.code.files))
+        return (
+            f"is not the hash of {self.code.name}: {files} was changed after this configuration was made; start again "
+            "(poolab sets this setting itself)"
+        )
+
+
+@dataclass(frozen=True)
+class BatchSize(Integer):
+    """A number of images; "auto" has become one before the settings of a run are checked."""
+
+    def fault(self, value: Any, cells: int | None) -> str | None:
+        """Return what is wrong with a number, and why "auto" cannot stand here."""
+        return ONE_RUN if value == AUTO else super().fault(value, cells)
+
+    def words(self, cells: int | None = None) -> str:
+        """Return the bounds."""
+        return f"{super().words(cells)}, or auto in a single run"

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from poolab.backbones import OWN, ROLES, Group, backbone_options
+from poolab.own_code import CODE, find_own, is_own, own_options
 from poolab.per_slot import at_faults, by_slot
 from poolab.pooling import get_pool, list_pools
 from poolab.pooling.core import Option
 from poolab.training.settings.faults import declared_faults, typed, where_words
+from poolab.training.settings.kinds import Anything, Code
 from poolab.training.settings.tables import BACKBONE, GEOMETRY, MATCH, POOLING, Table
 
 
@@ -21,7 +23,8 @@ def options_of(group: str, name: str) -> Table | None:
         known = backbone_options(name)
         if known is None:
             return None
-        return {**MATCH, "match_to": Option(None), **{key: BACKBONE.get(key, Option(None)) for key in known}}
+        own = {key: BACKBONE.get(key, Option(None)) for key in known}
+        return {**MATCH, "match_to": Option(None), **own, **_code(group, name)}
     common = POOLING if group == "pooling" else {}
     if name == OWN:
         return dict(common)
@@ -54,7 +57,8 @@ def _backbone_faults(given: Mapping[str, Any], table: Table) -> list[str]:
     match, match_to = given.get("match"), given.get("match_to")
     checked = {key: value for key, value in given.items() if key != "match_to"}
     declared = {key: option for key, option in table.items() if type(option) is not Option}
-    faults = declared_faults("backbone", declared, checked, strange=True, needed=tuple(declared))
+    needed = tuple(key for key in declared if key != CODE)
+    faults = declared_faults("backbone", declared, checked, strange=True, needed=needed)
     if match is None and match_to is not None:
         words = where_words("backbone.match_to", match_to)
         faults.append(f"{words} needs backbone.match=parameters or multiply_adds: what is to be equal")
@@ -84,8 +88,17 @@ def _one_pooling(where: str, choice: Any) -> list[str]:
 
 
 def _declared(group: Group, name: str) -> Table | None:
+    if is_own(name, "pooling"):
+        cls = get_pool(name)
+        others = {key: Anything(value) for key, value in own_options(name, "pooling").items()}
+        return {**others, **cls.options, **_code(group, name)} if cls.role in ROLES[group] else None
     known = {one for role in ROLES[group] for one in list_pools(role)}
     return dict(get_pool(name).options) if name in known else None
+
+
+def _code(group: str, name: str) -> Table:
+    """Return the setting that holds the hash of own code."""
+    return {CODE: Code(find_own(name, group))} if is_own(name, group) else {}
 
 
 def _is_ours(name: str) -> bool:

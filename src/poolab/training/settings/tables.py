@@ -5,7 +5,7 @@ The poolings declare theirs beside their formulas; `network` has those of the ba
 
 from poolab.measure import CORRUPTIONS, ROBUSTNESS, SCALE_MODES, SCALES, SEVERITIES, SHIFT_PADDINGS
 from poolab.pooling.core import Choice, Integer, Option, Real, Size, flag
-from poolab.training.settings.kinds import AtSlots, Betas, Devices, Place, Several, Slots, Text, nullable
+from poolab.training.settings.kinds import AtSlots, BatchSize, Betas, Devices, Place, Several, Slots, Text, nullable
 
 Table = dict[str, Option]
 
@@ -54,7 +54,7 @@ DATA: Table = {
     "root": nullable(Place(None)),
     "image_size": nullable(Size(32, most=8192, unit="pixels")),
     "channels": nullable(Choice(3, (1, 3))),
-    "batch_size": Integer(128, most=LARGEST_BATCH, unit="images"),
+    "batch_size": BatchSize(128, most=LARGEST_BATCH, unit="images"),
     "eval_batch_size": Integer(512, most=LARGEST_BATCH, unit="images"),
     "val_fraction": Real(0.1, least=0.0, most=0.5, open_least=True, unit="share of the training images"),
     "flip": flag(True),
@@ -66,7 +66,7 @@ DATA: Table = {
     "background": Choice("white", ("white", "black", "grey")),
 }
 # Settings that not every choice of their group has; all others must be there.
-OPTIONAL = {"data": ("background",)}
+OPTIONAL = {"data": ("background", "code_sha256")}
 
 COSTS: Table = {
     "latency_batch_size": Integer(1, most=LARGEST_BATCH, unit="images"),
