@@ -57,7 +57,7 @@ def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, row
 
 
 def confusion_matrix(counts: Tensor, classes: Sequence[str], path: Path) -> None:
-    """The share of each true class (a row) that was predicted as each class (a column); few classes have numbers.
+    """Draw the share of each true class (a row) that was predicted as each class (a column); few classes get numbers.
 
     Args:
         counts: (classes, classes), the true class first.
