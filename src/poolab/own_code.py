@@ -67,7 +67,7 @@ GIVEN["head"] = GIVEN["pooling"]
 
 @dataclass(frozen=True)
 class OwnCode:
-    """What an import path or an entry point names.
+    """The object that an import path or an entry point names.
 
     Attributes:
         name: as it was typed.

@@ -1,4 +1,4 @@
-"""What a model says of one image."""
+"""The prediction of a model for one image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
