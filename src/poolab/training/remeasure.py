@@ -111,7 +111,7 @@ def _measured(
 
     device = next(iter(parts.network.parameters())).device
     chosen = only(config, names)
-    examples = Figures(details={"examples": _examples(folder)} if "calibration" in names else {"examples": {}})
+    examples = Figures(examples=_examples(folder) if "calibration" in names else {})
     load = OtherLoad()
     precision = AUTOCAST.get(config.trainer.precision)
     found = measure(chosen, folder, parts, examples, precision, report, device=device, names=names)
