@@ -108,7 +108,7 @@ def test_what_cannot_be_fetched_says_where_to_put_it(tmp_path, monkeypatch, name
     start = time.monotonic()
     with pytest.raises(DataError) as caught:
         load_data(name, root=tmp_path, download=download)
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 5
     message = str(caught.value)
     expected = ["no network here"] if download else ["data.download is false"]
     assert all(word in message for word in [*files, str(tmp_path / folder), "data.root", *expected])

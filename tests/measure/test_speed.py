@@ -133,7 +133,7 @@ def test_the_time_is_bounded_but_some_calls_are_made():
     model = Sleeper(0.05)
     start = time.perf_counter()
     speed = inference_speed(model, (3, 4, 4), warmup=100, rounds=100, seconds=0.1)
-    assert time.perf_counter() - start < 9  # 200 calls would take 10
+    assert time.perf_counter() - start < 2  # 200 calls would take 10
     assert 3 <= speed["rounds"] < 10
     assert inference_speed(model, (3, 4, 4), seconds=0)["rounds"] == 3
     assert inference_speed(model, (3, 4, 4), rounds=0, warmup=0, seconds=0)["rounds"] == 3

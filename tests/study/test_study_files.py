@@ -25,7 +25,7 @@ MERGED_BOMB = "a: &a {x: 1}\n" + "".join(
 
 @pytest.fixture
 def refused(tmp_path):
-    """The message for a file's content, which comes in seconds of processor time, where a bomb would take for ever."""
+    """The message for a file's content, which comes in less than two seconds of processor time."""
 
     def refuse(content, name="study.yaml"):
         path = tmp_path / name
@@ -33,7 +33,7 @@ def refused(tmp_path):
         start = time.process_time()
         with pytest.raises(ConfigError) as caught:
             grid_cells(read_study(path))
-        assert time.process_time() - start < 20
+        assert time.process_time() - start < 2
         assert str(path) in str(caught.value)
         assert len(str(caught.value)) < 2_000
         return str(caught.value)
