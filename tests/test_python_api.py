@@ -15,6 +15,7 @@ import torch
 import poolab
 from poolab.errors import ConfigError
 from poolab.records import Records
+from poolab.study.run import run_study
 
 
 @pytest.fixture
@@ -100,6 +101,8 @@ def test_a_study_from_its_plan_to_its_table(tmp_path, tiny, monkeypatch):
         + "\n"
     )
     study = poolab.study("s.yaml")
+    with pytest.raises(ConfigError, match=r"no cell of s\.yaml is trained"):
+        run_study(study.file, only_measure=True)
     plan = study.plan("trainer.epochs=1")
     assert plan.cells == 4
     assert "2: max; avg" in str(plan)

@@ -259,6 +259,8 @@ def _guarded(action: Any) -> int:
         return action() or 0
     except PoolabError as fault:
         return _complain(fault)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _unread() -> int:

@@ -125,6 +125,37 @@ def test_other_data_are_refused(trained, capsys):
     assert "its fingerprint is digits-1, expected another" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", ["train", "measure"])
+def test_a_request_to_stop_ends_the_measures_and_loses_none(trained, tiny, capsys, monkeypatch, verb):
+    """The signal comes while the shifts are measured; the costs, which were taken again before, are in the record."""
+    from poolab.training import remeasure
+
+    def asked(text):
+        if text.startswith("measured shift"):
+            signal.raise_signal(signal.SIGTERM)
+
+    folder = the_folder(trained)
+    words = [*FULL, "measure.latency_batch_size=2"]
+    command = ["train", *tiny, *words, f"runs_dir={trained}"] if verb == "train" else ["measure", str(folder), *words]
+    with monkeypatch.context() as patch:
+        patch.setattr(remeasure, "say", asked)
+        assert main(command) == 130
+    record = read_record(folder / "result.json")
+    assert (record.status, list(record.measured)) == ("completed", ["costs"])
+    told = capsys.readouterr()
+    assert "stopped by SIGTERM; the same command" in told.out + told.err
+    assert main(command) == 0
+    assert set(read_record(folder / "result.json").measured) == set(MEASURES)
+
+
+def test_a_measure_that_failed_keeps_its_note_while_another_is_taken():
+    notes = {"robust": "not measured: no", "calibration": "not measured: no", "cost/peak_memory_bytes": "a note"}
+    record = Record(status="completed", metrics={"seconds/shift": 1, "robust/shift_consistency": 0.5}, notes=notes)
+    assert without(record, ("gradient_support",)) == (record.metrics, notes)
+    metrics, left = without(record, ("shift",))
+    assert (metrics, left.keys()) == ({}, {"calibration", "cost/peak_memory_bytes"})
+
+
 @pytest.mark.slow
 def test_kill_9_between_two_measures_loses_none(trained, tiny):
     """The process is killed when its record has the costs and not the rest; the next one takes the rest."""

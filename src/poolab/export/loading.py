@@ -10,9 +10,7 @@ from poolab.errors import ConfigError, PoolabError
 from poolab.export.model import Model
 from poolab.records import Record, RunFolder
 from poolab.run_config import RunConfig
-from poolab.training import ModelFacts, finished_record, trained_network
-
-AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
+from poolab.training import ModelFacts, autocast_of, finished_record, trained_network
 
 
 def load(folder: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Model:
@@ -34,14 +32,12 @@ def load(folder: str | os.PathLike[str], *, device: str | torch.device = "cpu") 
     config = RunConfig.from_tree(record.config)
     facts = ModelFacts.read(path) or _facts_from_data(path, config, record)
     shape = ImageShape(facts.channels, facts.image_size, len(facts.classes))
-    folder_of_run = RunFolder(path.parent, path.name)
-    folder_of_run.signature = record.signature
-    network = trained_network(config, folder_of_run, record, shape)
+    network = trained_network(config, RunFolder.of(record, path), record, shape)
     return Model(
         network.to(device),
         facts,
         record,
-        autocast=AUTOCAST.get(config.trainer.precision),
+        autocast=autocast_of(config.trainer.precision),
         channels_last=config.trainer.channels_last,
     )
 

@@ -31,6 +31,13 @@ class RunFolder:
         self.path = Path(runs_dir) / signature
         self.home = self.path  # where it will lie in the end
 
+    @classmethod
+    def of(cls, record: Record, path: Path) -> "RunFolder":
+        """Return the folder of a record, which may have been copied under another name."""
+        folder = cls(path.parent, path.name)
+        folder.signature = record.signature
+        return folder
+
     @property
     def remake(self) -> "RunFolder":
         """The folder inside it where a finished run is made again (force=true), while the old record stays."""

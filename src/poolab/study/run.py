@@ -102,7 +102,7 @@ def run_study(
     if study.method == "grid":
         if count is not None or sampler is not None:
             raise ConfigError(f"{study.path} is a grid: it draws nothing, and takes neither --count nor --sampler")
-        source = Listed([job for job in make.all() if not only_measure or _is_trained(job)])
+        source = Listed(_trained(study, make.all()) if only_measure else make.all())
     elif only_measure:
         raise ConfigError(f"{study.path} is a search: name its runs, poolab measure RUN... measure=full")
     else:
@@ -119,6 +119,18 @@ def run_study(
         )
         state = scheduler.run()
     return _outcome(state, scheduler.requests > 0, files.journal)
+
+
+def _trained(study: Study, jobs: Sequence[Job]) -> list[Job]:
+    """Return the cells that have a network.
+
+    Raises:
+        ConfigError: none has.
+    """
+    found = [job for job in jobs if _is_trained(job)]
+    if not found:
+        raise ConfigError(f"no cell of {study.path} is trained: run it first, or name the folder with --runs")
+    return found
 
 
 def _is_trained(job: Job) -> bool:

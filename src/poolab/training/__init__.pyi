@@ -16,6 +16,7 @@ from .model_facts import ModelFacts as ModelFacts
 from .network import matched_settings as matched_settings
 from .preflight import check_batch as check_batch
 from .preflight import check_classes as check_classes
+from .rebuild import autocast_of as autocast_of
 from .rebuild import trained_network as trained_network
 from .secret_words import LOGIN as LOGIN
 from .secret_words import without_secrets as without_secrets

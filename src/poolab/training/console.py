@@ -217,7 +217,7 @@ def shown(name: str, value: float | None) -> str:
 
 
 def _ending(record: Record, folder: Path, fresh: bool) -> str:
-    if not fresh:
+    if not fresh and record.status != "interrupted":  # of a finished run that is measured again
         return f"{record.status} earlier, not run again (force=true does): {folder}"
     reason = f": {record.reason}" if record.reason else ""
     again = "; the same command resumes here" if record.status == "interrupted" else ""

@@ -21,7 +21,7 @@ from poolab.training.batch_size import with_batch_size
 from poolab.training.cluster import is_task, prepare
 from poolab.training.content import content_of, earlier_run, run_names
 from poolab.training.imports import import_wandb_first, without_collector
-from poolab.training.interruption import give_back, take
+from poolab.training.interruption import Interrupted, give_back, take
 from poolab.training.machine import check_machine
 from poolab.training.measures import missing_measures
 from poolab.training.settings import read_settings
@@ -109,6 +109,8 @@ def _measured(config: RunConfig, folder: RunFolder, record: Record) -> Record:
     try:
         check_machine(config.trainer, os.environ)
         return measure_again(config, folder)
+    except Interrupted as fault:  # on the disk the run stays completed
+        return replace(record, status="interrupted", reason=str(fault))
     except PoolabError as fault:
         lacks = ", ".join(missing_measures(config, record))
         with suppress(OSError):

@@ -1,10 +1,14 @@
 """Check that this machine has the devices that `trainer` asks for, before anything is loaded."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from poolab.errors import ConfigError
 from poolab.run_config import TrainerConfig
 from poolab.training.cluster import is_task
+
+if TYPE_CHECKING:
+    import torch
 
 # Who may start the processes of other machines beside SLURM: torchrun, or the user with Lightning's own variables.
 STARTED_BY = ({"TORCHELASTIC_RUN_ID"}, {"MASTER_ADDR", "NODE_RANK"})
@@ -49,6 +53,18 @@ def devices_here(accelerator: str) -> int | None:
         "auto": cuda or mps or None,
     }
     return counts[accelerator]
+
+
+def device_name(device: "torch.device") -> str:
+    """Return the name of a device for a record: with a GPU's model.
+
+    >>> import torch
+    >>> device_name(torch.device("cpu"))
+    'cpu'
+    """
+    import torch
+
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
 
 def _no_device(accelerator: str) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from poolab.configuration import compose
-from poolab.errors import ConfigError, PoolabError
+from poolab.errors import INTERRUPTED, ConfigError, PoolabError
 from poolab.records import Record, RunFolder, read_record
 from poolab.run_config import RunConfig
+from poolab.training.interruption import Interrupted
 from poolab.training.measures import asked_measures, missing_measures
 from poolab.training.settings import read_settings
 
@@ -37,7 +38,8 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def measure(given: Sequence[str], description: str) -> int:
-    """Measure finished runs. Runs that cannot be measured are named, the others are measured; the exit code is then 1.
+    """Measure finished runs. Runs that cannot be measured are named, the others are measured; the exit code is then 1,
+    or 130 where it was asked to stop.
 
     Raises:
         ConfigError: no run is named, or a setting is wrong or belongs to the training.
@@ -54,6 +56,9 @@ def measure(given: Sequence[str], description: str) -> int:
     for run in runs:
         try:
             _measure_one(Path(run).expanduser(), asked, settings, chosen.again)
+        except Interrupted as fault:
+            print(f"poolab: {fault}; the same command takes what is missing", file=sys.stderr)
+            return INTERRUPTED
         except PoolabError as fault:
             failed += 1
             print(f"poolab: {fault}", file=sys.stderr)
@@ -77,9 +82,7 @@ def _measure_one(path: Path, asked: Mapping[str, Any], settings: Sequence[str], 
         return
     from poolab.training.remeasure import measure_again
 
-    folder = RunFolder(path.parent, path.name)
-    folder.signature = record.signature
-    measure_again(config, folder, names)
+    measure_again(config, RunFolder.of(record, path), names)
 
 
 def finished_record(path: Path) -> Record:

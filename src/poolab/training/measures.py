@@ -104,7 +104,8 @@ def without_figures(record: Record, names: tuple[str, ...]) -> tuple[dict[str, f
     """Return the metrics and notes of a record without those of some measures."""
     gone = tuple(prefix for name in names for prefix in FIGURES[name])
     noted = {*names, *(f"robust/{name}" for name in names)}
-    noted |= {"cost", "speed"} if "costs" in names else {"robust", "calibration", "gradient_support"}
+    noted |= {"cost", "speed"} if "costs" in names else set()
+    noted |= {"robust"} if set(ROBUSTNESS) & set(names) else set()
     metrics = {key: value for key, value in record.metrics.items() if not key.startswith(gone)}
     notes = {key: note for key, note in record.notes.items() if key not in noted and not key.startswith(gone)}
     return metrics, notes

@@ -11,9 +11,22 @@ from poolab.training.checkpoints import network_weights
 from poolab.training.network import network_settings
 
 if TYPE_CHECKING:
+    import torch
+
     from poolab.backbones import Backbone
 
 PRETRAINED: Mapping[str, object] = {"pretrained": False, "weights": None}  # the checkpoint holds the weights
+
+
+def autocast_of(precision: str) -> "torch.dtype | None":
+    """Return the type of a mixed precision, or None for full precision.
+
+    >>> autocast_of("bf16-mixed"), autocast_of("32-true")
+    (torch.bfloat16, None)
+    """
+    import torch
+
+    return {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(precision)
 
 
 def trained_network(config: RunConfig, folder: RunFolder, record: Record, shape: ImageShape) -> "Backbone":

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +18,11 @@ from poolab.training.components import RunComponents
 from poolab.training.console import say
 from poolab.training.evaluation import Figures, measure
 from poolab.training.interruption import StopRequest
+from poolab.training.machine import device_name
 from poolab.training.measures import merged_settings, missing_measures, only, without_figures
-from poolab.training.rebuild import trained_network
+from poolab.training.rebuild import autocast_of, trained_network
 from poolab.training.robustness_eval import check_full
 
-AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 # What a record keeps of the machine that a later measure was taken on.
 PROVENANCE = ("commit", "dirty", "device", "threads", "processor", "hostname", "load", "packages", "python")
 
@@ -43,6 +42,7 @@ def measure_again(config: RunConfig, folder: RunFolder, names: tuple[str, ...] |
         ConfigError: the checkpoint is missing or damaged, or the setting of a measure is not possible.
         DataError: the data set is not there, or not what the run was trained on.
         PoolabError: another process works at this run.
+        Interrupted: it was asked to stop; measures that were written are kept.
     """
     with folder.claimed():
         record = folder.result
@@ -113,9 +113,10 @@ def _measured(
     chosen = only(config, names)
     examples = Figures(details={"examples": _examples(folder)} if "calibration" in names else {"examples": {}})
     load = OtherLoad()
-    precision = AUTOCAST.get(config.trainer.precision)
-    found = measure(chosen, folder, parts, examples, precision, report, device=device, names=names)
-    facts = environment(device=_device_name(device), threads=torch.get_num_threads(), load=load.cores())
+    precision = autocast_of(config.trainer.precision)
+    processes = int(record.environment.get("processes") or 1)
+    found = measure(chosen, folder, parts, examples, precision, report, device=device, processes=processes, names=names)
+    facts = environment(device=device_name(device), threads=torch.get_num_threads(), load=load.cores())
     provenance = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
     provenance |= {key: facts[key] for key in PROVENANCE if key in facts}
     metrics, notes = without_figures(record, names)
@@ -143,7 +144,3 @@ def _examples(folder: RunFolder) -> Mapping[str, torch.Tensor]:
             return {name: torch.from_numpy(columns[name]) for name in columns.files if name != "confusion"}
     except (OSError, ValueError, KeyError) as fault:
         raise ConfigError(f"{path} cannot be read: {fault}; without it the calibration cannot be computed") from fault
-
-
-def _device_name(device: torch.device) -> Any:
-    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type

@@ -30,11 +30,11 @@ from poolab.training.content import files_of, run_names
 from poolab.training.evaluation import draw, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
+from poolab.training.machine import device_name
 from poolab.training.model_facts import FILE, ModelFacts
 from poolab.training.processes import first_process
+from poolab.training.rebuild import autocast_of
 from poolab.training.trackers import WandbTracker, build_tracker, title
-
-AUTOCAST = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
 class FinishedMeanwhile(PoolabError):
@@ -181,7 +181,7 @@ def _run(
     load = OtherLoad()
     device = trainer.strategy.root_device
     facts: dict[str, Any] = {
-        "device": _device_name(device),
+        "device": device_name(device),
         "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
         "data_fingerprint": parts.data.fingerprint,
@@ -200,7 +200,7 @@ def _run(
             _add_match(outcome, parts)
             if trainer.is_global_zero:
                 save(outcome, facts)  # whatever the measures cost, they cost no record
-                precision = AUTOCAST.get(trainer.precision)
+                precision = autocast_of(trainer.precision)
                 processes = trainer.world_size
                 left = measure(config, folder, parts, test, precision, measured, device=device, processes=processes)
                 facts["load"] = load.cores()  # while it was trained and measured: pictures rank nothing
@@ -264,10 +264,6 @@ def _training_metrics(history: History, cost: TrainingCost) -> dict[str, float]:
     figures = {name: value for name, value in (history.rows[-1] if history.rows else {}).items() if "/" in name}
     figures["speed/train_images_per_s"] = cost.images_per_s
     return {**figures, "cost/peak_memory_bytes": cost.peak_bytes, "epochs": len(history.rows)}
-
-
-def _device_name(device: torch.device) -> str:
-    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
 
 def _quiet() -> None:
