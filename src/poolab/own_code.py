@@ -67,7 +67,7 @@ GIVEN["head"] = GIVEN["pooling"]
 
 @dataclass(frozen=True)
 class OwnCode:
-    """What an import path or an entry point names.
+    """The object that an import path or an entry point names.
 
     Attributes:
         name: as it was typed.
@@ -231,16 +231,18 @@ def code_facts(config: Mapping[str, Any]) -> dict[str, str]:
 
 def code_faults(config: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each choice whose code is not that which the configuration was made with."""
-    faults = []
+    return [f"{what} was changed after this run was planned: start it again" for _, what in changed_code(config)]
+
+
+def changed_code(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the group of each choice whose code is not that which the configuration was made with, and its files."""
+    found = []
     for group, choice in _choices(config):
         if is_own(choice["name"], group):
-            found = find_own(choice["name"], group)
-            if choice.get(CODE) not in (None, found.sha256):
-                files = ", ".join(map(str, found.files))
-                faults.append(
-                    f"{group}={choice['name']}: {files} was changed after this run was planned: start it again"
-                )
-    return list(dict.fromkeys(faults))
+            own = find_own(choice["name"], group)
+            if choice.get(CODE) not in (None, own.sha256):
+                found.append((group, f"{group}={choice['name']}: {', '.join(map(str, own.files))}"))
+    return list(dict.fromkeys(found))
 
 
 def _choices(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -133,3 +135,18 @@ def test_matched_and_adopted_networks_come_back(launched, tmp_path, words):
     with np.load(folder / "test_examples.npz") as examples:
         label = examples["predicted"].tolist()
     assert [one.index for one in poolab.load(folder).predict(images_of(record))] == label
+
+
+def test_own_code_that_was_changed_after_the_training_is_told(launched, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = tmp_path / "changing_pool.py"
+    code.write_text("from poolab.pooling import AvgPool2d\n\n\nclass MyPool(AvgPool2d):\n    pass\n")
+    _, folder, _ = launched(tmp_path / "runs", "trainer.epochs=1", "pooling=changing_pool:MyPool")
+    image = np.zeros((16, 16), np.uint8)
+    assert "changing_pool:MyPool" in repr(poolab.load(folder))
+    program = f"import poolab, numpy; poolab.load({str(folder)!r}).predict(numpy.zeros((16, 16), numpy.uint8))"
+    for changed in (False, True):
+        told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+        assert ("changing_pool.py was changed after" in told) == changed
+        code.write_text(code.read_text() + "# changed\n")
+    assert len(poolab.load(folder).predict(image)) == 1

@@ -1,4 +1,4 @@
-"""What a model says of one image."""
+"""Predictions of a model: the class of an image, or of each of its pixels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ class Prediction:
     >>> prediction = Prediction("cat.jpg", ("cat", "dog"), torch.tensor([0.75, 0.25]))
     >>> prediction.label, prediction.probability, prediction.top(1)
     ('cat', 0.75, [('cat', 0.75)])
+    >>> prediction
+    Prediction(cat.jpg: cat (75.0%))
     """
 
     image: str
@@ -51,6 +53,9 @@ class Prediction:
         """Return the most probable classes and their probabilities, the most probable first."""
         values, places = self.probabilities.topk(min(count, len(self.classes)))
         return [(self.classes[place], value) for place, value in zip(places.tolist(), values.tolist(), strict=True)]
+
+    def __repr__(self) -> str:
+        return f"Prediction({self})"
 
     def to_json(self, count: int = 5) -> dict[str, Any]:
         """Return the image and its most probable classes as JSON has them."""
@@ -96,6 +101,9 @@ class Segmentation:
     def save(self, path: str | Path) -> None:
         """Write the mask as a PNG file with a palette."""
         self.picture().save(path, format="PNG")
+
+    def __repr__(self) -> str:
+        return f"Segmentation({self})"
 
     def to_json(self, count: int = 5) -> dict[str, Any]:
         """Return the image and the classes with the largest shares as JSON has them."""

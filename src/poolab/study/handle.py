@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanView:
-    """What a study will do: titles and lines; a notebook shows them as a table."""
+    """The plan of a study: titles and lines; a notebook shows them as a table."""
 
     lines: tuple[tuple[str, str], ...]
     cells: int

@@ -1,10 +1,12 @@
 """Build the network of a finished run again, with its trained weights; neither Lightning nor the data is needed."""
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from poolab.data import ImageShape
 from poolab.errors import ConfigError
+from poolab.own_code import changed_code
 from poolab.records import Record, RunFolder
 from poolab.run_config import RunConfig
 from poolab.training.checkpoints import network_weights
@@ -32,11 +34,16 @@ def autocast_of(precision: str) -> "torch.dtype | None":
 def trained_network(config: RunConfig, folder: RunFolder, record: Record, shape: ImageShape) -> "Backbone":
     """Return the network of a run with the weights of its checkpoint, in evaluation mode on the CPU.
 
+    Warns of code outside of poolab that was changed since: the weights may mean something else to it.
+
     Raises:
         ConfigError: the checkpoint is missing, damaged, another run's, or does not fit the network.
     """
     from poolab.backbones import create_backbone
 
+    for group, what in changed_code(config.tree()):
+        if group != "data":  # whose content is compared where it is used
+            warnings.warn(f"{what} was changed after {folder.path} was trained with it", stacklevel=2)
     if folder.checkpoint is None:
         raise ConfigError(
             f"{folder.path} has no last.ckpt: the weights are missing; copy the folder whole, or run it again with "
