@@ -115,7 +115,7 @@ def test_the_journal_and_the_state_of_the_study(study, tmp_path):
     attempts = last_attempts(study, folder)
     states = status(study, folder)
     assert [one.state for one in states] == ["completed"] * 6
-    assert {attempt["outcome"] for attempt in attempts.values()} == {"completed"}
+    assert {attempt.outcome for attempt in attempts.values()} == {"completed"}
     assert attempts.keys() == {path.name for path in folder.glob("[0-9a-f]*")} - {FULL, DIVERGED}
 
 

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records import FINISHED, RunFolder, run_folder
 from poolab.study.plan.cache import expected
-from poolab.study.runner.attempts import last_attempts
+from poolab.study.runner.attempts import Attempt, last_attempts
 from poolab.study.runner.locks import CLAIMS, Claim, busy_elsewhere, is_held
 from poolab.study.search.trials import Trial, trials_of
 from poolab.study.slurm.ending import job_ending
@@ -66,9 +65,7 @@ def counted(states: Iterable[State]) -> dict[str, int]:
     return {state: counts[state] for state in (*STATES, *counts) if counts[state]}
 
 
-def _of_programs(
-    study: Study, runs_dir: Path, extra: Sequence[str], attempts: Mapping[str, Mapping[str, Any]]
-) -> list[State]:
+def _of_programs(study: Study, runs_dir: Path, extra: Sequence[str], attempts: Mapping[str, Attempt]) -> list[State]:
     """Return the states of the cells of a program without records: their claims say which are done."""
     if study.method != "grid":
         return [State("", "missing")] * (study.run_cap or 0)
@@ -78,27 +75,28 @@ def _of_programs(
     return [_claimed(str(cell), programs.key(cell), runs_dir, attempts) for cell in grid_cells(study, extra)]
 
 
-def _claimed(text: str, key: str, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+def _claimed(text: str, key: str, runs_dir: Path, attempts: Mapping[str, Attempt]) -> State:
     if is_held(runs_dir / CLAIMS / key):
         return State(text, "running")
     if Claim.done(runs_dir / CLAIMS / key):
         return State(text, "completed")
-    attempt = attempts.get(key, {})
-    known = attempt and attempt.get("outcome") not in FINISHED  # what its claim does not say is run again
-    return replace(_attempted(key, attempt, runs_dir), run=text) if known else State(text, "missing")
+    attempt = attempts.get(key)
+    if attempt is None or attempt.outcome in FINISHED:  # what its claim does not say is run again
+        return State(text, "missing")
+    return replace(_attempted(attempt, runs_dir), run=text)
 
 
-def _attempted(key: str, attempt: Mapping[str, Any], runs_dir: Path) -> State:
+def _attempted(attempt: Attempt, runs_dir: Path) -> State:
     """Return the state of a cell's last attempt; without an end it runs, or its runner was killed."""
-    name, outcome = str(attempt.get("what") or key), attempt.get("outcome")
+    name, outcome = attempt.what or attempt.cell, attempt.outcome
     if outcome is None:
-        runs = is_held(runs_dir / CLAIMS / key)
+        runs = is_held(runs_dir / CLAIMS / attempt.cell)
         return State(name, "running") if runs else State(name, "interrupted", "it was killed before its record")
     known = outcome in ("completed", "diverged", "interrupted", "stopped")
-    return State(name, outcome if known else "failed", str(attempt.get("reason") or ""))
+    return State(name, outcome if known else "failed", attempt.reason)
 
 
-def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Mapping[str, Any]]) -> State:
+def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Attempt]) -> State:
     """Return the state of a search's trial, which runs on this machine alone."""
     if trial.refused is not None:
         return State(trial.what, "failed", trial.refused)
@@ -107,7 +105,7 @@ def _drawn(trial: Trial, study: Study, runs_dir: Path, attempts: Mapping[str, Ma
     return _claimed(trial.what, trial.cell, runs_dir, attempts)
 
 
-def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, Any]], queue: Queue) -> State:
+def _state(words: str, folder: RunFolder, attempts: Mapping[str, Attempt], queue: Queue) -> State:
     key = folder.signature
     try:
         found = folder.result
@@ -122,9 +120,9 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Mapping[str, An
     if busy_elsewhere(runs_dir, key):
         return State(words, "running")
     attempt, submitted = attempts.get(key), queue.submitted.get(key)
-    later = attempt is not None and (submitted is None or str(attempt.get("started", "")) > submitted.submitted)
-    if later and attempt is not None and attempt.get("outcome") not in (None, *FINISHED, "busy"):
-        return replace(_attempted(key, attempt, runs_dir), run=words)  # killed, refused or stopped
+    later = attempt is not None and (submitted is None or attempt.started > submitted.submitted)
+    if later and attempt is not None and attempt.outcome not in (None, *FINISHED, "busy"):
+        return replace(_attempted(attempt, runs_dir), run=words)  # killed, refused or stopped
     unsaid = found is None or found.status == "interrupted"
     became = job_ending(queue, key, folder / "result.json") if unsaid else None
     if became is not None:

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from poolab.study.runner.cell import run_file
+from poolab.study.runner.messages import ProcessFacts
 
 NEEDED = (
     *("poolab.training.launcher", "poolab.training.run", "rich.table"),
@@ -20,7 +21,7 @@ def may_fork() -> bool:
     return facts()["threads"] == 1 and not facts()["cuda"]
 
 
-def facts() -> dict[str, Any]:
+def facts() -> ProcessFacts:
     """Return what decides whether a fork is safe: the number of threads, and whether CUDA is initialised."""
     torch = sys.modules.get("torch")
     tasks = f"/proc/{os.getpid()}/task"

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from poolab.study.runner.jobs import Files
+from poolab.study.runner.messages import ToRunner, ToServer
 
 
 class Link:
@@ -38,14 +38,14 @@ class Link:
                 )
         self.socket, self.unread, self.ready = ours, b"", False
 
-    def tell(self, message: dict[str, Any], files: Sequence[int] = ()) -> None:
+    def tell(self, message: ToServer, files: Sequence[int] = ()) -> None:
         """Send a message. (If the server is gone, `receive` notices it.)"""
         content = json.dumps(message).encode() + b"\n"
         with suppress(OSError):
             sent = socket.send_fds(self.socket, [content], list(files))
             self.socket.sendall(content[sent:])  # a signal may have cut a long message
 
-    def receive(self, seconds: float) -> list[dict[str, Any]] | None:
+    def receive(self, seconds: float) -> list[ToRunner] | None:
         """Return the messages that arrive within some seconds; None if the server is gone."""
         if not select.select([self.socket], [], [], seconds)[0]:
             return []

@@ -22,6 +22,7 @@ from typing import Any
 from poolab.study.runner.child import facts, import_for_runs, may_fork, run_cell
 from poolab.study.runner.journal import Journal
 from poolab.study.runner.locks import BEAT, Claim
+from poolab.study.runner.messages import StartCell, ToRunner, ToServer
 from poolab.study.runner.outcomes import Ending, ending, memory_kills
 from poolab.study.runner.processes import drop_empty, exit_code, record, send
 
@@ -36,7 +37,7 @@ FRESH: dict[int, Any] = {
 class Running:
     """A cell's process; `started` is the clock's time."""
 
-    job: dict[str, Any]
+    job: StartCell
     claim: Claim
     pid: int
     program: subprocess.Popen[bytes] | None = None  # None where it was forked
@@ -56,7 +57,7 @@ class ForkServer:
         self.alone = False  # the runner is gone
         self.memory_kills = memory_kills()
 
-    def serve(self) -> dict[str, Any] | None:
+    def serve(self) -> StartCell | None:
         """Serve until the runner is gone and all cells have ended. Return a job in its cell's process, else None."""
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker)
@@ -75,9 +76,10 @@ class ForkServer:
                         os.read(wake, 4096)
                     else:
                         for message in self._hear(selector):
-                            if self._obey(message):
+                            job = self._obey(message)
+                            if job is not None:
                                 selector.close()
-                                return message
+                                return job
                 self._reap()
                 if time.monotonic() - beaten > BEAT:
                     beaten = time.monotonic()
@@ -85,7 +87,7 @@ class ForkServer:
                         cell.claim.beat()
         return None
 
-    def _hear(self, selector: selectors.BaseSelector) -> Iterator[dict[str, Any]]:
+    def _hear(self, selector: selectors.BaseSelector) -> Iterator[ToServer]:
         try:
             content, files, _, _ = socket.recv_fds(self.ear, 1 << 16, 64)
         except OSError:  # it was killed before it had heard all
@@ -100,14 +102,18 @@ class ForkServer:
         *lines, self.unread = (self.unread + content).split(b"\n")
         return map(json.loads, lines)
 
-    def _obey(self, message: dict[str, Any]) -> bool:
-        """Act on a message; return True if this is now the process of the cell."""
+    def _obey(self, message: ToServer) -> StartCell | None:
+        """Act on a message; return the job if this is now the process of its cell."""
         if "stop" in message:
             self._stop(signal.Signals(message["stop"]))
-            return False
+            return None
         if "halt" in message:
             self._halt(message["halt"], message["reason"])
-            return False
+            return None
+        return message if self._begin(message) else None
+
+    def _begin(self, message: StartCell) -> bool:
+        """Start a cell; return True if this is now its process."""
         claim = Claim(self.claims.pop(0))
         if self.stopping:
             self._record(message, claim, None, Ending("interrupted", "it had not begun"), 0.0)
@@ -125,7 +131,7 @@ class ForkServer:
             self._not_started(message, claim, log, Ending("failed", f"it could not be started: {error}"))
             return False
 
-    def _start(self, job: dict[str, Any], claim: Claim, log: int) -> bool:
+    def _start(self, job: StartCell, claim: Claim, log: int) -> bool:
         if self.fork and may_fork():
             # A request to stop that comes before the child has its own handlers must wait for them.
             signal.pthread_sigmask(signal.SIG_BLOCK, FRESH)
@@ -149,14 +155,14 @@ class ForkServer:
             send(cell.pid, signal.SIGTERM)
         return False
 
-    def _announce(self, job: dict[str, Any]) -> None:
+    def _announce(self, job: StartCell) -> None:
         """Tell the runner that the cell began, from the cell's process, in case this server is killed now.
 
         The runner hears the end of the socket only when every process has closed it, so that it misses no cell.
         """
         self._tell({"began": job["key"], "pid": os.getpid()})
 
-    def _program(self, job: dict[str, Any], claim: Claim, log: int) -> Running | None:
+    def _program(self, job: StartCell, claim: Claim, log: int) -> Running | None:
         """Start a program in a process group of its own, so that all its children can be ended."""
         try:
             program = subprocess.Popen(
@@ -174,7 +180,7 @@ class ForkServer:
             return None
         return Running(job, claim, program.pid, program)
 
-    def _not_started(self, job: dict[str, Any], claim: Claim, log: int, became: Ending) -> None:
+    def _not_started(self, job: StartCell, claim: Claim, log: int, became: Ending) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FRESH)
         os.close(log)
         self._record(job, claim, None, became, 0.0)
@@ -220,7 +226,7 @@ class ForkServer:
         before, self.memory_kills = self.memory_kills, memory_kills()
         return self.memory_kills > before
 
-    def _record(self, job: dict[str, Any], claim: Claim, code: int | None, became: Ending, seconds: float) -> None:
+    def _record(self, job: StartCell, claim: Claim, code: int | None, became: Ending, seconds: float) -> None:
         record(self.journal, job["entry"], job["key"], claim, code, became, seconds)
         drop_empty(job["log"])
         self._tell({"ended": job["key"], "outcome": became.outcome, "reason": became.reason})
@@ -237,7 +243,7 @@ class ForkServer:
                 cell.halted = reason
                 send(cell.pid, signal.SIGTERM)
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _tell(self, message: ToRunner) -> None:
         try:
             # A program's process has SIGPIPE as programs have it, and would die of a runner that is gone.
             self.ear.sendall(json.dumps(message).encode() + b"\n", getattr(socket, "MSG_NOSIGNAL", 0))

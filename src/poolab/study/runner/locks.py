@@ -14,7 +14,7 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from poolab.study.runner.journal import write_whole
 
@@ -22,6 +22,14 @@ EXPIRES = 300.0  # seconds without a sign of life, after which another machine t
 BEAT = 30.0  # seconds between two signs of life
 SIZE = 256  # bytes, all written at the start: the state can then be changed on a full disk
 CLAIMS = ".claims"  # the folder with a locked file for each cell, before the run has its folder
+
+
+class Holder(TypedDict, total=False):
+    """The content of a claim's file: running, done or free, and the process that wrote it."""
+
+    state: str
+    host: str
+    pid: int
 
 
 class Claim:
@@ -87,8 +95,8 @@ class Claim:
         os.close(self.file)
 
     def _write(self, state: str) -> None:
-        text = json.dumps({"state": state, "host": socket.gethostname(), "pid": os.getpid()})
-        os.pwrite(self.file, text.encode().ljust(SIZE), 0)
+        holder: Holder = {"state": state, "host": socket.gethostname(), "pid": os.getpid()}
+        os.pwrite(self.file, json.dumps(holder).encode().ljust(SIZE), 0)
 
 
 def _locked(file: int) -> bool:
@@ -112,12 +120,12 @@ def _held_elsewhere(file: int, path: Path) -> bool:
     return clock.stat().st_mtime - os.fstat(file).st_mtime < EXPIRES
 
 
-def _read(file: int) -> dict[str, Any]:
+def _read(file: int) -> Holder:
     try:
         content = json.loads(os.pread(file, SIZE, 0))
     except (OSError, ValueError):  # a folder in its place; or blank: whoever made it was killed before the first word
         return {}
-    return content if isinstance(content, dict) else {}
+    return cast(Holder, content) if isinstance(content, dict) else {}
 
 
 def busy_elsewhere(runs_dir: Path, signature: str) -> bool:

@@ -17,6 +17,7 @@ from poolab.study.runner.connection import Link
 from poolab.study.runner.jobs import Files, Held, Job
 from poolab.study.runner.journal import DiskFull, Journal
 from poolab.study.runner.locks import BEAT, Claim
+from poolab.study.runner.messages import StartCell
 from poolab.study.runner.orphans import adopt_orphans, orphan_ended
 from poolab.study.runner.outcomes import Ending, ending, last_line
 from poolab.study.runner.processes import drop_empty, record, send
@@ -145,8 +146,15 @@ class Scheduler:
         self.state.attempts[job.key] = attempt
         held = Held(job, claim, entry, str(self.files.log(job.key)), attempt)
         self.state.running[job.key] = held
-        told = {"key": job.key, "config": str(config), "command": job.command, "entry": entry, "log": held.log}
-        self.link.tell({**told, "folder": job.folder and str(job.folder)}, [claim.file])
+        message: StartCell = {
+            "key": job.key,
+            "config": str(config),
+            "command": job.command,
+            "entry": entry,
+            "log": held.log,
+            "folder": None if job.folder is None else str(job.folder),
+        }
+        self.link.tell(message, [claim.file])
 
     def _earlier(self, job: Job) -> bool:
         """Return True if the job was finished before, and note its outcome."""

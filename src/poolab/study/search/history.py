@@ -31,5 +31,5 @@ def known(study: Study, runs: Path, extra: Sequence[str] = ()) -> Known | None:
         return None
     space = Space(study, extra)
     attempts = last_attempts(study, runs)
-    stopped = {key for key, attempt in attempts.items() if attempt.get("outcome") == "stopped"}
+    stopped = {key for key, attempt in attempts.items() if attempt.outcome == "stopped"}
     return Known(tuple(space.cell(trial.at) for trial in trials if trial.refused is None), frozenset(stopped))

@@ -8,9 +8,10 @@ many. In that package the bracket 3 looks at the fourth row, since it counts fro
 does nothing; here it is Hyperband's own rule: the value at the bracket itself, among the best 1/eta.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from poolab.study.sweep.sweep_file import EarlyTermination
 
 Rows = Sequence[float]  # the metric after each epoch
 
@@ -24,7 +25,7 @@ class Hyperband:
     'not among the best 1/2 of 4 runs at epoch 2: 0.6 at best, 0.8 was needed'
     """
 
-    given: Mapping[str, Any]
+    given: EarlyTermination
     goal: str
 
     @property
@@ -55,7 +56,7 @@ class Hyperband:
         return f"not among {which}: {sign * mine:.6g} {when}, {sign * needed:.6g} was needed"
 
 
-def brackets(given: Mapping[str, Any], most: int) -> Iterator[int]:
+def brackets(given: EarlyTermination, most: int) -> Iterator[int]:
     """Return the iterations up to `most` at which runs are compared, in order.
 
     >>> list(brackets({"min_iter": 3, "eta": 3}, 30)), list(brackets({"max_iter": 27, "s": 2}, 30))
@@ -68,5 +69,5 @@ def brackets(given: Mapping[str, Any], most: int) -> Iterator[int]:
             yield bracket
             bracket *= eta
         return
-    steps = [given["max_iter"] // eta**power for power in range(int(given["s"]), 0, -1)]
+    steps = [int(given["max_iter"]) // eta**power for power in range(int(given["s"]), 0, -1)]
     yield from (bracket for bracket in steps if 1 <= bracket <= most)

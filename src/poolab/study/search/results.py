@@ -1,13 +1,13 @@
 """The results of a search's trials, from their runs' records and histories and the journal of attempts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.records import Record, RunFolder
-from poolab.study.runner.attempts import last_attempts
+from poolab.study.runner.attempts import Attempt, last_attempts
 from poolab.study.runner.journal import read_entry
 from poolab.study.search.samplers import TrialResult
 from poolab.study.search.trials import Trial
@@ -29,10 +29,10 @@ class Results:
             ConfigError: the record of a completed run has no such metric.
         """
         attempts = last_attempts(self.study, self.runs)
-        return [self._final.get(trial.cell) or self._of(trial, attempts.get(trial.cell, {})) for trial in trials]
+        return [self._final.get(trial.cell) or self._of(trial, attempts.get(trial.cell)) for trial in trials]
 
-    def _of(self, trial: Trial, attempt: Mapping[str, Any]) -> TrialResult:
-        outcome = attempt.get("outcome")
+    def _of(self, trial: Trial, attempt: Attempt | None) -> TrialResult:
+        outcome = attempt.outcome if attempt else None
         told = TrialResult(trial.at, trial.attributes, "open")
         try:
             record = RunFolder(self.runs, trial.cell).result if self.study.trains and not trial.refused else None

@@ -101,8 +101,8 @@ class Search:
         refused = self._by_key[job.key].refused
         if refused is not None or self.hyperband is None:
             return Ending("refused", refused) if refused is not None else None
-        last = last_attempts(self.study, self.runs).get(job.key, {})
-        return Ending("stopped", last.get("reason", "")) if last.get("outcome") == "stopped" else None
+        last = last_attempts(self.study, self.runs).get(job.key)
+        return Ending("stopped", last.reason) if last is not None and last.outcome == "stopped" else None
 
     def ended(self, job: Job, became: Ending) -> None:
         """Remember the best result. Without a metric in the records, the search ends with an error."""

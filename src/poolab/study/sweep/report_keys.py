@@ -8,7 +8,7 @@ The client 0.31 itself sends such keys to its server without a word (tests/study
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from poolab.errors import nearest
 from poolab.study.sweep.parameters import cut
@@ -17,7 +17,14 @@ from poolab.study.sweep.yaml_file import read_yaml
 ANSWER_KEYS = ("margin", "looks")
 
 
-def beside(path: Path, errors: list[str]) -> Mapping[str, Any]:
+class Declared(NamedTuple):
+    """The declarations of a study's report; None where the file leaves one out."""
+
+    margin: float | None = None
+    looks: tuple[int, ...] | None = None
+
+
+def beside(path: Path, errors: list[str]) -> Declared:
     """Return the declarations of the file beside a study file; empty if there is none.
 
     Args:
@@ -25,18 +32,21 @@ def beside(path: Path, errors: list[str]) -> Mapping[str, Any]:
     """
     other = path.with_name(f"{path.stem}.report.yaml")
     if not other.is_file():
-        return {}
+        return Declared()
     try:
         content = read_yaml(other)
     except (OSError, ValueError) as error:
         errors.append(f"{other.name} cannot be read: {error}")
-        return {}
+        return Declared()
     if not isinstance(content, Mapping):
         errors.append(f"{other.name} must be a mapping with {' or '.join(ANSWER_KEYS)}, found {cut(content)}")
-        return {}
+        return Declared()
     found = [f"{other.name}: {error}" for error in answer_errors(content)]
     errors += found
-    return {} if found else dict(content)
+    if found:
+        return Declared()
+    margin, looks = content.get("margin"), content.get("looks")
+    return Declared(None if margin is None else float(margin), None if looks is None else tuple(looks))
 
 
 def answer_errors(content: Mapping[Any, Any]) -> Iterator[str]:

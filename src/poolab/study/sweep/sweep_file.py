@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from poolab.errors import ConfigError, nearest
 from poolab.records import current_metric
@@ -34,6 +34,17 @@ class Metric(NamedTuple):
     target: float | None = None
 
 
+class EarlyTermination(TypedDict, total=False):
+    """The key `early_terminate` of a sweep file: hyperband with `min_iter`, or with `max_iter` and `s`."""
+
+    type: str
+    min_iter: int
+    max_iter: int
+    s: int
+    eta: int
+    strict: bool
+
+
 @dataclass(frozen=True)
 class Study:
     """A study file's content. `name` is the file's; `parameters` are flat, by their dotted names, in its order."""
@@ -45,7 +56,7 @@ class Study:
     metric: Metric | None
     parameters: tuple[Parameter, ...]
     command: tuple[str, ...]
-    early_terminate: Mapping[str, Any] | None = None
+    early_terminate: EarlyTermination | None = None
     run_cap: int | None = None
     description: str = ""
     margin: float | None = None  # points within which arms are equivalent, for the report
@@ -71,7 +82,7 @@ def read_study(path: str | Path) -> Study:
     path = Path(path)
     content = _load(path)
     errors: list[str] = []
-    answer = beside(path, errors)
+    declared = beside(path, errors)
     parameters = tuple(read_parameters(content.get("parameters"), errors))
     errors = [*_errors(content), *errors, *_method_errors(content, parameters)]
     start = Started(trains=True)
@@ -92,8 +103,8 @@ def read_study(path: str | Path) -> Study:
         command=tuple(map(str, content.get("command") or ())),
         early_terminate=content.get("early_terminate"),
         run_cap=content.get("run_cap"),
-        margin=None if answer.get("margin") is None else float(answer["margin"]),
-        looks=None if answer.get("looks") is None else tuple(answer["looks"]),
+        margin=declared.margin,
+        looks=declared.looks,
         description=str(content.get("description") or ""),
         trains=start.trains,
     )
