@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from poolab.bench.document import read
 from poolab.bench.figures import Figure, quotient
 from poolab.bench.ops_table import name_of, number, ratio
 from poolab.bench.output import add_output_arguments, check_output
+from poolab.bench.result import Cell, Change, Comparison, Document, MadeWith
 from poolab.bench.sheet import Sheet
 from poolab.errors import ConfigError, PoolabError
 
@@ -17,7 +17,6 @@ from poolab.errors import ConfigError, PoolabError
 # rounds within a process; where the memory of a process happens to lie is worth some percent besides.
 CLEAR = 0.05
 Identity = tuple[tuple[str, str], ...]
-Cell = dict[str, Any]
 Cells = dict[tuple[Identity, str, str, str], Cell]
 SIDES = ("old", "new")
 
@@ -47,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def compare(old: Document, new: Document) -> Comparison:
     """Return the ratios that both results have, with their quotient; what only one has; and how their settings differ.
 
     Raises:
@@ -58,7 +57,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             f"the old result is of {old['benchmark']}, the new one of {new['benchmark']}: compare two of one kind."
         )
     cells = _cells(old), _cells(new)
-    groups: dict[str, list[Cell]] = {}
+    groups: dict[str, list[Change]] = {}
     for key in cells[1]:
         if key in cells[0]:
             place, *_ = key
@@ -67,24 +66,25 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return {"groups": groups, "only": only, "differences": differences(old["made_with"], new["made_with"])}
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def differences(old: MadeWith, new: MadeWith) -> dict[str, tuple[object, object]]:
     """Return what differs between the two and can change a figure: machine, threads, devices, versions.
 
     >>> differences({"threads": 1, "packages": {"torch": "2.11"}}, {"threads": 2, "packages": {"torch": "2.11"}})
     {'threads': (1, 2)}
     """
-    found = {key: (old.get(key), new.get(key)) for key in ("processor", "cpus", "threads", "devices", "python")}
+    facts = ("processor", "cpus", "threads", "devices", "python")
+    found: dict[str, tuple[object, object]] = {key: (old.get(key), new.get(key)) for key in facts}
     packages = [made.get("packages", {}) for made in (old, new)]
     for name in sorted({*packages[0], *packages[1]} - {"poolab"}):
         found[name] = packages[0].get(name), packages[1].get(name)
     return {key: pair for key, pair in found.items() if pair[0] != pair[1]}
 
 
-def _cells(document: dict[str, Any]) -> Cells:
+def _cells(document: Document) -> Cells:
     """Return the cells with a ratio by place, method, backend and direction."""
     found: Cells = {}
     for group in document["groups"]:
-        place = tuple((key, value) for key, value in group.items() if key != "cells")
+        place = tuple((key, str(value)) for key, value in group.items() if key != "cells")
         for cell in group["cells"]:
             if cell.get("ratio"):
                 found[place, cell["method"], cell["backend"], cell["direction"]] = cell
@@ -106,13 +106,17 @@ def _words(place: Identity) -> str:
     return " ".join(value for _, value in place)
 
 
-def _change(old: Cell, new: Cell) -> Cell:
+def _change(old: Cell, new: Cell) -> Change:
+    assert old["ratio"] is not None  # as `_cells` has chosen them
+    assert new["ratio"] is not None
     before, after = Figure(**old["ratio"]), Figure(**new["ratio"])
     changed, low, high = quotient(after, before)
     refused = before.refused or after.refused
     clear = not refused and not low <= 1 <= high and abs(changed - 1) >= CLEAR
     return {
-        **{key: new[key] for key in ("method", "backend", "direction")},
+        "method": new["method"],
+        "backend": new["backend"],
+        "direction": new["direction"],
         "old": old["ratio"],
         "new": new["ratio"],
         "quotient": changed,
@@ -122,7 +126,7 @@ def _change(old: Cell, new: Cell) -> Cell:
     }
 
 
-def _table(place: str, rows: list[Cell]) -> Sheet:
+def _table(place: str, rows: list[Change]) -> Sheet:
     styles = {"faster": "green", "slower": "red", "refused": "dim"}
     texts = [
         [
@@ -138,7 +142,7 @@ def _table(place: str, rows: list[Cell]) -> Sheet:
     return Sheet(place, heads, texts, (), [styles.get(row["verdict"]) for row in rows])
 
 
-def _remarks(result: dict[str, Any]) -> Iterator[str]:
+def _remarks(result: Comparison) -> Iterator[str]:
     for key, (old, new) in result["differences"].items():
         yield f"The two differ in {key}: {old} before, {new} now."
     for side in SIDES:
@@ -146,7 +150,7 @@ def _remarks(result: dict[str, Any]) -> Iterator[str]:
             yield f"Only in the {side} result, {place}: {', '.join(names)}."
 
 
-def _verdict(result: dict[str, Any]) -> str:
+def _verdict(result: Comparison) -> str:
     verdicts = [row["verdict"] for rows in result["groups"].values() for row in rows]
     if not verdicts:
         return "The two results have no ratio in common."
@@ -160,7 +164,7 @@ def _verdict(result: dict[str, Any]) -> str:
     )
 
 
-def _write(arguments: argparse.Namespace, result: dict[str, Any], tables: list[Sheet], notes: list[str]) -> None:
+def _write(arguments: argparse.Namespace, result: Comparison, tables: list[Sheet], notes: list[str]) -> None:
     from poolab.bench.document import write
 
     write(result, arguments.json)

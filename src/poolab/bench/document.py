@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from poolab.bench.result import Comparison, Document, MadeWith
 from poolab.errors import PoolabError
 from poolab.records import environment, strict, write_atomically
 
@@ -18,7 +19,7 @@ FORMAT = 1
 MORE_PACKAGES = ("triton", "timm", "kornia", "antialiased-cnns")
 
 
-def made_with(devices: Sequence[str]) -> dict[str, Any]:
+def made_with(devices: Sequence[str]) -> MadeWith:
     """Return command, date, commit, versions, processor, threads and devices, which a figure depends on."""
     import torch
 
@@ -31,7 +32,7 @@ def made_with(devices: Sequence[str]) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     on_cuda = any(torch.device(name).type == "cuda" for name in devices)
-    return {
+    made = {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
@@ -41,9 +42,10 @@ def made_with(devices: Sequence[str]) -> dict[str, Any]:
         **({"cuda": torch.version.cuda} if on_cuda else {}),
         "load_average": os.getloadavg()[0],
     }
+    return cast(MadeWith, made)
 
 
-def machine(made: dict[str, Any]) -> str:
+def machine(made: MadeWith) -> str:
     """Return the processor and the threads, in words.
 
     >>> machine({"processor": "Some CPU", "threads": 1})
@@ -53,19 +55,25 @@ def machine(made: dict[str, Any]) -> str:
     return f"{made['processor']}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def new_document(benchmark: str, devices: Sequence[str], settings: dict[str, Any]) -> dict[str, Any]:
+def new_document(benchmark: str, devices: Sequence[str], settings: dict[str, object]) -> Document:
     """Return a document without a group."""
-    start = {"benchmark": benchmark, "format": FORMAT, "complete": False}
-    return {**start, "made_with": made_with(devices), "settings": settings, "groups": []}
+    return {
+        "benchmark": benchmark,
+        "format": FORMAT,
+        "complete": False,
+        "made_with": made_with(devices),
+        "settings": settings,
+        "groups": [],
+    }
 
 
-def write(document: dict[str, Any], path: Path | None) -> None:
+def write(document: Document | Comparison, path: Path | None) -> None:
     """Write the document, where a path was asked for."""
     if path:
         write_atomically(path, json.dumps(strict(document), indent=1, allow_nan=False) + "\n")
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> Document:
     """Read a document that `ops` or `net` wrote.
 
     Raises:
@@ -79,7 +87,7 @@ def read(path: Path) -> dict[str, Any]:
         raise PoolabError(
             f"{path} is not a result of format {FORMAT} of `bench.py ops` or `net`; make it again with --json"
         )
-    return found
+    return cast(Document, found)
 
 
 def _device_name(name: str) -> str:

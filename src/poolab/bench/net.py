@@ -10,6 +10,7 @@ from typing import Any
 from poolab.bench import choices
 from poolab.bench.ops import add_plan_arguments, check_devices, plan_of
 from poolab.bench.output import Measure, add_output_arguments, carry_out, check_output
+from poolab.bench.result import Group
 from poolab.errors import PoolabError
 
 MODES = ("eager", "compile")
@@ -73,7 +74,7 @@ def _group(
 
     place = Place(arguments.batch_size, arguments.width, layout, dtype, device, mode)
 
-    def measure(progress: Any) -> dict[str, Any]:
+    def measure(progress: Any) -> Group:
         return measure_group(place, names, paths, plan_of(arguments), progress)
 
-    return " ".join(place.described().values()), measure
+    return " ".join(map(str, place.described().values())), measure

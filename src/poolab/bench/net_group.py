@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from poolab.bench import backends
 from poolab.bench.figures import Figure
 from poolab.bench.interleaved import Case, Interleaved, Plan
 from poolab.bench.ops_group import BASELINE
+from poolab.bench.result import Cell, Group, Setting, interval_of
 from poolab.measure import synchronise
 
 TARGET = 1.05  # of the step with max pooling
@@ -34,11 +34,16 @@ class Place:
     device: str
     mode: str
 
-    def described(self) -> dict[str, str]:
+    def described(self) -> Setting:
         """Return the benchmark setting as the result has it."""
-        words = {"network": f"resnet18-{self.width}", "shape": f"{self.batch_size}x3x{SIDE}x{SIDE}"}
-        rest = {"layout": self.layout, "dtype": self.dtype, "device": self.device, "mode": self.mode}
-        return {**words, **rest}
+        return {
+            "network": f"resnet18-{self.width}",
+            "shape": f"{self.batch_size}x3x{SIDE}x{SIDE}",
+            "layout": self.layout,
+            "dtype": self.dtype,
+            "device": self.device,
+            "mode": self.mode,
+        }
 
 
 class TrainingStep:
@@ -86,7 +91,7 @@ def measure_group(
     paths: Sequence[str],
     plan: Plan,
     progress: Callable[[int, int, str], None] = lambda done, total, text: None,
-) -> dict[str, Any]:
+) -> Group:
     """Measure the training step with each method and path in the same interleaved rounds, with `nn.MaxPool2d`."""
     wanted = [BASELINE, *((method, path) for method in methods for path in paths)]
     cases = {_key(*each): _case(place, *each) for each in wanted}
@@ -120,23 +125,19 @@ def _compiling(networks: int) -> AbstractContextManager[object]:
     return context
 
 
-def _cell(timed: Interleaved, method: str, backend: str) -> dict[str, Any]:
+def _cell(timed: Interleaved, method: str, backend: str) -> Cell:
     samples = timed.samples[_key(method, backend)]
-    return {
+    cell: Cell = {
         "method": method,
         "backend": backend,
         "direction": "step",
-        "seconds": _plain(timed.seconds(_key(method, backend))),
-        "ratio": _plain(timed.ratio(_key(method, backend))),
+        "seconds": interval_of(timed.seconds(_key(method, backend))),
+        "ratio": interval_of(timed.ratio(_key(method, backend))),
         "target": TARGET if method == TARGET_METHOD else None,
         "repeats": samples.repeats,
-        **({"fault": samples.fault} if samples.fault else {}),
     }
+    return {**cell, "fault": samples.fault} if samples.fault else cell
 
 
 def _key(method: str, backend: str) -> str:
     return f"{method} {backend}"
-
-
-def _plain(figure: Figure | None) -> dict[str, Any] | None:
-    return asdict(figure) if figure else None

@@ -1,12 +1,11 @@
 """The network benchmark's tables: one for each group, the same for the terminal and for Markdown."""
 
-from typing import Any
-
 from poolab.bench.ops_table import milliseconds, name_of, ratio, style_of
+from poolab.bench.result import Group
 from poolab.bench.sheet import Sheet
 
 
-def group_table(group: dict[str, Any], full: bool) -> Sheet:
+def group_table(group: Group, full: bool) -> Sheet:
     """Time of a step and its ratio to the step with `nn.MaxPool2d`."""
     cells = group["cells"]
     title = (

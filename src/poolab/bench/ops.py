@@ -124,6 +124,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from poolab.bench.bandwidth import copy_bandwidth
     from poolab.bench.document import machine, new_document
     from poolab.bench.ops_table import group_table
+    from poolab.bench.result import interval_of
 
     check_output(arguments)
     check_devices(arguments.devices)
@@ -135,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = {"methods": names, "backends": paths, "peers": packages, **asdict(plan_of(arguments))}
     document = new_document("ops", arguments.devices, settings)
     bandwidth = {device: copy_bandwidth(device) for device in arguments.devices}
-    document["bandwidth"] = {device: asdict(found) for device, found in bandwidth.items()}
+    document["bandwidth"] = {device: interval_of(found) for device, found in bandwidth.items()}
     print(f"{machine(document['made_with'])}, torch {torch.__version__}")
     for device, found in bandwidth.items():
         print(f"{device} ({document['made_with']['devices'][device]}) copies {found.median / 1e9:.1f} GB/s.")
@@ -157,7 +158,7 @@ def _places(arguments: argparse.Namespace) -> Iterator["Place"]:
 
 
 def _title(place: "Place") -> str:
-    return " ".join(place.described().values())
+    return " ".join(map(str, place.described().values()))
 
 
 def _group(place: "Place", names: list[str], bandwidth: float, how: dict[str, Any]) -> Measure:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from poolab.bench.choices import Kernel, Shape, target
 from poolab.bench.figures import Figure
 from poolab.bench.interleaved import Case, Interleaved, Plan, Step
 from poolab.bench.memory import peak_bytes, saved_bytes
+from poolab.bench.result import Cell, Group, Interval, Setting, interval_of
 from poolab.bench.peers import Peer, peers_of
 from poolab.measure import synchronise
 from poolab.pooling import create_pool
@@ -33,10 +33,15 @@ class Place:
     dtype: str
     device: str
 
-    def described(self) -> dict[str, str]:
+    def described(self) -> Setting:
         """Return the benchmark setting as the result has it."""
-        words = {"shape": "x".join(map(str, self.shape)), "kernel": str(self.kernel)}
-        return {**words, "layout": self.layout, "dtype": self.dtype, "device": self.device}
+        return {
+            "shape": "x".join(map(str, self.shape)),
+            "kernel": str(self.kernel),
+            "layout": self.layout,
+            "dtype": self.dtype,
+            "device": self.device,
+        }
 
     def map(self) -> Tensor:
         """Return normal numbers with a gradient, the same in every group of this shape."""
@@ -77,14 +82,12 @@ class Layer:
             return partial(self._gradients, self.module(self.input), retain_graph=True)
         return lambda: self._gradients(self.module(self.input))
 
-    def memory(self) -> dict[str, int]:
+    def memory(self) -> tuple[int, int]:
         """Measure the bytes saved for backward and at the peak, after a first pass, which compiles."""
         with self.around():
             self.prepare("both")()
-            return {
-                "saved_bytes": saved_bytes(self.module, self.input),
-                "peak_bytes": peak_bytes(self.module, self.input, self.inputs, self.output_gradient),
-            }
+            saved = saved_bytes(self.module, self.input)
+            return saved, peak_bytes(self.module, self.input, self.inputs, self.output_gradient)
 
     def _gradients(self, output: Tensor, retain_graph: bool = False) -> tuple[Tensor, ...]:
         given = self.output_gradient
@@ -101,7 +104,7 @@ def measure_group(
     plan: Plan | None = None,
     bandwidth: float | None = None,
     progress: Progress = lambda done, total, text: None,
-) -> dict[str, Any]:
+) -> Group:
     """Measure all layers of a group in the same interleaved rounds, with `nn.MaxPool2d`.
 
     Args:
@@ -127,11 +130,11 @@ def measure_group(
     device = torch.device(place.device)
     timed = Interleaved(cases, plan or Plan(), synchronise=lambda: synchronise(device), progress=progress)
     timed.run()
-    cells = []
+    cells: list[Cell] = []
     for layer in layers:
-        shared = {"method": layer.method, "backend": layer.backend, **_memory(layer)}
+        shared = _memory(layer)
         for direction in directions:
-            cells.append({**shared, "direction": direction, **_times(timed, layer, direction, place, bandwidth)})
+            cells.append({**shared, **_times(timed, layer, direction, place, bandwidth)})
             others = [each for each in layers if each.method == layer.method and each.backend not in backends.BACKENDS]
             if layer.backend in backends.BACKENDS:
                 cells[-1]["times_faster_than"] = _against(timed, layer, others, direction)
@@ -140,11 +143,12 @@ def measure_group(
 
 def _layers(
     place: Place, methods: Sequence[str], paths: Sequence[str], packages: Sequence[str]
-) -> tuple[list[Layer], list[dict[str, Any]]]:
+) -> tuple[list[Layer], list[Cell]]:
     """Return the layers that run on this map, the baseline first; and those that do not, with the reason."""
     input, kernel = place.map(), place.kernel
     own = nn.MaxPool2d(kernel.size, kernel.stride, kernel.padding)
-    layers, faults = [Layer(*BASELINE, own, input)], []
+    layers = [Layer(*BASELINE, own, input)]
+    faults: list[Cell] = []
     size = layers[0].output_gradient.shape
     for method, backend, make in _wanted(place, methods, paths, packages):
         try:
@@ -177,7 +181,7 @@ def _beside(peer: Peer, kernel: Kernel, channels: int, ours: Callable[[], nn.Mod
     return peer.make(kernel, channels, ours())
 
 
-def _times(timed: Interleaved, layer: Layer, direction: str, place: Place, bandwidth: float | None) -> dict[str, Any]:
+def _times(timed: Interleaved, layer: Layer, direction: str, place: Place, bandwidth: float | None) -> Cell:
     key = _key(layer.method, layer.backend, direction)
     samples, seconds = timed.samples[key], timed.seconds(key)
     outputs = layer.output_gradient.numel()
@@ -189,35 +193,36 @@ def _times(timed: Interleaved, layer: Layer, direction: str, place: Place, bandw
         layout=place.layout,
         device=layer.input.device.type,
     )
-    return {
-        "seconds": _plain(seconds),
-        "ratio": _plain(timed.ratio(key)),
+    cell: Cell = {
+        "method": layer.method,
+        "backend": layer.backend,
+        "direction": direction,
+        "seconds": interval_of(seconds),
+        "ratio": interval_of(timed.ratio(key)),
         "target": goal if direction == "both" else None,
         "least_bytes": least,
         "bandwidth_share": least / seconds.median / bandwidth if seconds and bandwidth else None,
         "outputs": outputs,
         "repeats": samples.repeats,
-        **({"fault": samples.fault} if samples.fault else {}),
     }
+    return {**cell, "fault": samples.fault} if samples.fault else cell
 
 
-def _against(timed: Interleaved, layer: Layer, others: list[Layer], direction: str) -> dict[str, Any]:
+def _against(timed: Interleaved, layer: Layer, others: list[Layer], direction: str) -> dict[str, Interval]:
     """Compute how many times as long the other implementations of the method take, round by round."""
     own = _key(layer.method, layer.backend, direction)
     ratios = {each.backend: timed.ratio(_key(each.method, each.backend, direction), own) for each in others}
-    return {name: _plain(ratio) for name, ratio in ratios.items() if ratio is not None}
+    return {name: one for name, ratio in ratios.items() if (one := interval_of(ratio)) is not None}
 
 
-def _memory(layer: Layer) -> dict[str, Any]:
+def _memory(layer: Layer) -> Cell:
+    cell: Cell = {"method": layer.method, "backend": layer.backend}
     try:
-        return dict(layer.memory())
+        saved, peak = layer.memory()
+        return {**cell, "saved_bytes": saved, "peak_bytes": peak}
     except Exception as fault:  # out of memory, most likely; the times stand
-        return {"saved_bytes": None, "peak_bytes": None, "memory_fault": f"{type(fault).__name__}: {fault}"}
+        return {**cell, "saved_bytes": None, "peak_bytes": None, "memory_fault": f"{type(fault).__name__}: {fault}"}
 
 
 def _key(method: str, backend: str, direction: str) -> str:
     return f"{method} {backend} {direction}"
-
-
-def _plain(figure: Figure | None) -> dict[str, Any] | None:
-    return asdict(figure) if figure else None

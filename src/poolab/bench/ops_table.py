@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
-from typing import Any
 
+from poolab.bench.result import Cell, Group, Interval, Named
 from poolab.bench.sheet import Sheet
 
-Cell = dict[str, Any]
 Column = Callable[[list[Cell]], str]  # of a layer's cells, one for each direction
 
 
-def group_table(group: dict[str, Any], full: bool) -> Sheet:
+def group_table(group: Group, full: bool) -> Sheet:
     """Return the table of one group; the direction that is measured first is shown with its interval."""
     rows = [list(cells) for _, cells in groupby(group["cells"], key=lambda cell: (cell["method"], cell["backend"]))]
     measured = [row for row in rows if "direction" in row[0]]
@@ -23,7 +22,7 @@ def group_table(group: dict[str, Any], full: bool) -> Sheet:
     return Sheet(title, list(columns), texts, notes, [style_of(row[0]) for row in measured])
 
 
-def name_of(cell: Cell) -> str:
+def name_of(cell: Named) -> str:
     """Return the name of a row: another implementation is indented below poolab's."""
     if cell["backend"] in ("plain", "fused"):
         return f"{cell['method']} {cell['backend']}"
@@ -45,7 +44,7 @@ def number(value: float) -> str:
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
-def ratio(figure: dict[str, Any] | None, with_interval: bool = True) -> str:
+def ratio(figure: Interval | None, with_interval: bool = True) -> str:
     """Write a ratio for a table; refuse one that varied too much.
 
     >>> ratio({"median": 1.5, "low": 1.4, "high": 1.6, "iqr": 0.1, "refused": False})
@@ -61,12 +60,12 @@ def ratio(figure: dict[str, Any] | None, with_interval: bool = True) -> str:
     return number(figure["median"]) + span
 
 
-def refusal(figure: dict[str, Any]) -> str:
+def refusal(figure: Interval) -> str:
     """Write that a figure is refused, with its interquartile range as a share of its median."""
     return f"refused {100 * figure['iqr'] / figure['median']:.0f}%"
 
 
-def milliseconds(figure: dict[str, Any] | None) -> str:
+def milliseconds(figure: Interval | None) -> str:
     """Write a time in milliseconds, with its interval."""
     if figure is None:
         return "-"
@@ -171,7 +170,7 @@ def _notes(rows: list[list[Cell]], full: bool) -> Iterator[str]:
 
 
 def _is_refused(cell: Cell) -> bool:
-    return any(cell[key] is not None and cell[key]["refused"] for key in ("seconds", "ratio"))
+    return any(figure is not None and figure["refused"] for figure in (cell["seconds"], cell["ratio"]))
 
 
 def _faults(rows: list[list[Cell]]) -> Iterator[str]:

@@ -5,14 +5,14 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from poolab.bench.document import machine, write
 from poolab.bench.progress import Progress
+from poolab.bench.result import Document, Group
 from poolab.bench.sheet import Sheet
 from poolab.errors import INTERRUPTED, ConfigError
 
-Measure = Callable[[Callable[[int, int, str], None]], dict[str, Any]]
+Measure = Callable[[Callable[[int, int, str], None]], Group]
 PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -45,9 +45,9 @@ def check_output(arguments: argparse.Namespace) -> None:
 
 def carry_out(
     arguments: argparse.Namespace,
-    document: dict[str, Any],
+    document: Document,
     groups: Sequence[tuple[str, Measure]],
-    tables: Callable[[dict[str, Any], bool], Sheet],
+    tables: Callable[[Group, bool], Sheet],
 ) -> int:
     """Measure the groups, show each, write what was asked for; Ctrl-C and a crash keep the groups before them.
 
@@ -77,7 +77,7 @@ def carry_out(
 
 
 def _finish(
-    arguments: argparse.Namespace, document: dict[str, Any], tables: Callable[[dict[str, Any], bool], Sheet]
+    arguments: argparse.Namespace, document: Document, tables: Callable[[Group, bool], Sheet]
 ) -> None:
     write(document, arguments.json)
     if arguments.markdown:
@@ -92,7 +92,7 @@ def _finish(
             draw(document, arguments.picture)
 
 
-def _heading(document: dict[str, Any]) -> str:
+def _heading(document: Document) -> str:
     """Return what made the figures, as the first lines of the Markdown."""
     made = document["made_with"]
     commit = (

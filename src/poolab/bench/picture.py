@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poolab.bench.document import machine
+from poolab.bench.result import Cell, Document, Group, Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,7 @@ OTHER = ("#888888", "x")
 GOAL = "#2a9d4a"
 
 
-def draw(document: dict[str, Any], path: Path) -> None:
+def draw(document: Document, path: Path) -> None:
     """Draw every group's ratios of its first direction, with their intervals; refused ones are hollow.
 
     Args:
@@ -44,14 +45,14 @@ def draw(document: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _shown(group: dict[str, Any]) -> list[dict[str, Any]]:
+def _shown(group: Group) -> list[Cell]:
     """Return the cells of the first direction that have a ratio."""
     measured = [cell for cell in group["cells"] if cell.get("direction") == group["cells"][0]["direction"]]
     return [cell for cell in measured if cell["ratio"] is not None]
 
 
-def _panel(axes: "Axes", group: dict[str, Any], methods: Sequence[str]) -> None:
-    heading = [value for key, value in group.items() if key != "cells"]
+def _panel(axes: "Axes", group: Group, methods: Sequence[str]) -> None:
+    heading = [str(value) for key, value in group.items() if key != "cells"]
     half = -(-len(heading) // 2)
     axes.set_title("\n".join([" ".join(heading[:half]), " ".join(heading[half:])]), fontsize=8)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
@@ -62,12 +63,13 @@ def _panel(axes: "Axes", group: dict[str, Any], methods: Sequence[str]) -> None:
         colour, marker = OURS.get(cell["backend"], OTHER)
         # Side by side in a method's line, so that two paths of one cost stay both to be seen.
         at += {"plain": -0.15, "fused": 0.15}.get(cell["backend"], 0.0)
-        _point(axes, at, cell["ratio"], colour, marker)
+        if cell["ratio"] is not None:
+            _point(axes, at, cell["ratio"], colour, marker)
     for at, goal in _goals(group, methods).items():
         axes.plot([goal, goal], [at - 0.5, at + 0.5], color=GOAL, linewidth=1.6, solid_capstyle="butt")
 
 
-def _point(axes: "Axes", at: float, ratio: dict[str, Any], colour: str, marker: str) -> None:
+def _point(axes: "Axes", at: float, ratio: Interval, colour: str, marker: str) -> None:
     axes.plot([ratio["low"], ratio["high"]], [at, at], color=colour, linewidth=1.2, alpha=0.7)
     hollow = ratio["refused"] and marker != OTHER[1]
     faint = 0.35 if ratio["refused"] and not hollow else 1.0
@@ -75,11 +77,12 @@ def _point(axes: "Axes", at: float, ratio: dict[str, Any], colour: str, marker: 
     axes.plot(ratio["median"], at, marker, color=colour, markerfacecolor=face, markersize=5, alpha=faint)
 
 
-def _goals(group: dict[str, Any], methods: Sequence[str]) -> dict[int, float]:
+def _goals(group: Group, methods: Sequence[str]) -> dict[int, float]:
     """Return the target of each line: that of the fused path where it was measured, else of the plain one."""
-    ours = [cell for cell in _shown(group) if cell["backend"] in OURS and cell["target"]]
-    ours.sort(key=lambda cell: list(OURS).index(cell["backend"]))
-    return {methods.index(cell["method"]): cell["target"] for cell in ours}
+    ours = sorted(
+        (cell for cell in _shown(group) if cell["backend"] in OURS), key=lambda cell: list(OURS).index(cell["backend"])
+    )
+    return {methods.index(cell["method"]): goal for cell in ours if (goal := cell["target"])}
 
 
 def _ratio_axis(axes: "Axes") -> None:
@@ -93,7 +96,7 @@ def _ratio_axis(axes: "Axes") -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _label(figure: "Figure", document: dict[str, Any]) -> None:
+def _label(figure: "Figure", document: Document) -> None:
     from matplotlib.lines import Line2D
 
     made, groups = document["made_with"], document["groups"]
