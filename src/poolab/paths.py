@@ -1,4 +1,4 @@
-"""Where conf/ is, and settings that name a file or a folder: only here `~` is expanded, so that plan and run agree."""
+"""The folder conf/, and settings that name a file or folder: `~` is expanded only here, so that plan and run agree."""
 
 import os
 from collections.abc import Mapping

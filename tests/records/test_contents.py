@@ -37,7 +37,7 @@ def wrote(tmp_path, config):
 
 
 def seen(runs):
-    return {row["arm"]: (row["runs"], row["test accuracy"]) for row in arms(runs)}
+    return {row.arm: (row.runs, row.figures["test accuracy"]) for row in arms(runs)}
 
 
 def test_two_data_sets_are_not_averaged_as_one_arm(wrote):

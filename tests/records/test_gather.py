@@ -74,7 +74,7 @@ def test_the_others_of_a_folder_are_taken(tmp_path, record, says):
     assert [one.signature for one in records] == [GOOD["signature"]]
     assert says in fault
     assert "run1" in fault or "record changed" in fault
-    assert arms(tmp_path)[0]["runs"] == "1"
+    assert arms(tmp_path)[0].runs == "1"
 
 
 @pytest.mark.parametrize("name", ["saved.jsonl", "saved.jsonl.gz"])

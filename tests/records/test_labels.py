@@ -64,7 +64,7 @@ def test_a_plan_a_table_and_a_report_name_an_arm_alike(tmp_path, value, words):
         record = {"status": "completed", "started": "a", "config": config, "metrics": {"test/accuracy": number / 10}}
         RunFolder(tmp_path / "runs", f"run{number}").make().write_json("result.json", record)
     planned = label_arms(read_study(study_file), configs)
-    tabled = [row["arm"] for row in arms(tmp_path / "runs")]
+    tabled = [row.arm for row in arms(tmp_path / "runs")]
     reported = report_gather(gather(tmp_path / "runs").records).arms
     assert sorted(planned) == sorted(tabled) == sorted(reported)
     assert planned[1] == "max option=another"

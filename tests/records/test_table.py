@@ -37,27 +37,30 @@ def runs(tmp_path, configs):
 
 def test_an_arm_is_a_row_over_its_seeds(runs):
     rows = arms(runs)
-    assert [row["arm"] for row in rows] == ["min", "max"]
+    assert [row.arm for row in rows] == ["min", "max"]
     for row in rows:
-        accuracies = ACCURACIES[row["arm"]]
-        assert row["runs"] == "3"
-        assert row["test accuracy"] == pytest.approx(np.mean(accuracies))
-        assert row["sd"] == pytest.approx(np.std(accuracies, ddof=1))
-        assert (row["train images/s"], row["latency ms"], row["saved MB"]) == (200.0, 2.5, 1.5)
+        accuracies = ACCURACIES[row.arm]
+        assert row.runs == "3"
+        assert row.figures["test accuracy"] == pytest.approx(np.mean(accuracies))
+        assert row.figures["sd"] == pytest.approx(np.std(accuracies, ddof=1))
+        assert (row.figures["train images/s"], row.figures["latency ms"], row.figures["saved MB"]) == (200.0, 2.5, 1.5)
 
 
 def test_unfinished_runs_are_counted_and_not_averaged(runs, configs):
     write(runs, "diverged", {**configs["max"], "seed": 9}, status="diverged", **{"test/accuracy": None})
     row = arms(runs)[1]
-    assert row["runs"] == "3 (+1 not completed)"
-    assert row["test accuracy"] == pytest.approx(np.mean(ACCURACIES["max"]))
+    assert row.runs == "3 (+1 not completed)"
+    assert row.figures["test accuracy"] == pytest.approx(np.mean(ACCURACIES["max"]))
 
 
 def test_one_run_has_no_deviation_and_an_arm_without_a_result_comes_last(tmp_path, configs):
     write(tmp_path, "a", configs["max"], status="failed")
     write(tmp_path, "b", configs["min"], **{"test/accuracy": 0.5})
     rows = arms(tmp_path)
-    assert [(row["arm"], row["test accuracy"], row["sd"]) for row in rows] == [("min", 0.5, None), ("max", None, None)]
+    assert [(row.arm, row.figures["test accuracy"], row.figures["sd"]) for row in rows] == [
+        ("min", 0.5, None),
+        ("max", None, None),
+    ]
     assert "| max | 0 (+1 not completed) | - | - |" in markdown(rows)
 
 
@@ -66,7 +69,7 @@ def test_an_arm_is_named_by_what_the_others_do_not_share(tmp_path, configs):
         config = copy.deepcopy(configs["avg_topk"])
         config["pooling"]["k"] = k
         write(tmp_path, f"k{k}", config, **{"test/accuracy": k / 10})
-    assert [row["arm"] for row in arms(tmp_path)] == ["avg_topk k=3", "avg_topk k=2"]
+    assert [row.arm for row in arms(tmp_path)] == ["avg_topk k=3", "avg_topk k=2"]
 
 
 def test_markdown(runs):
@@ -90,12 +93,12 @@ def test_two_tasks_have_a_table_each(tmp_path, configs, capsys):
     old = {key: value for key, value in configs["min"].items() if key != "task"}  # of before there were tasks
     write(tmp_path, "c", old, **{"test/accuracy": 0.625})
     rows = arms(tmp_path)
-    assert [(row["task"], row["arm"]) for row in rows] == [
+    assert [(row.task, row.arm) for row in rows] == [
         ("classification", "min"),
         ("classification", "max"),
         ("segmentation", "max"),
     ]
-    assert rows[2]["test mean IoU"] == 0.75
+    assert rows[2].figures["test mean IoU"] == 0.75
     first, second = markdown(rows).split("\n\n")
     assert first.splitlines()[0] == f"| {' | '.join(COLUMNS)} |"
     assert "| test mean IoU |" in second
@@ -128,5 +131,5 @@ def test_poolings_of_single_slots_are_named(tmp_path):
     arms_of = [[], ["pooling.at.pool1=avg"], ["pooling.at.pool1=avg_topk"], ["pooling.at.pool1=avg_topk_k3"]]
     for index, overrides in enumerate(arms_of):
         write(tmp_path, str(index), compose(overrides), **{"test/accuracy": 0.9 - index / 10})
-    labels = [row["arm"] for row in arms(tmp_path)]
+    labels = [row.arm for row in arms(tmp_path)]
     assert labels == ["max", "max pool1=avg", "max pool1=avg_topk pool1.k=2", "max pool1=avg_topk pool1.k=3"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, partial
 
 import torch
@@ -11,7 +11,6 @@ from torch import nn
 
 from poolab.backbones import create_backbone
 from poolab.bench import backends
-from poolab.bench.figures import Figure
 from poolab.bench.interleaved import Case, Interleaved, Plan
 from poolab.bench.ops_group import BASELINE
 from poolab.bench.result import Cell, Group, Setting, interval_of

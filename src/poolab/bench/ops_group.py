@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from poolab.bench import backends
 from poolab.bench.bandwidth import least_bytes
 from poolab.bench.choices import Kernel, Shape, target
-from poolab.bench.figures import Figure
 from poolab.bench.interleaved import Case, Interleaved, Plan, Step
 from poolab.bench.memory import peak_bytes, saved_bytes
-from poolab.bench.result import Cell, Group, Interval, Setting, interval_of
 from poolab.bench.peers import Peer, peers_of
+from poolab.bench.result import Cell, Group, Interval, Setting, interval_of
 from poolab.measure import synchronise
 from poolab.pooling import create_pool
 

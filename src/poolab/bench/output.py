@@ -76,9 +76,7 @@ def carry_out(
     return code
 
 
-def _finish(
-    arguments: argparse.Namespace, document: Document, tables: Callable[[Group, bool], Sheet]
-) -> None:
+def _finish(arguments: argparse.Namespace, document: Document, tables: Callable[[Group, bool], Sheet]) -> None:
     write(document, arguments.json)
     if arguments.markdown:
         texts = [_heading(document), *(tables(group, True).markdown() for group in document["groups"])]

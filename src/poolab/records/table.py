@@ -3,9 +3,9 @@
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records.contents import Content, content_of, own_settings, says_content, told_apart
@@ -24,9 +24,22 @@ SCORES = {"classification": "test accuracy", "segmentation": "test mean IoU"}
 # What the heading of a table says where all its arms share it.
 HEADING = ("data.name", "backbone.name", "head.name", "optim.name", "optim.lr", "trainer.epochs")
 
-Row = dict[str, Any]
 Metrics = Mapping[str, float | None]
 Groups = dict[tuple[str, Content], list[Record]]  # by settings and content
+
+
+@dataclass(frozen=True)
+class Row:
+    """An arm of a table: its label, how many runs it has, and its figures by the column's name.
+
+    `shared` has the settings that all arms of the task share, in words.
+    """
+
+    task: str
+    arm: str
+    runs: str
+    shared: str
+    figures: Mapping[str, float | None]
 
 
 def arms(runs_dir: str | Path) -> list[Row]:
@@ -89,11 +102,9 @@ def _rows(task: str, records: Sequence[Record]) -> list[Row]:
         for key in HEADING
         if len({own.get(key) for own in settings}) == 1 and key in settings[0]
     )
-    rows = [
-        {"shared": shared, **_row(task, label, group)}
-        for label, group in zip(arm_labels(settings), groups.values(), strict=True)
-    ]
-    return sorted(rows, key=lambda row: -(row[SCORES[task]] or 0.0))
+    labelled = zip(arm_labels(settings), groups.values(), strict=True)
+    rows = [_row(task, label, shared, group) for label, group in labelled]
+    return sorted(rows, key=lambda row: -(row.figures[SCORES[task]] or 0.0))
 
 
 def _files_of(own: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -142,16 +153,14 @@ def _makes_arms(key: str) -> bool:
     return not below(key, NOT_ARM)
 
 
-def _row(task: str, label: str, group: Sequence[Record]) -> Row:
+def _row(task: str, label: str, shared: str, group: Sequence[Record]) -> Row:
     score = f"test/{HEADLINES[task]}"
     # One run for each seed: where two differ in what was measured alone, they are not two trainings.
     done = {one.seed: one.metrics for one in group if one.completed and one.metrics.get(score) is not None}
     scores = _values(done.values(), score)
     unfinished = len({one.seed for one in group} - done.keys())
-    return {
-        "task": task,
-        "arm": label,
-        "runs": f"{len(done)} (+{unfinished} not completed)" if unfinished else str(len(done)),
+    runs = f"{len(done)} (+{unfinished} not completed)" if unfinished else str(len(done))
+    figures = {
         SCORES[task]: statistics.mean(scores) if scores else None,
         "sd": statistics.stdev(scores) if len(scores) > 1 else None,
         "train images/s": _median(done.values(), "speed/train_images_per_s"),
@@ -160,6 +169,7 @@ def _row(task: str, label: str, group: Sequence[Record]) -> Row:
         "params": _median(done.values(), "cost/parameters"),
         **_tuned(task, done.values()),
     }
+    return Row(task, label, runs, shared, figures)
 
 
 def _tuned(task: str, done: Iterable[Metrics]) -> dict[str, float]:

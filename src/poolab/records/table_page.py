@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from poolab.records.gathering import gather, tell
-from poolab.records.table import SCORES, TUNED, arms_of, differing_code
+from poolab.records.table import SCORES, TUNED, Row, arms_of, differing_code
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,8 +23,6 @@ FORMS = {
 NARROWEST = 60  # columns of a terminal; a narrower one wraps the lines
 BESIDE = 24  # columns that the names of arms need to stand beside their figures
 UNFINISHED = " not completed)"
-
-Row = dict[str, Any]
 
 
 class Part(NamedTuple):
@@ -66,10 +64,10 @@ def print_arms(rows: Sequence[Row]) -> None:
     for number, part in enumerate(parts):
         if len(parts) > 1:
             console.print("\n" * (number > 0) + part.title)
-        if part.rows[0].get("shared"):
-            console.print(f"all arms: {part.rows[0]['shared']}")
+        if part.rows[0].shared:
+            console.print(f"all arms: {part.rows[0].shared}")
         _print_part(part, console)
-    if any(UNFINISHED in row["runs"] for row in rows):
+    if any(UNFINISHED in row.runs for row in rows):
         console.print("runs: those that are not completed come after a +, as do those without a score")
 
 
@@ -79,7 +77,7 @@ def _print_part(part: Part, console: "Console") -> None:
     figures = _terminal_table(part._replace(columns=part.columns[1:]))
     needed = console.measure(figures).maximum
     room = console.width - needed
-    names = [row["arm"] for row in part.rows]
+    names = [row.arm for row in part.rows]
     if room > min(max(map(cell_len, names)), BESIDE):
         console.print(_terminal_table(part))
         return
@@ -119,9 +117,9 @@ def _parts(rows: Sequence[Row]) -> list[Part]:
     """Return the tables that show the rows."""
     parts = []
     for task, score in SCORES.items():
-        own = [row for row in rows if row["task"] == task]
+        own = [row for row in rows if row.task == task]
         columns = tuple(score if column == SCORES["classification"] else column for column in COLUMNS)
-        tuned = [row for row in own if TUNED.keys() <= row.keys()]
+        tuned = [row for row in own if TUNED.keys() <= row.figures.keys()]
         parts += [
             Part(task, columns, own),
             Part(f"{task}: trained on with other poolings", ("arm", "runs", *TUNED), tuned),
@@ -130,9 +128,9 @@ def _parts(rows: Sequence[Row]) -> list[Part]:
 
 
 def _cells(row: Row, columns: Sequence[str]) -> list[str]:
-    cells = []
-    for column in columns:
-        value = row.get(column)
-        is_number = isinstance(value, int | float)
-        cells.append(format(value, FORMS.get(column, ",.0f")) if is_number else value or "-")
-    return cells
+    texts = {"arm": row.arm, "runs": row.runs}
+    return [texts.get(column) or _figure(row.figures.get(column), FORMS.get(column, ",.0f")) for column in columns]
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

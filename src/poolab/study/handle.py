@@ -107,7 +107,7 @@ class StudyHandle:
             words: settings for every cell, e.g. "trainer.epochs=3".
 
         Raises:
-            ConfigError: cells that cannot be run; all faults at once.
+            ConfigError: cells that cannot be run; all errors at once.
         """
         from poolab.study.plan.estimate import from_records, like_records
         from poolab.study.plan.page import page

@@ -1,4 +1,4 @@
-"""How much memory a process of this machine, container or job may still take."""
+"""Find out how much memory a process of this machine, container or job may still take."""
 
 import os
 from pathlib import Path

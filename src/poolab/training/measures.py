@@ -1,4 +1,4 @@
-"""What a finished run was measured for, and what is missing of what is asked for now; needs no torch."""
+"""The measures of a finished run: those that it has, and those that a new request lacks; needs no torch."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ ROBUSTNESS = ("shift", "corruption", "scale")
 
 
 class Measure(NamedTuple):
-    """How a record shows that something was measured, and the settings that change its figures."""
+    """The metrics by which a record shows that something was measured, and the settings that change its figures."""
 
     prefixes: tuple[str, ...]
     settings: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a trained network's user must know beside its weights: class names, image statistics and size; needs no torch.
+"""Facts about a trained network beside its weights: class names, image statistics and size; needs no torch.
 
 They stand in model.json in the run's folder, so that the folder can be used where the training data is not.
 """
@@ -20,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """What the data set says of a trained network.
+    """The facts about a trained network that its data set gives.
 
     Attributes:
         classes: the names of the classes, in the order of the network's outputs.

@@ -58,7 +58,7 @@ def measure_here(chosen: argparse.Namespace, study: "Study", runs: Path) -> int:
     """Add the measures that trained cells lack; return the exit code.
 
     Raises:
-        PoolabError: what cannot be measured, with all faults.
+        PoolabError: what cannot be measured, with all errors.
     """
     from poolab.study.run import run_study
 

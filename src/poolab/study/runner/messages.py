@@ -4,7 +4,7 @@ from typing import TypedDict, final
 
 
 class ProcessFacts(TypedDict):
-    """What decides whether a process can be forked safely; `threads` is None if the system does not tell."""
+    """The facts that decide whether a process can be forked safely; `threads` is None if the system does not tell."""
 
     threads: int | None
     cuda: bool

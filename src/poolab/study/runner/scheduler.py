@@ -300,8 +300,8 @@ def _recorded(folder: Path, config: RunConfig | None) -> Ending | None:
 
     try:
         record = RunFolder(folder.parent, folder.name).latest  # of a run that is made again, its own
-    except PoolabError as fault:
-        return Ending("refused", str(fault))
+    except PoolabError as error:
+        return Ending("refused", str(error))
     if record is None or (config is not None and missing_measures(config, record)):
         return None
     return Ending(record.status, record.reason or "")

@@ -34,7 +34,7 @@ NAME = 100  # characters of a name; W&B takes 128 for an artifact
 
 @dataclass(frozen=True)
 class Target:
-    """Where the run is written: a project, and the user or team that has it (None: that of the API key)."""
+    """The destination of the run: a project, and the user or team that has it (None: that of the API key)."""
 
     project: str
     entity: str | None = None
@@ -105,15 +105,15 @@ def log_report(document: Document, folder: Path, target: Target) -> str:
 
     try:
         bounded(write, INIT_TIMEOUT + FINISH_TIMEOUT + PATIENCE)
-    except Exception as fault:
-        if isinstance(fault, NoAnswer):
+    except Exception as error:
+        if isinstance(error, NoAnswer):
             kill(process[0] or client_process())
         where = f"{target.entity}/{target.project}" if target.entity else target.project
         raise PoolabError(
-            f"W&B did not take the report for {where}: {without_secrets(one_line(str(fault)))[:300]}. The names of "
+            f"W&B did not take the report for {where}: {without_secrets(one_line(str(error)))[:300]}. The names of "
             f"user or team and project must be yours to write to. The report itself is complete in {folder}; the same "
             "command tries again"
-        ) from fault
+        ) from error
     finally:
         if scratch:
             shutil.rmtree(scratch, ignore_errors=True)

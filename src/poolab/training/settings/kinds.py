@@ -187,7 +187,7 @@ class Anything(Option):
     """An argument of a class outside of poolab, which checks it itself."""
 
     def fits(self, value: Any, cells: int | None) -> bool:
-        """Whether it may be given: always."""
+        """Return True: it may always be given."""
         return True
 
 
