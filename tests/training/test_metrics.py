@@ -63,7 +63,7 @@ def test_two_classes_have_no_top_5():
     metrics = TestMetrics(2)
     metrics.update(torch.tensor(0.5), torch.tensor([[2.0, 1.0]]), torch.tensor([1]), torch.tensor([0]))
     figures = metrics.compute()
-    assert (figures["accuracy"].item(), figures["accuracy_top5"].item()) == (0.0, 1.0)
+    assert (figures.values["accuracy"].item(), figures.values["accuracy_top5"].item()) == (0.0, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def tested():
 
 
 def test_a_loss_of_the_test_weighs_as_many_examples_as_its_batch_has(tested):
-    assert tested[-1]["loss"].item() == pytest.approx((130 * 1.0 + 70 * 3.0) / 200)
+    assert tested[-1].values["loss"].item() == pytest.approx((130 * 1.0 + 70 * 3.0) / 200)
 
 
 def test_the_accuracies_of_a_test_are_counts_of_ranks(tested):
@@ -86,10 +86,10 @@ def test_the_accuracies_of_a_test_are_counts_of_ranks(tested):
     rank = (logits > logits.gather(1, labels[:, None])).sum(1)
     within = [(rank < k).double().mean().item() for k in range(8)]
     assert len(set(within[1:])) > 5, "another k would give another share"
-    assert figures["accuracy"].item() == pytest.approx(within[1])
-    assert figures["accuracy_top5"].item() == pytest.approx(within[5])
+    assert figures.values["accuracy"].item() == pytest.approx(within[1])
+    assert figures.values["accuracy_top5"].item() == pytest.approx(within[5])
     known = [(rank[labels == one] == 0).double().mean().nan_to_num().item() for one in range(7)]
-    assert figures["per_class"].tolist() == pytest.approx(known)
+    assert figures.values["per_class"].tolist() == pytest.approx(known)
     assert len(set(known)) > 2
 
 
@@ -98,7 +98,7 @@ def test_the_confusion_matrix_has_a_row_for_each_label_and_a_column_for_each_pre
     counted = torch.zeros(7, 7, dtype=torch.int64)
     for label, predicted in zip(labels, logits.argmax(1), strict=True):
         counted[label, predicted] += 1
-    assert figures["confusion"].tolist() == counted.tolist() != counted.T.tolist()
+    assert figures.confusion.tolist() == counted.tolist() != counted.T.tolist()
 
 
 def test_the_calibration_error_has_15_bins(tested):
@@ -110,7 +110,7 @@ def test_the_calibration_error_has_15_bins(tested):
         place = (confidence * bins).long()
         return sum(abs((confidence - right)[place == one].sum().item()) for one in range(bins)) / 200
 
-    assert figures["calibration_error"].item() == pytest.approx(error(15), abs=1e-6)
+    assert figures.values["calibration_error"].item() == pytest.approx(error(15), abs=1e-6)
     assert min(abs(error(15) - error(bins)) for bins in (10, 14, 16)) > 1e-3
 
 
@@ -118,17 +118,18 @@ def test_the_flat_metrics_have_the_names_of_a_record(tested):
     figures = tested[-1]
     classes = tuple("abcdefg")
     per_class = {
-        f"test/class_accuracy/{name}": value.item() for name, value in zip(classes, figures["per_class"], strict=True)
+        f"test/class_accuracy/{name}": value.item()
+        for name, value in zip(classes, figures.values["per_class"], strict=True)
     }
-    assert TestMetrics.scalars(figures, classes) == {
-        "test/loss": figures["loss"].item(),
-        "test/accuracy": figures["accuracy"].item(),
-        "test/accuracy_top5": figures["accuracy_top5"].item(),
-        "test/calibration_error": figures["calibration_error"].item(),
+    assert TestMetrics.scalars(figures.values, classes) == {
+        "test/loss": figures.values["loss"].item(),
+        "test/accuracy": figures.values["accuracy"].item(),
+        "test/accuracy_top5": figures.values["accuracy_top5"].item(),
+        "test/calibration_error": figures.values["calibration_error"].item(),
         **per_class,
     }
     with pytest.raises(ValueError, match="zip"):
-        TestMetrics.scalars(figures, classes[:-1])
+        TestMetrics.scalars(figures.values, classes[:-1])
 
 
 def test_logits_in_half_precision_are_counted_in_float32(tested):
@@ -136,7 +137,7 @@ def test_logits_in_half_precision_are_counted_in_float32(tested):
     metrics = TestMetrics(7)
     metrics.update(torch.tensor(0.0), logits.bfloat16(), labels, torch.arange(200))
     plain = logits.bfloat16().float().softmax(1).max(1).values
-    assert metrics.compute()["examples"]["confidence"].tolist() == plain.tolist()
+    assert metrics.compute().examples["confidence"].tolist() == plain.tolist()
 
 
 def test_two_processes_give_the_columns_of_both():

@@ -96,19 +96,19 @@ def test_the_figures_of_the_test(classes, occurring):
         metrics.update(torch.tensor(cross_entropy(logits, truth)[0]), logits, truth, index)
     figures = metrics.compute()
     iou, dice, accuracy = overlap(*joined(batches), classes)
-    np.testing.assert_allclose(figures["class_iou"], iou, rtol=1e-6)
-    np.testing.assert_allclose(figures["class_dice"], dice, rtol=1e-6)
+    np.testing.assert_allclose(figures.values["class_iou"], iou, rtol=1e-6)
+    np.testing.assert_allclose(figures.values["class_dice"], dice, rtol=1e-6)
     predicted, truth = joined(batches)
     expected = np.zeros((classes, classes), int)
     np.add.at(expected, (truth[truth != IGNORED], predicted[truth != IGNORED]), 1)
-    assert (figures["confusion"].numpy() == expected).all()
+    assert (figures.confusion.numpy() == expected).all()
     names = tuple("abcde"[:classes])
-    scalars = metrics.scalars(figures, names)
+    scalars = metrics.scalars(figures.values, names)
     assert scalars["test/mean_iou"] == pytest.approx(np.nanmean(iou), rel=1e-6)
     assert scalars["test/dice"] == pytest.approx(np.nanmean(dice), rel=1e-6)
     assert scalars["test/accuracy"] == pytest.approx(accuracy, rel=1e-6)
     assert [math.isnan(scalars[f"test/class_iou/{name}"]) for name in names] == np.isnan(iou).tolist()
-    examples = figures["examples"]
+    examples = figures.examples
     assert examples["index"].tolist() == list(range(6))
     ordered = [pair for logits, truth in reversed(batches) for pair in zip(logits.argmax(1), truth, strict=True)]
     for i, (predicted, truth) in enumerate(ordered):

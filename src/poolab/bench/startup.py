@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, TypedDict
 
 from poolab.errors import PoolabError
 
@@ -62,9 +62,29 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+class Spread(TypedDict):
+    """The seconds of all rounds, with their median and quartiles."""
+
+    median: float
+    quartile_low: float
+    quartile_high: float
+    values: list[float]
+
+
+class Startup(TypedDict):
+    """The result of the benchmark, as its JSON file has it."""
+
+    benchmark: str
+    unit: str
+    made_with: dict[str, Any]  # `records.environment`, command, date, threads and load
+    overrides: list[str]
+    rounds: int
+    figures: dict[str, Spread]
+
+
 def measure(
     parts: Iterable[str], rounds: int = 7, warm_up: int = 1, threads: int | None = None, overrides: Iterable[str] = ()
-) -> dict[str, Any]:
+) -> Startup:
     """Measure medians and quartiles of all figures of the parts, each from one fresh process in every round."""
     from poolab.records import environment
 
@@ -167,10 +187,14 @@ def _process(
     return done.stdout
 
 
-def _summary(values: list[float]) -> dict[str, Any]:
+def _summary(values: list[float]) -> Spread:
     low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    figures = {"median": median(values), "quartile_low": low, "quartile_high": high}
-    return {**{name: round(value, 4) for name, value in figures.items()}, "values": [round(v, 4) for v in values]}
+    return {
+        "median": round(median(values), 4),
+        "quartile_low": round(low, 4),
+        "quartile_high": round(high, 4),
+        "values": [round(value, 4) for value in values],
+    }
 
 
 def _shown(jobs: list[tuple[int, str]]) -> Iterable[tuple[int, str]]:
@@ -183,7 +207,7 @@ def _shown(jobs: list[tuple[int, str]]) -> Iterable[tuple[int, str]]:
     return track(jobs, "processes", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
-def _show(result: Mapping[str, Any]) -> None:
+def _show(result: Startup) -> None:
     load = result["made_with"]["load_average"]["after"]
     title = f"Start-up in seconds: median of {result['rounds']} fresh processes in turns, load {load:.1f}"
     rows = [_row(name, figure) for name, figure in result["figures"].items()]
@@ -203,13 +227,13 @@ def _show(result: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def _row(name: str, figure: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _row(name: str, figure: Spread) -> tuple[str, str, str, str]:
     whole, colon, part = name.partition(": ")
     spread = f"{figure['quartile_low']:.2f} .. {figure['quartile_high']:.2f}"
     return (f"  {part}" if colon else whole), f"{figure['median']:.2f}", spread, _note(name, figure)
 
 
-def _note(name: str, figure: Mapping[str, Any]) -> str:
+def _note(name: str, figure: Spread) -> str:
     if not name.endswith("all the rest"):
         return ""
     return f"aim {AIM}: " + ("met" if figure["median"] <= AIM else "missed")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from poolab.measure import default_style, run_costs
 from poolab.records import HEADLINES, RunFolder
@@ -18,6 +19,7 @@ from poolab.run_config import RunConfig
 from poolab.training.components import RunComponents
 from poolab.training.interruption import Interrupted
 from poolab.training.measures import ENDED_BEFORE
+from poolab.training.metrics import FinalFigures
 from poolab.training.robustness_eval import measure_full
 
 COSTS = ("cost", "speed")
@@ -26,26 +28,26 @@ FULL = ("robust", "calibration", "gradient_support")
 
 @dataclass
 class Figures:
-    """Metrics by flat names, notes on them, and the tensors from which they were computed."""
+    """Metrics by flat names, notes on them, and the values of each test example."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
+    examples: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -> Figures:
     """Test every example once, with the network of the last epoch; the first process writes the examples."""
     trainer.test(parts.module, parts.loaders, verbose=False)
-    details = parts.module.test_metrics.compute()
-    metrics = parts.module.test_metrics.scalars(details, parts.data.classes)
-    metrics["test/samples"] = len(details["examples"]["index"])
+    tested = parts.module.test_metrics.compute()
+    metrics = parts.module.test_metrics.scalars(tested.values, parts.data.classes)
+    metrics["test/samples"] = len(tested.examples["index"])
     if trainer.is_global_zero:
         try:
-            write_examples(folder, details)
+            write_examples(folder, tested)
         except OSError as fault:
             (folder / "test_examples.npz").unlink(missing_ok=True)  # a part of it would be no examples
             warnings.warn(f"the record is without test_examples.npz: {fault}", stacklevel=2)
-    return Figures(metrics, details=details)
+    return Figures(metrics, examples=tested.examples)
 
 
 def unmeasured(config: RunConfig) -> dict[str, str]:
@@ -90,7 +92,7 @@ def measure(
         )
 
     def full() -> None:
-        metrics, notes = measure_full(config, folder, parts, test.details, autocast, report)
+        metrics, notes = measure_full(config, folder, parts, test.examples, autocast, report)
         found.metrics |= metrics
         found.notes |= notes
 
@@ -125,7 +127,7 @@ def draw(
         learning_curves(history, folder / "curves.png", HEADLINES[config.task])
 
     def samples() -> None:
-        parts.module.draw_samples(parts.data, test.details, folder / "samples.png")
+        parts.module.draw_samples(parts.data, test.examples, folder / "samples.png")
 
     faults = []
     for name, picture in {"curves.png": curves, "samples.png": samples}.items():
@@ -138,7 +140,8 @@ def draw(
         warnings.warn(f"without a picture: {'; '.join(faults)}. The record is complete without", stacklevel=2)
 
 
-def write_examples(folder: RunFolder, figures: Mapping[str, Any]) -> None:
+def write_examples(folder: RunFolder, figures: FinalFigures) -> None:
     """Write test_examples.npz: the task's examples, one row for each test image, and the confusion matrix."""
-    columns = {name: column.numpy() for name, column in figures["examples"].items()}
-    np.savez_compressed(folder / "test_examples.npz", confusion=figures["confusion"].cpu().numpy(), **columns)
+    columns = {name: column.numpy() for name, column in figures.examples.items()}
+    columns["confusion"] = figures.confusion.cpu().numpy()
+    np.savez_compressed(folder / "test_examples.npz", **columns)  # type: ignore[arg-type]  # not its `allow_pickle`

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -43,6 +43,21 @@ class EpochMetrics(torch.nn.Module, ABC):
         return {name: child for name, child in self.named_children() if isinstance(child, Metric)}
 
 
+@dataclass(frozen=True)
+class FinalFigures:
+    """The results of a test over all processes.
+
+    Attributes:
+        values: scalars, and vectors with one value for each class, by name.
+        confusion: the confusion matrix.
+        examples: a column for each value that is kept of every test example.
+    """
+
+    values: Mapping[str, Tensor]
+    confusion: Tensor
+    examples: Mapping[str, Tensor]
+
+
 class FinalMetrics(torch.nn.Module, ABC):
     """The metrics of the test and of each test example; subclasses choose the metrics."""
 
@@ -51,13 +66,13 @@ class FinalMetrics(torch.nn.Module, ABC):
         """Add a batch; `loss` is its mean, `index` has the indices of these test examples."""
 
     @abstractmethod
-    def compute(self) -> dict[str, Any]:
-        """Return all metrics over all processes, with the matrix "confusion" and the columns "examples"."""
+    def compute(self) -> FinalFigures:
+        """Return all metrics over all processes."""
 
     @staticmethod
     @abstractmethod
-    def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
-        """Return the flat metrics of a record from the result of `compute`."""
+    def scalars(values: Mapping[str, Tensor], classes: tuple[str, ...]) -> dict[str, float]:
+        """Return the flat metrics of a record from the values of `compute`."""
 
 
 class ClassificationMetrics(EpochMetrics):
@@ -140,16 +155,17 @@ class TestMetrics(FinalMetrics):
         self.scores.update(probabilities, labels)
         self.examples.update(index, labels, logits)
 
-    def compute(self) -> dict[str, Any]:
+    def compute(self) -> FinalFigures:
         """Return all metrics over all processes: scalars, per-class vector, confusion matrix and examples."""
-        return {"loss": self.loss.compute(), **self.scores.compute(), "examples": self.examples.compute()}
+        values = {"loss": self.loss.compute(), **self.scores.compute()}
+        return FinalFigures(values, values.pop("confusion"), self.examples.compute())
 
     @staticmethod
-    def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
-        """Return the flat metrics of a record from the result of `compute`."""
+    def scalars(values: Mapping[str, Tensor], classes: tuple[str, ...]) -> dict[str, float]:
+        """Return the flat metrics of a record from the values of `compute`."""
         names = ("loss", "accuracy", "accuracy_top5", "calibration_error")
-        metrics = {f"test/{name}": float(figures[name]) for name in names}
-        per_class = zip(classes, figures["per_class"].tolist(), strict=True)
+        metrics = {f"test/{name}": float(values[name]) for name in names}
+        per_class = zip(classes, values["per_class"].tolist(), strict=True)
         return metrics | {f"test/class_accuracy/{name}": value for name, value in per_class}
 
 

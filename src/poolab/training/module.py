@@ -6,7 +6,7 @@ Segmentation is in `segmentation`.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytorch_lightning as pl
 import torch
@@ -56,8 +56,8 @@ class TaskModule(pl.LightningModule, ABC):
         """Return the mean loss of a batch."""
 
     @abstractmethod
-    def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
-        """Draw test images with the network's predictions; `figures` are those of `test_metrics`."""
+    def draw_samples(self, data: ImageData, examples: Mapping[str, Tensor], path: Path) -> None:
+        """Draw test images with the network's predictions; `examples` are those of `test_metrics`."""
 
     def compile_network(self) -> None:
         """Compute with torch.compile from now on; the names of the weights do not change."""
@@ -124,8 +124,8 @@ class Classifier(TaskModule):
         """Return the cross entropy, averaged over the images."""
         return F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
-    def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
+    def draw_samples(self, data: ImageData, examples: Mapping[str, Tensor], path: Path) -> None:
         """Draw test images with true and predicted class."""
         from poolab.training.pictures import sample_grid
 
-        sample_grid(data, figures["examples"], path)
+        sample_grid(data, examples, path)

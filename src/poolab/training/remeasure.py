@@ -111,7 +111,7 @@ def _measured(
 
     device = next(iter(parts.network.parameters())).device
     chosen = only(config, names)
-    examples = Figures(details={"examples": _examples(folder)} if "calibration" in names else {"examples": {}})
+    examples = Figures(examples=_examples(folder) if "calibration" in names else {})
     load = OtherLoad()
     precision = autocast_of(config.trainer.precision)
     processes = int(record.environment.get("processes") or 1)

@@ -1,7 +1,6 @@
 """Robustness of a run (`measure=full`): on its test split, with the trained network in the run's precision."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,13 +43,13 @@ def measure_full(
     config: RunConfig,
     folder: RunFolder,
     parts: RunComponents,
-    figures: Mapping[str, Any],
+    test_examples: Mapping[str, Tensor],
     autocast: torch.dtype | None,
     report: Callable[[str, float], None],
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Measure the robustness, calibration and gradient support of a run's network.
 
-    `figures` are those of the test, whose examples calibration is computed from.
+    Calibration is computed from `test_examples`.
     """
     measure, test = config.measure, parts.data.test
     assert isinstance(measure, FullMeasureConfig)
@@ -67,7 +66,7 @@ def measure_full(
             test.images_at(kept),
             None if segments else test.labels_at(kept),
             model=network if measure.gradient_support else None,
-            examples=figures["examples"] if measure.calibration and not segments else None,
+            examples=test_examples if measure.calibration and not segments else None,
             picture=folder / "reliability.png",
             batch_size=config.data.eval_batch_size,
             device=device_of(network),

@@ -16,7 +16,7 @@ from torchmetrics.classification import (
 )
 
 from poolab.data import IGNORED, ImageData
-from poolab.training.metrics import Columns, EpochMetrics, FinalMetrics, mean_metric
+from poolab.training.metrics import Columns, EpochMetrics, FinalFigures, FinalMetrics, mean_metric
 from poolab.training.module import TaskModule
 
 
@@ -39,11 +39,11 @@ class Segmenter(TaskModule):
         sums = F.cross_entropy(wide, labels, ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum")
         return sums / counted(labels).clamp(min=1)
 
-    def draw_samples(self, data: ImageData, figures: Mapping[str, Any], path: Path) -> None:
+    def draw_samples(self, data: ImageData, examples: Mapping[str, Tensor], path: Path) -> None:
         """Draw test images with true and predicted mask."""
         from poolab.training.pictures import mask_grid
 
-        mask_grid(data, self.network, figures["examples"], path)
+        mask_grid(data, self.network, examples, path)
 
 
 class SegmentationMetrics(EpochMetrics):
@@ -94,24 +94,25 @@ class SegmentationTestMetrics(FinalMetrics):
         iou, accuracy = image_figures(predicted, labels, self.num_classes)
         self.examples.update(index=index, iou=iou, accuracy=accuracy)
 
-    def compute(self) -> dict[str, Any]:
+    def compute(self) -> FinalFigures:
         """Return all metrics over all processes: scalars, per-class vectors, the confusion matrix and the examples.
 
         A class that occurs neither in a mask nor in a prediction is NaN.
         """
-        figures = self.scores.compute()
-        occurs = figures["confusion"].sum(0) + figures["confusion"].sum(1) > 0
+        values = {"loss": self.loss.compute(), **self.scores.compute()}
+        confusion = values.pop("confusion")
+        occurs = confusion.sum(0) + confusion.sum(1) > 0
         for name in ("class_iou", "class_dice"):
-            figures[name] = figures[name].where(occurs, torch.nan)
-        return {"loss": self.loss.compute(), **figures, "examples": self.examples.compute()}
+            values[name] = values[name].where(occurs, torch.nan)
+        return FinalFigures(values, confusion, self.examples.compute())
 
     @staticmethod
-    def scalars(figures: Mapping[str, Any], classes: tuple[str, ...]) -> dict[str, float]:
-        """Return the flat metrics of a record from the result of `compute`."""
-        metrics = {f"test/{name}": float(figures[name]) for name in ("loss", "mean_iou", "dice", "accuracy")}
+    def scalars(values: Mapping[str, Tensor], classes: tuple[str, ...]) -> dict[str, float]:
+        """Return the flat metrics of a record from the values of `compute`."""
+        metrics = {f"test/{name}": float(values[name]) for name in ("loss", "mean_iou", "dice", "accuracy")}
         for name in ("class_iou", "class_dice"):
-            values = zip(classes, figures[name].tolist(), strict=True)
-            metrics |= {f"test/{name}/{label}": value for label, value in values}
+            labelled = zip(classes, values[name].tolist(), strict=True)
+            metrics |= {f"test/{name}/{label}": value for label, value in labelled}
         return metrics
 
 
