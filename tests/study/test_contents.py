@@ -179,7 +179,7 @@ def test_both_tables_name_an_arm_alike(written, tmp_path, capsys):
         RunFolder(tmp_path, f"run{number}").make().write_json("result.json", record)
     labels = label_arms(study, configs)
     assert "max slots=[pool1]" in labels
-    assert {row["arm"] for row in arms(tmp_path)} == set(labels)
+    assert {row.arm for row in arms(tmp_path)} == set(labels)
 
 
 def test_a_study_of_runs_to_go_on_from_has_an_arm_for_each(written, recorded, tmp_path):
