@@ -18,10 +18,11 @@ def adjusted_p(studies: int, seed: int = 0) -> list[Row]:
     for seeds, tails in ((6, "normal"), (8, "normal"), (8, "t3"), (12, "normal")):
         share = _claims(Cell(11, seeds, 0.5, tails), studies, seed, ("flips",))["flips"]
         found.append(Row(f"sign flips, {seeds} seeds, {tails}: a false claim", share, studies, high=0.055))
-    for seeds in (3, 4, 5):
-        shares = _claims(Cell(11, seeds, 0.0), studies, seed, ("moderated", "holm"))
-        found.append(Row(f"moderated t, {seeds} seeds: a false claim", shares["moderated"], studies, high=0.075))
-        found.append(Row(f"paired t with Holm, {seeds} seeds: a false claim", shares["holm"], studies, high=0.055))
+    for arms, seeds in ((11, 2), (11, 3), (11, 4), (11, 5), (5, 2), (5, 3), (3, 3)):
+        shares = _claims(Cell(arms, seeds, 0.0), studies, seed, ("moderated", "holm"))
+        what = f"{seeds} seeds{'' if arms == 11 else f', {arms - 1} arms'}: a false claim"
+        found.append(Row(f"moderated t, {what}", shares["moderated"], studies, high=0.075))
+        found.append(Row(f"paired t with Holm, {what}", shares["holm"], studies, high=0.055))
     shares = _claims(Cell(11, 3, 0.0), studies, seed, ("moderated", "holm"), gain=5 * DEVIATION)
     found.append(Row("moderated t, 3 seeds: finds an arm better by 3.5 deviations", shares["moderated"], studies))
     found.append(Row("paired t with Holm, 3 seeds: finds it", shares["holm"], studies))

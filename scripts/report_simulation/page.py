@@ -19,6 +19,11 @@ def verdict(share: float, studies: int, low: float | None, high: float | None) -
     return " \\*\\*" if beyond > SIGMAS * error else " \\*"
 
 
+def cell_error(share: float, studies: int) -> float:
+    """Return the Monte Carlo error of a share (one standard error), never 0."""
+    return math.sqrt(max(share * (1 - share), 1 / studies / 4) / studies)
+
+
 def cell_table(outcomes: Sequence[Outcome]) -> str:
     """Return the table of the studies of one setting."""
     lines = [
@@ -36,13 +41,14 @@ def cell_table(outcomes: Sequence[Outcome]) -> str:
         ]
         gap = one.power - one.stated_power
         mark = "" if abs(gap) <= 0.03 else " \\*\\*" if abs(gap) > 0.03 + SIGMAS * 0.4 / math.sqrt(studies) else " \\*"
+        error = cell_error(one.power, studies)
         what = f"| {cell.arms} | {cell.seeds} | {cell.correlation:g} | {cell.tails} | {cell.missing:.0%} "
-        lines.append(what + "| " + " | ".join([*shares, f"{100 * gap:+.1f}{mark}"]) + " |")
+        lines.append(what + "| " + " | ".join([*shares, f"{100 * gap:+.1f} ({100 * error:.1f}){mark}"]) + " |")
     return "\n".join(lines)
 
 
 def _share(share: float, studies: int, low: float | None, high: float | None) -> str:
-    return f"{100 * share:.1f}{verdict(share, studies, low, high)}"
+    return f"{100 * share:.1f} ({100 * cell_error(share, studies):.1f}){verdict(share, studies, low, high)}"
 
 
 def row_table(rows: Sequence[Row]) -> str:

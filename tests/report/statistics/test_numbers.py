@@ -129,7 +129,7 @@ def test_a_moderated_variance_lies_between_the_arms_own_and_the_prior():
         assert told == prior
         assert found.difference == arms[i].difference
         assert found.error == pytest.approx(math.sqrt(variance / counts[i]))
-        assert found.freedom == pytest.approx(min(freedom[i] + prior, freedom.sum()))
+        assert found.freedom == pytest.approx(max(min(freedom[i] + prior, freedom.sum() / 1.75), freedom[i]))
     assert moderated_estimates(arms[:1], counts[:1]) is None
     assert moderated_estimates(arms[:2], counts[:2]) is not None
 

@@ -27,7 +27,7 @@ the margin, in at most 5 %.
 | divergence rates that differ by more than one run | no "better", no "equivalent"; `divergence` |
 | null, NaN or infinite scores | left out, counted as `unscored` |
 | ties | count half in `probability_of_improvement` |
-| 5 pairs or fewer | `permutation_can_reject` is False; from 3 to 5 a `moderated` line |
+| 5 pairs or fewer | `permutation_can_reject` is False; a `moderated` line, with 2 pairs only of 4 arms or more |
 | seeds that were added without a declared look | confidence sequences; `method` "e_process" |
 """
 

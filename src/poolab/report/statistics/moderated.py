@@ -12,9 +12,11 @@ from poolab.report.statistics.paired import Estimate, Floats
 def moderated_estimates(estimates: Sequence[Estimate], counts: Sequence[int]) -> list[tuple[Estimate, float]] | None:
     """Return each arm's estimate with its variance shrunk across the arms, and the prior's degrees of freedom.
 
-    s~^2 = (d0 s0^2 + d s^2) / (d0 + d) with d0 + d degrees of freedom (at most those of all arms together); d0 and s0
-    by the moments of log s^2 (Smyth 2004, doi:10.2202/1544-6115.1027, as in limma). It supposes that the arms'
-    differences have similar variances. A few arms lend little: family error 0.05 to 0.07 instead of 0.05.
+    s~^2 = (d0 s0^2 + d s^2) / (d0 + d) with d0 + d degrees of freedom; d0 and s0 by the moments of log s^2 (Smyth 2004,
+    doi:10.2202/1544-6115.1027, as in limma). It supposes that the arms' differences have similar variances.
+    limma bounds the degrees of freedom by their sum over the arms; here by those that the sum is worth
+    (`shared_freedom`). With limma's bound the family error was 6 to 11 %, with this one it is 1 to 8 %, the most with
+    two arms.
 
     Args:
         estimates: paired ones, of arms whose variance is not 0.
@@ -25,7 +27,7 @@ def moderated_estimates(estimates: Sequence[Estimate], counts: Sequence[int]) ->
 
     >>> arms = [Estimate(0.01, 0.004, 2), Estimate(0.01, 0.001, 2), Estimate(0.0, 0.003, 2)]
     >>> [(round(one.error, 4), one.freedom) for one, _ in moderated_estimates(arms, [3, 3, 3])]
-    [(0.0032, 6.0), (0.0024, 6.0), (0.0028, 6.0)]
+    [(0.0032, 4.0), (0.0024, 4.0), (0.0028, 4.0)]
     """
     if len(estimates) < 2:
         return None
@@ -36,12 +38,25 @@ def moderated_estimates(estimates: Sequence[Estimate], counts: Sequence[int]) ->
         posterior = np.full(len(variances), prior_variance)
     else:
         posterior = (prior * prior_variance + freedom * variances) / (prior + freedom)
-    total = np.minimum(freedom + prior, freedom.sum())
+    total = np.maximum(np.minimum(freedom + prior, shared_freedom(freedom)), freedom)
     errors = np.sqrt(posterior / np.asarray(counts))
     return [
         (Estimate(one.difference, float(error), float(degrees)), prior)
         for one, error, degrees in zip(estimates, errors, total, strict=True)
     ]
+
+
+def shared_freedom(freedom: Floats) -> float:
+    """Return the degrees of freedom of the mean of the arms' variances, which are not independent.
+
+    All differences have the baseline's runs in common. Where its noise is like that of an arm, two differences
+    correlate by 1/2 and their sample variances by 1/4, so that the mean of m variances with d degrees of freedom each
+    has m d / (1 + (m - 1) / 4).
+
+    >>> round(shared_freedom(np.full(10, 2.0)), 2)
+    6.15
+    """
+    return float(freedom.sum()) / (1 + (len(freedom) - 1) / 4)
 
 
 def fit_prior(variances: Floats, freedom: Floats) -> tuple[float, float]:

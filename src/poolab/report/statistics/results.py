@@ -61,7 +61,7 @@ class PairedLine:
 
 @dataclass(frozen=True)
 class Moderated:
-    """A moderated t: the difference's interval with variances shrunk across the arms. Shown at 3 to 5 pairs.
+    """A moderated t: the difference's interval with variances shrunk across the arms. Shown at 2 to 5 pairs.
 
     `p_adjusted` is Holm's over the arms. `freedom` are the degrees of freedom, `prior_freedom` those that the other
     arms lend.
