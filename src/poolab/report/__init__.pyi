@@ -6,6 +6,11 @@ from .details import read_correct as read_correct
 from .document import Document as Document
 from .evidence import Evidence as Evidence
 from .evidence import gather as gather
+from .looks import Look as Look
+from .looks import arm_hashes as arm_hashes
+from .looks import of_these_arms as of_these_arms
+from .looks import rule as rule
+from .looks import seeds_seen as seeds_seen
 from .metric import Metric as Metric
 from .notebook import text_tables as text_tables
 from .statistics import Looks as Looks

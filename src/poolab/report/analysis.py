@@ -12,6 +12,7 @@ from poolab.records import Record, content_of, current_metric
 from poolab.report.costs import Spread, is_comparable, spreads
 from poolab.report.details import correct_of
 from poolab.report.evidence import Arm, Evidence, Setting
+from poolab.report.looks import Look, added_after, rule
 from poolab.report.metric import Metric
 from poolab.report.statistics import (
     ArmComparison,
@@ -92,6 +93,12 @@ class Analysis:
     confidence: float
     tables: tuple[Table, ...]
     overall: OverallComparison | None
+    looks: Looks | None = None
+
+    @property
+    def added(self) -> Look | None:
+        """The look after which seeds were added without looks being declared."""
+        return added_after(self.evidence.looked or (), self.evidence.planned) if self.looks is None else None
 
 
 def analyse(
@@ -105,12 +112,15 @@ def analyse(
 ) -> Analysis:
     """Compare the arms of every setting with the baseline.
 
+    Where seeds were added after a look at the whole study and no looks were declared, the intervals are those of an
+    e-process.
+
     Args:
         baseline: the label of an arm, or a pooling. None takes max where there is one, else the first arm.
         metric: the name of a metric of the records; None takes the headline of the task.
         margin: differences below it do not matter, in the metric's own unit. None takes half a point for a share.
         confidence: of the intervals.
-        looks: when the results were to be looked at; None for one look at a number of seeds that was chosen before.
+        looks: when the results were to be looked at, as declared; None where nothing was.
 
     Raises:
         ConfigError: there is no such arm or metric, or a number is out of its range.
@@ -122,10 +132,11 @@ def analyse(
         raise ConfigError(f"the confidence must be at least 0.5 and below 1, found {confidence}")
     against = _baseline(evidence, baseline)
     width = margin if margin is not None else chosen.default_margin or 0.0
-    tables = tuple(_table(one, against, chosen, width, confidence, looks) for one in evidence.settings)
+    counted = rule(looks, evidence.looked, evidence.planned)
+    tables = tuple(_table(one, against, chosen, width, confidence, counted) for one in evidence.settings)
     compared = [table.compared for table in tables if table.baseline is not None]
     overall = compare_overall(compared) if len(compared) > 1 else None
-    return Analysis(evidence, chosen, against, width, confidence, tables, overall)
+    return Analysis(evidence, chosen, against, width, confidence, tables, overall, looks)
 
 
 def _metric(evidence: Evidence, asked: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from poolab.records import Record
 from poolab.report import provenance
 from poolab.report.analysis import Analysis, Table
+from poolab.report.looks import rule_sentence, seen_sentence
 from poolab.report.methods import methods
 from poolab.report.provenance import Fact, hours
 from poolab.report.verdict import Sentence, verdict
@@ -70,6 +71,13 @@ class Document:
             f"split), on this test set. Intervals: {100 * self.analysis.confidence:g} %, for all arms of a setting "
             f"together. Margin of equivalence: {margin}."
         )
+
+    @property
+    def looks(self) -> str:
+        """How looks at the results were counted, and which the journal shows."""
+        analysis = self.analysis
+        methods = [str(table.compared.method) for table in analysis.tables]
+        return f"{rule_sentence(analysis.looks, analysis.added, methods)} {seen_sentence(analysis.evidence.looked)}"
 
     @property
     def reading(self) -> Sequence[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from poolab.records import NOT_IDENTITY, Record, arm_labels, below, content_of, flatten, value_words
 from poolab.report.doubles import Doubled, without_doubles
 from poolab.report.labels import CONTENT, setting_labels
+from poolab.report.looks import Look
 
 # Arms differ by these; whatever else differs makes another setting, in which arms are compared among themselves.
 ARM = ("pooling", "head", "backbone.match", "backbone.match_to")
@@ -76,13 +77,20 @@ class Setting:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a report knows: settings with their arms, and what was left out."""
+    """Everything that a report knows: settings with their arms, and what was left out.
+
+    Args:
+        planned: how many seeds the study file names; None without one, or for a search.
+        looked: the earlier looks at these arms, by the study's journal; None where there is no journal.
+    """
 
     settings: tuple[Setting, ...]
     left_out: tuple[LeftOut, ...] = ()
     doubled: tuple[Doubled, ...] = ()
     faults: tuple[str, ...] = ()
     searched: bool = False
+    planned: int | None = None
+    looked: tuple[Look, ...] | None = None
 
     @property
     def runs(self) -> list[Record]:
@@ -128,7 +136,8 @@ def gather(
         setting, out = _setting(setting_of[place], place, tables.get(place, {}), wanted.get(place), arm_of)
         settings.append(setting)
         left_out += out
-    return Evidence(tuple(settings), tuple(left_out), tuple(doubled), tuple(faults), searched)
+    seeds = len({config["seed"] for config in planned}) or None
+    return Evidence(tuple(settings), tuple(left_out), tuple(doubled), tuple(faults), searched, seeds)
 
 
 def _content(run: Record) -> dict[str, str]:

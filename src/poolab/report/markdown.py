@@ -11,7 +11,7 @@ def markdown(document: Document) -> str:
     """Return the report as Markdown."""
     analysis = document.analysis
     shown = [str(sentence) for sentence in document.verdict]
-    parts = [f"# {as_markdown(document.title)}", *map(as_markdown, [*shown, document.estimand])]
+    parts = [f"# {as_markdown(document.title)}", *map(as_markdown, [*shown, document.estimand, document.looks])]
     for table in analysis.tables:
         parts += [f"## {as_markdown(table.label)}", _listed([str(one) for one in sentences_of(analysis, table)])]
         parts.append(markdown_table(table, analysis))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from enum import Enum
@@ -56,6 +57,7 @@ def results(analysis: Analysis) -> dict[str, Any]:
         "baseline": analysis.baseline,
         "margin": analysis.margin or None,
         "confidence": analysis.confidence,
+        "stopping": _stopping(analysis),
         "searched": analysis.evidence.searched,
         "settings": [_setting(table) for table in analysis.tables],
         "overall": _plain(analysis.overall.arms) if analysis.overall is not None else [],
@@ -72,6 +74,18 @@ def results(analysis: Analysis) -> dict[str, Any]:
             for one in analysis.evidence.left_out
         ],
         "faults": [*analysis.evidence.faults, *map(str, analysis.evidence.doubled)],
+    }
+
+
+def _stopping(analysis: Analysis) -> dict[str, Any]:
+    """Return how looks were counted, and how many the journal shows at each number of seeds."""
+    looked, declared = analysis.evidence.looked, analysis.looks
+    rule = "added" if analysis.added else "fixed" if declared is None else "declared" if declared.declared else "added"
+    counts = None if looked is None else sorted(Counter(look.seeds for look in looked).items())
+    return {
+        "rule": rule,
+        "declared": None if declared is None else list(declared.declared),
+        "seen": None if counts is None else [{"seeds": seeds, "times": times} for seeds, times in counts],
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poolab.errors import ConfigError
+from poolab.study.commands.looks import remember, with_looks
 from poolab.study.evidence import Cells, Records
 from poolab.study.sweep.sweep_file import Study
 
@@ -33,6 +34,7 @@ class Given:
     cells: Cells = field(default_factory=Cells)
     errors: list[str] = field(default_factory=list)
     title: str = ""
+    journals: list[tuple[Study, Path]] = field(default_factory=list)
 
 
 def words(program: str) -> argparse.ArgumentParser:
@@ -94,6 +96,7 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
     )
     # Written first: whoever reads the beginning of what is printed only (`| head`) has the report too.
     page = write_report(document, Path(chosen.out or "report").expanduser(), _said, formats=formats)
+    remember(evidence, given.journals, "report")
     print_tables(analysis)
     print("\n" + verdict_text(analysis, width(), details=False))
     _said(f"\nreport: {page}")
@@ -200,7 +203,8 @@ def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
         return given, versus(old, new, *(name for name, _ in given.sources))
     runs = [record for _, records in given.sources for record in records]
     cells = given.cells
-    return given, gather(runs, expected=cells.expected, faults=given.errors, searched=cells.searched)
+    evidence = gather(runs, expected=cells.expected, faults=given.errors, searched=cells.searched)
+    return given, with_looks(evidence, given.journals)
 
 
 def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
@@ -229,6 +233,7 @@ def read_sources(what: Sequence[str], runs: str | None = None) -> Given:
     if folders and (runs is not None or not given.sources):
         for folder in dict.fromkeys(folders):
             _read(folder, given)
+        given.journals = list(zip(given.studies, folders, strict=True))
     _keep_cells(given, folders, [word for word in extra if not word.startswith(KEY)])
     given.title = ", ".join([study.name for study in given.studies] or [path.name or str(path) for path in paths])
     if not any(records for _, records in given.sources):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from poolab.errors import ConfigError
+from poolab.study.commands.looks import remember, with_looks
 from poolab.study.folders import without_folder
 from poolab.study.sweep.sweep_file import Study
 
@@ -50,7 +51,9 @@ def table(chosen: argparse.Namespace, study: Study, runs: Path) -> None:
         )
     if chosen.save:
         save_records(own, chosen.save, runs)
+    evidence = with_looks(evidence, [(study, runs)])
     analysis = analysis_of([study], evidence, chosen)
+    remember(evidence, [(study, runs)], "table")
     if chosen.csv:
         sys.stdout.write(csv_tables(analysis))
         return

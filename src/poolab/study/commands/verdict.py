@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from poolab.errors import PoolabError
+from poolab.study.commands.looks import remember, with_looks
 from poolab.study.folders import without_folder
 from poolab.study.sweep.sweep_file import Study
 
@@ -30,11 +31,12 @@ def _report(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str],
     from poolab.study.commands.report_verb import analysis_of, document_of
     from poolab.study.evidence import study_evidence
 
-    evidence, _ = study_evidence(study, runs, without_folder(extra))
+    evidence = with_looks(study_evidence(study, runs, without_folder(extra))[0], [(study, runs)])
     analysis = analysis_of([study], evidence)
     command = f"poolab study run {study.path}"
     document = document_of(analysis, study.name, command, [study])
     page = write_report(document, report_folder(study, runs), formats=FORMATS)
+    remember(evidence, [(study, runs)], "run")
     say(f"\n{verdict_text(analysis, width(), details=False)}\nreport: {page}")
 
 

@@ -51,6 +51,16 @@ class Journal:
             write_whole(file, line + b" " * ROOM + b"\n", offset, f"an attempt in {self.path}")
         return offset
 
+    def note(self, entry: Mapping[str, Any]) -> None:
+        """Write a line that nothing will be added to.
+
+        Raises:
+            DiskFull: it does not fit on the disk; nothing is written then.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.path, fcntl.LOCK_EX) as file:
+            write_whole(file, json.dumps(entry).encode() + b"\n", end_of_lines(file), f"a line of {self.path}")
+
     def end(self, offset: int, ending: Mapping[str, Any]) -> None:
         """Write how an attempt ended, into the room that its line has for it; a long reason is cut."""
         with locked(self.path, fcntl.LOCK_EX) as file:
