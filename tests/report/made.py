@@ -9,7 +9,7 @@ import numpy as np
 from poolab.records import Record, signature
 from poolab.report.analysis import analyse
 from poolab.report.document import Document
-from poolab.report.evidence import gather
+from poolab.report.gathering import gather
 
 
 def record(pooling="max", seed=0, score=0.5, *, status="completed", metric="test/accuracy", **changes):

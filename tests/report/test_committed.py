@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from poolab.report.evidence import gather
-from poolab.report.verdict import sentences_of
+from poolab.report.arm_sentences import sentences_of
+from poolab.report.gathering import gather
 from poolab.study.commands.report_verb import analysis_of, read_sources
 
 

@@ -8,7 +8,7 @@ import pytest
 from poolab.records import RunFolder
 from poolab.report.analysis import analyse
 from poolab.report.details import compact_history, correct_of, history_of, packed, read_correct, unpacked
-from poolab.report.evidence import gather
+from poolab.report.gathering import gather
 from poolab.study.record_file import read_records, save_records
 from tests.report.made import answer, drawn, read, study
 

@@ -5,8 +5,9 @@ import pytest
 from poolab.errors import ConfigError
 from poolab.records import gather as gather_records
 from poolab.report.analysis import analyse
-from poolab.report.evidence import gather
-from poolab.report.verdict import sentences_of, verdict
+from poolab.report.arm_sentences import sentences_of
+from poolab.report.gathering import gather
+from poolab.report.verdict import verdict
 from tests.report.made import answer, document, evidence, read, record, saved, study
 
 TWO = {"max": [0.5, 0.6, 0.7], "avg": [0.4, 0.51, 0.59]}

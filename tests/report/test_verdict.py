@@ -5,7 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from poolab.report.verdict import headline, listed, sentences_of, verdict
+from poolab.report.arm_sentences import sentences_of
+from poolab.report.sentence import listed
+from poolab.report.verdict import headline, verdict
 from tests.report.made import answer, drawn, record, study
 
 # What a study is made of: true means, seeds, spread, what the seeds share.
@@ -110,6 +112,17 @@ def test_few_seeds_have_a_second_line():
     text = str(sentences_of(analysis, analysis.tables[0])[0])
     assert f"A moderated t, which borrows the deviation of the other arms, gives {100 * low:+.2f} to " in text
     assert "moderated" not in " ".join(map(str, sentences_of(analysed("one worse"), analysed("one worse").tables[0])))
+
+
+def test_two_seeds_have_a_second_line_with_four_arms_and_else_the_reason_why_not():
+    few = analysed("two seeds")
+    text = " ".join(map(str, sentences_of(few, few.tables[0])))
+    assert few.tables[0].others[0].compared.moderated is None
+    assert "With two paired seeds no moderated t is shown for lp: with fewer than 4 arms" in text
+    many = answer(study(drawn({name: 0.8 for name in ("max", "a", "b", "c", "d")}, 2)))
+    told = [str(one) for one in sentences_of(many, many.tables[0])]
+    assert sum("A moderated t, which borrows" in one for one in told) == 4
+    assert not any("no moderated t" in one for one in told)
 
 
 def test_an_adjusted_p_that_claims_more_than_the_interval_is_explained():

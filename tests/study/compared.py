@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from poolab.records import Record
 from poolab.report.analysis import analyse
-from poolab.report.evidence import gather
+from poolab.report.gathering import gather
 from poolab.study.evidence import Cells
 
 

@@ -9,7 +9,7 @@ import pytest
 from poolab.configuration import compose
 from poolab.records import RunFolder
 from poolab.records.table import arms
-from poolab.report.evidence import gather
+from poolab.report.gathering import gather
 from poolab.study.commands.verbs import study as study_verb
 from poolab.study.plan.estimate import from_records, like_records
 from poolab.study.plan.plan import plan

@@ -5,8 +5,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Where things lie, who watches, and how the work is cut up change no result. Everything else does, until shown
-# otherwise: a key that is forgotten here costs a run made twice, a key that is wrongly here mixes two runs.
+# Where things lie and who watches change no result; how the work is cut up changes its rounding alone. Everything else
+# changes results, until shown otherwise: a key that is forgotten here costs a run made twice, a key that is wrongly here
+# mixes two runs. A signature names a computation in exact arithmetic. Processor, device and threads round it otherwise,
+# and training makes that larger: 1 and 2 threads gave test accuracies that differ by up to 0.35 points
+# (docs/decisions.md, "One signature, up to rounding"). The record names all three, and a report tells where they differ within a pair.
 NOT_IDENTITY = (
     "runs_dir",
     "force",
@@ -15,9 +18,9 @@ NOT_IDENTITY = (
     "data.root",  # the fingerprint of the content stands for it
     "data.cache_dir",
     "data.download",
-    "data.eval_batch_size",
+    "data.eval_batch_size",  # rounds
     "trainer.progress_bar",
-    "trainer.threads",
+    "trainer.threads",  # rounds
     "measure",  # what is measured changes no weight: a finished run is measured again from its checkpoint
 )
 # Measures were once part of the identity. What conf/measure/costs.yaml said then stands for all of them, so that runs

@@ -1,7 +1,7 @@
 """Turns the records of runs into an answer: statistics, tables, figures and a page. Needs neither torch nor the data.
 
-The path of a report: `runs` reads records, `evidence` sorts them into arms and settings, `statistics` compares the
-arms, `analysis` joins both, and everything else writes the result down.
+The path of a report: `gathering` sorts records into arms and settings (`evidence`), `statistics` compares the arms,
+`analysis` joins both, and everything else writes the result down.
 """
 
 import lazy_loader

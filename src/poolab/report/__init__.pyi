@@ -5,7 +5,7 @@ from .details import packed as packed
 from .details import read_correct as read_correct
 from .document import Document as Document
 from .evidence import Evidence as Evidence
-from .evidence import gather as gather
+from .gathering import gather as gather
 from .looks import Look as Look
 from .looks import arm_hashes as arm_hashes
 from .looks import of_these_arms as of_these_arms

@@ -13,7 +13,8 @@ from poolab.report.analysis import Analysis, Table
 from poolab.report.looks import rule_sentence, seen_sentence
 from poolab.report.methods import methods
 from poolab.report.provenance import Fact, hours
-from poolab.report.verdict import Sentence, verdict
+from poolab.report.sentence import Sentence
+from poolab.report.verdict import verdict
 from poolab.text import one_line
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Document:
     @cached_property
     def remarks(self) -> list[str]:
         """What a reviewer would remark."""
-        return provenance.remarks(self.analysis.evidence, self.analysis.metric.name, self.selected_by)
+        analysis = self.analysis
+        return provenance.remarks(analysis.evidence, analysis.metric.name, self.selected_by, analysis.baseline)
 
     @cached_property
     def facts(self) -> list[Fact]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from poolab.report.arm_sentences import sentences_of
 from poolab.report.document import Document
 from poolab.report.tables import as_markdown, markdown_table
-from poolab.report.verdict import sentences_of
 
 
 def markdown(document: Document) -> str:

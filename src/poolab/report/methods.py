@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poolab.report.analysis import Analysis, Table
 from poolab.report.provenance import facts, hours
-from poolab.report.verdict import listed
+from poolab.report.sentence import listed
 
 RECIPE = (
     ("optim.name", "optimiser {}"),

@@ -12,6 +12,7 @@ from typing import Any
 from poolab.records import Record
 from poolab.report.details import history_of
 from poolab.report.evidence import Arm, Evidence, Setting
+from poolab.report.rounding import rounding_remarks
 
 FEWEST_PAIRS = 6  # below it a sign-flip test over seeds cannot reach 0.05
 SEVERAL = 4  # settings from which a statement over settings is possible
@@ -82,15 +83,17 @@ def _seconds(run: Record) -> float:
     return max(took, 0.0)
 
 
-def remarks(evidence: Evidence, metric: str, selected_by: str | None = None) -> list[str]:
+def remarks(evidence: Evidence, metric: str, selected_by: str | None = None, baseline: str = "") -> list[str]:
     """Return the remarks that a reviewer would make, each a sentence or two.
 
     Args:
+        baseline: the label of the arm that the others are compared with.
         metric: the metric that the arms are compared by.
         selected_by: the metric that a study or search selects by, where one is known.
     """
     found = [
         *_mixed(evidence),
+        *(remark for setting in evidence.settings for remark in rounding_remarks(setting, baseline)),
         _settings_remark(evidence.settings),
         *(_pairs_remark(setting) for setting in evidence.settings),
         *(_size_remark(setting) for setting in evidence.settings),

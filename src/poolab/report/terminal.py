@@ -6,8 +6,9 @@ import shutil
 import textwrap
 
 from poolab.report.analysis import Analysis
+from poolab.report.arm_sentences import sentences_of
 from poolab.report.tables import terminal_table
-from poolab.report.verdict import sentences_of, verdict
+from poolab.report.verdict import verdict
 from poolab.text import printable
 
 WIDTH, NARROWEST = 80, 60

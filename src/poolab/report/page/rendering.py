@@ -7,11 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 from poolab.report.analysis import Analysis, Table
+from poolab.report.arm_sentences import sentences_of
 from poolab.report.columns import Column, columns
 from poolab.report.document import Document
 from poolab.report.figures.inline import inlined
 from poolab.report.power import power_rows
-from poolab.report.verdict import sentences_of
 
 
 def render(document: Document) -> str:

@@ -31,6 +31,7 @@ the margin, in at most 5 %.
 | seeds that were added without a declared look | confidence sequences; `method` "e_process" |
 """
 
+from poolab.report.statistics.family import ARMS_OF_TWO_PAIRS
 from poolab.report.statistics.overall import compare_overall
 from poolab.report.statistics.power import MAX_SEEDS, POWER
 from poolab.report.statistics.results import (
@@ -51,6 +52,7 @@ from poolab.report.statistics.sequential import Looks
 from poolab.report.statistics.setting import compare_setting
 
 __all__ = [
+    "ARMS_OF_TWO_PAIRS",
     "MAX_SEEDS",
     "POWER",
     "ArmComparison",

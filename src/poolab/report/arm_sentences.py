@@ -1,0 +1,171 @@
+"""What is said of one setting: a sentence for each arm, and what limits the setting as a whole."""
+
+from __future__ import annotations
+
+from poolab.report.analysis import Analysis, Row, Table
+from poolab.report.cost_sentences import cost_sentences
+from poolab.report.metric import Metric
+from poolab.report.sentence import Sentence, listed, p_words, size
+from poolab.report.statistics import ARMS_OF_TWO_PAIRS, MAX_SEEDS
+
+
+def sentences_of(analysis: Analysis, table: Table) -> list[Sentence]:
+    """Return one sentence for each arm of a setting, then those on costs."""
+    if table.baseline is None:
+        return [
+            Sentence("note", f"{table.label} has no completed run of {analysis.baseline}: its arms are not compared.")
+        ]
+    return [
+        *(_sentence(row, analysis) for row in table.others),
+        *_ranking(analysis, table),
+        *_headroom(analysis, table),
+        *_two_pairs(table),
+        *cost_sentences(analysis, table),
+    ]
+
+
+def _ranking(analysis: Analysis, table: Table) -> list[Sentence]:
+    """Name the best arm by validation, whose test score did not choose it."""
+    metric = analysis.metric
+    ranked = [row for row in table.rows if row.validation is not None]
+    if table.ranked_by != "validation" or len(ranked) < 3:
+        return []
+    pick = max if metric.higher_is_better else min
+    best = pick(ranked, key=lambda row: row.validation or 0.0)
+    return [
+        Sentence(
+            "note",
+            f"{best.label} has the best mean validation score; its mean {metric.title} is "
+            f"{metric.value(best.compared.mean)}. Choose an arm by validation: the best of several test scores leads "
+            "by luck too.",
+        )
+    ]
+
+
+def _headroom(analysis: Analysis, table: Table) -> list[Sentence]:
+    """Say so where less can be gained over the baseline than the study can see."""
+    metric = analysis.metric
+    room = next((row.compared.headroom for row in table.others if row.compared.headroom is not None), None)
+    seen = [row.compared.detectable for row in table.others if row.compared.detectable is not None]
+    if room is None or not seen or room >= min(seen):
+        return []
+    return [
+        Sentence(
+            "note",
+            f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and these runs show a difference "
+            f"of {metric.size(min(seen))} or more (80 % power).",
+        )
+    ]
+
+
+def _two_pairs(table: Table) -> list[Sentence]:
+    """Say why arms with two pairs have no moderated t."""
+    without = [
+        row.label
+        for row in table.others
+        if row.compared.pairs == 2 and row.compared.interval is not None and row.compared.moderated is None
+    ]
+    if not without:
+        return []
+    return [
+        Sentence(
+            "note",
+            f"With two paired seeds no moderated t is shown for {listed(without)}: with fewer than "
+            f"{ARMS_OF_TWO_PAIRS} arms beside the baseline it claims too often (7 to 9 % instead of 5).",
+        )
+    ]
+
+
+def _sentence(row: Row, analysis: Analysis) -> Sentence:
+    compared, metric = row.compared, analysis.metric
+    kind = str(compared.verdict)
+    interval = f"{metric.interval(compared.interval)}"
+    pairs = f"{compared.pairs} paired seeds"
+    if kind in ("better", "worse"):
+        p = f", adjusted p {p_words(compared.p_adjusted)}" if compared.p_adjusted is not None else ""
+        text = (
+            f"{row.label} is {kind} than {analysis.baseline} by {size(row, metric)} (interval {interval}{p}; {pairs})."
+        )
+    elif kind == "equivalent":
+        text = (
+            f"{row.label} is equivalent to {analysis.baseline} within {metric.size(analysis.margin)}: "
+            f"the difference is {metric.difference(compared.difference)} (interval {interval}; {pairs})."
+        )
+    else:
+        text = f"{row.label} is undecided: {_why(row, analysis)}."
+    return Sentence(kind, text + _holm(row, analysis) + _moderated(row, metric) + _divergence(row, metric))
+
+
+def _holm(row: Row, analysis: Analysis) -> str:
+    """Say so where the adjusted p alone would have claimed a difference."""
+    compared = row.compared
+    p, level = compared.p_adjusted, 1 - analysis.confidence
+    if str(compared.reason) != "interval_too_wide" or p is None or p >= level:
+        return ""
+    return f" Its adjusted p is {p_words(p)}, but the verdict goes by the interval that holds for all arms together."
+
+
+def _moderated(row: Row, metric: Metric) -> str:
+    """Write the second line of an arm with few pairs."""
+    line = row.compared.moderated
+    if line is None:
+        return ""
+    return (
+        f" A moderated t, which borrows the deviation of the other arms, gives {metric.interval(line.interval)} for "
+        f"this arm alone (adjusted p {p_words(line.p_adjusted)})."
+    )
+
+
+def _why(row: Row, analysis: Analysis) -> str:
+    compared, metric = row.compared, analysis.metric
+    simple = {
+        "no_baseline": f"{analysis.baseline} has no completed run here",
+        "no_runs": "it has no completed run",
+        "all_diverged": f"all its {compared.diverged.count} runs diverged",
+        "too_few_pairs": (
+            f"it shares {compared.pairs} seed{'s' * (compared.pairs != 1)} with {analysis.baseline}, "
+            "and two are the least"
+        ),
+        "zero_variance": (
+            f"the difference of {metric.difference(compared.difference)} does not vary over the seeds, "
+            "and without the outcome of each test image nothing says how sure it is"
+        ),
+        "divergence": (
+            f"{compared.diverged.count} of its {compared.diverged.total} runs diverged, and among the others the "
+            f"difference is {metric.difference(compared.difference)}"
+        ),
+    }
+    reason = str(compared.reason)
+    if reason in simple:
+        return simple[reason]
+    return (
+        f"the difference is {metric.difference(compared.difference)} (interval {metric.interval(compared.interval)}; "
+        f"{compared.pairs} paired seeds){_more_seeds(row)}"
+    )
+
+
+def _more_seeds(row: Row) -> str:
+    needed, pairs = row.compared.seeds_needed, row.compared.pairs
+    if needed is None:
+        return ""
+    if needed >= MAX_SEEDS:
+        return f"; if this is the true difference, {MAX_SEEDS} seeds would not decide it"
+    if needed <= pairs:
+        return ""
+    ends = row.compared.seeds_needed_range
+    most = None if ends is None else f"{MAX_SEEDS} or more" if ends[1] >= MAX_SEEDS else str(ends[1])
+    spread = "" if ends is None or ends[0] == ends[1] else f" ({ends[0]} to {most}, as far as the deviation is known)"
+    return f"; if this is the true difference, about {needed} seeds would decide it{spread}"
+
+
+def _divergence(row: Row, metric: Metric) -> str:
+    rate, reason = row.compared.diverged, str(row.compared.reason)
+    if not rate.count or reason == "all_diverged":
+        return ""
+    text = ""
+    if reason != "divergence":
+        text = f" {rate.count} of its {rate.total} runs diverged; the difference is among those that trained."
+    worst = row.compared.worst_case
+    if worst is not None:
+        text += f" With the worst score seen for each diverged run it is {metric.difference(worst.difference)}."
+    return text
