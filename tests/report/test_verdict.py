@@ -119,7 +119,7 @@ def test_two_seeds_have_a_second_line_with_four_arms_and_else_the_reason_why_not
     text = " ".join(map(str, sentences_of(few, few.tables[0])))
     assert few.tables[0].others[0].compared.moderated is None
     assert "With two paired seeds no moderated t is shown for lp: with fewer than 4 arms" in text
-    many = answer(study(drawn({name: 0.8 for name in ("max", "a", "b", "c", "d")}, 2)))
+    many = answer(study(drawn(dict.fromkeys(("max", "a", "b", "c", "d"), 0.8), 2)))
     told = [str(one) for one in sentences_of(many, many.tables[0])]
     assert sum("A moderated t, which borrows" in one for one in told) == 4
     assert not any("no moderated t" in one for one in told)
