@@ -137,7 +137,7 @@ def avg(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
 
 def strided_conv(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     weight = m.conv.weight.detach().double().numpy()
-    bias = m.conv.bias.detach().double().numpy() if m.bias else np.zeros(len(weight))
+    bias = m.conv.bias.detach().double().numpy() if m.bias is not None else np.zeros(len(weight))
     windows = shape.all_places(x)
     out = np.empty((len(x), len(weight), *map(len, windows)))
     per_group = x.shape[1] // m.groups

@@ -95,3 +95,22 @@ def test_the_settings_reach_the_optimiser():
 def test_sgd_without_momentum_is_plain():
     sgd = build_optimizer(Network().parameters(), replace(SGD, momentum=0.0))
     assert (sgd.defaults["momentum"], sgd.defaults["nesterov"]) == (0.0, False)
+
+
+@pytest.mark.parametrize("optim", [SGD, ADAM], ids=["sgd", "adam"])
+def test_the_state_of_a_run_that_kept_numbers_without_a_dimension_goes_on(optim):
+    def stepped(parameter, kept=None):
+        optimizer = build_optimizer([nn.Parameter(torch.ones(2, 2)), parameter], optim)
+        if kept is not None:
+            optimizer.load_state_dict(kept)
+        for one in (one for group in optimizer.param_groups for one in group["params"]):
+            one.grad = torch.full_like(one, 0.5)
+        optimizer.step()
+        return optimizer.state_dict()
+
+    number, again = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(1))
+    kept, as_now = stepped(number), stepped(nn.Parameter(torch.ones(1)))
+    expected = nn.Parameter(torch.ones(1))
+    stepped(again, kept)
+    stepped(expected, as_now)
+    assert torch.equal(again, expected)

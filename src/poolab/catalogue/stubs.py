@@ -102,6 +102,7 @@ def _class(cls: type[Pool]) -> Iterator[str]:
     yield f'    {described[-1]}"""'
     yield ""
     declared = {name for parent in cls.__mro__ for name in inspect.get_annotations(parent)}
+    declared |= {name for name in cls.options if isinstance(inspect.getattr_static(cls, name, None), property)}
     attributes = [name for name in cls.options if name not in declared and cls.dims == 2]
     yield from (f"    {name}: {type_text(cls.options[name].kept_annotation)}" for name in attributes)
     parameters = list(cls.__signature__.parameters.values())

@@ -10,6 +10,7 @@ from poolab.pooling.core.base import EXTRAS, Pool, formula_parameters, option_pa
 from poolab.pooling.core.documentation import function_documentation
 from poolab.pooling.core.geometry import Geometry, IntOrSizes
 from poolab.pooling.core.options import checked, sorted_out
+from poolab.pooling.core.tracing import called, is_proxy
 from poolab.pooling.map_pool import MapPool2d
 from poolab.pooling.window_pool import WindowPool2d
 
@@ -38,6 +39,8 @@ def _window_twin(cls: type[WindowPool2d]) -> Callable[..., Tensor]:
         ceil_mode: bool = False,
         **options: Any,
     ) -> Tensor:
+        if is_proxy(input):
+            return called(twin, input, kernel_size, stride, padding, dilation, ceil_mode, **options)
         extras = {name: options.pop(name) for name in EXTRAS if name in options and name in parameters}
         faults, taps = [], None
         try:
@@ -59,6 +62,8 @@ def _map_twin(cls: type[MapPool2d]) -> Callable[..., Tensor]:
     declared = {name: option for name, option in cls.options.items() if name in parameters}
 
     def twin(input: Tensor, **options: Any) -> Tensor:
+        if is_proxy(input):
+            return called(twin, input, **options)
         extras = {name: options.pop(name) for name in EXTRAS if name in options and name in parameters}
         return cls.compute(input, **checked(cls.__name__, declared, options, None), **extras)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Pool, check_floating, memory_format
+from poolab.pooling.core.tracing import is_proxy, traced
 from poolab.pooling.core.windows import compute_dtype
 
 
@@ -31,6 +32,8 @@ class MapPool2d(Pool):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool (N, C, H, W) or (C, H, W)."""
+        if is_proxy(input):
+            return traced(self, input)
         self.check(input)
         return self.compute(input, **self.arguments())
 

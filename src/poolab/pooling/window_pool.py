@@ -10,6 +10,7 @@ from torch import Tensor
 from poolab.pooling.core.base import Pool, check_floating, memory_format
 from poolab.pooling.core.documentation import document
 from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Sizes
+from poolab.pooling.core.tracing import is_proxy, traced
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused import backend
 
@@ -68,6 +69,8 @@ class WindowPool2d(Pool):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool a batch of maps, or one map."""
+        if is_proxy(input):
+            return traced(self, input)
         check_floating(type(self).__name__, input, self.dims)
         self.check_channels(input)
         arguments = self.arguments()

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from poolab.run_config import AdamConfig, OptimConfig, SGDConfig
@@ -25,10 +26,33 @@ def build_optimizer(parameters: Iterable[nn.Parameter], optim: OptimConfig) -> t
     groups = [group for group in groups if group["params"]]
     if isinstance(optim, SGDConfig):
         nesterov = optim.nesterov and optim.momentum > 0  # torch refuses Nesterov without momentum
-        return torch.optim.SGD(groups, lr=optim.lr, momentum=optim.momentum, nesterov=nesterov)
-    assert isinstance(optim, AdamConfig)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optim.name]
-    return kind(groups, lr=optim.lr, betas=optim.betas)
+        optimizer: torch.optim.Optimizer
+        optimizer = torch.optim.SGD(groups, lr=optim.lr, momentum=optim.momentum, nesterov=nesterov)
+    else:
+        assert isinstance(optim, AdamConfig)
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optim.name]
+        optimizer = kind(groups, lr=optim.lr, betas=optim.betas)
+    optimizer.register_load_state_dict_pre_hook(_with_the_shapes_of_now)
+    return optimizer
+
+
+def _with_the_shapes_of_now(optimizer: torch.optim.Optimizer, kept: dict[str, Any]) -> dict[str, Any]:
+    """Return the kept state of an earlier run; the averages of a learned number, of shape () then, get its (1,)."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    places = [place for group in kept["param_groups"] for place in group["params"]]
+    if len(places) != len(parameters):
+        return kept  # torch refuses it, and says why
+    shapes = dict(zip(places, (parameter.shape for parameter in parameters), strict=True))
+
+    def shaped(place: int, name: str, value: Any) -> Any:
+        is_number = isinstance(value, Tensor) and value.dim() == 0 and name != "step"
+        return value.reshape(1) if is_number and shapes.get(place) == (1,) else value
+
+    state = {
+        place: {name: shaped(place, name, value) for name, value in values.items()}
+        for place, values in kept["state"].items()
+    }
+    return {**kept, "state": state}
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, optim: OptimConfig, steps: int) -> LRScheduler:

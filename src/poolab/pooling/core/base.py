@@ -132,13 +132,16 @@ class Pool(nn.Module):
 
     @property
     def shared_shape(self) -> tuple[int, ...]:
-        """Return the shape of a parameter that the layer shares, or that each channel has for itself."""
-        return (self.channels or 1, *(1,) * self.dims) if self.is_per_channel else ()
+        """Return the shape of a parameter that the layer shares, or that each channel has for itself.
+
+        A shared one has the shape (1,): FSDP2's `fully_shard` cuts parameters along their first dimension.
+        """
+        return (self.channels or 1, *(1,) * self.dims) if self.is_per_channel else (1,)
 
     @property
     def is_bound_to_channels(self) -> bool:
         """Return True if the parameters are those of one number of channels."""
-        return self.uses_channels == "always" or len(self.shared_shape) > 0
+        return self.uses_channels == "always" or self.is_per_channel
 
     def check_channels(self, input: Tensor, owner: str = "") -> None:
         """Refuse a map whose channels are not those that the parameters were made for, in the name of `owner`."""
@@ -167,7 +170,32 @@ class Pool(nn.Module):
         faults += [f"{owner}: {'; '.join(found)}"] if found else []
         if faults:
             raise ValueError("; ".join(faults))
-        self.build()
+        with torch.inference_mode(False):  # a parameter that is made under inference_mode could never be trained
+            self.build()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any, **keywords: Any) -> None:
+        """Load the own parameters; a learned number that was kept with the shape () gets its (1,)."""
+        for name, parameter in self.named_parameters(prefix.removesuffix("."), recurse=False):
+            kept = state_dict.get(name)
+            if isinstance(kept, Tensor) and kept.dim() == 0 and parameter.shape == (1,):
+                state_dict[name] = kept.reshape(1)
+        super()._load_from_state_dict(state_dict, prefix, *arguments, **keywords)
+
+    @property
+    def itself(self) -> "Pool":
+        """Return the layer: what a traced graph of the layer alone calls (see `traced`)."""
+        return self
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Refuse torch.jit.script.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"{type(self).__name__}: torch.jit.script cannot compile it, since torch's script language knows no "
+            "formulas chosen by class; use torch.export.export(module, (input,)), or torch.jit.trace(module, input)"
+        )
 
     def _channel_faults(self) -> Iterator[str]:
         channels = self.channels
@@ -238,9 +266,19 @@ def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
 
 def memory_format(input: Tensor) -> torch.memory_format:
     """Return channels_last where the map is laid out so and only so, else contiguous (as inside vmap)."""
-    if torch._C._functorch.is_batchedtensor(input):
+    if torch._C._functorch.is_batchedtensor(input) or _is_mapped():
         return torch.contiguous_format
     last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())
     if last is not None and input.is_contiguous(memory_format=last) and not input.is_contiguous():
         return last
     return torch.contiguous_format
+
+
+def _is_mapped() -> bool:
+    """Return True inside vmap, as in jacfwd, where tangents are batched though the map is not: torch copies no batched
+    tensor to channels_last.
+    """
+    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None:
+        return False
+    stack = torch._C._functorch.get_interpreter_stack() or []
+    return any(level.key() == torch._C._functorch.TransformType.Vmap for level in stack)

@@ -54,8 +54,9 @@ class Learned:
         nn.init.constant_(getattr(owner, self.parameter), self.free(float(getattr(owner, self.option))))
 
     def current(self, owner: nn.Module) -> Tensor:
-        """Return the value that the parameter stands for now."""
-        return self.value(getattr(owner, self.parameter))
+        """Return the value that the parameter stands for now, one for each channel or a number of shape ()."""
+        free = getattr(owner, self.parameter)
+        return self.value(free.reshape(()) if free.dim() == 1 else free)
 
 
 def logistic(option: str) -> Learned:

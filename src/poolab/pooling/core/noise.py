@@ -62,7 +62,9 @@ def uniform(seed: Tensor, first: int, shape: tuple[int, ...], dtype: torch.dtype
     state = torch.arange(first, first + count, device=seed.device, dtype=torch.int32 if fits else torch.int64)
     state = state.to(torch.int32)
     low, high = _word(seed), _word((seed >> 32) + draw * STEP)
-    state = _mixed(_mixed(state.bitwise_xor_(low)).bitwise_xor_(high))
+    # Not in place where the seed is one of several: vmap(randomness="different") draws one for each call.
+    state = state ^ low if torch._C._functorch.is_batchedtensor(low) else state.bitwise_xor_(low)
+    state = _mixed(_mixed(state).bitwise_xor_(high))
     return (state >> 8).bitwise_and_(0xFFFFFF).to(dtype).mul_(2.0**-24).view(shape)
 
 

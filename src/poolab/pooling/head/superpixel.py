@@ -7,6 +7,7 @@ from torch import Tensor
 
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.options import Choice, Integer, Size
+from poolab.pooling.core.tracing import is_proxy, traced
 from poolab.pooling.core.windows import compute_dtype
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register
@@ -54,6 +55,8 @@ class SuperpixelPool2d(HeadPool2d):
 
     def forward(self, input: Tensor, labels: Tensor | None = None) -> Tensor:
         """Pool (N, C, H, W) over the regions of integer labels (N, H, W), or (C, H, W) over those of (H, W)."""
+        if is_proxy(input):
+            return traced(self, input) if labels is None else traced(self, input, labels)
         self.check(input)
         return self.compute(input, **self.arguments() | {"labels": labels})
 

@@ -39,7 +39,7 @@ class StridedConv2d(WindowPool2d):
     uses_channels = "always"
     positional = True
     groups: int
-    bias: bool
+    has_bias: bool
     options = {"groups": Integer(1, most=65536), "bias": flag(True)}
     exempt = {
         "padding": "a convolution needs a value at every position: missing cells are zeros",
@@ -63,8 +63,29 @@ class StridedConv2d(WindowPool2d):
         assert self.channels is not None
         g, conv = self.geometry, CONV[self.dims]
         self.conv = conv(
-            self.channels, self.channels, g.kernel_size, g.stride, 0, g.dilation, groups=self.groups, bias=self.bias
+            self.channels, self.channels, g.kernel_size, g.stride, 0, g.dilation, groups=self.groups, bias=self.has_bias
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Give a weight or bias to the convolution, as `torch.nn.utils.fuse_conv_bn_eval` does; keep the rest."""
+        if name in ("weight", "bias") and "conv" in self._modules:
+            setattr(self.conv, name, value)
+        else:
+            super().__setattr__("has_bias" if name == "bias" else name, value)
+
+    @property
+    def weight(self) -> Tensor:
+        """Return the convolution's weight: initialisers look for it in every class with "Conv" in its name."""
+        return self.conv.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """Return the convolution's bias, or None."""
+        return self.conv.bias
+
+    def _given(self) -> dict[str, Any]:
+        given = {name: getattr(self, name) for name in self.options if name != "bias"} | {"bias": self.has_bias}
+        return {name: value for name, value in given.items() if value != self.options[name].default}
 
     @staticmethod
     def formula(windows: Windows, conv: nn.Module) -> Tensor:

@@ -1,0 +1,150 @@
+"""What other people's code does with a layer: torch.fx, FSDP2, vmap, forward mode, inference mode, initialisers."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+
+from poolab.pooling import create_pool, functional, get_pool, list_pools
+from poolab.testing import Subject
+from poolab.testing.subject import seeded
+
+SUBJECTS = [
+    pytest.param(Subject.of(get_pool(name, dims)), id=f"{name}-{dims}d")
+    for dims in (1, 2, 3)
+    for name in list_pools(dims=dims)
+]
+PLANE = [param for param in SUBJECTS if param.id.endswith("2d")]
+VARIANTS = [
+    pytest.param(variant, id=f"{name}-{variant.label}")
+    for name in list_pools()
+    for variant in Subject.of(get_pool(name)).variants()
+    if variant.kind != "choice"
+]
+RANDOM = [param for param in SUBJECTS if param.values[0].cls.random]
+
+# What torch itself warns of inside jacfwd, jit.trace and jit.script.
+TORCHS_OWN = pytest.mark.filterwarnings(
+    "ignore:.torch.jit", "ignore:There is a performance drop", "ignore::torch.jit.TracerWarning"
+)
+
+
+def a_map(subject: Subject, batch: int = 2) -> torch.Tensor:
+    return subject.distinct(8, 8, 6, batch=batch, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_tracer_keeps_a_layer_as_one_node(subject: Subject):
+    for training in subject.modes:
+        pool, x = subject.make(training=training), a_map(subject)
+        for network in (nn.Sequential(nn.Identity(), pool), pool):
+            graph = torch.fx.symbolic_trace(network)
+            graph.recompile()
+            twin = pickle.loads(pickle.dumps(copy.deepcopy(graph)))
+            assert graph.get_submodule([n.target for n in graph.graph.nodes if n.op == "call_module"][-1]) is not None
+            assert not [node for node in graph.graph.nodes if node.op == "call_function"]
+            assert torch.equal(seeded(graph, x), seeded(network, x))
+            assert torch.equal(seeded(twin, x), seeded(network, x))
+            assert len(list(graph.parameters())) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize("name", dir(functional))
+def test_a_tracer_keeps_a_function_as_one_node(name: str):
+    function = getattr(functional, name)
+    dims = int(name[-2])
+    arguments = (3,) if get_pool(name.rpartition("_pool")[0]).role == "window" else ()
+    options = {"training": False} if get_pool(name.rpartition("_pool")[0]).random else {}
+
+    class Network(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return function(x, *arguments, **options)
+
+    graph, x = torch.fx.symbolic_trace(Network()), torch.rand(2, 4, *(8, 8, 6)[:dims])
+    assert [node.target for node in graph.graph.nodes if node.op == "call_function"] == [function]
+    assert torch.equal(pickle.loads(pickle.dumps(graph))(x), function(x, *arguments, **options))
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore:FSDP2-wrapped module .* returned a view")  # in-place operations are the caller's
+@pytest.mark.parametrize("subject", VARIANTS)
+def test_fully_shard_takes_every_layer(subject: Subject, mesh):
+    pool, x = subject.make(training=True), a_map(subject)
+    if not list(pool.parameters()):
+        return
+    sharded = fully_shard(copy.deepcopy(pool), mesh=mesh)
+    found, expected = seeded(sharded, x), seeded(pool, x)
+    torch.testing.assert_close(found, expected)
+    found.square().sum().backward()
+    expected.square().sum().backward()
+    for own, other in zip(sharded.parameters(), pool.parameters(), strict=True):
+        torch.testing.assert_close(own.grad.full_tensor(), other.grad)
+
+
+@pytest.mark.parametrize("subject", VARIANTS)
+def test_numbers_kept_without_a_dimension_still_load(subject: Subject):
+    pool = subject.make()
+    earlier = {name: v.reshape(()) if v.shape == (1,) else v for name, v in pool.state_dict().items()}
+    for strict in (True, False):
+        twin = nn.Sequential(subject.make(seed=1))
+        twin.load_state_dict({f"0.{name}": value for name, value in earlier.items()}, strict=strict)
+        assert all(torch.equal(v, pool.state_dict()[name]) for name, v in twin[0].state_dict().items())
+
+
+@pytest.mark.parametrize("subject", RANDOM)
+def test_vmap_draws_for_each_or_the_same_for_all(subject: Subject):
+    pool, x = subject.make(training=True), a_map(subject, batch=1).expand(8, *a_map(subject, 1).shape)
+    torch.manual_seed(0)
+    assert torch.func.vmap(pool, randomness="same")(x).unique(dim=0).shape[0] == 1
+    assert torch.func.vmap(pool, randomness="different")(x).unique(dim=0).shape[0] > 1
+
+
+@TORCHS_OWN
+@pytest.mark.parametrize("subject", [param for param in SUBJECTS if not param.id.endswith("1d")])
+def test_forward_mode_takes_a_channels_last_map(subject: Subject):
+    layout = torch.channels_last if subject.dims == 2 else torch.channels_last_3d
+    pool = subject.make(dtype=torch.float64)
+    x = subject.distinct(4, 4, 4, batch=2).contiguous(memory_format=layout)
+    torch.testing.assert_close(torch.func.jacfwd(pool)(x), torch.func.jacrev(pool)(x))
+
+
+@pytest.mark.parametrize("subject", PLANE)
+def test_a_layer_made_under_inference_mode_trains(subject: Subject):
+    with torch.inference_mode():
+        pool = subject.make()
+    assert all(parameter.requires_grad and not parameter.is_inference() for parameter in pool.parameters())
+    pool(a_map(subject).requires_grad_()).sum().backward()
+
+
+@TORCHS_OWN
+@pytest.mark.parametrize("subject", PLANE)
+def test_script_is_refused_by_name_and_trace_works(subject: Subject):
+    pool = subject.make()
+    with pytest.raises(TypeError, match=rf"{subject.cls.__name__}: torch\.jit\.script .*torch\.jit\.trace"):
+        torch.jit.script(nn.Sequential(pool))
+    traced = torch.jit.trace(pool, (a_map(subject),), check_trace=False)
+    torch.testing.assert_close(traced(a_map(subject, 3)), pool(a_map(subject, 3)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_strided_convolution_has_the_weight_and_bias_of_one(bias: bool):
+    pool = create_pool("strided_conv", channels=4, kernel_size=3, stride=2, padding=1, bias=bias).eval()
+    assert pool.weight is pool.conv.weight
+    assert pool.bias is pool.conv.bias
+    assert ("bias=False" in repr(pool)) != bias
+    norm, x = nn.BatchNorm2d(4).eval(), torch.randn(2, 4, 9, 8)
+    for values in (norm.running_mean, norm.running_var, norm.weight, norm.bias):
+        nn.init.uniform_(values, 0.5, 2.0)
+    folded = nn.utils.fuse_conv_bn_eval(pool, norm)
+    torch.testing.assert_close(folded(x), norm(pool(x)))
+    assert set(folded.state_dict()) == {"conv.weight", "conv.bias"}
