@@ -62,7 +62,7 @@ def launched(configured):
 
     def make(runs_dir, *more):
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("learning_curves", "sample_grid", "mask_grid"):
+            for name in ("learning_curves", "sample_grid", "mask_grid", "confusion_matrix"):
                 patch.setattr(f"poolab.training.pictures.{name}", lambda *_: None)
             return launch(configured(runs_dir, *more))
 

@@ -291,6 +291,9 @@ class WandbConfig(TrackerConfig):
     tags: tuple[str, ...]
     init_timeout: float
     finish_timeout: float
+    pictures: bool = True
+    learning_rate: bool = True
+    log_model: bool = False
 
 
 @dataclass(frozen=True)

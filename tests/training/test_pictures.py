@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from poolab.data import ImageData, Split
-from poolab.training.pictures import learning_curves, sample_grid
+from poolab.training.pictures import confusion_matrix, learning_curves, sample_grid
 
 
 def pixels(path):
@@ -45,3 +45,21 @@ def test_what_is_wrong_is_red(tmp_path):
         red, green, _ = pixels(tmp_path / "samples.png").astype(int).reshape(-1, 3).T
         colours.append((int((red - green).max()) > 60, int((green - red).max()) > 60))
     assert colours == [(False, True), (True, False)]
+
+
+@pytest.mark.parametrize("count", [2, 40, 100])
+def test_a_confusion_matrix_is_dark_on_its_diagonal(count, tmp_path):
+    counts = torch.eye(count, dtype=torch.int64) * 7
+    counts[0] = 0  # a class without a test image
+    confusion_matrix(counts, [f"a${number}$" for number in range(count)], tmp_path / "confusion.png")
+    shown = pixels(tmp_path / "confusion.png").astype(int)
+    dark = (shown[..., 2] - shown[..., 0] > 60).sum()  # of the map "Blues"
+    assert 0 < dark < shown[..., 0].size / 2
+
+
+def test_rows_of_a_confusion_matrix_are_true_classes(tmp_path):
+    counts = torch.tensor([[0, 9], [0, 9]])  # everything is said to be the second class
+    confusion_matrix(counts, ["cat", "dog"], tmp_path / "confusion.png")
+    shown = pixels(tmp_path / "confusion.png").astype(int)
+    columns = (shown[..., 2] - shown[..., 0] > 60).sum(0)
+    assert columns[columns.size * 2 // 3 :].sum() > 20 * columns[: columns.size // 3].sum()

@@ -13,7 +13,7 @@ from poolab.records import SCHEMA_VERSION
 
 FILES = {
     *("config.json", "environment.json", "history.jsonl", "result.json", "test_examples.npz"),
-    *("last.ckpt", "model.json", "curves.png", "samples.png", ".lock"),
+    *("last.ckpt", "model.json", "confusion.png", "curves.png", "samples.png", ".lock"),
 }
 
 
@@ -122,7 +122,9 @@ def test_the_history_has_a_row_for_each_epoch(whole_run, record):
         assert record["metrics"][name] == rows[-1][name]
 
 
-@pytest.mark.parametrize(("name", "size"), [("curves.png", (1080, 408)), ("samples.png", (1296, 768))])
+@pytest.mark.parametrize(
+    ("name", "size"), [("confusion.png", (620, 620)), ("curves.png", (1080, 408)), ("samples.png", (1296, 768))]
+)
 def test_the_pictures_show_something(whole_run, name, size):
     with Image.open(whole_run[1] / name) as picture:
         assert picture.size == size

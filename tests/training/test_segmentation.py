@@ -234,7 +234,7 @@ def test_the_examples_agree_with_the_metrics(segmented):
     assert ((columns["iou"] >= 0) & (columns["iou"] <= 1)).all()
 
 
-@pytest.mark.parametrize("name", ["curves.png", "samples.png"])
+@pytest.mark.parametrize("name", ["confusion.png", "curves.png", "samples.png"])
 def test_the_pictures_show_something(segmented, name):
     with Image.open(segmented[1] / name) as picture:
         assert np.asarray(picture.convert("L")).std() > 10

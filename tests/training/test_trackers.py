@@ -10,9 +10,11 @@ import warnings
 
 import pytest
 import wandb
+from PIL import Image
 
 from poolab.records import Record, RunFolder
 from poolab.run_config import RunConfig
+from poolab.training.launcher import launch
 from poolab.training.trackers import WandbTracker, build_tracker, tell_again
 
 OFFLINE = ["tracker=wandb_offline", "trainer.epochs=1"]
@@ -93,6 +95,57 @@ def test_the_summary_has_the_flat_names_of_the_record(seen, quiet_run):
 
 def test_the_history_has_the_epochs(seen):
     assert {"train/loss", "train/accuracy", "val/loss", "val/accuracy"} <= set().union(*seen[2])
+
+
+def test_the_history_has_the_learning_rate_of_each_epoch(seen, quiet_run):
+    rows = [json.loads(line) for line in (quiet_run[1] / "history.jsonl").read_text().splitlines()]
+    sent = {row["epoch"]: row["learning_rate"] for row in seen[2] if "learning_rate" in row}
+    assert sent == {row["epoch"] - 1: pytest.approx(row["learning_rate"]) for row in rows}
+
+
+def drawn(monkeypatch):
+    """Let the pictures be drawn in no time."""
+
+    def draw(*given, **_):
+        path = next(one for one in given if str(one).endswith(".png"))
+        Image.new("RGB", (4, 4)).save(path)
+
+    for name in ("learning_curves", "sample_grid", "confusion_matrix"):
+        monkeypatch.setattr(f"poolab.training.pictures.{name}", draw)
+
+
+@pytest.mark.parametrize("words", [(), ("tracker.pictures=false", "tracker.learning_rate=false")])
+def test_pictures_and_rate_are_there_unless_switched_off(configured, monkeypatch, tmp_path, words):
+    drawn(monkeypatch)
+    folder = launch(configured(tmp_path, *OFFLINE, *words))[1]
+    history = stored(folder)[2]
+    names = {name.partition(".")[0] for row in history for name in row}
+    wanted = {"pictures/curves", "pictures/samples", "pictures/confusion", "learning_rate"}
+    assert names & wanted == (set() if words else wanted)
+    assert bool(list(folder.glob("wandb/*/files/media/images/pictures/*.png"))) == (not words)
+
+
+def test_a_picture_that_wandb_does_not_take_costs_nothing_else(configured, monkeypatch, tmp_path):
+    drawn(monkeypatch)
+
+    def broken(*_):
+        raise ValueError("no picture today")
+
+    monkeypatch.setattr("poolab.training.trackers.log_pictures", broken)
+    with pytest.warns(UserWarning, match="W&B is without the run's pictures .*no picture today"):
+        record, folder, _ = launch(configured(tmp_path, *OFFLINE))
+    _, summary, _, code = stored(folder)
+    assert (record.status, summary["status"], code) == ("completed", "completed", 0)
+
+
+def test_the_model_is_logged_where_it_is_asked_for(launched, monkeypatch, tmp_path):
+    import poolab.training.trackers as trackers
+
+    asked = []
+    monkeypatch.setattr(trackers, "log_model", lambda run, folder, record: asked.append((folder, record.status)))
+    folder = launched(tmp_path / "with", *OFFLINE, "tracker.log_model=true")[1]
+    launched(tmp_path / "without", *OFFLINE)
+    assert asked == [(folder, "completed")]
 
 
 def test_a_session_that_goes_on_has_the_epochs_before_it_too(launched, stop_after, tmp_path):

@@ -154,6 +154,7 @@ class History(Checkpoint):
         if isinstance(trainer.logger, WandbTracker):
             for row in self.rows:
                 trainer.logger.log_epoch(row)
+            trainer.logger.follow_rate(lambda: float(trainer.optimizers[0].param_groups[0]["lr"]))
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
         """Start the clock at the first step. A run resumed inside an epoch does not know when the epoch began."""

@@ -129,8 +129,13 @@ def draw(
     def samples() -> None:
         parts.module.draw_samples(parts.data, test.examples, folder / "samples.png")
 
+    def confusion() -> None:
+        from poolab.training.pictures import confusion_matrix
+
+        confusion_matrix(test.details["confusion"], parts.data.classes, folder / "confusion.png")
+
     faults = []
-    for name, picture in {"curves.png": curves, "samples.png": samples}.items():
+    for name, picture in {"curves.png": curves, "samples.png": samples, "confusion.png": confusion}.items():
         try:
             with default_style():
                 picture()

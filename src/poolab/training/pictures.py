@@ -1,4 +1,4 @@
-"""The two pictures beside a record: the learning curves, and test images with labels and predictions."""
+"""The pictures beside a record: learning curves, test images with what was predicted, and the confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from poolab.text import printable
 RIGHT, WRONG = "#1b6e3c", "#b3261e"
 DARK = (0.16, 0.17, 0.2)
 MOST_NAMED = 18
+MOST_CLASSES = 60  # of which the names fit beside a matrix
 LABELS = {"loss": "cross entropy", "mean_iou": "mean IoU"}
 
 
@@ -52,6 +53,36 @@ def sample_grid(data: ImageData, examples: Mapping[str, Tensor], path: Path, row
         title = shown if right else f"{shown}\n(is {true})"
         # parse_math=False: a class called a$b is no formula
         axes.set_title(title, fontsize=8, color=RIGHT if right else WRONG, parse_math=False)
+    figure.savefig(path)
+
+
+def confusion_matrix(counts: Tensor, classes: Sequence[str], path: Path) -> None:
+    """Draw the share of each true class (a row) that was predicted as each class (a column); few classes get numbers.
+
+    Args:
+        counts: (classes, classes), the true class first.
+    """
+    from matplotlib.figure import Figure
+
+    table = counts.double().cpu()
+    shares = (table / table.sum(1, keepdim=True).clamp(min=1)).numpy()
+    count = len(classes)
+    side = min(9.0, 2.6 + 0.36 * count)
+    figure = Figure(figsize=(side, side), layout="constrained", dpi=100)
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    axes.set(xlabel="predicted class", ylabel="true class")
+    if count <= MOST_CLASSES:
+        names = [printable(name) for name in classes]
+        axes.set_xticks(range(count), names, rotation=90, fontsize=8, parse_math=False)
+        axes.set_yticks(range(count), names, fontsize=8, parse_math=False)
+    if count <= MOST_NAMED:
+        for row, column in np.ndindex(count, count):
+            if shares[row, column] >= 0.005:
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                text = f"{100 * shares[row, column]:.0f}"
+                axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+        axes.set_title("% of each true class", fontsize=9)
     figure.savefig(path)
 
 

@@ -19,6 +19,7 @@ from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, in_sweep, server, stopped_by_agent
 from poolab.training.wandb_client import NoAnswer, bounded, client_process, is_dead, kill, refusal
+from poolab.training.wandb_files import log_model, log_pictures
 from poolab.training.wandb_settings import UNSENT, WandbSettings, wandb_settings
 
 # Seconds between two transmissions of rows in a sweep, where an early stop goes by them. W&B's own 15 are longer than
@@ -71,6 +72,7 @@ class WandbTracker(Logger):
         self._process: int | None = None
         self._mode = chosen.mode
         self._broken = False
+        self._rate: Callable[[], float] | None = None
         self._try("start", self._start, self._settings.init_timeout + self._settings.finish_timeout)
 
     @property
@@ -84,12 +86,20 @@ class WandbTracker(Logger):
         return self._folder.name
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Send metrics of a step."""
-        self._try("log", lambda: self._logger.log_metrics(dict(metrics), step))
+        """Send metrics of a step; with those of an epoch of training goes its learning rate."""
+        known = dict(metrics)
+        if self._rate is not None and any(name.startswith("train/") for name in known):
+            known["learning_rate"] = self._rate()
+        self._try("log", lambda: self._logger.log_metrics(known, step))
+
+    def follow_rate(self, rate: Callable[[], float]) -> None:
+        """Send the learning rate too, which a function gives, unless `tracker.learning_rate=false`."""
+        self._rate = rate if self._settings.learning_rate else None
 
     def log_epoch(self, row: Mapping[str, Any]) -> None:
         """Send a row of the history again, of an epoch that an earlier session of this run has made."""
-        self.log_metrics(*_figures(row))
+        figures, step = self._figures(row)
+        self._try("log", lambda: self._logger.log_metrics(figures, step))
 
     def log_hyperparams(self, params: Mapping[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the configuration was sent at the start."""
@@ -107,6 +117,7 @@ class WandbTracker(Logger):
     def _end(self, record: Record) -> None:
         run = self._logger.experiment
         run.summary.update({**record.metrics, "status": record.status, "signature": record.signature})
+        self._send_files(run, record)
         well = record.finished or stopped_by_agent(record)
         session = Path(run.dir).parent
         try:
@@ -132,7 +143,7 @@ class WandbTracker(Logger):
             wandb.run = None
             self._logger = self._open("offline", own)
             for row in _epochs(self._folder):
-                self._logger.log_metrics(*_figures(row))
+                self._logger.log_metrics(*self._figures(row))
             self._end(record)
 
         warnings.warn("W&B's process was lost in the middle of the run", stacklevel=3)
@@ -141,6 +152,29 @@ class WandbTracker(Logger):
         if not self._broken:
             warnings.warn(f"the run was written down again for W&B; {LATER}", stacklevel=3)
         self._broken = True
+
+    def _send_files(self, run: Any, record: Record) -> None:
+        """Send pictures and model; what W&B does not take of them costs neither the figures nor the run's end."""
+        rows = _epochs(self._folder)
+        last = self._figures(rows[-1]) if rows else ({}, 0)
+        place = {"trainer/global_step": last[1], **{key: last[0][key] for key in ("epoch",) if key in last[0]}}
+        for wanted, what, send in (
+            (self._settings.pictures, "pictures", lambda: log_pictures(run, self._folder, place)),
+            (self._settings.log_model and record.finished, "model", lambda: log_model(run, self._folder, record)),
+        ):
+            if not wanted:
+                continue
+            try:
+                send()
+            except Exception as fault:
+                warnings.warn(f"W&B is without the run's {what} ({_line(fault)}); the rest is there", stacklevel=2)
+
+    def _figures(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+        """Return the metrics of an epoch and its step, as Lightning counts them."""
+        figures = {name: value for name, value in row.items() if "/" in name and value is not None}
+        if self._settings.learning_rate and "learning_rate" in row:
+            figures["learning_rate"] = row["learning_rate"]
+        return {**figures, "epoch": row["epoch"] - 1}, row["step"] - 1
 
     def _start(self) -> None:
         mode = self._chosen.mode
@@ -220,12 +254,6 @@ def _epochs(folder: Path) -> list[dict[str, Any]]:
         with suppress(ValueError):
             rows.append(json.loads(line))
     return [row for row in rows if isinstance(row, dict)]
-
-
-def _figures(row: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return the metrics of an epoch and its step, as Lightning counts them."""
-    figures = {name: value for name, value in row.items() if "/" in name and value is not None}
-    return {**figures, "epoch": row["epoch"] - 1}, row["step"] - 1
 
 
 def _line(fault: Exception) -> str:

@@ -66,7 +66,10 @@ DATA: Table = {
     "background": Choice("white", ("white", "black", "grey")),
 }
 # Settings that not every choice of their group has; all others must be there.
-OPTIONAL = {"data": ("background", "code_sha256")}
+OPTIONAL = {
+    "data": ("background", "code_sha256"),
+    "tracker": ("pictures", "learning_rate", "log_model"),  # cells that an earlier poolab submitted have none of them
+}
 
 COSTS: Table = {
     "latency_batch_size": Integer(1, most=LARGEST_BATCH, unit="images"),
@@ -102,6 +105,9 @@ TRACKERS: dict[str, Table] = {
         "tags": Several((), option=Text("", longest=64), empty=True),
         "init_timeout": Real(20, least=0.0, most=3600.0, open_least=True, unit="seconds"),
         "finish_timeout": Real(60, least=0.0, most=86_400.0, open_least=True, unit="seconds"),
+        "pictures": flag(True),
+        "learning_rate": flag(True),
+        "log_model": flag(False),
     },
 }
 RECIPES: dict[str, Table] = {"finetune": {"checkpoint": nullable(Place(None))}}
