@@ -79,7 +79,7 @@ $(READY): pyproject.toml
 		{ echo "poolab needs Python 3.11 or later; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev,peers,slurm,ray]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,peers,slurm,ray,export]"
 	touch $@
 
 clean:

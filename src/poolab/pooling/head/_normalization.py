@@ -1,5 +1,6 @@
 """Lengths and roots that are safe at zero, for the heads whose features are vectors of a given length."""
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -16,6 +17,9 @@ def unit(input: Tensor, dim: int, short: float = SHORT) -> Tensor:
     tensor([[0.6000, 0.8000],
             [0.0000, 0.0000]])
     """
+    if torch.compiler.is_exporting():  # onnxscript 0.7's optimizer takes "+ 1e-8" for "+ 0" and leaves it out
+        scaled = input / short
+        return scaled * (scaled.square().sum(dim, keepdim=True) + 1.0).rsqrt()
     return input * (input.square().sum(dim, keepdim=True) + short**2).rsqrt()
 
 
@@ -32,6 +36,9 @@ def signed_root_unit(input: Tensor) -> Tensor:
             [ 0.0000,  0.0000]])
     """
     share = input / input.abs().sum(1, keepdim=True).clamp_min(SHORT**2)
+    if torch.compiler.is_exporting():  # as in `unit`: from 10,000 features on the sum would be "+ 1e-8" or less
+        features = input.shape[1]
+        return share * math.sqrt(features) * (share.abs() * features + SMALL_SHARE).rsqrt()
     return share * (share.abs() + SMALL_SHARE / input.shape[1]).rsqrt()
 
 
