@@ -142,7 +142,7 @@ class Adopted(Backbone):
         """Name the slots. A function that was not replaced has no layer, and is not a slot."""
         filled = {place.name: report.pooling for report in self.swaps for place in report.replaced}
         for site in sites:
-            if site.name not in filled and site.ordinal is not None:
+            if site.name not in filled and site.is_wired:
                 continue
             name = "head" if site.kind == "head" else site.name
             kind: Any = site.kind

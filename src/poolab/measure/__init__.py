@@ -8,7 +8,7 @@ from poolab.measure.diagram import reliability_diagram
 from poolab.measure.full_report import ROBUSTNESS, run_full
 from poolab.measure.gradients import GradientSupport, gradient_at, gradient_support
 from poolab.measure.memory import PeakMemory
-from poolab.measure.module_state import device_of, preserve_state
+from poolab.measure.module_state import device_of, preserve_state, uncompiled
 from poolab.measure.other_load import OtherLoad
 from poolab.measure.predictions import Predict
 from poolab.measure.probabilities import calibration, example_scores, reliability
@@ -55,4 +55,5 @@ __all__ = [
     "shift_consistency",
     "shifted",
     "synchronise",
+    "uncompiled",
 ]

@@ -229,14 +229,31 @@ def test_a_backbone_of_ours_knows_its_new_pooling():
     }
 
 
-def test_what_torch_fx_cannot_follow_is_said(images):
+def test_control_flow_by_data_is_no_obstacle(images):
     net = made(Branching)
+    report = swap_pooling(net, "max", example_input=images)
+    assert list(places(report)) == ["pool", "max_pool2d_1"]
+    assert torch.equal(net(images), made(Branching)(images))
+
+
+def test_what_cannot_be_reached_is_said(images):
+    class Half(Branching):
+        """Pools by a function that has no source of its own."""
+
+        def __init__(self):
+            super().__init__()
+            self.down = lambda x: F.max_pool2d(x, 2)
+
+        def forward(self, x):
+            return self.down(self.pool(self.conv(x)))
+
+    net = made(Half)
     report = swap_pooling(net, "avg", example_input=images)
     assert list(places(report)) == ["pool"]
     assert [left.name for left in report.unreachable] == ["max_pool2d_1"]
-    assert "Branching.forward" in report.unreachable[0].reason
+    assert "Half.forward" in report.unreachable[0].reason
     assert "max_pool2d_1" in str(report)
-    with pytest.raises(ConfigError, match=r"nothing to replace.*max_pool2d_1.*out of reach.*control flow"):
+    with pytest.raises(ConfigError, match=r"nothing to replace.*max_pool2d_1.*out of reach.*a lambda"):
         swap_pooling(net, "avg", slots=["max_pool2d_1"], example_input=images)
 
 

@@ -1,15 +1,22 @@
 """The change itself, step by step, each with the way back."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-from torch import nn
+from torch import fx, nn
 
+from poolab.backbones.surgery.calls import CONVOLUTIONS
+from poolab.backbones.surgery.graphs import GraphPlace, edit
+from poolab.backbones.surgery.hand_over import hand_over
+from poolab.backbones.surgery.intercept import intercept
 from poolab.backbones.surgery.plan import Planned
-from poolab.backbones.surgery.rewire import Place, rewire
-from poolab.backbones.surgery.sites import Owner
-from poolab.backbones.surgery.strided import leave_alone, pool_after
+from poolab.backbones.surgery.sites import Sites
+from poolab.backbones.surgery.source import NoSource
+from poolab.backbones.surgery.strided import pool_after
+from poolab.backbones.surgery.wiring import wiring_of
+from poolab.errors import ConfigError
 
 Undo = list[Callable[[], object]]
 
@@ -26,24 +33,29 @@ def undone_on_fault() -> Iterator[Undo]:
         raise
 
 
-def apply(model: nn.Module, owners: Mapping[str, Owner], planned: Sequence[Planned], undo: Undo) -> None:
-    """Put every planned layer in its place."""
+def apply(model: nn.Module, sites: Sites, planned: Sequence[Planned], undo: Undo) -> None:
+    """Put every planned layer in its place.
+
+    Raises:
+        ConfigError: a module's calls cannot be intercepted.
+    """
     for one in planned:
-        if one.site.ordinal is None:
+        if one.site.key is not None:
+            _put_at(model.get_submodule(one.site.call.owner), one.site.key, one, undo)
+        elif not one.site.is_wired:
             _put(model, one, undo)
-    for path, owner in owners.items():
-        own = [one for one in planned if one.site.ordinal is not None and one.site.call.owner == path]
-        if own:
-            _rewire(owner, own, undo)
+    for path in dict.fromkeys(one.site.call.owner for one in planned if one.site.is_wired):
+        own = [one for one in planned if one.site.is_wired and one.site.call.owner == path]
+        _wire(model.get_submodule(path), path, sites, own, undo)
 
 
 def _put(model: nn.Module, one: Planned, undo: Undo) -> None:
     old = one.site.call.run
     assert isinstance(old, nn.Module)
-    if isinstance(old, nn.Conv2d):
-        undo.append(partial(leave_alone, old, type(old), old.stride))
-        pool_after(old, one.pool)
+    if isinstance(old, CONVOLUTIONS):
+        undo.append(pool_after(old, one.pool))
         return
+    hand_over(old, one.pool, undo)
     for parent in list(model.modules()):
         for key, child in parent._modules.items():
             if child is old:  # it may be registered under several names
@@ -51,14 +63,34 @@ def _put(model: nn.Module, one: Planned, undo: Undo) -> None:
                 parent._modules[key] = one.pool
 
 
-def _rewire(owner: Owner, planned: Sequence[Planned], undo: Undo) -> None:
-    assert owner.graphs is not None
-    places = []
+def _put_at(owner: nn.Module, key: str, one: Planned, undo: Undo) -> None:
+    """Put a layer at one of the keys under which a Sequential has the old one."""
+    old: Any = owner._modules[key]
+    hand_over(old, one.pool, undo)
+    undo.append(partial(owner._modules.__setitem__, key, old))
+    owner._modules[key] = one.pool
+
+
+def _wire(owner: nn.Module, path: str, sites: Sites, planned: Sequence[Planned], undo: Undo) -> None:
     for one in planned:
-        assert one.site.ordinal is not None
-        layer = one.site.name.rpartition(".")[2]
-        undo.append(partial(owner.module._modules.pop, layer, None))
-        owner.module.add_module(layer, one.pool)
-        places.append(Place(one.site.ordinal, layer, one.flattens))
-    undo.append(partial(setattr, owner.module, "__class__", type(owner.module)))
-    rewire(owner.module, owner.graphs, places, owner.shared)
+        undo.append(partial(owner._modules.pop, one.site.layer, None))
+        owner.add_module(one.site.layer, one.pool)
+        if isinstance(one.site.call.run, nn.Module):
+            hand_over(one.site.call.run, one.pool, undo)
+    if isinstance(owner, fx.GraphModule):
+        prefix = f"{path}." if path else ""
+        shared = {one.site.call.layer.removeprefix(prefix) for one in planned if one.site.call.layer}
+        places = [GraphPlace(one.site.ordinal or 0, one.site.layer, one.flattens) for one in planned]
+        undo.append(edit(owner, places, shared))
+        return
+    before = dict(vars(owner))
+    undo.append(partial(_restore, owner, type(owner), before))
+    try:
+        intercept(owner, wiring_of(owner, path, sites, planned))
+    except NoSource as fault:
+        raise ConfigError(f"the poolings of {type(owner).__name__}.forward cannot be replaced: {fault}") from fault
+
+
+def _restore(owner: nn.Module, kind: type[nn.Module], attributes: dict[str, Any]) -> None:
+    owner.__class__ = kind
+    owner.__dict__.update(attributes)

@@ -1,33 +1,33 @@
 """What a forward pass pools, seen from outside: its pooling layers, pooling functions and strided convolutions."""
 
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from poolab.backbones.surgery.frames import OffTheMap, Paths, Step
+from poolab.backbones.surgery.functions import FUNCTIONS, REDUCTIONS, dims_of, named_arguments, reduces_map
 from poolab.pooling import Pool, WindowPool2d
 
 Shape = tuple[int, ...]
-WINDOWS = (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d, WindowPool2d)
-ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-
-# torch's pooling functions by the name that a mode and a graph know them under, and the names of their arguments.
-_MAX = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "max_pool2d": _MAX,
-    "max_pool2d_with_indices": _MAX,
-    "avg_pool2d": ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
-    "lp_pool2d": ("input", "norm_type", "kernel_size", "stride", "ceil_mode"),
-    "adaptive_avg_pool2d": ("input", "output_size"),
-    "adaptive_max_pool2d": ("input", "output_size", "return_indices"),
-    "mean": ("input", "dim", "keepdim"),
-    "amax": ("input", "dim", "keepdim"),
-}
-REDUCTIONS = ("mean", "amax")  # poolings of a map where they reduce the last two of its four dimensions
+TORCH_WINDOWS: dict[type[nn.Module], int] = {
+    nn.MaxPool1d: 1, nn.AvgPool1d: 1, nn.LPPool1d: 1,
+    nn.MaxPool2d: 2, nn.AvgPool2d: 2, nn.LPPool2d: 2,
+    nn.MaxPool3d: 3, nn.AvgPool3d: 3, nn.LPPool3d: 3,
+}  # fmt: skip
+WINDOWS = (*TORCH_WINDOWS, WindowPool2d)
+ADAPTIVE = (
+    nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool3d,
+    nn.AdaptiveMaxPool3d,
+)  # fmt: skip
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @dataclass
@@ -42,6 +42,10 @@ class Call:
         run: what computes it, from map to map.
         given: the map; no forward pass was made where it is None.
         output: the shape of the result.
+        result: the result itself.
+        steps: the way from the owner's `forward` to the call; empty where there is none that can be followed.
+        astray: why there is none.
+        autocast: the dtype that autocast chose for, where it was on.
         is_last: whether no convolution gave a map of more than one pixel afterwards.
     """
 
@@ -52,6 +56,10 @@ class Call:
     run: Callable[[Tensor], Tensor]
     given: Tensor | None = None
     output: Shape | None = None
+    result: Any = None
+    steps: tuple[Step, ...] = ()
+    astray: str = ""
+    autocast: torch.dtype | None = None
     is_last: bool = True
 
     @property
@@ -59,15 +67,25 @@ class Call:
         """The shape of the map."""
         return None if self.given is None else tuple(self.given.shape)
 
+    def as_called(self) -> AbstractContextManager[Any]:
+        """Return the context of autocast that the call was made in."""
+        if self.autocast is None or self.given is None:
+            return nullcontext()
+        return torch.autocast(self.given.device.type, self.autocast)
+
+    @property
+    def dims(self) -> int:
+        """The number of spatial dimensions."""
+        known = dims_of(self.op) if self.layer is None else dims_of_layer(self.run)
+        return known or (2 if self.given is None else self.given.dim() - 2)
+
 
 @dataclass
 class Frame:
-    """A running module: its qualified name, itself, and its inputs."""
+    """A running module: its qualified name and itself."""
 
     path: str
     module: nn.Module
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
 
 def is_pooling(module: nn.Module) -> bool:
@@ -77,27 +95,18 @@ def is_pooling(module: nn.Module) -> bool:
 
 def is_strided(module: nn.Module) -> bool:
     """Return True if a module is a strided convolution over a window."""
-    return isinstance(module, nn.Conv2d) and max(module.stride) > 1 and max(module.kernel_size) > 1
+    return isinstance(module, CONVOLUTIONS) and max(module.stride) > 1 and max(module.kernel_size) > 1
 
 
-def named_arguments(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a pooling function by name, without those that are None.
+def dims_of_layer(module: Any) -> int | None:
+    """Return the number of spatial dimensions of a pooling layer or a convolution.
 
-    >>> named_arguments("max_pool2d", ("x", 3), {"stride": None, "padding": 1})
-    {'input': 'x', 'kernel_size': 3, 'padding': 1}
+    >>> dims_of_layer(nn.MaxPool3d(2)), dims_of_layer(nn.Conv1d(1, 1, 3))
+    (3, 1)
     """
-    named = {**dict(zip(FUNCTIONS[op], args, strict=False)), **kwargs}
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def reduces_map(arguments: Mapping[str, Any]) -> bool:
-    """Return True if a reduction is over the last two of four dimensions.
-
-    >>> reduces_map({"dim": (-2, -1)}), reduces_map({"dim": [2, 3]}), reduces_map({"dim": 1}), reduces_map({})
-    (True, True, False, False)
-    """
-    dim = arguments.get("dim")
-    return isinstance(dim, tuple | list) and sorted(each % 4 for each in dim if isinstance(each, int)) == [2, 3]
+    if isinstance(module, Pool):
+        return module.dims
+    return next((d for d in (1, 2, 3) for kind in type(module).__mro__ if kind.__name__.endswith(f"{d}d")), None)
 
 
 class Observer(TorchFunctionMode):
@@ -105,7 +114,7 @@ class Observer(TorchFunctionMode):
 
     Attributes:
         calls: what was seen, in the order of the forward pass.
-        frames: what each module that pools in its own `forward` was given when it first ran.
+        ran: the qualified names of the modules that ran.
 
     >>> import torch
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2))
@@ -119,20 +128,28 @@ class Observer(TorchFunctionMode):
         super().__init__()
         self.model = model
         self.calls: list[Call] = []
-        self.frames: dict[str, Frame] = {}
+        self.ran: set[str] = set()
+        self._known: set[Any] = set()
+        self._first: dict[str, Frame] = {}
         self._running: list[Frame] = []
+        self._steps: list[tuple[tuple[Step, ...], str]] = []
+        self._paths = Paths()
         self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Self:
         for path, module in self.model.named_modules():
             enter, leave = partial(self._enter, path), self._leave
             self._handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-            self._handles.append(module.register_forward_hook(leave, with_kwargs=True))
+            # Before the hooks of others, which may change what the layer gives, and even where a call fails.
+            self._handles.append(
+                module.register_forward_hook(leave, with_kwargs=True, prepend=True, always_call=True)
+            )  # fmt: skip
         super().__enter__()
         return self
 
     def __exit__(self, *fault: Any) -> None:
         super().__exit__(*fault)
+        self._paths = Paths()
         for handle in self._handles:
             handle.remove()
 
@@ -146,30 +163,59 @@ class Observer(TorchFunctionMode):
         return output
 
     def _enter(self, path: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._running.append(Frame(path, module, args, kwargs))
+        way: tuple[tuple[Step, ...], str] = ((), "")
+        if is_pooling(module) and self._running and not self._is_inside():
+            way = self._way()
+        self._running.append(Frame(path, module))
+        self._steps.append(way)
+        self.ran.add(path)
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        frame = self._running.pop()
-        given = [*args, *kwargs.values()]
-        if not (given and isinstance(given[0], Tensor) and self._running):
+        while self._running:  # a module that failed may have left its own
+            frame, way = self._running.pop(), self._steps.pop()
+            if frame.module is module:
+                break
+        else:
             return
-        if (is_pooling(module) or is_strided(module)) and not self._is_inside() and given[0].dim() == 4:
-            self._note(Call(frame.path, type(module).__name__, frame.path, {}, module), given[0], output)
-        if isinstance(module, nn.Conv2d) and isinstance(output, Tensor) and output.shape[-2:].numel() > 1:
+        given = [*args, *kwargs.values()]
+        if not (given and isinstance(given[0], Tensor) and output is not None):
+            return
+        is_place = is_pooling(module) or is_strided(module)
+        if is_place and self._running and not self._is_inside() and given[0].dim() == (dims_of_layer(module) or 0) + 2:
+            call = Call("", type(module).__name__, frame.path, {}, module, steps=way[0], astray=way[1])
+            self._note(call, given[0], output)
+        if isinstance(module, CONVOLUTIONS) and isinstance(output, Tensor) and output.shape[2:].numel() > 1:
             for call in self.calls:
                 call.is_last = False
 
     def _note_function(self, op: str, func: Any, arguments: dict[str, Any], output: Any) -> None:
         given = arguments.pop("input", None)
-        # Noted whatever its dimensions: the graph of the module does not tell them, and the two are matched in order.
-        if isinstance(given, Tensor) and (op not in REDUCTIONS or reduces_map(arguments)):
-            self._note(Call("", op, None, arguments, partial(func, **arguments)), given, output)
+        if not isinstance(given, Tensor):
+            return
+        is_map = given.dim() == (dims_of(op) or 0) + 2
+        if reduces_map(arguments, given.dim() - 2) if op in REDUCTIONS else is_map:
+            steps, astray = self._way()
+            call = Call("", op, None, arguments, partial(func, **arguments), steps=steps, astray=astray)
+            self._note(call, given, output)
+
+    def _way(self) -> tuple[tuple[Step, ...], str]:
+        try:
+            return self._paths.here(self._running[-1].module, sys._getframe(1)), ""
+        except OffTheMap as reason:
+            return (), str(reason)
 
     def _note(self, call: Call, given: Tensor, output: Any) -> None:
         owner = self._running[-1]
-        if self.frames.setdefault(owner.path, owner) is not owner:
-            return  # a module that runs again pools in the places of its first run
-        call.owner, call.given = owner.path, given.detach()
+        is_first = self._first.setdefault(owner.path, owner) is owner
+        # A module that runs again pools in the places of its first run, and in others if it takes another way.
+        key = (owner.path, call.layer, call.op, call.steps)
+        if key in self._known if call.steps else not is_first:
+            return
+        self._known.add(key)
+        call.owner, call.given, call.result = owner.path, given.detach(), output
+        device = given.device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+            call.autocast = torch.get_autocast_dtype(device)
         call.output = tuple(output.shape) if isinstance(output, Tensor) else None
         self.calls.append(call)
 

@@ -5,38 +5,31 @@ from typing import Any
 
 from torch import nn
 
-from poolab.backbones.surgery.calls import Shape
-
-Pair = tuple[int, int]
-
-
-def pair(value: Any) -> Pair:
-    """Return torch's int or pair as a pair.
-
-    >>> pair(3), pair((1, 2)), pair([5])
-    ((3, 3), (1, 2), (5, 5))
-    """
-    sides = tuple(value) if isinstance(value, tuple | list) else (value,)
-    return sides[0], sides[-1]
+from poolab.backbones.surgery.calls import Shape, dims_of_layer
+from poolab.backbones.surgery.functions import sides
 
 
-def window_of(layer: nn.Module | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def window_of(layer: nn.Module | None, arguments: Mapping[str, Any], dims: int | None = None) -> dict[str, Any]:
     """Return kernel size, stride, padding, dilation and ceil_mode of a layer, or of a function called with `arguments`.
+
+    Without `dims` it has the spatial dimensions of the layer, or two.
 
     >>> window_of(nn.MaxPool2d(3, 2, padding=1), {})
     {'kernel_size': (3, 3), 'stride': (2, 2), 'padding': (1, 1), 'dilation': (1, 1), 'ceil_mode': False}
     """
 
+    dims = dims or dims_of_layer(layer) or 2
+
     def said(key: str, otherwise: Any) -> Any:
         value = getattr(layer, key, None) if layer is not None else arguments.get(key)
         return otherwise if value is None or isinstance(value, str) or value == [] else value
 
-    kernel = pair(said("kernel_size", None))
+    kernel = sides(said("kernel_size", None), dims)
     return {
         "kernel_size": kernel,
-        "stride": pair(said("stride", kernel)),
-        "padding": pair(said("padding", 0)),
-        "dilation": pair(said("dilation", 1)),
+        "stride": sides(said("stride", kernel), dims),
+        "padding": sides(said("padding", 0), dims),
+        "dilation": sides(said("dilation", 1), dims),
         "ceil_mode": bool(said("ceil_mode", False)),
     }
 
@@ -65,21 +58,26 @@ def words(geometry: Mapping[str, Any]) -> str:
     >>> words(window_of(nn.MaxPool2d(3, 2, padding=1), {}))
     '3x3/2 p1'
     """
-    kernel, stride, padding = (geometry[key] for key in ("kernel_size", "stride", "padding"))
-    same = stride[0] == stride[1]
-    text = f"{kernel[0]}x{kernel[1]}/{stride[0] if same else 'x'.join(map(str, stride))}"
+    kernel, stride, padding, dilation = (geometry[key] for key in ("kernel_size", "stride", "padding", "dilation"))
+    text = f"{'x'.join(map(str, kernel))}/{_short(stride)}"
     if any(padding):
-        text += f" p{padding[0] if padding[0] == padding[1] else 'x'.join(map(str, padding))}"
-    if max(geometry["dilation"]) > 1:
-        text += f" d{geometry['dilation'][0]}"
+        text += f" p{_short(padding)}"
+    if max(dilation) > 1:
+        text += f" d{_short(dilation)}"
     return text + (" ceil" if geometry["ceil_mode"] else "")
+
+
+def _short(each: tuple[int, ...]) -> str:
+    return str(each[0]) if len(set(each)) == 1 else "x".join(map(str, each))
 
 
 def _candidates(geometry: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield geometry
     for padding in range(max(geometry["kernel_size"]) // 2 + 1):
         for ceil_mode in (False, True):
-            yield {**geometry, "padding": (padding, padding), "ceil_mode": ceil_mode}
+            # A side is padded by at most half of its window, as torch has it.
+            padded = tuple(min(padding, kernel // 2) for kernel in geometry["kernel_size"])
+            yield {**geometry, "padding": padded, "ceil_mode": ceil_mode}
 
 
 def _output(geometry: dict[str, Any], size: Shape) -> Shape:

@@ -1,14 +1,16 @@
 """Which places get which layer, made and tried before anything is changed."""
 
-import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from poolab.backbones.surgery.calls import REDUCTIONS, Shape
+from poolab.backbones.surgery.calls import CONVOLUTIONS, Shape
+from poolab.backbones.surgery.functions import REDUCTIONS
+from poolab.backbones.surgery.hand_over import fault
 from poolab.backbones.surgery.sites import Site
 from poolab.errors import ConfigError, nearest
 from poolab.pooling import Pool, create_pool, get_pool
@@ -39,7 +41,11 @@ def choose(sites: Sequence[Site], slots: str | Sequence[str], name: str) -> list
             f"nothing pools at {', '.join(unknown)}: {nearest(unknown[0], known)}"
             f"allowed are {', '.join(KINDS)} and the places {listed(sites)}"
         )
-    chosen = [site for site in sites if site.name in asked or site.kind in asked]
+    dims = usual_dims(sites)
+    chosen = [site for site in sites if site.name in asked or (site.kind in asked and site.call.dims == dims)]
+    for site in chosen:
+        if site.own and site.name not in asked:
+            site.unreachable = site.unreachable or site.own
     is_head = get_pool(name).role == "global"
     for site in chosen:
         is_whole = site.kind in ("head", "gate")
@@ -52,12 +58,20 @@ def choose(sites: Sequence[Site], slots: str | Sequence[str], name: str) -> list
     return chosen
 
 
+def usual_dims(sites: Sequence[Site]) -> int:
+    """Return the spatial dimensions of the places that a kind stands for: two, if the network pools images at all."""
+    every = {site.call.dims for site in sites if site.kind in ("window", "strided_conv")}
+    return 2 if 2 in every or not every else max(every)
+
+
 def listed(sites: Sequence[Site]) -> str:
     """Return places as text."""
     return ", ".join(f"{site.name} ({site.kind}, {site.was})" for site in sites) or "none"
 
 
-def plan(site: Site, name: str, options: Mapping[str, Any], modes: Mapping[str, bool]) -> Planned:
+def plan(
+    site: Site, name: str, options: Mapping[str, Any], modes: Mapping[str, bool], like: Tensor | None = None
+) -> Planned:
     """Build the new layer of a place, and try it on the map that the place gets.
 
     Args:
@@ -65,20 +79,21 @@ def plan(site: Site, name: str, options: Mapping[str, Any], modes: Mapping[str, 
         name: the method.
         options: the method's own, and the geometry where it differs from the present one.
         modes: whether each module, by qualified name, is in training.
+        like: has the device and dtype of new parameters.
 
     Raises:
         ConfigError: it cannot be created, or its output has another shape than the present one.
     """
     try:
-        pool = _made(site, name, options, site.geometry)
+        pool = _made(site, name, options, site.geometry, like)
         found = _tried(site, pool)
         if found != site.call.output and site.kind == "strided_conv" and "ceil_mode" not in options:
             # A convolution with padding rounds an odd map up, a pooling rounds it down.
-            pool = _made(site, name, options, {**site.geometry, "ceil_mode": True})
+            pool = _made(site, name, options, {**site.geometry, "ceil_mode": True}, like)
             found = _tried(site, pool)
-    except (ValueError, TypeError, RuntimeError) as fault:
+    except (ValueError, TypeError, RuntimeError) as wrong:
         advice = "; give example_input, so that the channels are known" if site.channels is None else ""
-        raise ConfigError(f"{name} cannot stand at {site.name} ({site.was}): {fault}{advice}") from fault
+        raise ConfigError(f"{name} cannot stand at {site.name} ({site.was}): {wrong}{advice}") from wrong
     flattens = site.call.op in REDUCTIONS and not site.call.arguments.get("keepdim", False)
     if found is not None and flattens:
         found = (found[0], prod(found[1:]))
@@ -87,30 +102,59 @@ def plan(site: Site, name: str, options: Mapping[str, Any], modes: Mapping[str, 
             f"{name} at {site.name} would turn a map of {_text(site.call.input)} into {_text(found)}, where {site.was} "
             f"gives {_text(site.call.output)}: choose the geometry so that the shape stays, or leave it out with slots="
         )
+    if isinstance(site.call.run, nn.Module) and site.kind != "strided_conv":
+        lost = fault(site.call.run, pool)
+        if lost:
+            raise ConfigError(
+                f"{name} cannot stand at {site.name} ({site.was}): {lost}. Leave the place out with slots="
+            )
     return Planned(site, pool.train(modes[site.call.layer or site.call.owner]), flattens)
 
 
-def _made(site: Site, name: str, options: Mapping[str, Any], geometry: Mapping[str, Any]) -> Pool:
-    own = {**geometry, **options} if get_pool(name).role == "window" else options
-    pool = create_pool(name, channels=site.channels, **own)
-    weights = site.call.run.parameters() if isinstance(site.call.run, nn.Module) else iter(())
-    like = next(_floating(weights), site.call.given)
-    return pool if like is None else pool.to(like.device, like.dtype)
+def _made(site: Site, name: str, options: Mapping[str, Any], geometry: Mapping[str, Any], like: Tensor | None) -> Pool:
+    dims = site.call.dims
+    own = {**geometry, **options} if get_pool(name, dims).role == "window" else options
+    with torch.inference_mode(False):  # parameters made in it could never be trained
+        pool = create_pool(name, channels=site.channels, dims=dims, **own)
+        if like is not None:
+            pool = pool.to(like.device, like.dtype)
+    return pool
 
 
-def _floating(tensors: Iterator[Tensor]) -> Iterator[Tensor]:
-    return (tensor for tensor in tensors if tensor.is_floating_point())
+def like_of(model: nn.Module, site: Site) -> Tensor | None:
+    """Return a tensor of the device and dtype that new parameters get: those of the network's own.
+
+    The map's dtype tells nothing: under autocast it is another than that of the parameters, which an optimizer, a
+    gradient scaler and a checkpoint know.
+    """
+    owner = model.get_submodule(site.call.owner)
+    places = [site.call.run] if isinstance(site.call.run, nn.Module) else []
+    for module in (*places, owner, model):
+        weight = next((each for each in module.parameters() if each.dtype in _TRAINED), None)
+        if weight is not None:
+            return (
+                weight.new_empty(0) if site.call.given is None else weight.new_empty(0, device=site.call.given.device)
+            )
+    return site.call.given
+
+
+_TRAINED = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 def _tried(site: Site, pool: Pool) -> Shape | None:
     given, conv = site.call.given, site.call.run
     if given is None:
         return None
-    if isinstance(conv, nn.Conv2d):
-        every = copy.copy(conv)  # with the same weights
-        every.stride = (1, 1)
-        given = every(given)
-    return tuple(pool.eval()(given).shape)
+    if isinstance(conv, CONVOLUTIONS):
+        stride, kind = conv.stride, type(conv)
+        try:
+            conv.stride = (1,) * site.call.dims
+            with site.call.as_called():
+                given = kind.forward(conv, given)  # type: ignore[arg-type]
+        finally:
+            conv.stride = stride
+    with site.call.as_called():
+        return tuple(pool.eval()(given).shape)
 
 
 def _text(shape: Shape | None) -> str:

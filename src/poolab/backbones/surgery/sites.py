@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import fx, nn
 
-from poolab.backbones.surgery.calls import REDUCTIONS, WINDOWS, Call, Frame, Observer, is_pooling, is_strided
-from poolab.backbones.surgery.geometry import fitting, pair, window_of, words
-from poolab.backbones.surgery.rewire import Traced, Untraceable, follow, pooling_kinds
+from poolab.backbones.surgery.calls import CONVOLUTIONS, WINDOWS, Call, Observer, is_pooling, is_strided
+from poolab.backbones.surgery.example import Example, run_example
+from poolab.backbones.surgery.functions import REDUCTIONS, WINDOW_FUNCTIONS, sides
+from poolab.backbones.surgery.geometry import fitting, window_of, words
+from poolab.backbones.surgery.graphs import follow
+from poolab.backbones.surgery.own import own_arithmetic
 from poolab.pooling import Pool
 
 Kind = Literal["window", "strided_conv", "head", "gate"]
@@ -28,8 +31,11 @@ class Site:
         was: the present pooling, in words.
         call: how it was called.
         geometry: of a window; for a strided convolution that of the pooling which would follow it.
-        ordinal: its place among the poolings of its owner's `forward`, if that must be rewired to get there.
+        is_wired: whether its owner's calls must be intercepted to get there.
+        ordinal: its place among the poolings of its owner's graph, where the owner is a GraphModule.
+        key: the key of a Sequential under which the layer stands, if it stands there several times.
         unreachable: why surgery cannot replace it; empty where it can.
+        own: why it is replaced only where it is asked for by name; empty where it is replaced with the others.
     """
 
     name: str
@@ -37,8 +43,11 @@ class Site:
     was: str
     call: Call
     geometry: dict[str, Any] = field(default_factory=dict)
+    is_wired: bool = False
     ordinal: int | None = None
+    key: str | None = None
     unreachable: str = ""
+    own: str = ""
 
     @property
     def channels(self) -> int | None:
@@ -46,26 +55,28 @@ class Site:
         shape = self.call.output if self.kind == "strided_conv" else self.call.input
         return shape[1] if shape else None
 
-
-@dataclass
-class Owner:
-    """A module whose `forward` must be rewired to replace what it pools: a function, or a layer that it calls again."""
-
-    module: nn.Module
-    shared: dict[str, str]  # the layers that it calls several times, by their name in it, with their classes
-    graphs: Traced | None = None
-    reason: str = ""
+    @property
+    def layer(self) -> str:
+        """The name of the layer in its owner, where calls are intercepted."""
+        return self.name.rpartition(".")[2]
 
 
 @dataclass
 class Sites:
-    """All places of a network, in the order of its forward pass, and the modules to rewire, by qualified name."""
+    """All places of a network, in the order of its forward pass.
+
+    Attributes:
+        all: the places.
+        others: calls of pooling functions that no other pooling can take.
+        idle: the pooling layers that did not run.
+    """
 
     all: list[Site]
-    owners: dict[str, Owner]
+    others: list[Call] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)
 
 
-def find_sites(model: nn.Module, example_input: Tensor | None = None) -> Sites:
+def find_sites(model: nn.Module, example_input: Example | None = None) -> Sites:
     """Find the places where a network pools.
 
     With an example it runs once, as it is: functions are found too, and the size of every map. Without one only its
@@ -76,39 +87,74 @@ def find_sites(model: nn.Module, example_input: Tensor | None = None) -> Sites:
     [('strided_conv', 'Conv2d 3x3/2'), ('window', 'MaxPool2d 2x2/2'), ('head', 'AdaptiveAvgPool2d to 1x1')]
     """
     if example_input is None:
-        calls, frames = _layers(model), {}
-    else:
-        with Observer(model) as seen, torch.no_grad():
-            model(example_input)
-        calls, frames = seen.calls, seen.frames
-    again = {key for key, times in Counter((call.owner, call.layer) for call in calls).items() if times > 1 and key[1]}
-    wired = {id(call) for call in calls if call.layer is None or (call.owner, call.layer) in again}
-    owners = {
-        path: _owner(frame, [call for call in calls if call.owner == path and id(call) in wired])
-        for path, frame in frames.items()
-        if any(call.owner == path and id(call) in wired for call in calls)
-    }
-    names, ordinals, found = _Names(model), Counter[str](), {}
+        return Sites(_sites(model, _layers(model))[0])
+    with Observer(model) as seen, torch.no_grad():
+        run_example(model, example_input)
+    idle = [call.layer for call in _layers(model) if call.layer and call.layer not in seen.ran]
+    return Sites(*_sites(model, seen.calls), idle)
+
+
+def _sites(model: nn.Module, calls: list[Call]) -> tuple[list[Site], list[Call]]:
+    again = {key for key, times in Counter(map(_layer_of_owner, calls)).items() if times > 1}
+    wired = [call for call in calls if call.layer is None or _layer_of_owner(call) in again]
+    names, found, others = _Names(model), dict[str, Site](), list[Call]()
+    graphs = {path: _graph_kinds(model, path, wired) for path in {call.owner for call in wired}}
+    places = Counter[str]()
     for call in calls:
-        is_wired = id(call) in wired
-        site = _site(call, model)
+        site, is_wired = _site(call, model), any(call is each for each in wired)
         if is_wired:
-            ordinals[call.owner] += 1
+            places[call.owner] += 1
+        if site is None:
+            others += [call] if call.layer is None else []
         if site is None or (not is_wired and call.layer in found):
             continue
         if is_wired:
-            site.name = names.new(call)
-            site.ordinal = ordinals[call.owner] - 1
-            site.unreachable = site.unreachable or owners[call.owner].reason
+            _wire(site, model, names, graphs[call.owner], places[call.owner] - 1)
         found[site.name] = site
+    for call in calls:
+        call.result = None
     sites = list(found.values())
     _tell_head(sites)
-    return Sites(sites, owners)
+    return sites, others
+
+
+def _layer_of_owner(call: Call) -> Any:
+    """Return what is equal for two calls of one layer by one owner; a convolution is one place however it is called."""
+    is_pool = call.layer is not None and not isinstance(call.run, CONVOLUTIONS)
+    return (call.owner, call.layer) if is_pool and call.given is not None else id(call)
+
+
+def _wire(site: Site, model: nn.Module, names: "_Names", reason: str | None, ordinal: int) -> None:
+    """Fill in how the layer gets to its place, where it is a function or one call of a layer called again."""
+    call, owner = site.call, model.get_submodule(site.call.owner)
+    if call.layer is not None and type(owner).forward is nn.Sequential.forward:
+        site.key = names.key_of(call, owner)
+        site.name = f"{call.owner}.{site.key}" if call.owner else str(site.key)
+        return
+    site.is_wired = True
+    site.name = names.new(call)
+    if isinstance(owner, fx.GraphModule):
+        site.ordinal, where = ordinal, reason
+    else:
+        where = call.astray or (None if call.steps else "nothing tells where it is called")
+    if where and not site.unreachable:
+        site.unreachable = f"it is in {type(owner).__name__}.forward, and {where}"
+
+
+def _graph_kinds(model: nn.Module, path: str, wired: list[Call]) -> str | None:
+    """Return why the graph of an owner cannot be edited; None where it can, or where there is none."""
+    owner = model.get_submodule(path)
+    if not isinstance(owner, fx.GraphModule):
+        return None
+    prefix = f"{path}." if path else ""
+    calls = [call for call in wired if call.owner == path]
+    kinds = [call.layer.removeprefix(prefix) if call.layer else call.op for call in calls]
+    return follow(owner, kinds)
 
 
 def _layers(model: nn.Module) -> list[Call]:
     """Return the layers that pool, in the order in which the model names them."""
-    calls, inside = [], ""
+    calls, inside = list[Call](), ""
     for path, module in model.named_modules():
         if inside and path.startswith(f"{inside}."):
             continue
@@ -118,52 +164,49 @@ def _layers(model: nn.Module) -> list[Call]:
     return calls
 
 
-def _owner(frame: Frame, calls: list[Call]) -> Owner:
-    prefix = f"{frame.path}." if frame.path else ""
-    shared = {call.layer.removeprefix(prefix): call.op for call in calls if call.layer}
-    owner = Owner(frame.module, shared)
-    try:
-        graphs = follow(frame, shared)
-        if pooling_kinds(graphs.evaluation, shared) != [call.op for call in calls]:
-            raise Untraceable("what torch.fx followed pools in other places")
-        owner.graphs = graphs
-    except Untraceable as reason:
-        owner.reason = f"it is in {type(frame.module).__name__}.forward, and {reason}"
-    return owner
-
-
 class _Names:
     """Names for layers that are not there yet, beside those that are."""
 
     def __init__(self, model: nn.Module):
         self.model = model
         self.given: set[str] = set()
+        self.keys = Counter[str]()
 
     def new(self, call: Call) -> str:
         """Return the name of the layer that would replace a function, or one call of a shared layer."""
-        stem = call.layer or (f"{call.owner}.{call.op}" if call.owner else call.op)
-        module = self.model.get_submodule(stem.rpartition(".")[0])
+        module = self.model.get_submodule(call.owner)
+        stem = (call.layer or call.op).rpartition(".")[2]
+        prefix = f"{call.owner}." if call.owner else ""
         number = 1
-        while (name := f"{stem}_{number}") in self.given or hasattr(module, name.rpartition(".")[2]):
+        while (name := f"{prefix}{stem}_{number}") in self.given or hasattr(module, f"{stem}_{number}"):
             number += 1
         self.given.add(name)
         return name
 
+    def key_of(self, call: Call, owner: nn.Module) -> str:
+        """Return the key of a Sequential under which the layer of this call stands."""
+        keys = [key for key, child in owner._modules.items() if child is call.run]
+        place = self.keys[f"{call.owner} {call.layer}"]
+        self.keys[f"{call.owner} {call.layer}"] += 1
+        return keys[min(place, len(keys) - 1)]
+
 
 def _site(call: Call, model: nn.Module) -> Site | None:
     """Return what a call is, or None if another pooling cannot take its place."""
-    if call.given is not None and call.given.dim() != 4:
+    dims = call.dims
+    if call.given is not None and call.given.dim() != dims + 2:
         return None
     layer = model.get_submodule(call.layer) if call.layer else None
     name = call.layer or call.op
-    if isinstance(layer, nn.Conv2d):
-        stride = pair(layer.stride)
+    if isinstance(layer, CONVOLUTIONS):
+        stride = sides(layer.stride, dims)
         if max(stride) > LARGEST_STRIDE:
             return None
-        after = {"kernel_size": stride, "stride": stride, "padding": (0, 0), "dilation": (1, 1), "ceil_mode": False}
+        plain = {"padding": (0,) * dims, "dilation": (1,) * dims, "ceil_mode": False}
+        after = {"kernel_size": stride, "stride": stride, **plain}
         return Site(name, "strided_conv", f"{call.op} {words(window_of(layer, {}))}", call, after)
-    if isinstance(layer, WINDOWS) or "kernel_size" in call.arguments:
-        geometry = fitting(window_of(layer, call.arguments), call.input, call.output)
+    if isinstance(layer, WINDOWS) or call.op in WINDOW_FUNCTIONS:
+        geometry = fitting(window_of(layer, call.arguments, dims), call.input, call.output)
         site = Site(name, "window", f"{call.op} {words(geometry)}", call, geometry)
         if _covers_map(site):
             site.kind = "gate"
@@ -173,12 +216,15 @@ def _site(call: Call, model: nn.Module) -> Site | None:
         site = Site(name, "gate", f"{call.op}{_size(layer, call)}", call)
     if getattr(layer, "return_indices", False) or call.arguments.get("return_indices") or call.op.endswith("indices"):
         site.unreachable = "it gives indices too, which no other pooling has"
+    elif layer is not None:
+        site.own = own_arithmetic(call, layer)
     return site
 
 
 def _tell_head(sites: list[Site]) -> None:
     """Mark the last pooling of a whole map as the head, unless a convolution works on a map after it."""
     whole = [site for site in sites if site.kind == "gate"]
+    whole = [site for site in whole if site.call.dims == 2] or whole
     if whole and whole[-1].call.is_last:
         whole[-1].kind = "head"
 
@@ -194,4 +240,4 @@ def _size(layer: nn.Module | None, call: Call) -> str:
     if call.op in REDUCTIONS or isinstance(layer, Pool):
         return ""
     size = call.arguments.get("output_size", getattr(layer, "output_size", None))
-    return f" to {'x'.join(map(str, pair(size)))}"
+    return f" to {'x'.join(map(str, sides(size, call.dims)))}"
