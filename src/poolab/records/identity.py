@@ -8,8 +8,9 @@ from typing import Any
 # Where things lie and who watches change no result; how the work is cut up changes its rounding alone. Everything
 # else changes results, until shown otherwise: a key that is forgotten here costs a run made twice, a key that is
 # wrongly here mixes two runs. A signature names a computation in exact arithmetic. Processor, device and threads round
-# it otherwise, and training makes that larger: 1 and 2 threads gave test accuracies that differ by up to 0.35 points
-# (docs/decisions.md, "One signature, up to rounding"). The record names all three, and a report tells where they differ.
+# it differently, and training makes that larger: 1 and 2 threads gave test accuracies that differ by up to 0.35 points
+# (docs/decisions.md, "One signature, up to rounding"). The record names all three, and a report tells where they
+# differ.
 NOT_IDENTITY = (
     "runs_dir",
     "force",

@@ -28,11 +28,12 @@ FULL = ("robust", "calibration", "gradient_support")
 
 @dataclass
 class Figures:
-    """Metrics by flat names, notes on them, and the values of each test example."""
+    """Metrics by flat names, notes on them, the values of each test example, and counts by true and predicted class."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     examples: Mapping[str, Tensor] = field(default_factory=dict)
+    confusion: Tensor | None = None
 
 
 def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -> Figures:
@@ -47,7 +48,7 @@ def test_network(folder: RunFolder, trainer: pl.Trainer, parts: RunComponents) -
         except OSError as fault:
             (folder / "test_examples.npz").unlink(missing_ok=True)  # a part of it would be no examples
             warnings.warn(f"the record is without test_examples.npz: {fault}", stacklevel=2)
-    return Figures(metrics, examples=tested.examples)
+    return Figures(metrics, examples=tested.examples, confusion=tested.confusion)
 
 
 def unmeasured(config: RunConfig) -> dict[str, str]:
@@ -132,7 +133,8 @@ def draw(
     def confusion() -> None:
         from poolab.training.pictures import confusion_matrix
 
-        confusion_matrix(test.details["confusion"], parts.data.classes, folder / "confusion.png")
+        if test.confusion is not None:
+            confusion_matrix(test.confusion, parts.data.classes, folder / "confusion.png")
 
     faults = []
     for name, picture in {"curves.png": curves, "samples.png": samples, "confusion.png": confusion}.items():
