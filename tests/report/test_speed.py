@@ -12,7 +12,7 @@ from poolab.report.markdown import markdown
 from poolab.report.page import render
 from poolab.report.results import results
 from poolab.report.tables import csv_tables
-from tests.report.made import analyse, answer, document, drawn, saved, study
+from tests.report.made import analyse, answer, document, drawn, read, saved, study
 
 
 def seconds(work, times=2):
@@ -25,22 +25,34 @@ def seconds(work, times=2):
     return min(found)
 
 
-@pytest.mark.slow
-def test_twice_the_records_take_twice_the_time(tmp_path):
-    """All but the figures, of which each setting has its own."""
-    means = {f"arm{i}": 0.8 - 0.001 * i for i in range(20)}
+def settings(number, arms, seeds):
+    """Records of equal settings."""
+    means = {f"arm{i}": 0.8 - 0.001 * i for i in range(arms)}
+    return [run for i in range(number) for run in study(drawn(means, seeds, seed=i), data__name=f"d{i}")]
 
-    def report(path):
-        analysis = analyse(gather(gather_records(path)[0]))
+
+@pytest.mark.slow
+def test_four_times_the_records_are_read_and_sorted_in_four_times_the_time(tmp_path):
+    took = []
+    for number in (10, 40):
+        runs = settings(number, 4, 50)
+        assert len(runs) == 200 * number
+        path = saved(runs, tmp_path / f"{number}.jsonl")
+        took.append(seconds(lambda path=path: gather(gather_records(path)[0])))
+    assert took[1] < 5.2 * took[0]
+
+
+@pytest.mark.slow
+def test_twice_the_settings_are_compared_and_written_in_twice_the_time():
+    """All but the figures, of which each setting has its own."""
+
+    def report(evidence):
+        analysis = analyse(evidence)
         whole = document(analysis)
         return csv_tables(analysis), results(analysis), markdown(whole), render(whole)
 
-    took = []
-    for settings in (4, 8):
-        runs = [run for i in range(settings) for run in study(drawn(means, 25, seed=i), data__name=f"d{i}")]
-        assert len(runs) == 500 * settings
-        path = saved(runs, tmp_path / f"{settings}.jsonl")
-        took.append(seconds(lambda path=path: report(path)))
+    sorted_runs = [gather(read(settings(number, 20, 25))) for number in (4, 8)]
+    took = [seconds(lambda evidence=evidence: report(evidence)) for evidence in sorted_runs]
     assert took[1] < 2.6 * took[0]
 
 
