@@ -77,9 +77,19 @@ def test_the_headline_names_exactly_the_better_arms(name):
         assert f"{100 * most.compared.difference:.2f} points" in text
     else:
         assert text.startswith("No arm is shown to be better than max.")
-    for kind, words in {"worse": "worse", "equivalent": "equivalent within", "undecided": "undecided"}.items():
-        count = sum(row.compared.verdict == kind for row in table.others)
-        assert (f"{count} {words}" in text) == (count > 0)
+    counts = {kind: sum(row.compared.verdict == kind for row in table.others)
+              for kind in ("worse", "equivalent", "undecided")}  # fmt: skip
+    rest = sum(counts.values())
+    for kind, count in counts.items():
+        told = (f"{count} {'is' if count == 1 else 'are'} {kind}", f"The other arm is {kind}",
+                f"The other {count} arms are {kind}")  # fmt: skip
+        assert any(one in text for one in told) == (count > 0), text
+    assert (f"the other {rest} arms" in text.lower()) == (rest > 1)
+    needed = [row.compared.seeds_needed for row in table.others if row.compared.verdict == "undecided"]
+    assert ("seeds would decide" in text) == any(one < 1000 for one in needed)
+    if needed:
+        assert f"About {min(needed)}" in text
+        assert f"nor that it is below {100 * analysis.margin:.2f} points" in text
 
 
 def test_the_generated_studies_reach_every_verdict():
@@ -175,7 +185,7 @@ def test_below_four_settings_there_is_no_average():
     records = [one for data in ("digits", "mnist")
                for one in study(drawn({"max": 0.8, "avg": 0.7}, 6), data__name=data)]  # fmt: skip
     text = " ".join(map(str, verdict(answer(records))))
-    assert "There is no average over the settings: 2 settings; a mean effect over settings needs at least 4." in text
+    assert "No average over the settings is given: a mean over settings needs at least 4, and there are 2." in text
 
 
 def cost_records(**environment):
