@@ -72,7 +72,8 @@ def _rest(analysis: Analysis, rows: Sequence[Row], what: str = "arm") -> str:
     by_kind = {kind: [row for row in rows if row.compared.verdict == kind] for kind in KINDS}
     found = {kind: some for kind, some in by_kind.items() if some}
     total = sum(map(len, found.values()))
-    words = {kind: kind for kind in KINDS} | {"equivalent": f"equivalent within {analysis.metric.size(analysis.margin)}"}
+    words = dict(zip(KINDS, KINDS, strict=True))
+    words["equivalent"] += f" within {analysis.metric.size(analysis.margin)}"
     if not found:
         return ""
     if len(found) > 1:
