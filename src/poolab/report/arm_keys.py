@@ -28,7 +28,7 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Keys:
-    """What makes an arm: settings with these names or below them, but for the factors, which make settings."""
+    """Holds what makes an arm: settings with these names or below them, but for the factors, which make settings."""
 
     arm: tuple[str, ...]
     factors: tuple[str, ...] = ()

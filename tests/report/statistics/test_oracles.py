@@ -47,7 +47,7 @@ class TestScipy:
         assert paired_estimate(sample).p_equivalence(0.03) == pytest.approx(max(low, high), rel=1e-10)
 
     def test_sign_flips_of_one_arm(self, sample):
-        """Up to 14 pairs both enumerate; above, both draw 20,000 patterns, and a share of 5 % has an error of 0.15 %."""
+        """Up to 14 pairs both enumerate; above, both draw 20,000 patterns."""
         enumerated = len(sample) <= 14
         found = stats.permutation_test(
             (sample,),
