@@ -1,4 +1,4 @@
-"""Which settings of a run make its arm, and which the setting in which arms are compared."""
+"""Tells which settings of a run make its arm, and which the setting in which arms are compared."""
 
 from __future__ import annotations
 
