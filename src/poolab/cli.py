@@ -17,6 +17,7 @@ VERBS = {
     "table": "print the records of a folder as a table: one line for each arm",
     "measure": "measure finished runs from their checkpoints, without training: RUN... measure=full",
     "predict": "print the classes that a finished run's network sees in pictures",
+    "export": "write a finished run's network for other programs: ONNX, torch.export, ...",
     "report": "compare poolings: verdicts, tables, figures and a page from records",
     "study": "make many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
@@ -43,6 +44,8 @@ def _verb(given: list[str]) -> int:
         return _guarded(lambda: _measure(given[1:]))
     if given and given[0] == "predict":
         return _guarded(lambda: _predict(given[1:]))
+    if given and given[0] == "export":
+        return _guarded(lambda: _export(given[1:]))
     if given and not given[0].startswith("-") and given[0] not in VERBS:
         return _complain(PoolabError(_unknown_verb(given[0])))
     parser = argparse.ArgumentParser(
@@ -56,6 +59,7 @@ def _verb(given: list[str]) -> int:
     verbs.add_parser("pools", help=VERBS["pools"])
     verbs.add_parser("measure", help=VERBS["measure"])
     verbs.add_parser("predict", help=VERBS["predict"])
+    verbs.add_parser("export", help=VERBS["export"])
     verbs.add_parser("report", help=VERBS["report"])
     verbs.add_parser("study", help=VERBS["study"])
     table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
@@ -246,6 +250,12 @@ def _predict(given: Sequence[str]) -> int:
     from poolab.export import predict
 
     return predict(given, VERBS["predict"])
+
+
+def _export(given: Sequence[str]) -> int:
+    from poolab.export import export
+
+    return export(given, VERBS["export"])
 
 
 def _table(chosen: argparse.Namespace) -> None:

@@ -1,0 +1,87 @@
+"""Write and run ONNX files, also with weights and activations of 8 bits."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from poolab.export.formats import Job
+from poolab.export.torch_export_file import traced
+
+if TYPE_CHECKING:
+    from poolab.export.formats import Program
+
+# What is computed in 8 bits. Poolings stay in float32: they are a small part of the work, and they are what is studied.
+QUANTISED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
+CALIBRATED_TOGETHER = 32
+
+
+def make(job: Job, folder: Path) -> bytes:
+    """Return an ONNX file with the input `images` and the outputs `probabilities` and `logits`."""
+    program = torch.onnx.export(
+        traced(job.module, job.example),
+        dynamo=True,
+        input_names=["images"],
+        output_names=["probabilities", "logits"],
+        verbose=False,
+    )
+    assert program is not None
+    content = program.model_proto
+    if job.calibration is not None:
+        content = _quantised(content, job.calibration, folder)
+    _describe(content, job.facts)
+    found: bytes = content.SerializeToString()
+    return found
+
+
+def opened(path: Path) -> "Program":
+    """Return a function that runs the file in ONNX Runtime, on as many threads as torch."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(images: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        probabilities, logits = session.run(None, {name: images.numpy()})
+        return probabilities, logits
+
+    return run
+
+
+def _describe(content: Any, facts: Mapping[str, str]) -> None:
+    import onnx
+
+    onnx.helper.set_model_props(content, dict(facts))
+
+
+def _quantised(content: Any, images: Tensor, folder: Path) -> Any:
+    """Return the model with convolutions and matrix products in 8 bits, scaled for these images."""
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.parts = iter(images.split(CALIBRATED_TOGETHER))
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            part = next(self.parts, None)
+            return None if part is None else {"images": part.numpy()}
+
+    path = folder / "quantised.onnx"
+    quantize_static(
+        content,
+        path,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=QUANTISED,
+    )
+    return onnx.load(path)
