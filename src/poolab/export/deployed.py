@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from poolab.data import affine
+from poolab.pooling.core import Pool
 
 
 class Deployed(nn.Module):
@@ -40,6 +41,11 @@ class Deployed(nn.Module):
         """Return probabilities and logits, float32 (N, classes, ...), of uint8 images (N, C, H, W)."""
         logits = self.network(self.normalised(images).to(self.dtype)).float()
         return logits.softmax(1), logits
+
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """The names of the modules that pool."""
+        return tuple(name for name, module in self.named_modules() if isinstance(module, Pool))
 
     def normalised(self, images: Tensor) -> Tensor:
         """Return the images as the training normalised them, in the same order of operations."""

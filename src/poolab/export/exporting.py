@@ -15,7 +15,7 @@ from poolab.export.check_images import CheckImages, check_images
 from poolab.export.comparison import Comparison, compare
 from poolab.export.culprits import culprits, reason_of
 from poolab.export.deployed import Deployed
-from poolab.export.formats import Format, Job, check_packages, find_format
+from poolab.export.formats import FORMATS, Format, Job, check_packages, find_format
 from poolab.export.quiet import quiet
 from poolab.pooling import use_backend
 from poolab.records import replace_synced, write_atomically
@@ -115,9 +115,11 @@ def facts_of(model: "Model", precision: str) -> dict[str, str]:
 def _precision(chosen: Format, int8: bool, half: bool) -> str:
     if int8 and half:
         raise ConfigError("int8 and half exclude each other: choose one")
-    for wanted, possible, name in ((int8, chosen.int8, "int8"), (half, chosen.half, "half")):
-        if wanted and not possible:
-            raise ConfigError(f"{name} is not possible with format={chosen.name}; it is with onnx and torch_export")
+    for wanted, name in ((int8, "int8"), (half, "half")):
+        able = [one.name for one in FORMATS.values() if getattr(one, name)]
+        if wanted and chosen.name not in able:
+            also = f"{', '.join(able[:-1])} and {able[-1]}"
+            raise ConfigError(f"{name} is not possible with format={chosen.name}; it is with {also}")
     return "int8" if int8 else "float16" if half else "float32"
 
 
@@ -171,7 +173,9 @@ def _written(model: "Model", chosen: Format, precision: str, checked: CheckImage
     deployed = Deployed(model.network, facts.mean, facts.std, torch.float16) if precision == "float16" else reference
     example = checked.pixels[:1].repeat(2, 1, 1, 1)
     try:
-        content = writer.make(Job(deployed, example, facts_of(model, precision), checked.calibration), new.parent)
+        content = writer.make(
+            Job(deployed, example, facts_of(model, precision), checked.calibration, deployed.poolings), new.parent
+        )
         new.write_bytes(content)
         del content
         return compare(writer.opened(new), reference, checked)

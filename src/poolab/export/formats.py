@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 class Job(NamedTuple):
     """What is written: a module from one tensor to two, an example of its input, and what the file says about it.
 
-    `calibration` are images for int8, in the form of the example; None: no quantisation.
+    `calibration` are images for int8, in the form of the example; None: no quantisation. `whole` are the names of the
+    modules that stay in float32 then.
     """
 
     module: "nn.Module"
     example: "Tensor"
     facts: Mapping[str, str]
     calibration: "Tensor | None" = None
+    whole: tuple[str, ...] = ()
 
 
 class Writer(Protocol):

@@ -1,6 +1,6 @@
 """Write and run ONNX files, also with weights and activations of 8 bits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from poolab.export.torch_export_file import traced
 if TYPE_CHECKING:
     from poolab.export.formats import Program
 
-# What is computed in 8 bits. Poolings stay in float32: they are a small part of the work, and they are what is studied.
+# What is computed in 8 bits. Poolings stay in float32, also those with matrix products: netvlad in 8 bits changed 52 %
+# of the predictions, and lost 7 points of accuracy (keras_cnn, digits, one epoch).
 QUANTISED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
 CALIBRATED_TOGETHER = 32
 
@@ -31,7 +32,7 @@ def make(job: Job, folder: Path) -> bytes:
     assert program is not None
     content = program.model_proto
     if job.calibration is not None:
-        content = _quantised(content, job.calibration, folder)
+        content = _quantised(content, job.calibration, folder, _nodes_of(content, job.whole))
     _describe(content, job.facts)
     found: bytes = content.SerializeToString()
     return found
@@ -60,8 +61,25 @@ def _describe(content: Any, facts: Mapping[str, str]) -> None:
     onnx.helper.set_model_props(content, dict(facts))
 
 
-def _quantised(content: Any, images: Tensor, folder: Path) -> Any:
-    """Return the model with convolutions and matrix products in 8 bits, scaled for these images."""
+def _nodes_of(content: Any, modules: Sequence[str]) -> list[str]:
+    """Return the names of the nodes that these modules became; the exporter notes the modules around each node."""
+    quoted = [f"'{module}'" for module in modules]
+    return [
+        node.name
+        for node in content.graph.node
+        if any(
+            prop.key.endswith("name_scopes") and any(module in prop.value for module in quoted)
+            for prop in node.metadata_props
+        )
+    ]
+
+
+def _quantised(content: Any, images: Tensor, folder: Path, kept: Sequence[str]) -> Any:
+    """Return the model with convolutions and matrix products in 8 bits, scaled for these images.
+
+    Args:
+        kept: the names of nodes that stay in float32.
+    """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -83,5 +101,6 @@ def _quantised(content: Any, images: Tensor, folder: Path) -> Any:
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=QUANTISED,
+        nodes_to_exclude=list(kept),
     )
     return onnx.load(path)
