@@ -84,8 +84,10 @@ def _exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
     from poolab.export.comparison import compare
     from poolab.export.culprits import culprits, reason_of
     from poolab.export.deployed import Deployed
-    from poolab.export.formats import FORMATS, Job
+    from poolab.export.formats import FORMATS
+    from poolab.export.job import Job
     from poolab.export.quiet import quiet
+    from poolab.export.writers import writer_of
     from poolab.pooling import use_backend
 
     with use_backend("plain"):
@@ -95,7 +97,7 @@ def _exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
         content: dict[str, Any] = {"images": checked.pixels[:IMAGES]}
         example = checked.pixels[:2]
         for _, form, precision in COLUMNS:
-            writer = FORMATS[form].writer()
+            writer = writer_of(form)
             deployed = Deployed(network, data.mean, data.std, torch.float16) if precision == "float16" else reference
             calibration = data.train.images[:256] if precision == "int8" else None
             path = place / f"{name}-{precision}{FORMATS[form].suffixes[0]}"
@@ -153,9 +155,9 @@ def _trained(name: str) -> tuple[Any, Any]:
 
 
 def _session(path: Path) -> Callable[[Any], Any]:
-    from poolab.export.formats import FORMATS
+    from poolab.export.writers import writer_of
 
-    return FORMATS["onnx"].writer().opened(path)
+    return writer_of("onnx").opened(path)
 
 
 def _time_ratio(one: Callable[[Any], Any], other: Callable[[Any], Any], images: Any) -> float:

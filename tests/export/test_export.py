@@ -16,10 +16,10 @@ from poolab.backbones import create_backbone
 from poolab.cli import main
 from poolab.data import load_data
 from poolab.errors import ConfigError, PoolabError
-from poolab.export import FORMATS
 from poolab.export.check_images import CheckImages, check_images, random_pixels
 from poolab.export.comparison import compare
 from poolab.export.deployed import Deployed
+from poolab.export.writers import writer_of
 from poolab.run_config import RunConfig
 
 needs_onnx = pytest.mark.skipif(find_spec("onnxscript") is None, reason="needs the extra `export`")
@@ -166,7 +166,7 @@ def test_a_file_that_differs_is_refused(model, tmp_path, monkeypatch, fault):
             probabilities = probabilities[::-1] + 0.5
         return probabilities, logits
 
-    writer = FORMATS["onnx"].writer()
+    writer = writer_of("onnx")
     monkeypatch.setattr("poolab.export.exporting.check_packages", lambda _: None)
     monkeypatch.setattr(writer, "make", lambda job, folder: b"a file")
     monkeypatch.setattr(writer, "opened", lambda path: program)
@@ -219,11 +219,13 @@ def test_without_the_data(model, monkeypatch):
     assert len(chosen.pixels.unique()) > 200
     with pytest.raises(ConfigError, match=r"int8 needs images to scale by[\s\S]*--images FOLDER"):
         check_images(model, calibrate=True)
-    given = check_images(model, [np.full((16, 16), level, np.uint8) for level in range(5)], calibrate=True)
+    given = check_images(
+        model, model.pixels([np.full((16, 16), level, np.uint8) for level in range(5)]), calibrate=True
+    )
     assert [int(image.max()) for image in given.pixels] == [1, 3]
     assert [int(image.max()) for image in given.calibration] == [0, 2, 4]
     with pytest.raises(ConfigError, match="images: 1 is too few"):
-        check_images(model, [np.zeros((16, 16), np.uint8)], calibrate=True)
+        check_images(model, model.pixels(np.zeros((16, 16), np.uint8)), calibrate=True)
 
 
 def test_other_data_of_the_same_name_is_not_the_runs(model, monkeypatch):
@@ -267,7 +269,7 @@ def test_a_missing_package_and_a_full_disk(model, tmp_path, monkeypatch):
     monkeypatch.setattr("poolab.export.formats.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r'needs onnx, onnxscript, onnxruntime.*: pip install "poolab\[export\]"'):
         model.export(tmp_path / "model.onnx")
-    monkeypatch.setattr(FORMATS["torch_export"].writer(), "make", lambda job, folder: b"content")
+    monkeypatch.setattr(writer_of("torch_export"), "make", lambda job, folder: b"content")
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

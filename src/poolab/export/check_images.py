@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from poolab.data import ImageData, Split, load_data
 from poolab.errors import ConfigError, PoolabError
+from poolab.export.trained import Trained
 from poolab.run_config import RunConfig
 from poolab.text import one_line
-
-if TYPE_CHECKING:
-    from poolab.export.model import Model
 
 MOST, LEAST = 512, 64  # images that are compared, if there are so many
 PIXELS = 1 << 24  # about so many numbers are compared: 512 images of CIFAR-10's size, 111 of 224x224
@@ -32,19 +30,18 @@ class CheckImages(NamedTuple):
     calibration: Tensor | None = None
 
 
-def check_images(model: "Model", given: Any = None, calibrate: bool = False) -> CheckImages:
+def check_images(model: Trained, given: Tensor | None = None, calibrate: bool = False) -> CheckImages:
     """Return the images that a file is compared on: those that are given, else test images, else random ones.
 
     Args:
-        given: images as `Model.pixels` takes them; with `calibrate`, every other one is for the calibration.
+        given: uint8 images (N, C, H, W); with `calibrate`, every other one is for the calibration.
         calibrate: choose images for int8 too: training images, never test images.
 
     Raises:
         ConfigError: too few images are given, or the training images are needed and not at hand.
-        DataError: an image that is given cannot be read.
     """
     if given is not None:
-        return _given(model.pixels(given), calibrate)
+        return _given(given, calibrate)
     data, reason = _data(model)
     if data is not None:
         return _from_data(data, model.record.config["data"]["name"], calibrate)
@@ -77,7 +74,7 @@ def _given(pixels: Tensor, calibrate: bool) -> CheckImages:
     return CheckImages(pixels[1::2], "images that were given", calibration=pixels[::2])
 
 
-def _data(model: "Model") -> tuple[ImageData | None, str]:
+def _data(model: Trained) -> tuple[ImageData | None, str]:
     """Return the run's data, or None and why it is not at hand. Nothing is downloaded."""
     config = RunConfig.from_tree(model.record.config)
     settings = config.data

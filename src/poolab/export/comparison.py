@@ -2,17 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from poolab.data import IGNORED
 from poolab.export.check_images import CheckImages, in_batches
-
-if TYPE_CHECKING:
-    from poolab.export.deployed import Deployed
-    from poolab.export.formats import Program
+from poolab.export.deployed import Deployed
+from poolab.export.job import Program
 
 TOGETHER = 64
 
@@ -52,7 +49,7 @@ class Comparison:
 
 
 @torch.no_grad()
-def compare(program: "Program", deployed: "Deployed", images: CheckImages) -> Comparison:
+def compare(program: Program, deployed: Deployed, images: CheckImages) -> Comparison:
     """Compare a file's program with the network on images, first one image, then many at a time."""
     difference, changed, total = 0.0, 0, 0
     right = np.zeros(2, dtype=np.int64)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from poolab.export.comparison import largest_difference
-from poolab.export.formats import Job, Writer
+from poolab.export.job import Job, Writer
 
 OPERATOR = re.compile(r"op='([\w.]+)', overload='(\w+)'")
 MISSING = re.compile(r"No ONNX function found|does not support|not implemented|Unsupported|missing", re.IGNORECASE)

@@ -1,16 +1,12 @@
 """Write and run ExecuTorch files (.pte), whose convolutions and matrix products XNNPACK computes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from poolab.export.formats import Job
-
-if TYPE_CHECKING:
-    from poolab.export.formats import Program
+from poolab.export.job import Job, Program
 
 MOST_IMAGES = 64  # in one call: ExecuTorch reserves the memory when it loads a file
 
@@ -26,7 +22,7 @@ def make(job: Job, folder: Path) -> bytes:
     return bytes(lowered.to_executorch().buffer)
 
 
-def opened(path: Path) -> "Program":
+def opened(path: Path) -> Program:
     """Return a function that runs the file in ExecuTorch's runtime for Python."""
     from executorch.runtime import Runtime
 

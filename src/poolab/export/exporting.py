@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,13 +14,13 @@ from poolab.export.check_images import CheckImages, check_images
 from poolab.export.comparison import Comparison, compare
 from poolab.export.culprits import culprits, reason_of
 from poolab.export.deployed import Deployed
-from poolab.export.formats import FORMATS, Format, Job, check_packages, find_format
+from poolab.export.formats import FORMATS, Format, check_packages, find_format
+from poolab.export.job import Job
 from poolab.export.quiet import quiet
+from poolab.export.trained import Trained
+from poolab.export.writers import writer_of
 from poolab.pooling import use_backend
 from poolab.records import replace_synced, write_atomically
-
-if TYPE_CHECKING:
-    from poolab.export.model import Model
 
 # The largest difference of two probabilities that is allowed. In 8 bits single probabilities move far more, and what
 # counts is the share of predictions that change. docs/export.md has what was measured.
@@ -58,13 +57,13 @@ class Exported:
 
 
 def export(
-    model: "Model",
+    model: Trained,
     path: str | os.PathLike[str],
     *,
     format: str | None = None,
     int8: bool = False,
     half: bool = False,
-    images: Any = None,
+    images: torch.Tensor | None = None,
     tolerance: float | None = None,
     force: bool = False,
 ) -> Exported:
@@ -87,7 +86,7 @@ def export(
     return Exported(target, chosen.name, precision, size, comparison, allowed)
 
 
-def facts_of(model: "Model", precision: str) -> dict[str, str]:
+def facts_of(model: Trained, precision: str) -> dict[str, str]:
     """Return what a file says about itself: all texts; lists and numbers are JSON."""
     from poolab import __version__
 
@@ -96,7 +95,7 @@ def facts_of(model: "Model", precision: str) -> dict[str, str]:
     return {
         "poolab.version": __version__,
         "poolab.signature": record.signature,
-        "poolab.task": model.task,
+        "poolab.task": record.task,
         "poolab.classes": json.dumps(list(facts.classes)),
         "poolab.channels": str(facts.channels),
         "poolab.image_size": json.dumps(list(facts.image_size)),
@@ -162,13 +161,13 @@ class _beside:
             raise PoolabError(f"{self.target} was not written: {fault.strerror or fault}") from fault
 
 
-def _written(model: "Model", chosen: Format, precision: str, checked: CheckImages, new: Path) -> Comparison:
+def _written(model: Trained, chosen: Format, precision: str, checked: CheckImages, new: Path) -> Comparison:
     """Write the file, and return how it compares with the network in float32.
 
     Raises:
         PoolabError: the format cannot hold the network.
     """
-    facts, writer = model.facts, chosen.writer()
+    facts, writer = model.facts, writer_of(chosen.name)
     reference = Deployed(model.network, facts.mean, facts.std)
     deployed = Deployed(model.network, facts.mean, facts.std, torch.float16) if precision == "float16" else reference
     example = checked.pixels[:1].repeat(2, 1, 1, 1)
@@ -187,7 +186,7 @@ def _written(model: "Model", chosen: Format, precision: str, checked: CheckImage
 
 
 def _refuse(
-    model: "Model",
+    model: Trained,
     chosen: Format,
     checked: CheckImages,
     found: Comparison,
@@ -209,7 +208,7 @@ def _refuse(
     told = (
         []
         if precision != "float32"
-        else culprits(deployed.network, _normalised(deployed, checked), chosen.writer(), new.parent)
+        else culprits(deployed.network, _normalised(deployed, checked), writer_of(chosen.name), new.parent)
     )
     raise PoolabError(_not_written(new, f"{found}; allowed {what}: {allowed:g} (tolerance)", told))
 

@@ -1,42 +1,11 @@
 """The formats that a trained network can be written in: their names, files, and the packages that they need."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from poolab.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor, nn
-
-    Program = Callable[[Tensor], tuple["np.ndarray", "np.ndarray"]]
-
-
-class Job(NamedTuple):
-    """What is written: a module from one tensor to two, an example of its input, and what the file says about it.
-
-    `calibration` are images for int8, in the form of the example; None: no quantisation. `whole` are the names of the
-    modules that stay in float32 then.
-    """
-
-    module: "nn.Module"
-    example: "Tensor"
-    facts: Mapping[str, str]
-    calibration: "Tensor | None" = None
-    whole: tuple[str, ...] = ()
-
-
-class Writer(Protocol):
-    """A module that writes one format."""
-
-    def make(self, job: Job, folder: Path) -> bytes:
-        """Return the content of the file; `folder` is for temporary files."""
-
-    def opened(self, path: Path) -> "Program":
-        """Return a function that runs the file: from a uint8 tensor to probabilities and logits."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +16,6 @@ class Format:
         suffixes: of its files; the first is the usual one.
         needs: packages to import, by name.
         install: what pip installs them with.
-        any_batch: True if the file takes any number of images at a time, False if one.
         int8: True if it can be quantised to 8 bits.
         half: True if the network can compute in float16.
         holds_facts: True if the file holds class names and the like; otherwise they stand in FILE.json.
@@ -56,43 +24,11 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     about: str
-    writer: Callable[[], Writer] = field(repr=False)
     needs: tuple[str, ...] = ()
     install: str = ""
-    any_batch: bool = True
     int8: bool = False
     half: bool = True
     holds_facts: bool = True
-
-
-def _onnx() -> Writer:
-    from poolab.export import onnx_file
-
-    return onnx_file
-
-
-def _torch_export() -> Writer:
-    from poolab.export import torch_export_file
-
-    return torch_export_file
-
-
-def _torchscript() -> Writer:
-    from poolab.export import torchscript_file
-
-    return torchscript_file
-
-
-def _executorch() -> Writer:
-    from poolab.export import executorch_file
-
-    return executorch_file
-
-
-def _litert() -> Writer:
-    from poolab.export import litert_file
-
-    return litert_file
 
 
 FORMATS: Mapping[str, Format] = {
@@ -102,18 +38,16 @@ FORMATS: Mapping[str, Format] = {
             "onnx",
             (".onnx",),
             "ONNX Runtime, and OpenVINO, TensorRT and others that read ONNX",
-            _onnx,
             needs=("onnx", "onnxscript", "onnxruntime"),
             install='"poolab[export]"',
             int8=True,
         ),
-        Format("torch_export", (".pt2",), "torch.export.load, AOTInductor", _torch_export, int8=True),
-        Format("torchscript", (".torchscript", ".ts"), "torch.jit.load, libtorch (traced; deprecated)", _torchscript),
+        Format("torch_export", (".pt2",), "torch.export.load, AOTInductor", int8=True),
+        Format("torchscript", (".torchscript", ".ts"), "torch.jit.load, libtorch (traced; deprecated)"),
         Format(
             "executorch",
             (".pte",),
             "ExecuTorch, on phones and small devices (XNNPACK)",
-            _executorch,
             needs=("executorch",),
             install="executorch",
             half=False,
@@ -123,10 +57,8 @@ FORMATS: Mapping[str, Format] = {
             "litert",
             (".tflite",),
             "LiteRT (TensorFlow Lite), one image at a time",
-            _litert,
             needs=("litert_torch", "ai_edge_litert"),
             install="litert-torch",
-            any_batch=False,
             half=False,
             holds_facts=False,
         ),

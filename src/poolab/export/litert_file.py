@@ -1,15 +1,11 @@
 """Write and run LiteRT files (.tflite), which take one image at a time."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
-from poolab.export.formats import Job
-
-if TYPE_CHECKING:
-    from poolab.export.formats import Program
+from poolab.export.job import Job, Program
 
 
 def make(job: Job, folder: Path) -> bytes:
@@ -21,7 +17,7 @@ def make(job: Job, folder: Path) -> bytes:
     return path.read_bytes()
 
 
-def opened(path: Path) -> "Program":
+def opened(path: Path) -> Program:
     """Return a function that runs the file in LiteRT's interpreter, image by image."""
     from ai_edge_litert.interpreter import Interpreter
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from poolab.data import ImageReader, ReadImage, back_to_picture, name_of, prepare
 from poolab.errors import ConfigError
 from poolab.export.prediction import IGNORED, Prediction, Segmentation
+from poolab.export.trained import Trained
 from poolab.records import Record
 from poolab.training import ModelFacts
 
@@ -173,7 +174,16 @@ class Model:
         """
         from poolab.export.exporting import export
 
-        return export(self, path, format=format, int8=int8, half=half, images=images, tolerance=tolerance, force=force)
+        return export(
+            Trained(self.network, self.facts, self.record),
+            path,
+            format=format,
+            int8=int8,
+            half=half,
+            images=None if images is None else self.pixels(images),
+            tolerance=tolerance,
+            force=force,
+        )
 
     def _precision(self) -> AbstractContextManager[Any]:
         # float16 on a CPU is slow, and torch computes some layers in float32 there anyway.

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from poolab.export.formats import Job
+from poolab.export.job import Job, Program
 from poolab.export.torch_export_file import traced
-
-if TYPE_CHECKING:
-    from poolab.export.formats import Program
 
 # What is computed in 8 bits. Poolings stay in float32, also those with matrix products: netvlad in 8 bits changed 52 %
 # of the predictions, and lost 7 points of accuracy (keras_cnn, digits, one epoch).
@@ -38,7 +35,7 @@ def make(job: Job, folder: Path) -> bytes:
     return found
 
 
-def opened(path: Path) -> "Program":
+def opened(path: Path) -> Program:
     """Return a function that runs the file in ONNX Runtime, on as many threads as torch."""
     import onnxruntime
 

@@ -2,17 +2,13 @@
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from poolab.errors import ConfigError
-from poolab.export.formats import Job
-
-if TYPE_CHECKING:
-    from poolab.export.formats import Program
+from poolab.export.job import Job, Program
 
 CALIBRATED_TOGETHER = 32
 
@@ -35,7 +31,7 @@ def make(job: Job, folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def opened(path: Path) -> "Program":
+def opened(path: Path) -> Program:
     """Return a function that runs the file in torch."""
     module = torch.export.load(path).module()
 

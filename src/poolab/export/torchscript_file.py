@@ -3,16 +3,12 @@
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from poolab.export.formats import Job
-
-if TYPE_CHECKING:
-    from poolab.export.formats import Program
+from poolab.export.job import Job, Program
 
 
 def make(job: Job, folder: Path) -> bytes:
@@ -23,7 +19,7 @@ def make(job: Job, folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def opened(path: Path) -> "Program":
+def opened(path: Path) -> Program:
     """Return a function that runs the file in torch."""
     module = torch.jit.load(str(path))
 
