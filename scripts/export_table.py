@@ -27,8 +27,8 @@ IMAGES, ROUNDS = 32, 60
 # What is measured: a title, the format, the precision.
 COLUMNS = (
     ("ONNX", "onnx", "float32"),
-    ("ONNX float16", "onnx", "float16"),
     ("ONNX int8", "onnx", "int8"),
+    ("ONNX float16", "onnx", "float16"),
     ("torch_export", "torch_export", "float32"),
     ("torchscript", "torchscript", "float32"),
 )
@@ -85,31 +85,29 @@ def _exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
     from poolab.export.culprits import culprits, reason_of
     from poolab.export.deployed import Deployed
     from poolab.export.formats import FORMATS
-    from poolab.export.job import Job
     from poolab.export.quiet import quiet
     from poolab.export.writers import writer_of
     from poolab.pooling import use_backend
 
-    with use_backend("plain"):
-        network, data = _trained(name)
+    with use_backend("plain"), torch.no_grad():
+        with torch.enable_grad():
+            network, data = _trained(name)
         checked = CheckImages(data.test.images, "test images of digits", data.test.labels)
-        reference = Deployed(network, data.mean, data.std)
+        deployed = Deployed(network, data.mean, data.std)
+        makers = _makers(deployed, Deployed(network, data.mean, data.std, torch.float16), data, place)
         content: dict[str, Any] = {"images": checked.pixels[:IMAGES]}
-        example = checked.pixels[:2]
         for _, form, precision in COLUMNS:
             writer = writer_of(form)
-            deployed = Deployed(network, data.mean, data.std, torch.float16) if precision == "float16" else reference
-            calibration = data.train.images[:256] if precision == "int8" else None
             path = place / f"{name}-{precision}{FORMATS[form].suffixes[0]}"
             try:
-                with quiet(), torch.no_grad():
-                    path.write_bytes(writer.make(Job(deployed, example, {}, calibration, deployed.poolings), place))
-                    outcome = compare(writer.opened(path), reference, checked)
+                with quiet():
+                    path.write_bytes(makers[form, precision]())
+                    outcome = compare(writer.opened(path), deployed, checked)
             except Exception as fault:
-                with quiet(), torch.no_grad():
-                    few = deployed.normalised(checked.pixels[:4]).to(deployed.dtype)
-                    told = culprits(deployed.network, few, writer, place) or [reason_of(fault)]
-                row[f"{form} {precision}"] = {"fault": "; ".join(told)[:300]}
+                with quiet():
+                    few = deployed.normalised(checked.pixels[:4])
+                    told = culprits(deployed.network, few, writer, place) if precision == "float32" else []
+                row[f"{form} {precision}"] = {"fault": "; ".join(told or [reason_of(fault)])[:300]}
                 continue
             assert outcome.accuracy is not None
             row[f"{form} {precision}"] = {
@@ -120,6 +118,37 @@ def _exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
             if form == "onnx" and precision == "float32":
                 content["file"] = path
     return content
+
+
+def _makers(deployed: Any, half: Any, data: Any, place: Path) -> dict[tuple[str, str], Callable[[], bytes]]:
+    """Return what makes each file; what several begin with is made once, where it is asked for first."""
+    from functools import cache
+
+    from poolab.export import onnx_file, torch_export_file
+    from poolab.export.job import Job
+    from poolab.export.writers import writer_of
+
+    example = data.test.images[:2]
+
+    @cache
+    def program() -> Any:
+        return torch_export_file.traced(deployed, example)
+
+    @cache
+    def model() -> Any:
+        return onnx_file.converted(program())
+
+    def int8() -> bytes:
+        small = onnx_file.quantised(model(), data.train.images[:256], place, deployed.poolings)
+        return bytes(small.SerializeToString())
+
+    return {
+        ("onnx", "float32"): lambda: bytes(model().SerializeToString()),
+        ("onnx", "int8"): int8,
+        ("onnx", "float16"): lambda: writer_of("onnx").make(Job(half, example, {}), place),
+        ("torch_export", "float32"): lambda: torch_export_file.saved(program(), {}),
+        ("torchscript", "float32"): lambda: writer_of("torchscript").make(Job(deployed, example, {}), place),
+    }
 
 
 def _trained(name: str) -> tuple[Any, Any]:

@@ -77,8 +77,9 @@ def test_what_is_printed_and_what_is_written(tmp_path, monkeypatch, capsys):
         (["pooling.p=${oc.env:HOME}"], "is not looked up"),
         (["hydra.run.dir=x"], "a study takes key=value"),
         (["trainer.epochs=0,1"], "trainer.epochs must be an int from 1"),
+        (["seed=range(2000000000)"], "seed=range(2000000000): a grid has at most 100,000 runs"),
         (["pooling=[max,avg]"], "a group has one choice"),
-        (["seed=range(200000)"], "200,000 cells, and a grid has at most 100,000"),
+        (["seed=range(400)", "trainer.epochs=range(1,501)"], "200,000 cells, and a grid has at most 100,000"),
     ],
 )
 def test_wrong_words(words, told, capsys):

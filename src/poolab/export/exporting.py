@@ -27,7 +27,7 @@ from poolab.records import replace_synced, write_atomically
 ALLOWED = {"float32": 1e-4, "float16": 0.02, "int8": 0.05}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exported:
     """A file that was written, and how it compares with the network.
 
@@ -48,12 +48,14 @@ class Exported:
     allowed: float
 
     def __str__(self) -> str:
-        """Return the facts in two lines."""
+        """Return the facts in two lines, which a notebook shows too."""
         kind = "share of changed predictions" if self.precision == "int8" else "difference"
         return (
             f"{self.path}: {self.format}, {self.precision}, {self.bytes:,} bytes\n"
             f"{self.comparison} (allowed {kind}: {self.allowed:g})"
         )
+
+    __repr__ = __str__
 
 
 def export(

@@ -19,20 +19,21 @@ CALIBRATED_TOGETHER = 32
 
 def make(job: Job, folder: Path) -> bytes:
     """Return an ONNX file with the input `images` and the outputs `probabilities` and `logits`."""
-    program = torch.onnx.export(
-        traced(job.module, job.example),
-        dynamo=True,
-        input_names=["images"],
-        output_names=["probabilities", "logits"],
-        verbose=False,
-    )
-    assert program is not None
-    content = program.model_proto
+    content = converted(traced(job.module, job.example))
     if job.calibration is not None:
-        content = _quantised(content, job.calibration, folder, _nodes_of(content, job.whole))
+        content = quantised(content, job.calibration, folder, job.whole)
     _describe(content, job.facts)
     found: bytes = content.SerializeToString()
     return found
+
+
+def converted(program: torch.export.ExportedProgram) -> Any:
+    """Return a program of torch.export as an ONNX model."""
+    model = torch.onnx.export(
+        program, dynamo=True, input_names=["images"], output_names=["probabilities", "logits"], verbose=False
+    )
+    assert model is not None
+    return model.model_proto
 
 
 def opened(path: Path) -> Program:
@@ -71,11 +72,12 @@ def _nodes_of(content: Any, modules: Sequence[str]) -> list[str]:
     ]
 
 
-def _quantised(content: Any, images: Tensor, folder: Path, kept: Sequence[str]) -> Any:
-    """Return the model with convolutions and matrix products in 8 bits, scaled for these images.
+def quantised(content: Any, images: Tensor, folder: Path, whole: Sequence[str]) -> Any:
+    """Return an ONNX model with convolutions and matrix products in 8 bits, scaled for these images.
 
     Args:
-        kept: the names of nodes that stay in float32.
+        folder: for temporary files.
+        whole: the names of the modules that stay in float32.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -98,6 +100,6 @@ def _quantised(content: Any, images: Tensor, folder: Path, kept: Sequence[str]) 
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=QUANTISED,
-        nodes_to_exclude=list(kept),
+        nodes_to_exclude=_nodes_of(content, whole),
     )
     return onnx.load(path)

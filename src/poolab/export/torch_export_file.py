@@ -1,6 +1,8 @@
 """Write and run files of torch.export, also with weights and activations of 8 bits (torchao's PT2E)."""
 
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +23,16 @@ def traced(module: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
 
 def make(job: Job, folder: Path) -> bytes:
     """Return a .pt2 file; its extra file `poolab.json` has the facts."""
-    import json
-
     program = traced(job.module, job.example)
     if job.calibration is not None:
         program = _quantised(program, job)
+    return saved(program, job.facts)
+
+
+def saved(program: torch.export.ExportedProgram, facts: Mapping[str, str]) -> bytes:
+    """Return the .pt2 file of a program."""
     buffer = io.BytesIO()
-    torch.export.save(program, buffer, extra_files={"poolab.json": json.dumps(dict(job.facts))})
+    torch.export.save(program, buffer, extra_files={"poolab.json": json.dumps(dict(facts))})
     return buffer.getvalue()
 
 

@@ -7,10 +7,12 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, PoolabError, nearest
+from poolab.study.sweep.grid import MOST, grid_cells
 
 EXAMPLES = """examples:
   poolab new study pooling=max,avg,avg_topk seed=0,1,2 data=digits > mine.yaml
@@ -155,7 +157,10 @@ def _values(key: str, parsed: Any) -> list[Any]:
     if isinstance(sweep, ChoiceSweep):
         return [_plain(value) for value in sweep.list]
     if isinstance(sweep, RangeSweep):
-        return [_plain(value) for value in sweep.range()]
+        values = [_plain(value) for value in islice(sweep.range(), MOST + 1)]
+        if len(values) > MOST:
+            raise ConfigError(f"{parsed.input_line}: a grid has at most {MOST:,} runs")
+        return values
     raise ConfigError(f"{parsed.input_line}: a study lists its values: {key}=a,b,c, or {key}=range(1,5)")
 
 
@@ -179,7 +184,6 @@ def _check(text: str) -> None:
         ConfigError: every error.
     """
     from poolab.study.sweep.composition import Composer
-    from poolab.study.sweep.grid import grid_cells
     from poolab.study.sweep.sweep_file import read_study
     from poolab.training import check_settings
 
