@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 .PHONY: demo test test-services test-browser test-long test-zoo zoo mutations lint docs conformance conformance-fused slurm-packages browser-packages install clean
 
 demo: $(READY)
-	$(BIN)/python train.py
+	$(BIN)/poolab study run sweeps/demo.yaml --workers 2
 
 test: lint
 	$(PYTEST)
