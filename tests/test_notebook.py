@@ -36,6 +36,7 @@ def test_it_has_at_most_25_lines_of_code():
 
 
 @pytest.mark.services
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore")  # jupyter's own
 def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient", reason="needs the extra `dev`")
@@ -48,7 +49,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path, monkeypatch
         cell.source = cell.source.replace(
             "trainer.epochs=3", "trainer.epochs=1 data.image_size=16 measure.seconds=0.01"
         )
-    nbclient.NotebookClient(read, timeout=280, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(read, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     plan, ran, table, best, picture, exported = shown(read.cells)
     assert "<table>" in plan["text/html"]
     assert '<progress value="9" max="9">' in ran["text/html"]
