@@ -35,7 +35,7 @@ def test_the_verdict_and_the_reports_path(two_arms, runs):
     said = []
     report_run(two_arms, runs, [], said.append)
     (text,) = said
-    assert "No arm is shown to be better than max. Of 1 arm beside it, 1 worse." in " ".join(text.split())
+    assert "No arm is shown to be better than max. The other arm is worse." in " ".join(text.split())
     assert text.endswith(f"report: {runs / 'studies' / 'study.report' / 'index.html'}")
     folder = report_folder(two_arms, runs)
     assert {path.suffix for path in (folder / "figures").iterdir()} == {".svg"}
