@@ -52,7 +52,7 @@ def heat(analysis: Analysis) -> Figure | str:
     unit = f" ({analysis.metric.unit})" if analysis.metric.unit else ""
     signs = " ".join(f"{sign} {name}" for name, sign in SIGNS.items())
     axes.set_title(
-        f"difference from {analysis.baseline} in {analysis.metric.title}{unit}; {signs}",
+        f"difference from {analysis.baseline} in {analysis.metric.title}{unit}\n{signs}",
         color=INK,
         fontsize=8.5,
     )
