@@ -6,10 +6,10 @@ source, same control flow, with each pooling call known by its place in the sour
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from types import FunctionType, MethodType
+from functools import cache, partial, wraps
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
 
 import torch
@@ -116,6 +116,8 @@ class Refusal(RuntimeError):
 class Activation:
     """One run of a copied function: what its pooling calls are handed to."""
 
+    __slots__ = ("counts", "owner", "table")
+
     def __init__(self, owner: nn.Module, table: "Table") -> None:
         self.owner = owner
         self.table = table
@@ -123,13 +125,13 @@ class Activation:
 
     def __call__(self, index: int, of: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Do what stands at a point of the source instead of `function(*args)`, or `of.function(*args)`."""
+        method = ""
         if isinstance(function, str):
-            if isinstance(of, Tensor):
-                return self.table.points[index].run(self, function, None, (of, *args), kwargs)
-            if _is_stand_in(of):
-                return self.table.points[index].run(self, function, None, (of, *args), kwargs)
-            function = getattr(of, function)
-        return self.table.points[index].run(self, "", function, args, kwargs)
+            if not isinstance(of, ModuleType) and isinstance(of, (Tensor, fx.Proxy)):  # faster than |
+                method, function, args = function, None, (of, *args)
+            else:
+                function = getattr(of, function)
+        return self.table.points[index].run(self, method, function, args, kwargs)
 
     def inherited(self, index: int, this: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Do what stands at a point of the source instead of `super().function(*args)`."""
@@ -184,6 +186,9 @@ class Point:
 
     def run(self, activation: Activation, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         """Hand a call to its layer, or let it run where it is no pooling."""
+        for functions in self.functions:  # first, since this is what mostly stands here
+            if functions.has(method, function, args, kwargs):
+                return functions.take(activation, method, function, args, kwargs)
         if isinstance(function, partial):
             return self.run(activation, "", function.func, (*function.args, *args), {**function.keywords, **kwargs})
         if isinstance(function, nn.Module):
@@ -191,9 +196,6 @@ class Point:
                 if layers.has(activation, function):
                     return layers.take(activation, function, args, kwargs)
             return function(*args, **kwargs)
-        for functions in self.functions:
-            if functions.has(method, function, args, kwargs):
-                return functions.take(activation, method, function, args, kwargs)
         for inner in self.inner:
             if inner.has(function):
                 return inner.take(activation, function, args, kwargs)
@@ -246,6 +248,8 @@ class _Functions(_Counted):
         self.places = calls.places
         self.dims = next((place.dims for place in calls.places if place is not None), 2)
         self.expected = [dict(place.arguments or ()) if place is not None else {} for place in calls.places]
+        # Arguments as they were written that were found right before; comparing them takes a third of an interception.
+        self.right: list[set[Any]] = [set() for _ in calls.places]
 
     def has(self, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> bool:
         if method != self.op and (method or not _is_one_of(function, self.objects)):
@@ -259,21 +263,29 @@ class _Functions(_Counted):
             return _plain(method, function, args, kwargs)
         if not place.layer:
             self.point.refuse(_AMBIGUOUS.format(self.title))
-        arguments = named_arguments(self.op, args, kwargs)
-        given = arguments.pop("input")
-        self._check(place, number, given, arguments)
+        given = args[0] if args else kwargs["input"]
+        if torch.compiler.is_compiling():
+            self._check(place, number, given, args, kwargs)
+        else:
+            written = (args[1:], *kwargs.items())
+            if not (_is_fixed(written) and written in self.right[number]) and (
+                self._check(place, number, given, args, kwargs) and _is_fixed(written)
+            ):
+                self.right[number].add(written)
         output = getattr(activation.owner, place.layer)(given)
         return torch.flatten(output, 1) if place.flattens else output
 
-    def _check(self, place: Place, number: int, given: Any, arguments: dict[str, Any]) -> None:
-        found = canonical(self.op, arguments, place.dims)
+    def _check(self, place: Place, number: int, given: Any, args: tuple[Any, ...], kwargs: Any) -> bool:
+        """Refuse other arguments than before; return whether these are right for every map."""
+        found = canonical(self.op, named_arguments(self.op, args, kwargs), place.dims)
         if found == self.expected[number]:
-            return
-        if place.covers and not _is_stand_in(given) and found.get("kernel_size") == tuple(given.shape[2:]):
-            return
-        before = ", ".join(f"{name}={value}" for name, value in self.expected[number].items())
-        now = ", ".join(f"{name}={value}" for name, value in found.items())
-        self.point.refuse(f"{self.op} is called with {now}, and was replaced by {place.layer} where it had {before}")
+            return True
+        if not place.covers or _is_stand_in(given) or found.get("kernel_size") != tuple(given.shape[2:]):
+            before, now = (_written(arguments) for arguments in (self.expected[number], found))
+            self.point.refuse(
+                f"{self.op} is called with {now}, and was replaced by {place.layer} where it had {before}"
+            )
+        return False
 
 
 class _Layers(_Counted):
@@ -429,6 +441,11 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
             "stand: use torch.export, or torch.jit.trace"
         )
 
+    @wraps(base.__init__)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.__class__ = base  # made anew from a network's class, as `type(net)(...)`, it is as it was written
+        self.__init__(*args, **kwargs)
+
     overrides: dict[FunctionType, FunctionType] = {}
     body: dict[str, Any] = {}
     for name, node in wiring.methods:
@@ -441,6 +458,7 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
     return type(base.__name__, (base,), {
         **body,
         **hiding(base, frozenset(_layers(wiring))),
+        "__init__": init,
         "__reduce_ex__": reduce,
         "__prepare_scriptable__": refuse_script,
         "__module__": base.__module__,
@@ -488,8 +506,25 @@ def _reduces(op: str, args: tuple[Any, ...], kwargs: Any, dims: int = 2) -> bool
     return reduces_map(arguments, given.dim() - 2 if isinstance(given, Tensor) else dims)
 
 
+def _written(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in arguments.items())
+
+
+def _is_fixed(value: Any) -> bool:
+    """Return True if a value is made of numbers and texts alone, so that what was found about it stays."""
+    if isinstance(value, tuple):
+        for each in value:  # noqa: SIM110
+            if not _is_fixed(each):
+                return False
+        return True
+    return isinstance(value, int | str | float | None)
+
+
 def _is_one_of(function: Any, objects: tuple[Any, ...]) -> bool:
-    return any(function is each for each in objects)
+    for each in objects:  # noqa: SIM110  # a generator would take as long as the rest of an interception
+        if function is each:
+            return True
+    return False
 
 
 def _is_stand_in(value: Any) -> bool:
