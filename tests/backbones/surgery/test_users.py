@@ -327,7 +327,7 @@ class TestTracers:
     @pytest.mark.slow
     @pytest.mark.parametrize("kind", [Layers, Traceable, Shared, Strided])
     def test_quantised_by_pt2e(self, kind, images):
-        pytest.importorskip("torchao")
+        pytest.importorskip("torchao", reason="torchao is missing: the extra networks has it")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e

@@ -5,11 +5,12 @@ source, same control flow, with each pooling call known by its place in the sour
 """
 
 import ast
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial, wraps
-from types import FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, fx, nn
 from poolab.backbones.surgery.classes import below_parametrization
 from poolab.backbones.surgery.containers import hiding
 from poolab.backbones.surgery.functions import OBJECTS, REDUCTIONS, canonical, named_arguments, reduces_map
-from poolab.backbones.surgery.source import OWNER, NoSource, Position, copied, original, parse
+from poolab.backbones.surgery.source import OWNER, NoSource, Position, copied, original, original_code, parse
 
 INSTANCE = "<forward of the instance>"  # a `forward` that was set on a module, as accelerate does
 
@@ -152,9 +153,10 @@ class Activation:
 class Table:
     """What a copied function needs while it runs, made from its node."""
 
-    def __init__(self, wiring: Wiring, node: Node) -> None:
+    def __init__(self, wiring: Wiring, node: Node, code: CodeType) -> None:
         self.owner = wiring.owner
         self.title = node.title
+        self.file, self.first_line = os.path.basename(code.co_filename), code.co_firstlineno
         self.counters = 0
         self.ordered: list[tuple[int, int, str]] = []
         self.points = [Point(self, wiring, position, groups) for position, groups in node.points]
@@ -176,7 +178,7 @@ class Point:
 
     def __init__(self, table: Table, wiring: Wiring, position: Position, groups: tuple[Group, ...]) -> None:
         self.table = table
-        self.line = position[0]
+        self.line = table.first_line + position[0]
         self.layers = [_Layers(self, each) for each in groups if isinstance(each, PoolCalls) and each.is_layer]
         self.functions = [
             _Functions(self, each) for each in groups if isinstance(each, PoolCalls) and not each.is_layer
@@ -205,7 +207,7 @@ class Point:
 
     def refuse(self, why: str) -> NoReturn:
         """Raise a refusal that names this point."""
-        _refuse(self.table, f"line {self.line} of it: {why}")
+        _refuse(self.table, f"at line {self.line} of {self.table.file} {why}")
 
     def _check_unseen(self, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         for name in self.replaced:
@@ -344,7 +346,7 @@ def copy_of(wiring: Wiring, node: Node, function: FunctionType, *, own: bool) ->
     """
     node = _with_functions(node, function)
     node = Node(node.title, tuple(_with_unseen(node, function, wiring.replaced)))
-    table = Table(wiring, node)
+    table = Table(wiring, node, original_code(function.__code__))
     indices = {position: index for index, (position, _) in enumerate(node.points)}
     return copied(function, indices, table.start, own=own, closes=bool(table.ordered))
 
@@ -532,7 +534,8 @@ def _is_stand_in(value: Any) -> bool:
 
 
 def _refuse(table: Table, why: str) -> NoReturn:
+    whose = "" if table.owner in table.title.split(".") else f" of {table.owner}"
     raise Refusal(
-        f"{table.owner}: {table.title} pools otherwise than when swap_pooling replaced its poolings: {why}. Swap the "
-        "network with an example_input and in a mode that take this way, or leave this module's places out with slots="
+        f"{table.title}{whose} pools otherwise than when swap_pooling ran it, in evaluation mode: {why}. Swap the "
+        "network with an example_input that takes this way, or leave the places of this module out with slots="
     )
