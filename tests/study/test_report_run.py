@@ -42,6 +42,14 @@ def test_the_verdict_and_the_reports_path(two_arms, runs):
     assert (folder / "results.json").exists()
 
 
+@pytest.mark.parametrize("most", [1, 0])
+def test_a_few_arms_have_their_sentences_and_many_have_not(two_arms, runs, monkeypatch, most):
+    monkeypatch.setattr("poolab.study.commands.verdict.DETAILED", most)
+    said = []
+    report_run(two_arms, runs, [], said.append)
+    assert ("avg is worse than max by" in said[0]) == bool(most)
+
+
 def test_the_command_says_it_and_keeps_its_code(two_arms, runs, ended, capsys):
     ended()
     assert study_verb(["run", str(two_arms.path), "--runs", str(runs)], "") == 0
