@@ -10,6 +10,7 @@ from torch import Tensor
 from poolab.pooling.core.base import Pool, check_floating, memory_format
 from poolab.pooling.core.documentation import document
 from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Sizes
+from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.tracing import is_proxy, traced
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused import backend
@@ -167,6 +168,8 @@ def _check(cls: type[WindowPool2d], input: Tensor, geometry: Geometry) -> None:
     owner, dims = cls.__name__, geometry.dims
     check_floating(owner, input, dims)
     lengths = tuple(input.shape[-dims:])
+    if is_open(*lengths):  # torch refuses an exported program's input that gives a size below 0, and nobody else can
+        return
     out = geometry.output_size(*lengths)
     if min(lengths) < 1 or min(out) < 1:
         least = [max(1, geometry.span(axis) - 2 * geometry.padding[axis]) for axis in range(dims)]

@@ -83,14 +83,18 @@ class Geometry:
         """Return the size that torch's max pooling gives for this geometry; below 1 where no window fits."""
         return tuple(self._output_length(length, axis) for axis, length in enumerate(lengths))
 
+    def reach(self, axis: int) -> int:
+        """Return how many cells after the map the windows may reach, whatever its size: with so many filled in, as many
+        windows fit into the map as torch counts.
+
+        In ceil mode the last window may begin up to stride - 1 cells later, but inside the map or its left padding.
+        """
+        padding, last = self.padding[axis], self.span(axis) - 1
+        return min(padding + self.stride[axis] - 1, last) if self.ceil_mode else padding
+
     def _output_length(self, length: int, axis: int) -> int:
-        stride, padding = self.stride[axis], self.padding[axis]
-        free = length + 2 * padding - self.span(axis)
-        out = (free + (stride - 1 if self.ceil_mode else 0)) // stride + 1
-        # torch: in ceil mode the last window starts inside the input or its left padding, never beyond.
-        if self.ceil_mode and (out - 1) * stride >= length + padding:
-            out -= 1
-        return out
+        # Without a question about the length, which an exporter may leave open.
+        return (self.padding[axis] + length + self.reach(axis) - self.span(axis)) // self.stride[axis] + 1
 
     def __str__(self) -> str:
         """Return torch's arguments, the defaults left out; equal sizes as one number."""
