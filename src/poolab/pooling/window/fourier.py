@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -172,7 +173,7 @@ class FrequencyLowCutPool2d(WindowPool2d):
             places, bins = frequencies(length, out, windows.input.device)
             weight = torch.where((places > 0) & (2 * places == out), 1.0, bins)
             if window == "hamming":
-                highest = torch.sym_max(length // 2, 1) if is_open(length) else max(length // 2, 1)
+                highest: Any = torch.sym_max(length // 2, 1) if is_open(length) else max(length // 2, 1)
                 weight = weight * (0.54 + 0.46 * (math.pi / highest * places).cos()).sqrt()
             weights.append(weight)
         return low_pass(windows.input, windows.output_size, weights)

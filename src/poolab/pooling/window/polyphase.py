@@ -5,7 +5,7 @@ from torch import Tensor
 
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.geometry import Geometry
-from poolab.pooling.core.open_sizes import is_open
+from poolab.pooling.core.open_sizes import as_tensor, is_open
 from poolab.pooling.core.options import Choice, Integer
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.registry import register
@@ -72,7 +72,7 @@ class PolyphasePool2d(WindowPool2d):
 def _wrapped(input: Tensor, dim: int, length: int) -> Tensor:
     """Return the first cells along a dimension; after the last one comes the first again."""
     if is_open(input.shape[dim], length):
-        return input.index_select(dim, torch.arange(length, device=input.device) % input.shape[dim])
+        return input.index_select(dim, torch.arange(length, device=input.device) % as_tensor(input.shape[dim], input))
     more = max(0, length - input.shape[dim])
     return extended(input, dim, 0, more, "circular").narrow(dim, 0, length)
 

@@ -1,5 +1,7 @@
 """The low band of a wavelet transform."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -99,10 +101,10 @@ def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Te
         return input.narrow(dim, first, extent)
     places = torch.arange(first, first + extent, device=input.device)
     if mode == "periodic":
-        return input.index_select(dim, places % length)
+        return input.index_select(dim, places % (as_tensor(length, input) if open else length))
     # There and back again: after the last cell comes itself (symmetric) or the one before it (reflect).
     repeated = 1 if mode == "symmetric" else 0
-    period = 2 * (length - 1 + repeated)
-    period = as_tensor(period, input).clamp(min=1) if open else max(period, 1)
+    whole = 2 * (length - 1 + repeated)
+    period: Any = as_tensor(whole, input).clamp(min=1) if open else max(whole, 1)
     places = places % period
     return input.index_select(dim, torch.minimum(places, period - repeated - places))
