@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from poolab.pooling.core.geometry import Geometry, Sizes
 from poolab.pooling.core.noise import Noise, draw_seed
 from poolab.pooling.core.open_sizes import is_open
 
-MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+MAX_POOL: dict[int, Any] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
@@ -96,6 +97,9 @@ class Windows:
         if ceil_mode and self.is_open:  # torch would ask where the last window begins
             behind = [g.reach(axis) - g.padding[axis] for axis in range(self.dims)]
             input, ceil_mode = F.pad(input, _pairs([(0, more) for more in behind]), value=-torch.inf), False
+        if self.dims == 1 and self.is_open:  # torch's kernel for one dimension freezes the size
+            sizes: list[Any] = [(1, *g.kernel_size), (1, *g.stride), (0, *g.padding), (1, *g.dilation)]
+            return MAX_POOL[2](input.unsqueeze(2), *sizes, ceil_mode).squeeze(2)
         return MAX_POOL[self.dims](input, g.kernel_size, g.stride, g.padding, g.dilation, ceil_mode)
 
     # -- cells

@@ -38,7 +38,8 @@ def adaptive_avg(input: Tensor, output_size: Grid) -> Tensor:
 
 def box_means(input: Tensor, scale: int) -> Tensor:
     """Return the mean of every window of a `scale`-th of the map's sides, at every place."""
-    sides = [-(-size // scale) for size in input.shape[2:]]
+    # Rounded up without a negative number: ONNX divides whole numbers towards 0, where Python rounds down.
+    sides = [(size + scale - 1) // scale for size in input.shape[2:]]
     if not is_open(*sides):
         return F.avg_pool2d(input, sides, stride=1)
     for side in reversed(sides):  # the width, then the height
