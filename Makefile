@@ -6,10 +6,10 @@ READY := .venv/.ready
 # One thread for each test process: two processes with two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-services test-browser test-long test-zoo zoo mutations lint docs conformance conformance-fused slurm-packages browser-packages install clean
+.PHONY: demo test test-services test-browser test-long test-zoo zoo mutations lint docs exports conformance conformance-fused slurm-packages browser-packages install clean
 
 demo: $(READY)
-	$(BIN)/python train.py
+	$(BIN)/poolab study run sweeps/demo.yaml --workers 2
 
 test: lint
 	$(PYTEST)
@@ -63,6 +63,12 @@ docs: $(READY)
 	$(BIN)/python -m poolab.catalogue stubs
 	$(BIN)/python -m poolab.catalogue docs
 	$(BIN)/python -m poolab.catalogue gallery
+
+# Exports every method inside keras_cnn in every format, and writes what came out; takes half an hour. `make exports POOLS="spp median"`
+# does these again.
+exports: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/export_table.py measure $(POOLS)
+	$(BIN)/python scripts/export_table.py page > docs/export.md
 
 # Checks every method against every item of the suite, with the tests' oracles; takes minutes.
 conformance: $(READY)

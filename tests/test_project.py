@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"pytorch_lightning", "torchvision", "torchmetrics", "wandb", "matplotlib", "sklearn", "hydra", "omegaconf"}
-LATE = {"rich", "timm", "kornia", "jinja2", "markupsafe"}
+LATE = {"rich", "timm", "kornia", "jinja2", "markupsafe", "onnx", "onnxruntime", "onnxscript", "torchao", "IPython"}
 
 
 def imports_of(nodes, package):
@@ -45,6 +45,8 @@ def source(pytestconfig):
     ("poolab.bench.compare", ("torch", "numpy", "rich", "matplotlib")),
     ("poolab.pooling", (*HEAVY, *LATE, "scipy")),
     ("poolab.training.launcher", (*HEAVY, *LATE, "scipy")),
+    ("poolab.export.formats", (*HEAVY, *LATE, "torch")),
+    ("poolab.notebook", (*HEAVY, *LATE, "torch", "numpy")),
     ("poolab.training.console", (*HEAVY, *LATE, "torch")),
     ("poolab.bench.startup", (*HEAVY, *LATE, "torch")),
 ])  # fmt: skip
@@ -80,6 +82,37 @@ def test_a_table_of_a_study_needs_no_torch(pytestconfig, tmp_path):
         str(tmp_path),
     ]  # there are none: it says so when it has composed all
     assert brought(f"from poolab.cli import main; print(main({words!r}))", ("torch", "hydra")) == ["hydra"]
+
+
+@pytest.mark.parametrize("verb", ["export", "new", "predict", "measure"])
+def test_help_of_a_verb_needs_no_torch(verb):
+    names = ("torch", "numpy", "hydra", *HEAVY | LATE)
+    assert brought(f"from poolab.cli import main; main([{verb!r}, '--help'])", names) == []
+
+
+def test_imports_cost_little_beside_torch():
+    """By the time of one process: both poolab.pooling and the console command's help take a small part of torch's."""
+    code = (
+        "import contextlib, time\n"
+        "def spent(): return time.process_time()\n"
+        "begin = spent()\n"
+        "from poolab.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        "help = spent() - begin\n"
+        "import torch\n"
+        "own = spent() - begin - help\n"
+        "import poolab.pooling\n"
+        "print(help / own, (spent() - begin - help - own) / own)"
+    )
+    found = [
+        [float(part) for part in subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.splitlines()[-1].split()]
+        for _ in range(2)
+    ]  # fmt: skip
+    help, pooling = (min(ratios) for ratios in zip(*found, strict=True))
+    assert help < 0.1
+    assert pooling < 0.15
 
 
 @pytest.mark.slow

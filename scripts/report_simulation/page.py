@@ -10,13 +10,42 @@ from report_simulation.rows import Row
 SIGMAS = 2.5
 
 
+NEAR, FAR = " \\*", " \\*\\*"
+
+
 def verdict(share: float, studies: int, low: float | None, high: float | None) -> str:
     """Return a mark for a share outside its bounds: * within the Monte Carlo error, ** beyond it."""
     error = math.sqrt(max(share * (1 - share), 1e-4) / studies)
     beyond = max((low or 0) - share, share - (1 if high is None else high), 0.0)
     if beyond == 0:
         return ""
-    return " \\*\\*" if beyond > SIGMAS * error else " \\*"
+    return FAR if beyond > SIGMAS * error else NEAR
+
+
+def power_mark(one: Outcome) -> str:
+    """Return the mark of the power found minus the power stated, whose bound is 3 points either way."""
+    beyond = abs(one.power - one.stated_power) - 0.03
+    if beyond <= 0:
+        return ""
+    return FAR if beyond > SIGMAS * 0.4 / math.sqrt(one.studies) else NEAR
+
+
+def is_near(one: Outcome | Row) -> bool:
+    """Return True if a share lies so little outside its bound that more studies must decide."""
+    if isinstance(one, Row):
+        return verdict(one.share, one.studies, one.low, one.high) == NEAR
+    marks = [verdict(share, one.studies, low, high) for share, low, high in _shares(one)]
+    return NEAR in (*marks, power_mark(one))
+
+
+def _shares(one: Outcome) -> list[tuple[float, float | None, float | None]]:
+    """Return the shares of an outcome with their bounds."""
+    return [
+        (one.single, 0.93, 0.97),
+        (one.joint, 0.94, None),
+        (one.false_verdicts, None, 0.055),
+        (one.false_equivalent, None, 0.055),
+    ]
 
 
 def cell_error(share: float, studies: int) -> float:
@@ -33,14 +62,8 @@ def cell_table(outcomes: Sequence[Outcome]) -> str:
     ]
     for one in outcomes:
         cell, studies = one.cell, one.studies
-        shares = [
-            _share(one.single, studies, 0.93, 0.97),
-            _share(one.joint, studies, 0.94, None),
-            _share(one.false_verdicts, studies, None, 0.055),
-            _share(one.false_equivalent, studies, None, 0.055),
-        ]
-        gap = one.power - one.stated_power
-        mark = "" if abs(gap) <= 0.03 else " \\*\\*" if abs(gap) > 0.03 + SIGMAS * 0.4 / math.sqrt(studies) else " \\*"
+        shares = [_share(share, studies, low, high) for share, low, high in _shares(one)]
+        gap, mark = one.power - one.stated_power, power_mark(one)
         error = cell_error(one.power, studies)
         what = f"| {cell.arms} | {cell.seeds} | {cell.correlation:g} | {cell.tails} | {cell.missing:.0%} "
         lines.append(what + "| " + " | ".join([*shares, f"{100 * gap:+.1f} ({100 * error:.1f}){mark}"]) + " |")

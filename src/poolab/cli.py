@@ -17,7 +17,9 @@ VERBS = {
     "table": "print the records of a folder as a table: one line for each arm",
     "measure": "measure finished runs from their checkpoints, without training: RUN... measure=full",
     "predict": "print the classes that a finished run's network sees in pictures",
+    "export": "write a finished run's network for other programs: ONNX, torch.export, ...",
     "report": "compare poolings: verdicts, tables, figures and a page from records",
+    "new": "write a study file from settings: new study pooling=max,avg seed=0,1,2",
     "study": "make many runs from one sweep file: plan, run, submit, status, cancel, table, sync",
 }
 
@@ -33,16 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _verb(given: list[str]) -> int:
     if given and given[0] == "train":  # everything after it is for Hydra
         return train(given[1:], program="poolab train")
-    if given and given[0] == "pools":
-        return _guarded(lambda: _pools(given[1:]))
-    if given and given[0] == "study":
-        return _guarded(lambda: _study(given[1:]))
-    if given and given[0] == "report":
-        return _guarded(lambda: _report(given[1:]))
-    if given and given[0] == "measure":
-        return _guarded(lambda: _measure(given[1:]))
-    if given and given[0] == "predict":
-        return _guarded(lambda: _predict(given[1:]))
+    # These read their arguments themselves.
+    own = {"pools": _pools, "study": _study, "new": _new, "report": _report, "measure": _measure}
+    own |= {"predict": _predict, "export": _export}
+    if given and given[0] in own:
+        return _guarded(lambda: own[given[0]](given[1:]))
     if given and not given[0].startswith("-") and given[0] not in VERBS:
         return _complain(PoolabError(_unknown_verb(given[0])))
     parser = argparse.ArgumentParser(
@@ -56,7 +53,9 @@ def _verb(given: list[str]) -> int:
     verbs.add_parser("pools", help=VERBS["pools"])
     verbs.add_parser("measure", help=VERBS["measure"])
     verbs.add_parser("predict", help=VERBS["predict"])
+    verbs.add_parser("export", help=VERBS["export"])
     verbs.add_parser("report", help=VERBS["report"])
+    verbs.add_parser("new", help=VERBS["new"])
     verbs.add_parser("study", help=VERBS["study"])
     table = verbs.add_parser("table", help=VERBS["table"], description=VERBS["table"])
     table.add_argument("folder", nargs="?", help="the folder of the records, as --runs")
@@ -230,6 +229,12 @@ def _study(given: Sequence[str]) -> int:
     return study(given, VERBS["study"])
 
 
+def _new(given: Sequence[str]) -> int:
+    from poolab.study.commands.new_verb import new
+
+    return new(given, VERBS["new"])
+
+
 def _report(given: Sequence[str]) -> int:
     from poolab.study.commands.report_verb import report
 
@@ -246,6 +251,12 @@ def _predict(given: Sequence[str]) -> int:
     from poolab.export import predict
 
     return predict(given, VERBS["predict"])
+
+
+def _export(given: Sequence[str]) -> int:
+    from poolab.export import export
+
+    return export(given, VERBS["export"])
 
 
 def _table(chosen: argparse.Namespace) -> None:

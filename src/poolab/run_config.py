@@ -294,6 +294,7 @@ class WandbConfig(TrackerConfig):
     pictures: bool = True
     learning_rate: bool = True
     log_model: bool = False
+    export_model: bool = False
 
 
 @dataclass(frozen=True)

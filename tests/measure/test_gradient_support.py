@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from poolab.backbones import create_backbone
-from poolab.measure import gradient_support
+from poolab.measure import gradient_at, gradient_support, gradients
 from poolab.pooling import create_pool, get_pool, list_pools
 
 MAPS = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -59,6 +59,30 @@ def test_two_paths_that_cancel_are_two_paths():
             return torch.cat([out, -out], 1)
 
     assert support_of(Twice(2)).input_coverage == 1.0, "weights that are all alike would leave no gradient"
+
+
+def test_the_weights_are_those_of_the_seed_and_between_a_half_and_three_halves(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        gradients, "gradient_at", lambda *given: drawn.append(given[2]) or gradient_at(*given)
+    )  # the first call of a layer has its weights, the others one output each
+    for surroundings, seed in ((0, 7), (1, 7), (0, 8)):
+        torch.manual_seed(surroundings)
+        support_of(nn.AvgPool2d(2), outputs=1, seed=seed)
+    first, again, other = drawn[::2]
+    assert torch.equal(first, again), "they do not depend on torch's own generator"
+    assert not torch.equal(first, other)
+    assert 0.5 <= first.min() < 0.6
+    assert 1.4 < first.max() < 1.5
+
+
+def test_the_outputs_are_those_of_the_seed():
+    pool = create_pool("softpool", kernel_size=2)
+    found = []
+    for surroundings, seed in ((0, 7), (1, 7), (0, 8)):
+        torch.manual_seed(surroundings)
+        found.append(support_of(pool, outputs=1, seed=seed).entropy)
+    assert found[0] == found[1] != found[2]
 
 
 def test_an_output_that_depends_on_nothing_is_left_out():

@@ -172,3 +172,13 @@ def test_the_new_record_counts_once_it_is_whole(folder, adopted, written, seen):
         (folder / ".remake" / ".adopt").touch()
     (record,), _ = scan_results(folder.path.parent)
     assert record.status == seen
+
+
+def test_a_record_knows_the_folder_that_it_was_read_from(folder):
+    folder.write_json("result.json", GOOD)
+    (record,), _ = scan_results(folder.path.parent)
+    assert record.where == str(folder.path.parent)
+    assert record.folder == folder.path
+    assert read_record(folder.path / "result.json", "0123456789ab", str(folder.path.parent)) == record
+    assert read_record(folder.path / "result.json", "0123456789ab", "elsewhere").where == "elsewhere"
+    assert read_record(folder.path / "result.json").folder is None

@@ -70,6 +70,12 @@ class Browser:
         """Run a function's body in the page; returns its result."""
         return self._command("execute/sync", script=script, args=list(arguments))
 
+    def press(self, key, modifiers=0):
+        """Press a key and let it go; 8 is the shift key."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.cdp("Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=modifiers,
+                     windowsVirtualKeyCode={"Tab": 9}[key])  # fmt: skip
+
     def log(self):
         """What the page has written to its console since it was asked last: errors, and files that are not there."""
         return [f"{entry['level']}: {entry['message']}" for entry in self._command("se/log", type="browser")]

@@ -131,6 +131,9 @@ def test_by_keyboard(browser, pages):
     assert names
     assert set(names) == {0}
     browser.run("document.querySelector('thead button').focus()")
+    for key, shift in (("Tab", 0), ("Tab", 8)):  # to the next and back: an outline is for who goes by keys
+        browser.press(key, shift)
+    assert browser.run("return document.activeElement.dataset.sort") == "arm"
     outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline in ("solid", "auto")
 

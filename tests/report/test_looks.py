@@ -9,8 +9,9 @@ import pytest
 from poolab.cli import main
 from poolab.records import RunFolder
 from poolab.report.analysis import analyse
+from poolab.report.compared import arm_hashes, of_these_arms, seeds_seen
 from poolab.report.gathering import gather
-from poolab.report.looks import Look, arm_hashes, of_these_arms, seeds_seen
+from poolab.report.looks import Look
 from poolab.report.statistics import Looks
 from poolab.study.commands.looks import journal_of, remember, with_looks
 from poolab.study.runner.attempts import last_attempts

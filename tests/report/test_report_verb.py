@@ -28,7 +28,7 @@ parameters:
 @pytest.fixture(autouse=True)
 def _svg_alone(monkeypatch):
     """The other formats are made elsewhere, and take their time."""
-    monkeypatch.setattr("poolab.study.commands.report_verb.FORMATS", ("svg",))
+    monkeypatch.setattr("poolab.report.write.FORMATS", ("svg",))
     monkeypatch.setenv("COLUMNS", "80")
 
 

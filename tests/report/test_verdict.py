@@ -77,9 +77,19 @@ def test_the_headline_names_exactly_the_better_arms(name):
         assert f"{100 * most.compared.difference:.2f} points" in text
     else:
         assert text.startswith("No arm is shown to be better than max.")
-    for kind, words in {"worse": "worse", "equivalent": "equivalent within", "undecided": "undecided"}.items():
-        count = sum(row.compared.verdict == kind for row in table.others)
-        assert (f"{count} {words}" in text) == (count > 0)
+    counts = {kind: sum(row.compared.verdict == kind for row in table.others)
+              for kind in ("worse", "equivalent", "undecided")}  # fmt: skip
+    rest = sum(counts.values())
+    for kind, count in counts.items():
+        told = (f"{count} {'is' if count == 1 else 'are'} {kind}", f"The other arm is {kind}",
+                f"The other {count} arms are {kind}")  # fmt: skip
+        assert any(one in text for one in told) == (count > 0), text
+    assert (f"the other {rest} arms" in text.lower()) == (rest > 1)
+    needed = [row.compared.seeds_needed for row in table.others if row.compared.verdict == "undecided"]
+    assert ("seeds would decide" in text) == any(one < 1000 for one in needed)
+    if needed:
+        assert f"About {min(needed)}" in text
+        assert f"nor that it is below {100 * analysis.margin:.2f} points" in text
 
 
 def test_the_generated_studies_reach_every_verdict():
@@ -109,8 +119,9 @@ def test_few_seeds_have_a_second_line():
     analysis = analysed("few seeds")
     row = analysis.tables[0].others[0]
     low, _ = row.compared.moderated.interval
-    text = str(sentences_of(analysis, analysis.tables[0])[0])
-    assert f"A moderated t, which borrows the deviation of the other arms, gives {100 * low:+.2f} to " in text
+    texts = list(map(str, sentences_of(analysis, analysis.tables[0])))
+    assert f"Moderated t: {100 * low:+.2f} to " in texts[0]
+    assert sum("which borrows the deviation of the other arms" in text for text in texts) == 1
     assert "moderated" not in " ".join(map(str, sentences_of(analysed("one worse"), analysed("one worse").tables[0])))
 
 
@@ -121,7 +132,7 @@ def test_two_seeds_have_a_second_line_with_four_arms_and_else_the_reason_why_not
     assert "With two paired seeds no moderated t is shown for lp: with fewer than 4 arms" in text
     many = answer(study(drawn(dict.fromkeys(("max", "a", "b", "c", "d"), 0.8), 2)))
     told = [str(one) for one in sentences_of(many, many.tables[0])]
-    assert sum("A moderated t, which borrows" in one for one in told) == 4
+    assert sum(" Moderated t: " in one for one in told) == 4
     assert not any("no moderated t" in one for one in told)
 
 
@@ -175,7 +186,7 @@ def test_below_four_settings_there_is_no_average():
     records = [one for data in ("digits", "mnist")
                for one in study(drawn({"max": 0.8, "avg": 0.7}, 6), data__name=data)]  # fmt: skip
     text = " ".join(map(str, verdict(answer(records))))
-    assert "There is no average over the settings: 2 settings; a mean effect over settings needs at least 4." in text
+    assert "No average over the settings is given: a mean over settings needs at least 4, and there are 2." in text
 
 
 def cost_records(**environment):

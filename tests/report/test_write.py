@@ -9,6 +9,7 @@ import pytest
 
 from poolab.errors import PoolabError
 from poolab.report.figures import draw_all
+from poolab.report.figures.draw import OF_SETTING
 from poolab.report.figures.pareto import front
 from poolab.report.page.rendering import render
 from poolab.report.write import write_report
@@ -146,6 +147,17 @@ def test_the_same_records_give_the_same_files(tmp_path):
     assert len(files) > 12
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "other" / path).read_bytes(), path
+
+
+@pytest.mark.parametrize(("settings", "formats"), [(1, {"svg", "pdf", "png"}), (4, {"svg"})])
+def test_many_settings_have_figures_in_svg_alone(tmp_path, monkeypatch, settings, formats):
+    one = next(entry for entry in OF_SETTING if entry[0] == "forest")
+    monkeypatch.setattr("poolab.report.figures.draw.OF_SETTING", (one,))
+    runs = [run for i in range(settings) for run in study(drawn({"max": 0.8, "avg": 0.7}, 3), data__name=f"d{i}")]
+    told = []
+    write_report(document(answer(runs)), tmp_path, told.append)
+    assert {path.suffix[1:] for path in (tmp_path / "figures").iterdir()} == formats
+    assert ["--formats svg,pdf,png" in text for text in told] == [True] * (settings > 3)
 
 
 def test_a_figure_that_cannot_be_drawn_costs_a_sentence(tmp_path, monkeypatch):

@@ -35,11 +35,19 @@ def test_the_verdict_and_the_reports_path(two_arms, runs):
     said = []
     report_run(two_arms, runs, [], said.append)
     (text,) = said
-    assert "No arm is shown to be better than max. Of 1 arm beside it, 1 worse." in " ".join(text.split())
+    assert "No arm is shown to be better than max. The other arm is worse." in " ".join(text.split())
     assert text.endswith(f"report: {runs / 'studies' / 'study.report' / 'index.html'}")
     folder = report_folder(two_arms, runs)
     assert {path.suffix for path in (folder / "figures").iterdir()} == {".svg"}
     assert (folder / "results.json").exists()
+
+
+@pytest.mark.parametrize("most", [1, 0])
+def test_a_few_arms_have_their_sentences_and_many_have_not(two_arms, runs, monkeypatch, most):
+    monkeypatch.setattr("poolab.study.commands.verdict.DETAILED", most)
+    said = []
+    report_run(two_arms, runs, [], said.append)
+    assert ("avg is worse than max by" in said[0]) == bool(most)
 
 
 def test_the_command_says_it_and_keeps_its_code(two_arms, runs, ended, capsys):

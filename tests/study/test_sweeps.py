@@ -9,6 +9,7 @@ from poolab.study import read_study
 from poolab.study.plan.plan import plan
 
 CELLS = {
+    "demo": 18,
     "gated_bayes": 4,
     "genetic": 125,
     "imagenet_resnet50": 12,

@@ -4,8 +4,6 @@ import pytest
 import torch
 
 from poolab.records import RunFolder
-from poolab.training.interruption import StopRequest
-from poolab.training.module import Classifier
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +44,11 @@ def same():
 @pytest.fixture
 def stop_after(monkeypatch):
     """Asks the run to stop once so many training steps of this session are done, as a signal would."""
+
+    # Here, not above: Lightning brings torchmetrics and, where it is installed, transformers, which tests that only
+    # start programs do not need (half of the time of test_wandb_online.py's own process).
+    from poolab.training.interruption import StopRequest
+    from poolab.training.module import Classifier
 
     def arrange(steps):
         requests, done = [], []

@@ -57,7 +57,7 @@ def test_before_exchanged_and_after(launched, runs, source, capsys):
 
 def test_the_table_shows_before_exchanged_and_after(launched, runs, source):
     launched(runs, *tuned(source, "pooling=avg", "optim.lr=1e-12"))
-    rows = {row["arm"].split()[0]: row for row in arms(runs) if "val before" in row}
+    rows = {row.arm.split()[0]: row.figures for row in arms(runs) if "val before" in row.figures}
     row = rows["avg"]
     assert row["val before"] == source[0].metrics["val/accuracy"]
     assert row["val exchanged"] == pytest.approx(row["val after"])

@@ -38,7 +38,7 @@ def test_the_control_is_as_large_as_the_other_arm(runs):
 
 
 def test_the_table_names_the_control(runs):
-    names = {row["arm"] for row in arms(runs[0])}
+    names = {row.arm for row in arms(runs[0])}
     control = "max with as many parameters as lip"
     assert names == {"max", "lip", control, f"{control} logit=bottleneck"}
 

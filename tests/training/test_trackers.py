@@ -7,11 +7,13 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import nullcontext
 
 import pytest
 import wandb
 from PIL import Image
 
+from poolab.errors import PoolabError
 from poolab.records import Record, RunFolder
 from poolab.run_config import RunConfig
 from poolab.training.launcher import launch
@@ -146,6 +148,30 @@ def test_the_model_is_logged_where_it_is_asked_for(launched, monkeypatch, tmp_pa
     folder = launched(tmp_path / "with", *OFFLINE, "tracker.log_model=true")[1]
     launched(tmp_path / "without", *OFFLINE)
     assert asked == [(folder, "completed")]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_artifact_has_an_onnx_file_where_that_is_asked_for(launched, tmp_path, monkeypatch, fails):
+    import poolab.training.trackers as trackers
+
+    asked = []
+
+    def write(folder):
+        assert (folder / "result.json").is_file()
+        asked.append(folder)
+        if fails:
+            raise PoolabError("slot pool1 (odd): no")
+
+    monkeypatch.setattr(trackers, "write_onnx", write)
+    monkeypatch.setattr(trackers, "log_model", lambda run, folder, record: asked.append("model"))
+    words = (*OFFLINE, "tracker.export_model=true")
+    told = (
+        pytest.warns(UserWarning, match=r"W&B is without model\.onnx .*slot pool1 \(odd\)") if fails else nullcontext()
+    )
+    with told:
+        folder = launched(tmp_path / "with", *words, "tracker.log_model=true")[1]
+    launched(tmp_path / "without", *words)  # there is no artifact that it would be in
+    assert asked == [folder, "model"]
 
 
 def test_a_session_that_goes_on_has_the_epochs_before_it_too(launched, stop_after, tmp_path):

@@ -7,8 +7,9 @@ import pytest
 import wandb
 from PIL import Image
 
+from poolab.errors import PoolabError
 from poolab.records import Record
-from poolab.training.wandb_files import log_model, log_pictures
+from poolab.training.wandb_files import log_model, log_pictures, write_onnx
 
 RECORD = Record(signature="0123456789ab", status="completed", seed=3, metrics={"test/accuracy": 0.5, "test/loss": None})
 
@@ -56,6 +57,13 @@ def test_the_folder_is_an_artifact_of_the_type_model(run, tmp_path):
         "test/accuracy": 0.5,  # of the loss, which is no number, there is none
     }
     assert sorted(artifact.manifest.entries) == ["config.json", "last.ckpt", "model.json", "result.json"]
+
+
+def test_what_an_export_says_is_told(tmp_path, monkeypatch):
+    with pytest.raises(PoolabError, match=r"is not the folder of a run: it has no result\.json|has no result"):
+        write_onnx(tmp_path)
+    with pytest.raises(PoolabError, match=r"took more than 0\.001 s"):
+        write_onnx(tmp_path, 0.001)
 
 
 def test_a_folder_without_weights_is_no_model(run, tmp_path):

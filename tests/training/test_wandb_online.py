@@ -7,7 +7,7 @@ import pytest
 
 from tests.wandb_server import Client, WandbServer
 
-ALL = ("tracker.tags=[a,b]", "tracker.log_model=true")
+ALL = ("tracker.tags=[a,b]", "tracker.log_model=true", "tracker.export_model=true")
 NONE = ("tracker.pictures=false", "tracker.learning_rate=false")
 
 
@@ -47,6 +47,7 @@ def check_all(server, run, own):
     )
     assert artifact.files["last.ckpt"] == (own / "last.ckpt").read_bytes()
     assert artifact.files["model.json"] == (own / "model.json").read_bytes()
+    assert artifact.files["model.onnx"] == (own / "model.onnx").read_bytes()
     kept = json.loads(artifact.files["result.json"])
     assert kept["metrics"] == json.loads((own / "result.json").read_text())["metrics"]
     assert run.state == "finished"

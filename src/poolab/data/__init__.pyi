@@ -1,3 +1,4 @@
+from .augment import affine as affine
 from .augment import prepare as prepare
 from .augment import prepare_labels as prepare_labels
 from .datamodule import ImageDataModule as ImageDataModule

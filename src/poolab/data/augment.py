@@ -36,7 +36,7 @@ def prepare(
     [[[[0.20000000298023224, 0.0], [1.0, 0.4000000059604645]]]]
     """
     wide = dtype if dtype == torch.float64 else torch.float32
-    scale, bias = _affine(tuple(mean), tuple(std), images.device, wide)
+    scale, bias = affine(tuple(mean), tuple(std), images.device, wide)
     out = torch.empty(images.shape, dtype=wide, device=images.device, memory_format=memory_format)
     with one_thread() if images.device.type == "cpu" else nullcontext():
         for here, part in _moved(images, shift, flip, crop_padding):
@@ -195,9 +195,14 @@ def _offsets(
 
 
 @lru_cache(maxsize=32)
-def _affine(
+def affine(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
+    """Return scale and bias (C, 1, 1) with which `prepare` normalises: images * scale + bias, for levels from 0 to 255.
+
+    >>> [values.flatten().tolist() for values in affine((0.5,), (0.2,), torch.device("cpu"), torch.float64)]
+    [[0.0196078431372549], [-2.5]]
+    """
     # Kept, because a copy from host to device waits for the device; made outside inference mode, because the first
     # caller may be an evaluation and the next one training.
     with torch.inference_mode(False):

@@ -1,9 +1,10 @@
 """A trained network with everything that its use needs: how images are prepared, and what its outputs are called."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,12 @@ from torch import Tensor, nn
 from poolab.data import ImageReader, ReadImage, back_to_picture, name_of, prepare
 from poolab.errors import ConfigError
 from poolab.export.prediction import IGNORED, Prediction, Segmentation
+from poolab.export.trained import Trained
 from poolab.records import Record
 from poolab.training import ModelFacts
+
+if TYPE_CHECKING:
+    from poolab.export.exporting import Exported
 
 
 class Model:
@@ -134,6 +139,51 @@ class Model:
             ]
         shares = outputs.float().softmax(1).cpu()
         return [Prediction(name, self.classes, share) for name, share in zip(names, shares, strict=True)]
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        int8: bool = False,
+        half: bool = False,
+        images: Any = None,
+        tolerance: float | None = None,
+        force: bool = False,
+    ) -> "Exported":
+        """Write the model for other programs, which need neither poolab nor its preprocessing.
+
+        The file takes uint8 images (N, C, H, W) of the network's size, any number at a time, normalises them as the
+        training did, and gives `probabilities` and `logits`. It says the classes and where it comes from. It is
+        compared with the network on test images, and it is kept only if it gives the same.
+
+        Args:
+            path: the file to write.
+            format: onnx, torch_export, torchscript, executorch or litert; None is what the file's suffix says.
+            int8: compute in 8 bits, scaled by training images (onnx, torch_export).
+            half: compute in float16 (onnx, torch_export, torchscript).
+            images: pictures to compare on instead of the run's test images, as `pixels` takes them; with int8 every
+                other one is to scale by. Without them and without the run's data random images are compared.
+            tolerance: the largest difference of two probabilities, 1e-4 (0.02 with half); with int8 the largest share
+                of changed predictions, 0.05.
+            force: replace a file that is there.
+
+        Raises:
+            ConfigError: no such format, a missing package, or a file that is there.
+            PoolabError: the format cannot hold the network, the file would differ, or it cannot be written.
+        """
+        from poolab.export.exporting import export
+
+        return export(
+            Trained(self.network, self.facts, self.record),
+            path,
+            format=format,
+            int8=int8,
+            half=half,
+            images=None if images is None else self.pixels(images),
+            tolerance=tolerance,
+            force=force,
+        )
 
     def _precision(self) -> AbstractContextManager[Any]:
         # float16 on a CPU is slow, and torch computes some layers in float32 there anyway.

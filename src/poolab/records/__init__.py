@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from poolab.records.collection import Records, html_table, read_records
+from poolab.records.collection import Records, read_records
 from poolab.records.content import file_sha256
 from poolab.records.contents import Content, content_of, differing_content, own_settings, told_apart
 from poolab.records.gathering import gather, tell
+from poolab.records.html import html_table
 from poolab.records.identity import NOT_IDENTITY, below, flatten, signature
 from poolab.records.labels import AT, arm_labels, numbered, short_key, value_words, words_of
 from poolab.records.machine import environment

@@ -1,12 +1,11 @@
 """The records of a folder as a list for Python and notebooks."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poolab.records.gathering import gather, tell
+from poolab.records.html import html_table
 from poolab.records.record import Record
-from poolab.text import printable
 
 if TYPE_CHECKING:
     import pandas
@@ -53,21 +52,6 @@ class Records(list[Record]):
         rows = [_cells(record) for record in self[:SHOWN]]
         more = f"<p>{len(self) - SHOWN} more</p>" if len(self) > SHOWN else ""
         return f"{html_table(heads, rows)}{more}"
-
-
-def html_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table as HTML; texts are escaped.
-
-    >>> html_table(["a"], [["<b>"]])
-    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
-    """
-    from html import escape
-
-    def line(cells: Iterable[str], tag: str) -> str:
-        return f"<tr>{''.join(f'<{tag}>{escape(printable(cell))}</{tag}>' for cell in cells)}</tr>"
-
-    body = "".join(line(row, "td") for row in rows)
-    return f"<table><thead>{line(heads, 'th')}</thead><tbody>{body}</tbody></table>"
 
 
 def read_records(place: str | Path = "runs") -> Records:

@@ -167,7 +167,7 @@ class Record:
         return self._settings
 
     def _repr_html_(self) -> str:
-        from poolab.records.collection import html_table
+        from poolab.records.html import html_table
 
         facts = [["status", self.status], *([["reason", self.reason]] if self.reason else [])]
         facts += [["signature", self.signature], ["seed", str(self.seed)], ["folder", str(self.folder or self.where)]]

@@ -1,5 +1,8 @@
 from .analysis import Analysis as Analysis
 from .analysis import analyse as analyse
+from .compared import arm_hashes as arm_hashes
+from .compared import of_these_arms as of_these_arms
+from .compared import seeds_seen as seeds_seen
 from .details import compact_history as compact_history
 from .details import packed as packed
 from .details import read_correct as read_correct
@@ -7,10 +10,7 @@ from .document import Document as Document
 from .evidence import Evidence as Evidence
 from .gathering import gather as gather
 from .looks import Look as Look
-from .looks import arm_hashes as arm_hashes
-from .looks import of_these_arms as of_these_arms
 from .looks import rule as rule
-from .looks import seeds_seen as seeds_seen
 from .metric import Metric as Metric
 from .notebook import text_tables as text_tables
 from .statistics import Looks as Looks

@@ -19,6 +19,7 @@ def sentences_of(analysis: Analysis, table: Table) -> list[Sentence]:
         *(_sentence(row, analysis) for row in table.others),
         *_ranking(analysis, table),
         *_headroom(analysis, table),
+        *_moderated_note(table),
         *_two_pairs(table),
         *cost_sentences(analysis, table),
     ]
@@ -54,6 +55,19 @@ def _headroom(analysis: Analysis, table: Table) -> list[Sentence]:
             "note",
             f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and these runs show a difference "
             f"of {metric.size(min(seen))} or more (80 % power).",
+        )
+    ]
+
+
+def _moderated_note(table: Table) -> list[Sentence]:
+    """Say what the second line of arms with few pairs is."""
+    if all(row.compared.moderated is None for row in table.others):
+        return []
+    return [
+        Sentence(
+            "note",
+            "Moderated t: a second interval and p of arms with five paired seeds or fewer, which borrows the deviation "
+            "of the other arms. The interval holds for this arm alone; no verdict goes by it.",
         )
     ]
 
@@ -110,10 +124,7 @@ def _moderated(row: Row, metric: Metric) -> str:
     line = row.compared.moderated
     if line is None:
         return ""
-    return (
-        f" A moderated t, which borrows the deviation of the other arms, gives {metric.interval(line.interval)} for "
-        f"this arm alone (adjusted p {p_words(line.p_adjusted)})."
-    )
+    return f" Moderated t: {metric.interval(line.interval)}, adjusted p {p_words(line.p_adjusted)}."
 
 
 def _why(row: Row, analysis: Analysis) -> str:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from poolab.report.statistics import Looks
-
-if TYPE_CHECKING:
-    from poolab.report.evidence import Evidence
-
-DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -64,29 +58,6 @@ class Look:
     def whole(self) -> bool:
         """True if every seed that the study named then had a result."""
         return self.planned is not None and self.seeds >= self.planned
-
-
-def arm_hashes(evidence: Evidence) -> frozenset[str]:
-    """Return a hash of each arm in each setting: of its settings without the seed."""
-    return frozenset(
-        hashlib.sha256(repr(sorted({**setting.facts, **arm.settings}.items())).encode("utf-8", "replace")).hexdigest()[
-            :DIGITS
-        ]
-        for setting in evidence.settings
-        for arm in setting.arms
-        if arm.runs or arm.diverged
-    )
-
-
-def seeds_seen(evidence: Evidence) -> int:
-    """Return how many seeds have a result."""
-    return len({run.seed for run in evidence.runs})
-
-
-def of_these_arms(looked: Sequence[Look], evidence: Evidence) -> tuple[Look, ...]:
-    """Return the looks at which some arm of this evidence was seen: a study of other settings is another study."""
-    own = arm_hashes(evidence)
-    return tuple(look for look in looked if look.arms & own)
 
 
 def added_after(looked: Sequence[Look], planned: int | None) -> Look | None:

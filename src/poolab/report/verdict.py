@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from poolab.report.analysis import Analysis, Row, Table
 from poolab.report.sentence import Sentence, is_or_are, listed, percent, size_with_interval
+from poolab.report.statistics import MAX_SEEDS
 
-WORDS = {"better": "better", "worse": "worse", "equivalent": "equivalent within the margin", "undecided": "undecided"}
+KINDS = ("worse", "equivalent", "undecided")
 
 
 def verdict(analysis: Analysis) -> list[Sentence]:
@@ -49,7 +50,6 @@ def _aside(analysis: Analysis) -> list[Sentence]:
 
 def headline(analysis: Analysis, table: Table) -> Sentence:
     """Return the answer for one setting in one or two sentences."""
-    counts = _counts(table.others)
     base = analysis.baseline
     if not table.others:
         return Sentence("headline", f"{base} is the only arm: there is nothing to compare.")
@@ -63,18 +63,43 @@ def headline(analysis: Analysis, table: Table) -> Sentence:
         else:
             chosen = "is the first of them by validation score:" if by_validation else "has the largest difference,"
             text += f"; {most.label} {chosen} {size_with_interval(most, analysis.metric)}"
-        return Sentence("headline", f"{text}.{_rest(counts, len(table.others))}")
-    text = f"No arm is shown to be better than {base}."
-    return Sentence("headline", f"{text}{_rest(counts, len(table.others))}")
+        return Sentence("headline", f"{text}.{_rest(analysis, table.others)}")
+    return Sentence("headline", f"No arm is shown to be better than {base}.{_rest(analysis, table.others)}")
 
 
-def _rest(counts: Counter[str], total: int) -> str:
-    said = [f"{counts[name]} {words}" for name, words in WORDS.items() if counts[name] and name != "better"]
-    return f" Of {total} arm{'s' * (total > 1)} beside it, {listed(said)}." if said else ""
+def _rest(analysis: Analysis, rows: Sequence[Row], what: str = "arm") -> str:
+    """Say what is true of the arms that are not better, and how many seeds would decide the undecided ones."""
+    by_kind = {kind: [row for row in rows if row.compared.verdict == kind] for kind in KINDS}
+    found = {kind: some for kind, some in by_kind.items() if some}
+    total = sum(map(len, found.values()))
+    words = dict(zip(KINDS, KINDS, strict=True))
+    words["equivalent"] += f" within {analysis.metric.size(analysis.margin)}"
+    if not found:
+        return ""
+    if len(found) > 1:
+        said = listed([f"{len(some)} {is_or_are(some)} {words[kind]}" for kind, some in found.items()])
+        text, joint = f" Of the other {total} {what}s, {said}", ", for which"
+    else:
+        (kind,) = found
+        text = f" The other {what} is {words[kind]}" if total == 1 else f" The other {total} {what}s are {words[kind]}"
+        joint = ":"
+    return f"{text}{_undecided(analysis, by_kind['undecided'], joint)}"
 
 
-def _counts(rows: Sequence[Row]) -> Counter[str]:
-    return Counter(str(row.compared.verdict) for row in rows)
+def _undecided(analysis: Analysis, rows: Sequence[Row], joint: str) -> str:
+    """Say what undecided means, and how many seeds would decide; `joint` goes on with the sentence before."""
+    if not rows:
+        return "."
+    if any(str(row.compared.reason) != "interval_too_wide" for row in rows):
+        return ". Its own sentence says why an arm is undecided."
+    limit = f"that it is below {analysis.metric.size(analysis.margin)}" if analysis.margin else "its absence"
+    text = f"{joint} the runs show neither a difference nor {limit}."
+    needed = sorted({row.compared.seeds_needed for row in rows if row.compared.seeds_needed is not None})
+    if not needed or needed[0] >= MAX_SEEDS:
+        return text
+    most = f"{MAX_SEEDS} or more" if needed[-1] >= MAX_SEEDS else str(needed[-1])
+    seeds = str(needed[0]) if len(needed) == 1 else f"{needed[0]} to {most}"
+    return f"{text} About {seeds} seeds would decide, if the differences seen are the true ones."
 
 
 def _headline_of_several(analysis: Analysis, tables: Sequence[Table]) -> Sentence:
@@ -85,7 +110,9 @@ def _headline_of_several(analysis: Analysis, tables: Sequence[Table]) -> Sentenc
         else f"No arm is shown to be better than {analysis.baseline} in any setting.",
         f"Worse: {worse}." if worse else "No arm is shown to be worse.",
     ]
-    return Sentence("headline", f"{len(tables)} settings. {' '.join(parts)}")
+    rows = [row for table in tables for row in table.others if row.compared.verdict not in ("better", "worse")]
+    rest = _rest(analysis, rows, "comparison")
+    return Sentence("headline", f"{len(tables)} settings. {' '.join(parts)}{rest}")
 
 
 def _grouped(tables: Sequence[Table], kind: str) -> str:
@@ -118,6 +145,6 @@ def _overall(analysis: Analysis) -> list[Sentence]:
     if not sentences:
         reasons = {arm.refused for arm in analysis.overall.arms if arm.refused}
         sentences = [
-            Sentence("note", f"There is no average over the settings: {reason}.") for reason in sorted(reasons)
+            Sentence("note", f"No average over the settings is given: {reason}.") for reason in sorted(reasons)
         ]
     return sentences

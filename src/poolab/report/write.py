@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from poolab.errors import PoolabError
+from poolab.report.analysis import Analysis
 from poolab.report.document import Document
 from poolab.report.figures import FORMATS, draw_all
 from poolab.report.figures.draw import slug
@@ -18,28 +19,33 @@ from poolab.report.page import render
 from poolab.report.results import results
 from poolab.report.tables import csv_table, latex_table
 
+# PDF and PNG take three quarters of the time of a figure, and nobody prints the figures of so many settings.
+SETTINGS_IN_ALL_FORMATS = 3
+
 
 def write_report(
     document: Document,
     folder: Path,
     say: Callable[[str], None] = lambda _: None,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] | None = None,
 ) -> Path:
     """Write all files of a report and return the path of its page.
 
     A figure that cannot be drawn costs a sentence, not the report. The page is written last: where it is, all is.
 
     Args:
-        say: is told of each figure that could not be drawn.
-        formats: of the figures' files, some of svg, pdf and png; the page has its own.
+        say: is told of each figure that could not be drawn, and of formats that were left out.
+        formats: of the figures' files, some of svg, pdf and png; the page has its own. None takes all of them, or svg
+            alone where there are more than three settings.
 
     Raises:
         PoolabError: the folder cannot be written.
     """
+    chosen = _formats(document.analysis, say) if formats is None else tuple(formats)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        figures = draw_all(document.analysis, folder / "figures", say, formats)
-        whole = replace(document, figures=tuple(figures), formats=tuple(formats))
+        figures = draw_all(document.analysis, folder / "figures", say, chosen)
+        whole = replace(document, figures=tuple(figures), formats=chosen)
         _tables(whole, folder / "tables")
         _text(folder / "results.json", json.dumps(results(document.analysis), indent=1, allow_nan=False) + "\n")
         _text(folder / "methods.txt", "\n\n".join(document.methods) + "\n")
@@ -50,6 +56,14 @@ def write_report(
             f"the report cannot be written into {folder}: {fault}; choose another folder with --out"
         ) from fault
     return folder / "index.html"
+
+
+def _formats(analysis: Analysis, say: Callable[[str], None]) -> tuple[str, ...]:
+    settings = len(analysis.tables)
+    if settings <= SETTINGS_IN_ALL_FORMATS:
+        return FORMATS
+    say(f"The figures of {settings} settings are written as SVG alone; --formats svg,pdf,png writes the others too.")
+    return FORMATS[:1]
 
 
 def _tables(document: Document, folder: Path) -> None:

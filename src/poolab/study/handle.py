@@ -181,7 +181,7 @@ class StudyHandle:
         baseline: str | None = None,
         margin: float | None = None,
         metric: str | None = None,
-        formats: Sequence[str] = ("svg", "pdf", "png"),
+        formats: Sequence[str] | None = None,
     ) -> Path:
         """Write the report into a folder, and return the path of its page; the arguments are those of `table`."""
         from poolab.report import write_report

@@ -25,7 +25,7 @@ WORKERS = 256  # a runner holds a file for each, and may often have 1,024 in all
 ISOLATIONS = ("auto", "fork", "spawn")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """The result of a study: counts of cells, and `code`, the exit code of the command."""
 
@@ -57,6 +57,8 @@ class Outcome:
         again = "; the same command resumes here" if self.code else ""
         lines = [self.error] if self.error else []
         return "\n".join([*lines, f"{', '.join(parts)}{again}", *self.conclusion, f"journal: {self.journal}"])
+
+    __repr__ = __str__  # what a notebook shows
 
 
 def run_study(

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from poolab.notebook import notebook_bar
+from poolab.per_slot import pooling_words
 from poolab.records import HEADLINES
 from poolab.run_config import RunConfig
 from poolab.text import printable
@@ -42,10 +44,18 @@ class Console:
         self.bar = bar and sys.stderr.isatty() and not self.quiet
 
     def callbacks(self) -> list[pl.Callback]:
-        """Return the moving bar, if there is a terminal."""
+        """Return the moving bar, if there is a terminal or a notebook."""
         from pytorch_lightning.callbacks import TQDMProgressBar
 
-        return [TQDMProgressBar(refresh_rate=10)] if self.bar else []
+        if self.bar:
+            return [TQDMProgressBar(refresh_rate=10)]
+        bar = notebook_bar() if self.config.trainer.progress_bar and not self.quiet else None
+        if bar is None:
+            return []
+        from poolab.training.notebook_progress import NotebookProgress
+
+        words = f"{pooling_words(self.config.pooling)}, {self.config.backbone.name}, seed {self.config.seed}"
+        return [NotebookProgress(bar, words)]
 
     def start(
         self,

@@ -12,7 +12,6 @@ from poolab.records import Record, RunFolder, read_record
 from poolab.run_config import RunConfig
 from poolab.training.interruption import Interrupted
 from poolab.training.measures import asked_measures, missing_measures
-from poolab.training.settings import read_settings
 
 EXAMPLES = """examples:
   poolab measure runs/0123456789ab measure=full         robustness, calibration and gradient support too
@@ -114,6 +113,8 @@ def _config(record: Record, path: Path, asked: Mapping[str, Any], settings: Sequ
 
     Without a setting of `measure`, those of the record are asked for.
     """
+    from poolab.training.settings import read_settings  # brings torch, which --help does without
+
     tree = {**record.config, "runs_dir": str(path.parent)}
     given = {word.partition("=")[0].lstrip("+~") for word in settings}
     if any(key == "measure" or key.startswith("measure.") for key in given):

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
+from poolab.errors import PoolabError
 from poolab.per_slot import pooling_words
 from poolab.records import Record, RunFolder, strict
 from poolab.run_config import RunConfig, WandbConfig
@@ -19,7 +20,7 @@ from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, in_sweep, server, stopped_by_agent
 from poolab.training.wandb_client import NoAnswer, bounded, client_process, is_dead, kill, refusal
-from poolab.training.wandb_files import log_model, log_pictures
+from poolab.training.wandb_files import log_model, log_pictures, write_onnx
 from poolab.training.wandb_settings import UNSENT, WandbSettings, wandb_settings
 
 # Seconds between two transmissions of rows in a sweep, where an early stop goes by them. W&B's own 15 are longer than
@@ -109,10 +110,19 @@ class WandbTracker(Logger):
 
         Where W&B's process was lost, the run is written down again from its record.
         """
+        if self._settings.log_model and self._settings.export_model and record.completed and not self._broken:
+            self._export()
         self._try("finish", lambda: self._end(record), self._settings.finish_timeout + PATIENCE)
         self._broken = True  # nothing can follow
         if is_dead(self._process):
             self._write_again(record)
+
+    def _export(self) -> None:
+        """Write model.onnx into the run's folder, before the time limit of W&B's own calls begins."""
+        try:
+            write_onnx(self._folder)
+        except (OSError, PoolabError) as fault:
+            warnings.warn(f"W&B is without model.onnx ({_line(fault)}); the rest is there", stacklevel=3)
 
     def _end(self, record: Record) -> None:
         run = self._logger.experiment

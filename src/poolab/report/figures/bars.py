@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import PALETTE, canvas, row_height, shortened
+from poolab.report.figures.style import PALETTE, canvas, name_rows, row_height, shortened, strokes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +23,7 @@ CALIBRATION = (
     ("test/calibration_error", "expected calibration error"),
     ("calibration/brier", "Brier score"),
 )
+BAR = 11.0  # points; a line for each bar is drawn in a fifth of the time of a rectangle
 
 
 def robustness(analysis: Analysis, table: Table) -> Figure | str:
@@ -44,15 +45,19 @@ def _bars(table: Table, panels: Sequence[tuple[str, str]]) -> Figure | None:
     figure, axes_list = canvas(row_height(len(rows)), len(found), sharey=True)
     for axes, (title, name) in zip(axes_list, found.items(), strict=True):
         known = [(place, row, values) for place, row in enumerate(reversed(rows)) if (values := row.arm.values(name))]
-        axes.barh(
+        axes.hlines(
             [place for place, _, _ in known],
+            0,
             [statistics.mean(values) for _, _, values in known],
-            color=[PALETTE[1] if row.is_baseline else PALETTE[0] for _, row, _ in known],
-            height=0.6,
+            colors=[PALETTE[1] if row.is_baseline else PALETTE[0] for _, row, _ in known],
+            lw=BAR,
+            capstyle="butt",
         )
-        seeds = [(value, place) for place, _, values in known for value in values]
-        axes.plot([x for x, _ in seeds], [y for _, y in seeds], "|", color="#333435", ms=5, mew=0.8)
+        strokes(axes, [(value, place) for place, _, values in known for value in values], 0.13, "#333435")
+        axes.set_xlim(left=0)
+        axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.set_xlabel(title)
-        axes.set_yticks(range(len(rows)), [shortened(row.label) for row in reversed(rows)])
+        axes.set_yticks([])
+    name_rows(axes_list[0], [shortened(row.label) for row in reversed(rows)])
     axes_list[0].set_title(table.label)
     return figure

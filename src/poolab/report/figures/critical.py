@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poolab.report.figures.style import INK, PALETTE, canvas, row_height, shortened
+from poolab.report.figures.style import INK, PALETTE, canvas, name_rows, row_height, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ def critical(analysis: Analysis) -> Figure | str:
     for number, group in enumerate(found.groups):
         rows = [place[label] for label in group]
         axes.vlines(right + 0.25 * number, min(rows) - 0.2, max(rows) + 0.2, PALETTE[1], lw=3)
-    axes.set_yticks(range(len(labels)), [shortened(label) for label in labels])
+    name_rows(axes, [shortened(label) for label in labels])
     axes.invert_yaxis()
     axes.set_xlim(0.7, right + 0.25 * max(len(found.groups), 1))
     axes.set_xticks(range(1, len(labels) + 1, max(1, len(labels) // 12)))

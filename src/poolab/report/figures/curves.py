@@ -31,6 +31,7 @@ def curves(analysis: Analysis, table: Table) -> Figure | str:
         if index < 2:  # more bands than two hide each other
             low, high = ([scale * pick(values) for values in curve] for pick in (min, max))
             axes.fill_between(epochs, low, high, color=colour, alpha=0.15, lw=0)
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"validation score{' (%)' if analysis.metric.is_share else ''}")
     axes.set_title(table.label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -124,15 +125,13 @@ def slug(text: str) -> str:
 
 
 def _svg(figure: Figure) -> str:
-    import io
-
-    # Laid out once: savefig would do so twice for each format, which took most of the time.
+    # Laid out and drawn once: savefig does both twice for each format.
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    _print(figure, "svg", buffer)
     return buffer.getvalue()
 
 
@@ -140,9 +139,24 @@ def _save(figure: Figure, svg: str, path: Path, form: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if form == "svg":
         path.write_text(svg, encoding="utf-8", newline="\n")
-        return
-    options = {
-        "pdf": {"metadata": {"CreationDate": None}},
-        "png": {"dpi": 200, "facecolor": "white"},
-    }
-    figure.savefig(path, format=form, **options[form])  # type: ignore[arg-type]
+    else:
+        _print(figure, form, path)
+
+
+PIXELS = 200  # of a PNG, an inch
+
+
+def _print(figure: Figure, form: str, out: Path | io.StringIO) -> None:
+    """Draw a figure once in one format."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    if form == "svg":
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+    elif form == "pdf":
+        FigureCanvasPdf(figure).print_pdf(out, metadata={"CreationDate": None})
+    else:
+        figure.set_facecolor("white")
+        figure.set_dpi(PIXELS)
+        FigureCanvasAgg(figure).print_png(out)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import GREY, INK, VERDICTS, canvas, row_height, shortened
+from poolab.report.figures.style import GREY, INK, VERDICTS, canvas, name_rows, row_height, shortened, strokes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def forest(analysis: Analysis, table: Table) -> Figure | str:
     axes.axvspan(-analysis.margin * scale, analysis.margin * scale, color=GREY, alpha=0.15, lw=0)
     axes.axvline(0, color=INK, lw=0.8)
     _draw(axes, rows[::-1], base, analysis)
-    axes.set_yticks(range(len(rows)), [shortened(row.label) for row in reversed(rows)])
+    name_rows(axes, [shortened(row.label) for row in reversed(rows)])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     unit = f", {analysis.metric.unit}" if analysis.metric.unit else ""
     axes.set_xlabel(f"difference from {analysis.baseline} in {analysis.metric.title}{unit}")
@@ -55,7 +55,7 @@ def _draw(axes: Axes, rows: Sequence[Row], base: Row, analysis: Analysis) -> Non
         for place, scores in enumerate(own)
         for seed in sorted(scores.keys() & other.keys())
     ]
-    axes.plot([x for x, _ in seeds], [y for _, y in seeds], "|", color=GREY, ms=4, mew=0.8)
+    strokes(axes, seeds, 0.11, GREY)
     for verdict, (colour, marker) in VERDICTS.items():
         some = [(place, row) for place, row in enumerate(rows) if row.compared.verdict == verdict]
         means = [scale * (row.compared.difference or 0.0) for _, row in some]

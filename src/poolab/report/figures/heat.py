@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis
-from poolab.report.figures.style import INK, canvas, row_height, shortened
+from poolab.report.figures.style import INK, canvas, name_rows, row_height, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,15 +43,16 @@ def heat(analysis: Analysis) -> Figure | str:
                 va="center",
                 fontsize=7.5,
                 color="white" if dark else "#222324",
+                in_layout=False,
             )
     axes.set_xticks(range(len(tables)), [shortened(table.label, 28) for table in tables], rotation=20, ha="right")
-    axes.set_yticks(range(len(labels)), [shortened(label) for label in labels])
+    name_rows(axes, [shortened(label) for label in labels])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     unit = f" ({analysis.metric.unit})" if analysis.metric.unit else ""
     signs = " ".join(f"{sign} {name}" for name, sign in SIGNS.items())
     axes.set_title(
-        f"difference from {analysis.baseline} in {analysis.metric.title}{unit}; {signs}",
+        f"difference from {analysis.baseline} in {analysis.metric.title}{unit}\n{signs}",
         color=INK,
         fontsize=8.5,
     )

@@ -94,4 +94,5 @@ def _label(axes: Axes, points: Mapping[int, tuple[float, float]], rows: Sequence
             ha="right" if inside else "left",
             fontsize=6.5,
             color=PALETTE[0],
+            in_layout=False,
         )

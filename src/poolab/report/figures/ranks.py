@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import INK, PALETTE, canvas, row_height, shortened
+from poolab.report.figures.style import INK, PALETTE, canvas, name_rows, row_height, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def ranks(analysis: Analysis, table: Table) -> Figure | str:
     axes.hlines(
         range(len(labels)), [best - 0.25 for best, _ in ends], [worst + 0.25 for _, worst in ends], PALETTE[0], lw=5
     )
-    axes.set_yticks(range(len(labels)), [shortened(label) for label in labels])
+    name_rows(axes, [shortened(label) for label in labels])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     axes.set_xlim(0.5, len(labels) + 0.5)
     axes.set_xlabel(f"possible ranks by {analysis.metric.title} (1 is best)", color=INK)

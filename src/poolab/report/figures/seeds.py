@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import GREY, INK, canvas, row_height, shortened
+from poolab.report.figures.style import GREY, INK, canvas, name_rows, row_height, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,10 +52,11 @@ def _down(table: Table, lines: Lines, means: Sequence[float], labels: Sequence[s
     """Draw many arms from above to below, as the forest plot does."""
     figure, (axes,) = canvas(row_height(len(labels)))
     places = range(len(labels))
-    for line in lines:
-        axes.plot(line, places, "-o", color=GREY, lw=0.8, ms=2.5, alpha=0.8)
+    gap = float("nan")
+    scores = [score for line in lines for score in (*line, gap)]
+    axes.plot(scores, [*places, gap] * len(lines), "-o", color=GREY, lw=0.8, ms=2.5, alpha=0.8)
     axes.plot(means, places, "|", color=INK, ms=9, mew=2, label="mean")
-    axes.set_yticks(places, labels)
+    name_rows(axes, labels)
     axes.invert_yaxis()
     axes.margins(y=0.02)
     axes.set_xlabel(name)
@@ -65,5 +66,5 @@ def _down(table: Table, lines: Lines, means: Sequence[float], labels: Sequence[s
 def _named(figure: Figure, axes: Axes, table: Table) -> Figure:
     axes.plot([], [], "-o", color=GREY, lw=0.8, ms=2.5, label="one seed")
     axes.set_title(table.label)
-    axes.legend(fontsize=7.5, ncols=2, loc="best")
+    axes.legend(fontsize=7.5, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)  # clear of the lines
     return figure

@@ -48,7 +48,7 @@ def compare_overall(settings: Sequence[SettingComparison]) -> OverallComparison:
     ...                       margin=0.005, setting="cifar10, resnet")
     >>> [arm] = compare_overall([one]).arms
     >>> arm.undecided, arm.refused
-    (1, '1 setting; a mean effect over settings needs at least 4')
+    (1, 'a mean over settings needs at least 4, and there is 1')
     """
     _check(settings)
     first = settings[0]
@@ -89,8 +89,8 @@ def _arm(name: str, settings: Sequence[SettingComparison]) -> OverallArm:
         "undecided": verdicts.count(Verdict.UNDECIDED),
     }
     if len(usable) < LEAST_SETTINGS:
-        plural = "" if len(usable) == 1 else "s"
-        refused = f"{len(usable)} setting{plural}; a mean effect over settings needs at least {LEAST_SETTINGS}"
+        are = "is" if len(usable) == 1 else "are"
+        refused = f"a mean over settings needs at least {LEAST_SETTINGS}, and there {are} {len(usable)}"
         return OverallArm(arm=name, settings=len(usable), refused=refused, **counts)
     return _pooled(name, usable, 1 - settings[0].confidence, counts)
 

@@ -41,13 +41,14 @@ def sign_flip_step_down(differences: Floats, patterns: int = PATTERNS, seed: int
     values = np.where(there, differences, 0.0)
     counts = there.sum(axis=0)
     signs, exact = _signs(len(values), patterns, seed)
-    flipped = _p_values(signs @ values, values, counts)
-    observed = _p_values(values.sum(axis=0)[None], values, counts)[0]
+    flipped = _extremes(signs @ values, values, counts)
+    observed = _extremes(values.sum(axis=0)[None], values, counts)[0]
     order = np.argsort(observed, kind="stable")
-    # The smallest p of each arm and all that come after it.
+    # The most extreme test of each arm and all that come after it.
     smallest = np.minimum.accumulate(flipped[:, order[::-1]], axis=1)[:, ::-1]
     # Patterns that tie with the observed one differ from it by rounding only.
-    hits = (smallest <= observed[order] * (1 + 1e-9)).sum(axis=0)
+    bound = observed[order] * np.where(observed[order] < 0, 1 - 1e-9, 1 + 1e-9)
+    hits = (smallest <= bound).sum(axis=0)
     shares = hits / len(signs) if exact else (hits + 1) / (len(signs) + 1)
     adjusted = np.empty(len(order))
     adjusted[order] = np.maximum.accumulate(shares)
@@ -62,12 +63,16 @@ def _signs(seeds: int, patterns: int, seed: int) -> tuple[Floats, bool]:
     return np.random.default_rng(seed).choice([-1.0, 1.0], size=(patterns, seeds)), False
 
 
-def _p_values(sums: Floats, values: Floats, counts: NDArray[np.int_]) -> Floats:
-    """Return the p values of the paired t-tests with these sums; the sum of squares is the same for every pattern."""
+def _extremes(sums: Floats, values: Floats, counts: NDArray[np.int_]) -> Floats:
+    """Return how extreme the paired t-tests with these sums are, the less the more; the sum of squares never changes.
+
+    It is the p value, or -|t| where all arms have the same number of pairs: the order is the same, and the p values of
+    800,000 tests (40 arms) took two fifths of an analysis.
+    """
     mean = sums / counts
     variance = ((values**2).sum(axis=0) - counts * mean**2) / (counts - 1)
     # All differences of one sign and size leave no variance: t is infinite and p is 0.
     error = np.sqrt(np.maximum(variance, 0.0) / counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(np.abs(mean) > 0, np.abs(mean) / error, 0.0)
-    return t_p_value(statistic, counts - 1)
+    return -statistic if np.ptp(counts) == 0 else t_p_value(statistic, counts - 1)

@@ -64,8 +64,7 @@ def words(program: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--formats",
         metavar="LIST",
-        default=",".join(FORMATS),
-        help="formats of the figures' files (default: svg,pdf,png); svg alone is the fastest",
+        help="formats of the figures' files (default: svg,pdf,png; svg alone where there are more than three settings)",
     )
     parser.add_argument(
         "--wandb",
@@ -87,7 +86,7 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
     from poolab.report import print_tables, printable, verdict_text, width, write_report
 
     chosen = words(program).parse_intermixed_args(list(arguments))
-    formats = formats_of(chosen.formats)
+    formats = None if chosen.formats is None else formats_of(chosen.formats)
     target = _target(chosen.wandb)
     given, evidence = _evidence(chosen)
     analysis = analysis_of(given.studies, evidence, chosen)

@@ -10,6 +10,7 @@ from poolab.study.commands.looks import remember, with_looks
 from poolab.study.folders import without_folder
 from poolab.study.sweep.sweep_file import Study
 
+DETAILED = 6  # up to so many arms beside the baseline get their sentences: they fit on a terminal's page
 FORMATS = ("svg",)  # PDF and PNG take most of the time of a report; `poolab report` writes them
 
 
@@ -37,7 +38,8 @@ def _report(study: Study, runs: Path, extra: Sequence[str], say: Callable[[str],
     document = document_of(analysis, study.name, command, [study])
     page = write_report(document, report_folder(study, runs), formats=FORMATS)
     remember(evidence, [(study, runs)], "run")
-    say(f"\n{verdict_text(analysis, width(), details=False)}\nreport: {page}")
+    details = sum(len(table.others) for table in analysis.tables) <= DETAILED
+    say(f"\n{verdict_text(analysis, width(), details)}\n\nreport: {page}")
 
 
 def report_folder(study: Study, runs: Path) -> Path:

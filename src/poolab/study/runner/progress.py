@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from poolab.notebook import notebook_bar
 from poolab.study.runner.jobs import Held, Job
 from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.output import Output
@@ -32,6 +33,7 @@ class Progress:
         self.made = 0
         self.latest = self.begun  # when a cell was made last
         self.live: Live | None = None
+        self.bar = notebook_bar() if console is None else None
 
     def __enter__(self) -> Progress:
         """Start to use the terminal, if there is one."""
@@ -60,7 +62,9 @@ class Progress:
 
     def look(self, state: State) -> None:
         """Show the progress."""
-        if self.live is not None:
+        if self.bar is not None:
+            self.bar.update(state.source.total - ahead(state), state.source.total, self.line(state))
+        elif self.live is not None:
             self.live.update(self._table(state), refresh=True)
         elif time.monotonic() - self.said >= EVERY or not state.left:
             self.said = time.monotonic()
@@ -85,11 +89,11 @@ class Progress:
 
     def _left(self, state: State) -> str:
         """Return the remaining time at the speed so far: known whenever a cell ends, and passing until then."""
-        ahead = state.source.waiting + len(state.running) + len(state.elsewhere)
-        if not self.made or not ahead:
+        left = ahead(state)
+        if not self.made or not left:
             return ""
         each = (self.latest - self.begun) / self.made
-        return f"{duration(max(each * ahead - (time.monotonic() - self.latest), 0.0))} left"
+        return f"{duration(max(each * left - (time.monotonic() - self.latest), 0.0))} left"
 
     def _table(self, state: State) -> RenderableType:
         from rich.table import Table
@@ -103,6 +107,11 @@ class Progress:
             text = Text(one_line(held.job.text), overflow="ellipsis", no_wrap=True)
             table.add_row(text, epochs(held), attempt, passed)
         return table
+
+
+def ahead(state: State) -> int:
+    """Return how many runs are not done yet."""
+    return state.source.waiting + len(state.running) + len(state.elsewhere)
 
 
 def epochs(held: Held) -> str:

@@ -68,7 +68,7 @@ DATA: Table = {
 # Settings that not every choice of their group has; all others must be there.
 OPTIONAL = {
     "data": ("background", "code_sha256"),
-    "tracker": ("pictures", "learning_rate", "log_model"),  # cells that an earlier poolab submitted have none of them
+    "tracker": ("pictures", "learning_rate", "log_model", "export_model"),  # earlier cells have none of them
 }
 
 COSTS: Table = {
@@ -108,6 +108,7 @@ TRACKERS: dict[str, Table] = {
         "pictures": flag(True),
         "learning_rate": flag(True),
         "log_model": flag(False),
+        "export_model": flag(False),
     },
 }
 RECIPES: dict[str, Table] = {"finetune": {"checkpoint": nullable(Place(None))}}

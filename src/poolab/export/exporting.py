@@ -1,0 +1,223 @@
+"""Write a trained network for other programs, compare the file with the network, and keep it only if they agree."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from poolab.errors import ConfigError, PoolabError
+from poolab.export.check_images import CheckImages, check_images
+from poolab.export.comparison import Comparison, compare
+from poolab.export.culprits import culprits, reason_of
+from poolab.export.deployed import Deployed
+from poolab.export.formats import FORMATS, Format, check_packages, find_format
+from poolab.export.job import Job
+from poolab.export.quiet import quiet
+from poolab.export.trained import Trained
+from poolab.export.writers import writer_of
+from poolab.pooling import use_backend
+from poolab.records import replace_synced, write_atomically
+
+# The largest difference of two probabilities that is allowed. In 8 bits single probabilities move far more, and what
+# counts is the share of predictions that change. docs/export.md has what was measured.
+ALLOWED = {"float32": 1e-4, "float16": 0.02, "int8": 0.05}
+
+
+@dataclass(frozen=True, repr=False)
+class Exported:
+    """A file that was written, and how it compares with the network.
+
+    Attributes:
+        path: the file.
+        format: the name of its format.
+        precision: "float32", "float16" or "int8".
+        bytes: its size.
+        comparison: what it computes beside the network.
+        allowed: the largest difference of probabilities, or with int8 the largest share of changed predictions.
+    """
+
+    path: Path
+    format: str
+    precision: str
+    bytes: int
+    comparison: Comparison
+    allowed: float
+
+    def __str__(self) -> str:
+        """Return the facts in two lines, which a notebook shows too."""
+        kind = "share of changed predictions" if self.precision == "int8" else "difference"
+        return (
+            f"{self.path}: {self.format}, {self.precision}, {self.bytes:,} bytes\n"
+            f"{self.comparison} (allowed {kind}: {self.allowed:g})"
+        )
+
+    __repr__ = __str__
+
+
+def export(
+    model: Trained,
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    int8: bool = False,
+    half: bool = False,
+    images: torch.Tensor | None = None,
+    tolerance: float | None = None,
+    force: bool = False,
+) -> Exported:
+    """Write a model for other programs; `Model.export` describes it."""
+    target = Path(path).expanduser()
+    chosen = find_format(target, format)
+    precision = _precision(chosen, int8, half)
+    allowed = _allowed(precision, tolerance)
+    check_packages(chosen)
+    with _beside(target, force) as folder:
+        checked = check_images(model, images, calibrate=int8)
+        new = folder / target.name
+        with quiet(), use_backend("plain"), torch.no_grad():
+            comparison = _written(model, chosen, precision, checked, new)
+            _refuse(model, chosen, checked, comparison, precision, allowed, new)
+        size = new.stat().st_size
+        if not chosen.holds_facts:
+            write_atomically(target.with_name(f"{target.name}.json"), json.dumps(facts_of(model, precision), indent=2))
+        replace_synced(new, target)
+    return Exported(target, chosen.name, precision, size, comparison, allowed)
+
+
+def facts_of(model: Trained, precision: str) -> dict[str, str]:
+    """Return what a file says about itself: all texts; lists and numbers are JSON."""
+    from poolab import __version__
+
+    facts, record = model.facts, model.record
+    resize = "cover image_size, then crop to the centre"
+    return {
+        "poolab.version": __version__,
+        "poolab.signature": record.signature,
+        "poolab.task": record.task,
+        "poolab.classes": json.dumps(list(facts.classes)),
+        "poolab.channels": str(facts.channels),
+        "poolab.image_size": json.dumps(list(facts.image_size)),
+        "poolab.input": f"uint8 images (N, C, H, W), levels from 0 to 255, {'grey' if facts.channels == 1 else 'RGB'}",
+        "poolab.resize": f"{resize}, with {'Pillow' if facts.from_files else 'torch'}",
+        "poolab.background": facts.background,
+        "poolab.mean": json.dumps(facts.mean),
+        "poolab.std": json.dumps(facts.std),
+        "poolab.backbone": str(record.config["backbone"]["name"]),
+        "poolab.pooling": str(record.config["pooling"]["name"]),
+        "poolab.precision": precision,
+        "poolab.torch": torch.__version__,
+    }
+
+
+def _precision(chosen: Format, int8: bool, half: bool) -> str:
+    if int8 and half:
+        raise ConfigError("int8 and half exclude each other: choose one")
+    for wanted, name in ((int8, "int8"), (half, "half")):
+        able = [one.name for one in FORMATS.values() if getattr(one, name)]
+        if wanted and chosen.name not in able:
+            also = f"{', '.join(able[:-1])} and {able[-1]}"
+            raise ConfigError(f"{name} is not possible with format={chosen.name}; it is with {also}")
+    return "int8" if int8 else "float16" if half else "float32"
+
+
+def _allowed(precision: str, tolerance: float | None) -> float:
+    if tolerance is None:
+        return ALLOWED[precision]
+    if not 0 <= tolerance <= 1:
+        raise ConfigError(f"tolerance={tolerance} is not possible: it must be between 0 and 1")
+    return tolerance
+
+
+class _beside:
+    """A temporary folder beside a file that is to be written; it is removed at the end.
+
+    Raises:
+        ConfigError: the file is there already, or its folder is not.
+        PoolabError: nothing can be written there.
+    """
+
+    def __init__(self, target: Path, force: bool) -> None:
+        self.target, self.force = target, force
+
+    def __enter__(self) -> Path:
+        target, parent = self.target, self.target.absolute().parent
+        try:
+            if target.is_dir():
+                raise ConfigError(f"{target} is a folder: name a file in it, e.g. {target / 'model.onnx'}")
+            if target.exists() and not self.force:
+                raise ConfigError(f"{target} exists: choose another name, or replace it with force=True (--force)")
+            if not parent.is_dir():
+                raise ConfigError(f"{target} cannot be written: the folder {parent} does not exist")
+            self.folder = Path(tempfile.mkdtemp(dir=parent, prefix=".export-"))
+        except OSError as fault:
+            raise PoolabError(f"{target} cannot be written: {fault.strerror or fault}") from fault
+        return self.folder
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if isinstance(fault, OSError):
+            raise PoolabError(f"{self.target} was not written: {fault.strerror or fault}") from fault
+
+
+def _written(model: Trained, chosen: Format, precision: str, checked: CheckImages, new: Path) -> Comparison:
+    """Write the file, and return how it compares with the network in float32.
+
+    Raises:
+        PoolabError: the format cannot hold the network.
+    """
+    facts, writer = model.facts, writer_of(chosen.name)
+    reference = Deployed(model.network, facts.mean, facts.std)
+    deployed = Deployed(model.network, facts.mean, facts.std, torch.float16) if precision == "float16" else reference
+    example = checked.pixels[:1].repeat(2, 1, 1, 1)
+    try:
+        content = writer.make(
+            Job(deployed, example, facts_of(model, precision), checked.calibration, deployed.poolings), new.parent
+        )
+        new.write_bytes(content)
+        del content
+        return compare(writer.opened(new), reference, checked)
+    except (OSError, PoolabError):
+        raise
+    except Exception as fault:
+        told = culprits(deployed.network, _normalised(deployed, checked), writer, new.parent) or [reason_of(fault)]
+        raise PoolabError(_not_written(new, f"{chosen.name} cannot hold this network", told)) from fault
+
+
+def _refuse(
+    model: Trained,
+    chosen: Format,
+    checked: CheckImages,
+    found: Comparison,
+    precision: str,
+    allowed: float,
+    new: Path,
+) -> None:
+    """Raise an error where a file differs from its network by more than is allowed.
+
+    Raises:
+        PoolabError: it does.
+    """
+    value, what = (
+        (found.changed, "share of changed predictions") if precision == "int8" else (found.difference, "difference")
+    )
+    if value <= allowed:
+        return
+    deployed = Deployed(model.network, model.facts.mean, model.facts.std)
+    told = (
+        []
+        if precision != "float32"
+        else culprits(deployed.network, _normalised(deployed, checked), writer_of(chosen.name), new.parent)
+    )
+    raise PoolabError(_not_written(new, f"{found}; allowed {what}: {allowed:g} (tolerance)", told))
+
+
+def _not_written(new: Path, reason: str, told: list[str]) -> str:
+    return "\n".join([f"{new.name} was not written: {reason}", *(f"  {line}" for line in told)])
+
+
+def _normalised(deployed: Deployed, checked: CheckImages) -> torch.Tensor:
+    return deployed.normalised(checked.pixels[:4]).to(deployed.dtype)
