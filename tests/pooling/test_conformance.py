@@ -32,22 +32,15 @@ EXPORTERS = ("open_sizes", "onnx")
 # compiler sees most window methods as one operation, whatever the formula: plain, learned, and with random numbers. Of
 # others it sees the formula: torch's own pooling, a convolution, a matrix, drawn rows; a power over the map, indices,
 # a softmax with its own parameters.
-COMPILED_HERE = (
-    "softpool",
-    "gem",
-    "stochastic",
-    "max",
-    "strided_conv",
-    "spectral",
-    "s3",
-    "global_lp",
-    "superpixel",
-    "netvlad",
-)
+COMPILED_HERE = {
+    *("softpool", "gem", "stochastic"),
+    *("max", "strided_conv", "spectral", "s3"),
+    *("global_lp", "superpixel", "netvlad"),
+}
 # Windows in ceil mode and complete ones, taps, and places by index; masks in place of bins.
-OPEN_HERE = ("max", "softpool", "blur", "spp")
+OPEN_HERE = {"max", "softpool", "blur", "spp"}
 # A constant of 1e-8 that the exporter's optimizer once took for 0.
-ONNX_HERE = ("netvlad",)
+ONNX_HERE = {"netvlad"}
 # Methods that may refuse a map for their options: too small, too few channels, no labels.
 CHOOSY = {"fractional_max", "inter_map", "superpixel"}
 ANY_GEOMETRY = [name for name in WINDOWS if "geometry" not in get_pool(name).exempt]
@@ -83,7 +76,7 @@ CHECKS = [
 ]
 
 
-def parameters(items: tuple[str, ...], here: tuple[str, ...]) -> list:
+def parameters(items: tuple[str, ...], here: set[str]) -> list:
     """The checks of these items as tests, for `make test-long` but for some methods in the plane."""
     return [
         pytest.param(checks, id=f"{name}-{part}", marks=[] if name in here and part == "2d" else [pytest.mark.long])

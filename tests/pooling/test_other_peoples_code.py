@@ -1,4 +1,4 @@
-"""What other people's code does with a layer: torch.fx, FSDP2, vmap, forward mode, inference mode, initialisers."""
+"""What other people's code does with a layer, beside the suite's items: FSDP2, inference mode, scripts, folding."""
 
 import copy
 import pickle
@@ -14,19 +14,13 @@ from poolab.pooling import create_pool, functional, get_pool, list_pools
 from poolab.testing import Subject
 from poolab.testing.subject import seeded
 
-SUBJECTS = [
-    pytest.param(Subject.of(get_pool(name, dims)), id=f"{name}-{dims}d")
-    for dims in (1, 2, 3)
-    for name in list_pools(dims=dims)
-]
-PLANE = [param for param in SUBJECTS if param.id.endswith("2d")]
+PLANE = [pytest.param(Subject.of(get_pool(name)), id=name) for name in list_pools()]
 VARIANTS = [
     pytest.param(variant, id=f"{name}-{variant.label}")
     for name in list_pools()
     for variant in Subject.of(get_pool(name)).variants()
     if variant.kind != "choice"
 ]
-RANDOM = [param for param in SUBJECTS if param.values[0].cls.random]
 
 # What torch itself warns of inside jacfwd, jit.trace and jit.script.
 TORCHS_OWN = pytest.mark.filterwarnings(

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from poolab.pooling.core.geometry import SIZE_TYPES, IntOrSizes
+from poolab.pooling.core.geometry import SIZE_TYPES, IntOrSizes, Padding
 from poolab.pooling.core.learned import Learned
 from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.options import Option, is_whole, sorted_out
+from poolab.pooling.core.padding_words import PaddingWord
 
 Role = Literal["window", "global", "channel", "same"]
 Use = Literal["never", "option", "always"]
@@ -235,7 +236,7 @@ def option_parameter(name: str, option: Option) -> inspect.Parameter:
 def sized(annotation: Any, dims: int) -> Any:
     """Return a type in which "an int, or one for each dimension" says how many dimensions there are."""
     size: Any = SIZE_TYPES[dims]
-    return {IntOrSizes: size, IntOrSizes | None: size | None}.get(annotation, annotation)
+    return {IntOrSizes: size, IntOrSizes | None: size | None, Padding: size | PaddingWord}.get(annotation, annotation)
 
 
 def formula_parameters(cls: type[Pool]) -> dict[str, inspect.Parameter]:

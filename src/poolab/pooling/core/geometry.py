@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poolab.pooling.core.options import is_whole
+from poolab.pooling.core.padding_words import PaddingWord, in_cells
 
 Sizes = tuple[int, ...]
 IntOrSizes = int | Sequence[int]
+Padding = IntOrSizes | PaddingWord
 SIZE_TYPES = {1: int | tuple[int], 2: int | tuple[int, int], 3: int | tuple[int, int, int]}
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -35,15 +37,20 @@ class Geometry:
         owner: str,
         kernel_size: IntOrSizes,
         stride: IntOrSizes | None = None,
-        padding: IntOrSizes = 0,
+        padding: Padding = 0,
         dilation: IntOrSizes = 1,
         ceil_mode: bool = False,
         dims: int = 2,
     ) -> "Geometry":
         """Check torch's arguments; `owner` is the class that a message names."""
         step = kernel_size if stride is None else stride
-        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, padding, dilation))
+        cells: object = 0 if isinstance(padding, str) else padding
+        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, cells, dilation))
         faults = _faults(sizes, ceil_mode, dims)
+        if isinstance(padding, str) and not faults:
+            kernel, steps, _, spread = sizes
+            cells, fault = in_cells(padding, kernel, steps, spread)
+            sizes, faults = (kernel, steps, cells, spread), [fault] if fault else []
         if faults:
             given = f"kernel_size={kernel_size!r}, stride={stride!r}, padding={padding!r}, dilation={dilation!r}"
             raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode!r}): " + "; ".join(faults))
