@@ -57,25 +57,25 @@ def _measure(names: Sequence[str], results: Path) -> int:
     torch.set_num_threads(1)
     found = json.loads(results.read_text()) if results.exists() else {}
     with tempfile.TemporaryDirectory() as place:
-        maximum = _session(_exported("max", Path(place), {})["file"])
+        maximum = session(exported("max", Path(place), {})["file"])
         for name in names or list_pools():
-            found[name] = _row(name, Path(place), maximum)
+            found[name] = measured(name, Path(place), maximum)
             results.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
             print(name, json.dumps(found[name]), file=sys.stderr, flush=True)
     return 0
 
 
-def _row(name: str, place: Path, maximum: Callable[[Any], Any]) -> dict[str, Any]:
+def measured(name: str, place: Path, maximum: Callable[[Any], Any]) -> dict[str, Any]:
     """Return what became of a pooling in each format."""
     row: dict[str, Any] = {"torch": _version()}
-    content = _exported(name, place, row)
+    content = exported(name, place, row)
     if "file" in content:
         row["bytes"] = content["file"].stat().st_size
-        row["time"] = _time_ratio(_session(content["file"]), maximum, content["images"])
+        row["time"] = _time_ratio(session(content["file"]), maximum, content["images"])
     return row
 
 
-def _exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
+def exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
     """Train a network, export it in every format, and put the comparisons into `row`."""
     import torch
 
@@ -182,7 +182,8 @@ def _trained(name: str) -> tuple[Any, Any]:
     return network.eval(), data
 
 
-def _session(path: Path) -> Callable[[Any], Any]:
+def session(path: Path) -> Callable[[Any], Any]:
+    """Return what runs an ONNX file."""
     from poolab.export.writers import writer_of
 
     return writer_of("onnx").opened(path)
