@@ -151,26 +151,13 @@ def _makers(deployed: Any, data: Any, place: Path) -> dict[tuple[str, str], Call
 
 
 def _trained(name: str) -> tuple[Any, Any]:
-    """Return keras_cnn with a pooling after one epoch on the digits, in evaluation mode, and the data."""
+    """Return a network with a pooling after one epoch on the digits, in evaluation mode, and the data."""
     import torch
 
-    from poolab.backbones import create_backbone
     from poolab.data import load_data, prepare
-    from poolab.pooling import get_pool
 
     data = load_data("digits", seed=0)
-    group = "head" if get_pool(name).role == "global" else "pooling"
-    settings: dict[str, Any] = {group: {"name": name}}
-    if getattr(get_pool(name), "resizes", False):  # its output has no fixed size, as the network's own head needs
-        settings["head"] = {"name": "global_avg"}
-    network = create_backbone(
-        "keras_cnn",
-        in_channels=data.channels,
-        num_classes=len(data.classes),
-        image_size=data.image_size,
-        seed=0,
-        **settings,
-    )
+    network = _network(name, data)
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     for batch in torch.randperm(len(data.train)).split(32):
@@ -180,6 +167,35 @@ def _trained(name: str) -> tuple[Any, Any]:
         loss.backward()
         optimizer.step()
     return network.eval(), data
+
+
+def _network(name: str, data: Any) -> Any:
+    """Return keras_cnn with a pooling in all its slots, or as its head."""
+    import torch
+    from torch import nn
+
+    from poolab.backbones import create_backbone
+    from poolab.pooling import create_pool, get_pool
+
+    if name == "inter_map":  # it halves the channels, which no slot of a backbone allows
+        torch.manual_seed(0)
+        body = nn.Sequential(
+            nn.Conv2d(data.channels, 32, 3), nn.ReLU(), nn.MaxPool2d(2), create_pool(name), nn.Flatten()
+        )
+        features = body(torch.zeros(1, data.channels, *data.image_size)).shape[1]
+        return nn.Sequential(body, nn.Linear(features, len(data.classes)))
+    group = "head" if get_pool(name).role == "global" else "pooling"
+    settings: dict[str, Any] = {group: {"name": name, **({"project": True} if name == "pixel_pyramid" else {})}}
+    if getattr(get_pool(name), "resizes", False):  # its output has no fixed size, as the network's own head needs
+        settings["head"] = {"name": "global_avg"}
+    return create_backbone(
+        "keras_cnn",
+        in_channels=data.channels,
+        num_classes=len(data.classes),
+        image_size=data.image_size,
+        seed=0,
+        **settings,
+    )
 
 
 def session(path: Path) -> Callable[[Any], Any]:
