@@ -57,25 +57,25 @@ def _measure(names: Sequence[str], results: Path) -> int:
     torch.set_num_threads(1)
     found = json.loads(results.read_text()) if results.exists() else {}
     with tempfile.TemporaryDirectory() as place:
-        maximum = _session(_exported("max", Path(place), {})["file"])
+        maximum = session(exported("max", Path(place), {})["file"])
         for name in names or list_pools():
-            found[name] = _row(name, Path(place), maximum)
+            found[name] = measured(name, Path(place), maximum)
             results.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
             print(name, json.dumps(found[name]), file=sys.stderr, flush=True)
     return 0
 
 
-def _row(name: str, place: Path, maximum: Callable[[Any], Any]) -> dict[str, Any]:
+def measured(name: str, place: Path, maximum: Callable[[Any], Any]) -> dict[str, Any]:
     """Return what became of a pooling in each format."""
     row: dict[str, Any] = {"torch": _version()}
-    content = _exported(name, place, row)
+    content = exported(name, place, row)
     if "file" in content:
         row["bytes"] = content["file"].stat().st_size
-        row["time"] = _time_ratio(_session(content["file"]), maximum, content["images"])
+        row["time"] = _time_ratio(session(content["file"]), maximum, content["images"])
     return row
 
 
-def _exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
+def exported(name: str, place: Path, row: dict[str, Any]) -> dict[str, Any]:
     """Train a network, export it in every format, and put the comparisons into `row`."""
     import torch
 
@@ -151,26 +151,13 @@ def _makers(deployed: Any, data: Any, place: Path) -> dict[tuple[str, str], Call
 
 
 def _trained(name: str) -> tuple[Any, Any]:
-    """Return keras_cnn with a pooling after one epoch on the digits, in evaluation mode, and the data."""
+    """Return a network with a pooling after one epoch on the digits, in evaluation mode, and the data."""
     import torch
 
-    from poolab.backbones import create_backbone
     from poolab.data import load_data, prepare
-    from poolab.pooling import get_pool
 
     data = load_data("digits", seed=0)
-    group = "head" if get_pool(name).role == "global" else "pooling"
-    settings: dict[str, Any] = {group: {"name": name}}
-    if getattr(get_pool(name), "resizes", False):  # its output has no fixed size, as the network's own head needs
-        settings["head"] = {"name": "global_avg"}
-    network = create_backbone(
-        "keras_cnn",
-        in_channels=data.channels,
-        num_classes=len(data.classes),
-        image_size=data.image_size,
-        seed=0,
-        **settings,
-    )
+    network = _network(name, data)
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     for batch in torch.randperm(len(data.train)).split(32):
@@ -182,7 +169,37 @@ def _trained(name: str) -> tuple[Any, Any]:
     return network.eval(), data
 
 
-def _session(path: Path) -> Callable[[Any], Any]:
+def _network(name: str, data: Any) -> Any:
+    """Return keras_cnn with a pooling in all its slots, or as its head."""
+    import torch
+    from torch import nn
+
+    from poolab.backbones import create_backbone
+    from poolab.pooling import create_pool, get_pool
+
+    if name == "inter_map":  # it halves the channels, which no slot of a backbone allows
+        torch.manual_seed(0)
+        body = nn.Sequential(
+            nn.Conv2d(data.channels, 32, 3), nn.ReLU(), nn.MaxPool2d(2), create_pool(name), nn.Flatten()
+        )
+        features = body(torch.zeros(1, data.channels, *data.image_size)).shape[1]
+        return nn.Sequential(body, nn.Linear(features, len(data.classes)))
+    group = "head" if get_pool(name).role == "global" else "pooling"
+    settings: dict[str, Any] = {group: {"name": name, **({"project": True} if name == "pixel_pyramid" else {})}}
+    if getattr(get_pool(name), "resizes", False):  # its output has no fixed size, as the network's own head needs
+        settings["head"] = {"name": "global_avg"}
+    return create_backbone(
+        "keras_cnn",
+        in_channels=data.channels,
+        num_classes=len(data.classes),
+        image_size=data.image_size,
+        seed=0,
+        **settings,
+    )
+
+
+def session(path: Path) -> Callable[[Any], Any]:
+    """Return what runs an ONNX file."""
     from poolab.export.writers import writer_of
 
     return writer_of("onnx").opened(path)

@@ -1,6 +1,7 @@
 """A copied run folder in an empty folder: no data, no conf/; and the exported file without torch and poolab."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -55,7 +56,8 @@ def python(program, *words, folder):
 
 
 @pytest.mark.slow
-def test_a_copied_folder_alone_predicts_and_exports_what_its_record_says(launched, tmp_path):
+def test_a_copied_folder_alone_predicts_and_exports_what_its_record_says(launched, tmp_path, pytestconfig):
+    page = pytestconfig.rootpath / "docs" / "export.md"
     numbers = np.random.default_rng(0)
     for split, count in (("train", 12), ("test", 6)):
         for level, name in ((60, "dark"), (120, "grey"), (190, "light")):
@@ -89,3 +91,9 @@ def test_a_copied_folder_alone_predicts_and_exports_what_its_record_says(launche
     labels, shares = json.loads(python(FOREIGN, *names, folder=empty))
     assert labels == wanted
     np.testing.assert_allclose(shares, confidence, atol=1e-5)
+
+    shutil.copy(empty / names[0], empty / "photo.jpg")
+    (program,) = [
+        block for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL) if "onnxrun" in block
+    ]
+    assert python(program, folder=empty).strip() == wanted[0]

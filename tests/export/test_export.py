@@ -19,6 +19,8 @@ from poolab.errors import ConfigError, PoolabError
 from poolab.export.check_images import CheckImages, check_images, random_pixels
 from poolab.export.comparison import compare
 from poolab.export.deployed import Deployed
+from poolab.export.job import Job
+from poolab.export.quiet import quiet
 from poolab.export.writers import writer_of
 from poolab.run_config import RunConfig
 
@@ -295,3 +297,19 @@ def test_the_verb(whole_run, tmp_path, monkeypatch, capsys):
     assert "on 1 images that were given" in capsys.readouterr().out
     assert main(["export", "nowhere", "--out", "a.ts"]) == 2
     assert "nowhere does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.long
+@needs_onnx
+def test_a_network_of_a_library_with_other_poolings(tmp_path):
+    network = create_backbone(
+        "torchvision/resnet18", in_channels=3, num_classes=5, image_size=64, seed=0, pooling={"name": "avg_topk"}
+    )
+    deployed = Deployed(network.eval(), (0.5,) * 3, (0.2,) * 3)
+    images = random_pixels(9, (3, 64, 64))
+    for name, suffix in (("torchscript", ".ts"), ("torch_export", ".pt2"), ("onnx", ".onnx")):
+        path = tmp_path / f"model{suffix}"
+        with quiet(), torch.no_grad():
+            path.write_bytes(writer_of(name).make(Job(deployed, images[:2], {}), tmp_path))
+            found = compare(writer_of(name).opened(path), deployed, CheckImages(images, "random images"))
+        assert found.difference < 1e-5, name

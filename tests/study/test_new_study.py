@@ -101,3 +101,8 @@ def test_wrong_words(words, told, capsys):
 def test_words_that_do_not_say_what_is_made(words, told, capsys):
     assert main(["new", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_the_words_the_other_way_round(capsys):
+    assert main(["study", "new", "pooling=max"]) == 2
+    assert "poolab study new: write poolab new study" in capsys.readouterr().err

@@ -37,7 +37,8 @@ def study(given: Sequence[str], description: str) -> int:
         return 0
     name, *rest = given
     if name not in VERBS:
-        raise ConfigError(f"poolab study {name}: {nearest(name, list(VERBS))}the verbs are {', '.join(VERBS)}")
+        hint = "write poolab new study; " if name == "new" else nearest(name, list(VERBS))
+        raise ConfigError(f"poolab study {name}: {hint}the verbs are {', '.join(VERBS)}")
     parser = argparse.ArgumentParser(prog=f"poolab study {name}", description=VERBS[name].help)
     optional = "?" if VERBS[name].file.startswith("[") else None
     parser.add_argument("file", metavar="FILE", nargs=optional, help="a study file, e.g. sweeps/pooling_small.yaml")
