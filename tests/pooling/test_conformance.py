@@ -27,6 +27,20 @@ from tests.pooling.support import (
 )
 
 COMPILERS = ("compile", "export")
+EXPORTERS = ("open_sizes", "onnx")
+# What `make test` compiles and exports, one for each way that a method takes; all others are for `make test-long`. A
+# compiler sees most window methods as one operation, whatever the formula: plain, learned, and with random numbers. Of
+# others it sees the formula: torch's own pooling, a convolution, a matrix, drawn rows; a power over the map, indices,
+# a softmax with its own parameters.
+COMPILED_HERE = {
+    *("softpool", "gem", "stochastic"),
+    *("max", "strided_conv", "spectral", "s3"),
+    *("global_lp", "superpixel", "netvlad"),
+}
+# Windows in ceil mode and complete ones, taps, and places by index; masks in place of bins.
+OPEN_HERE = {"max", "softpool", "blur", "spp"}
+# A constant of 1e-8 that the exporter's optimizer once took for 0.
+ONNX_HERE = {"netvlad"}
 # Methods that may refuse a map for their options: too small, too few channels, no labels.
 CHOOSY = {"fractional_max", "inter_map", "superpixel"}
 ANY_GEOMETRY = [name for name in WINDOWS if "geometry" not in get_pool(name).exempt]
@@ -53,18 +67,22 @@ def run_all(checks: dict[str, Callable[[], None]]) -> None:
 
 
 # One test for each method and number of dimensions, with all items and variants: 27 tests of 10 ms would cost more to
-# start than to run. What compiles in the plane is compiled in the other dimensions by `make test-long`.
-QUICK = [item for item in ITEMS if item not in COMPILERS]
+# start than to run. What compiles and exports takes seconds each: most of it is for `make test-long`.
+QUICK = [item for item in ITEMS if item not in COMPILERS + EXPORTERS]
 CHECKS = [
     pytest.param(checks, id=f"{name}-{part}")
     for name in list_pools()
     for part, checks in checks_of(name, QUICK).items()
 ]
-COMPILED = [
-    pytest.param(checks, id=f"{name}-{part}", marks=[pytest.mark.long] if part in ("1d", "3d") else [])
-    for name in list_pools()
-    for part, checks in checks_of(name, list(COMPILERS)).items()
-]
+
+
+def parameters(items: tuple[str, ...], here: set[str]) -> list:
+    """The checks of these items as tests, for `make test-long` but for some methods in the plane."""
+    return [
+        pytest.param(checks, id=f"{name}-{part}", marks=[] if name in here and part == "2d" else [pytest.mark.long])
+        for name in list_pools()
+        for part, checks in checks_of(name, list(items)).items()
+    ]
 
 
 @pytest.mark.parametrize("checks", CHECKS)
@@ -72,15 +90,26 @@ def test_a_pooling_conforms(checks):
     run_all(checks)
 
 
-@pytest.mark.parametrize("checks", COMPILED)
+@pytest.mark.parametrize("checks", parameters(COMPILERS, COMPILED_HERE))
 def test_a_pooling_compiles_and_exports(checks):
+    run_all(checks)
+
+
+@pytest.mark.parametrize("checks", parameters(("open_sizes",), OPEN_HERE))
+def test_a_pooling_exports_for_any_size(checks):
+    run_all(checks)
+
+
+@pytest.mark.parametrize("checks", parameters(("onnx",), ONNX_HERE))
+def test_a_pooling_is_the_same_in_onnx(checks):
     run_all(checks)
 
 
 def test_no_check_of_the_suite_is_left_out():
     for name in list_pools():
         every = {case for case, _ in pooling_checks(get_pool(name), **oracle_of(name))}
-        parts = [*checks_of(name, QUICK).values(), *checks_of(name, list(COMPILERS)).values()]
+        groups = QUICK, list(COMPILERS), list(EXPORTERS)
+        parts = [part for items in groups for part in checks_of(name, items).values()]
         assert sorted(every) == sorted(case for part in parts for case in part)
         assert every
 

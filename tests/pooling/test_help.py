@@ -114,7 +114,7 @@ def test_help_shows_the_real_constructor_and_ranges_from_the_declared_options():
     assert signature.endswith("*, k: int = 2)")
     said = arguments(pooling.AvgTopKPool2d.__doc__)
     assert said["k"].endswith("An int from 1 to the number of values in a window. Default: 2.")
-    assert said["padding"].endswith("An int >= 0, or a pair (height, width) of them. Default: 0.")
+    assert said["padding"].endswith("An int >= 0, or a pair (height, width) of them, 'same' or 'valid'. Default: 0.")
     assert arguments(pooling.AvgTopKPool3d.__doc__)["stride"].count("a triple (depth, height, width)") == 1
     assert arguments(pooling.AvgTopKPool1d.__doc__)["stride"].endswith("An int >= 1. Default: None.")
     assert "One of 'mean', 'sum'. Default: 'mean'." in arguments(pooling.LpPool2d.__doc__)["norm"]

@@ -1,4 +1,4 @@
-"""What other people's code does with a layer: torch.fx, FSDP2, vmap, forward mode, inference mode, initialisers."""
+"""What other people's code does with a layer, beside the suite's items: FSDP2, inference mode, scripts, folding."""
 
 import copy
 import pickle
@@ -14,19 +14,13 @@ from poolab.pooling import create_pool, functional, get_pool, list_pools
 from poolab.testing import Subject
 from poolab.testing.subject import seeded
 
-SUBJECTS = [
-    pytest.param(Subject.of(get_pool(name, dims)), id=f"{name}-{dims}d")
-    for dims in (1, 2, 3)
-    for name in list_pools(dims=dims)
-]
-PLANE = [param for param in SUBJECTS if param.id.endswith("2d")]
+PLANE = [pytest.param(Subject.of(get_pool(name)), id=name) for name in list_pools()]
 VARIANTS = [
     pytest.param(variant, id=f"{name}-{variant.label}")
     for name in list_pools()
     for variant in Subject.of(get_pool(name)).variants()
     if variant.kind != "choice"
 ]
-RANDOM = [param for param in SUBJECTS if param.values[0].cls.random]
 
 # What torch itself warns of inside jacfwd, jit.trace and jit.script.
 TORCHS_OWN = pytest.mark.filterwarnings(
@@ -36,21 +30,6 @@ TORCHS_OWN = pytest.mark.filterwarnings(
 
 def a_map(subject: Subject, batch: int = 2) -> torch.Tensor:
     return subject.distinct(8, 8, 6, batch=batch, dtype=torch.float32)
-
-
-@pytest.mark.parametrize("subject", SUBJECTS)
-def test_a_tracer_keeps_a_layer_as_one_node(subject: Subject):
-    for training in subject.modes:
-        pool, x = subject.make(training=training), a_map(subject)
-        for network in (nn.Sequential(nn.Identity(), pool), pool):
-            graph = torch.fx.symbolic_trace(network)
-            graph.recompile()
-            twin = pickle.loads(pickle.dumps(copy.deepcopy(graph)))
-            assert graph.get_submodule([n.target for n in graph.graph.nodes if n.op == "call_module"][-1]) is not None
-            assert not [node for node in graph.graph.nodes if node.op == "call_function"]
-            assert torch.equal(seeded(graph, x), seeded(network, x))
-            assert torch.equal(seeded(twin, x), seeded(network, x))
-            assert len(list(graph.parameters())) == len(list(network.parameters()))
 
 
 @pytest.mark.parametrize("name", dir(functional))
@@ -99,23 +78,6 @@ def test_numbers_kept_without_a_dimension_still_load(subject: Subject):
         twin = nn.Sequential(subject.make(seed=1))
         twin.load_state_dict({f"0.{name}": value for name, value in earlier.items()}, strict=strict)
         assert all(torch.equal(v, pool.state_dict()[name]) for name, v in twin[0].state_dict().items())
-
-
-@pytest.mark.parametrize("subject", RANDOM)
-def test_vmap_draws_for_each_or_the_same_for_all(subject: Subject):
-    pool, x = subject.make(training=True), a_map(subject, batch=1).expand(8, *a_map(subject, 1).shape)
-    torch.manual_seed(0)
-    assert torch.func.vmap(pool, randomness="same")(x).unique(dim=0).shape[0] == 1
-    assert torch.func.vmap(pool, randomness="different")(x).unique(dim=0).shape[0] > 1
-
-
-@TORCHS_OWN
-@pytest.mark.parametrize("subject", [param for param in SUBJECTS if not param.id.endswith("1d")])
-def test_forward_mode_takes_a_channels_last_map(subject: Subject):
-    layout = torch.channels_last if subject.dims == 2 else torch.channels_last_3d
-    pool = subject.make(dtype=torch.float64)
-    x = subject.distinct(4, 4, 4, batch=2).contiguous(memory_format=layout)
-    torch.testing.assert_close(torch.func.jacfwd(pool)(x), torch.func.jacrev(pool)(x))
 
 
 @pytest.mark.parametrize("subject", PLANE)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from poolab.pooling import create_pool, output_size
+from poolab.pooling import create_pool, functional, output_size
 from poolab.pooling.core.sizes import same_padding
 
 
@@ -69,11 +69,10 @@ def test_an_int_for_ints_and_a_tuple_where_one_was_given():
         (((8, 8), (2, 2, 2)), "every tuple must have a size for each of one to three sides"),
         (((8, 8, 8, 8), 2), "every tuple must have a size for each of one to three sides"),
         ((32, 3, 2, "same"), "for a map of 32 with kernel_size=3, stride=2 write padding=0, ceil_mode=True"),
-        (((32, 33), 3, 1, "same"), "for a map of 32x33 with kernel_size=3, stride=1 write padding=1"),
+        (((32, 33), 5, 3, "same"), "for a map of 32x33 with kernel_size=5, stride=3 write padding="),
         ((32, 3, 1, "same", 4), "none gives what 'same' gives here"),
         ((32, 2, 1, "same"), "take an odd kernel_size, or pad the map before"),
-        ((32, 3, 1, "valid"), "write padding=0, the default"),
-        ((32, 3, 1, "equal"), "padding must be an int >= 0, found 'equal'"),
+        ((32, 3, 1, "equal"), "padding must be an int >= 0, 'same' or 'valid', found 'equal'"),
     ],
 )
 def test_wrong_arguments_are_told(arguments, part):
@@ -117,3 +116,50 @@ def test_sides_that_need_other_padding_get_it_each():
 def test_the_page_on_sizes_says_what_comes_out(pytestconfig):
     failed, tried = doctest.testfile(str(pytestconfig.rootpath / "docs" / "sizes.md"), module_relative=False)
     assert (failed, tried >= 4) == (0, True)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("name", ["max", "softpool", "strided_conv"])
+def test_same_keeps_the_size_where_a_convolution_takes_it(name: str, dims: int):
+    channels = {"channels": 2} if name == "strided_conv" else {}
+    size, kernel = (7, 6, 5)[:dims], (3, 5, 3)[:dims]
+    pool = create_pool(name, dims=dims, kernel_size=kernel, stride=1, padding="same", **channels)
+    assert pool(torch.rand(1, 2, *size)).shape[2:] == size == output_size(size, kernel, 1, "same")
+    assert pool.padding == (1, 2, 1)[:dims]
+    assert repr(pool.geometry) == repr(
+        create_pool("max", dims=dims, kernel_size=kernel, stride=1, padding=pool.padding).geometry
+    )
+    assert create_pool(name, dims=dims, kernel_size=2, padding="valid", **channels).padding == (0,) * dims
+    if name == "softpool":
+        function = getattr(functional, f"softpool_pool{dims}d")
+        assert torch.equal(
+            *(function(torch.ones(1, 2, *size), kernel, 1, padding) for padding in ("same", pool.padding))
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "instead"),
+    [
+        (
+            {"kernel_size": 3, "stride": 2},
+            "needs stride=1, as in torch's convolutions, found stride=2: write padding=1, ",
+        ),
+        ({"kernel_size": (3, 5), "stride": 2}, "write padding=(1, 2), which gives ceil(size / stride)"),
+        ({"kernel_size": 2}, "found stride=2: write padding=0, ceil_mode=True, which gives ceil(size / stride)"),
+        ({"kernel_size": 4, "stride": 3}, "output_size(size, kernel_size, stride, padding='same') says what to write"),
+        ({"kernel_size": 2, "stride": 1}, "take an odd kernel_size without dilation, or pad the map before"),
+        ({"kernel_size": 3, "stride": 1, "dilation": 2}, "take an odd kernel_size without dilation"),
+    ],
+)
+def test_same_elsewhere_is_refused_with_what_to_write(arguments, instead):
+    with pytest.raises(ValueError, match="MaxPool2d") as caught:
+        create_pool("max", padding="same", **arguments)
+    assert instead in str(caught.value)
+    with pytest.raises(ValueError, match="padding='same'"):
+        functional.softpool_pool2d(torch.ones(1, 1, 8, 8), padding="same", **arguments)
+
+
+def test_what_takes_the_place_of_same_gives_as_many_outputs_as_keras():
+    for size in range(1, 40):
+        assert output_size(size, 3, 2, 1) == output_size(size, 5, 2, 2) == -(-size // 2)
+        assert output_size(size, 3, 3, ceil_mode=True) == -(-size // 3)

@@ -369,6 +369,89 @@ class WrongChoice(WindowPool2d):
         return largest + (0.1 * largest).detach() if rule == "cut" else largest
 
 
+class LooksIntoAProxy(WindowPool2d):
+    """A tracer of torch.fx gets into the formula, where a proxy has no shape."""
+
+    def forward(self, input):
+        if isinstance(input, torch.Tensor):
+            return super().forward(input)
+        return input[:, :, : input.shape[2] // 2]
+
+    @staticmethod
+    def formula(windows):
+        return windows.maximum()
+
+
+class FlatParameter(WindowPool2d):
+    """Its one parameter has the shape ()."""
+
+    learns = "always"
+
+    def build(self):
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def reset_parameters(self):
+        torch.nn.init.ones_(self.weight)
+
+    @staticmethod
+    def formula(windows, weight):
+        return windows.maximum() * weight
+
+
+class DrawsInPlace(WindowPool2d):
+    """Under vmap(randomness="different") a tensor of one call cannot take in place what all calls drew."""
+
+    random = True
+
+    @staticmethod
+    def formula(windows, training=True, generator=None):
+        mean = windows.mean()
+        if not training:
+            return mean
+        drawn = torch.rand(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
+        return mean * (torch.zeros(mean.shape, dtype=mean.dtype, device=mean.device).add_(drawn) + 0.5)
+
+
+class NoTangent(WindowPool2d):
+    """An autograd function without a derivative in forward mode."""
+
+    class Double(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x):
+            return x * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * 2
+
+    @staticmethod
+    def formula(windows):
+        return NoTangent.Double.apply(windows.maximum())
+
+
+class FixedSize(WindowPool2d):
+    """The number of rows becomes a number of the graph."""
+
+    @staticmethod
+    def formula(windows):
+        return windows.maximum() * min(1.0, int(windows.input.shape[2]))
+
+
+class NoOnnx(WindowPool2d):
+    """An operation that ONNX does not have."""
+
+    @staticmethod
+    def formula(windows):
+        largest = windows.maximum()
+        return largest + 0 * largest.detach().float().frexp().exponent
+
+
 CAUGHT = {
     Good: set(),
     ZeroPadding: {"padding"},
@@ -380,7 +463,7 @@ CAUGHT = {
     OtherSizeInTraining: {"shapes"},
     WritesInput: {"purity", "strides"},
     HandsOutInput: {"purity"},
-    AsksForAValue: {"host_sync", "compile", "export"},
+    AsksForAValue: {"host_sync", "compile", "export", "open_sizes", "onnx"},
     SwallowsNaN: {"nan"},
     Overflows: {"numbers"},
     WideOutput: {"dtypes", "numbers"},
@@ -392,8 +475,8 @@ CAUGHT = {
     HiddenState: {"state"},
     SharedState: {"copies"},
     SaysNotPositional: {"attributes", "oracle"},
-    BreaksTheGraph: {"compile"},
-    FixedBatch: {"export"},
+    BreaksTheGraph: {"compile", "open_sizes"},
+    FixedBatch: {"export", "open_sizes", "onnx"},
     MixesSamples: {"nan", "infinities"},
     NoSingleMap: {"unbatched"},
     HalfSum: {"numbers"},
@@ -404,4 +487,10 @@ CAUGHT = {
     InfinityToZero: {"infinities"},
     LearnsAndDoesNot: {"gradient"},
     WrongChoice: {"gradient"},
+    LooksIntoAProxy: {"fx"},
+    FlatParameter: {"sharding"},
+    DrawsInPlace: {"vmap"},
+    NoTangent: {"forward_mode"},
+    FixedSize: {"open_sizes", "onnx"},
+    NoOnnx: {"onnx"},
 }

@@ -12,7 +12,7 @@ from poolab.testing.shapes import Shape, each_window, windows
 from tests.testing import broken
 from tests.testing.broken import CAUGHT
 
-COMPILERS = {"compile", "export"}
+COMPILERS = {"compile", "export", "open_sizes", "onnx"}
 
 
 def failing(cls: type) -> dict[str, Row]:

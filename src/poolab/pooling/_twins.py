@@ -8,7 +8,7 @@ from torch import Tensor
 
 from poolab.pooling.core.base import EXTRAS, Pool, formula_parameters, option_parameter, sized
 from poolab.pooling.core.documentation import function_documentation
-from poolab.pooling.core.geometry import Geometry, IntOrSizes
+from poolab.pooling.core.geometry import Geometry, IntOrSizes, Padding
 from poolab.pooling.core.options import checked, sorted_out
 from poolab.pooling.core.tracing import called, is_proxy
 from poolab.pooling.map_pool import MapPool2d
@@ -34,7 +34,7 @@ def _window_twin(cls: type[WindowPool2d]) -> Callable[..., Tensor]:
         input: Tensor,
         kernel_size: IntOrSizes,
         stride: IntOrSizes | None = None,
-        padding: IntOrSizes = 0,
+        padding: Padding = 0,
         dilation: IntOrSizes = 1,
         ceil_mode: bool = False,
         **options: Any,

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from poolab.pooling.core.base import Pool, check_floating, memory_format
 from poolab.pooling.core.documentation import document
-from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Sizes
+from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Padding, Sizes
+from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.tracing import is_proxy, traced
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused import backend
@@ -25,7 +26,8 @@ class WindowPool2d(Pool):
     Args:
         kernel_size: the size of the window.
         stride: the step from one window to the next; None means `kernel_size`.
-        padding: cells around the map that windows may cover, at most half of `kernel_size`; they hold no value.
+        padding: cells around the map that windows may cover, at most half of `kernel_size`; they hold no value. "valid"
+            is 0; "same" keeps the map's size, at stride 1 as in `torch.nn.Conv2d`.
         dilation: the step between the cells of one window.
         ceil_mode: round the output size up instead of down.
         channels: the number of channels of the input.
@@ -45,7 +47,7 @@ class WindowPool2d(Pool):
         self,
         kernel_size: IntOrSizes,
         stride: IntOrSizes | None = None,
-        padding: IntOrSizes = 0,
+        padding: Padding = 0,
         dilation: IntOrSizes = 1,
         ceil_mode: bool = False,
         *,
@@ -167,6 +169,8 @@ def _check(cls: type[WindowPool2d], input: Tensor, geometry: Geometry) -> None:
     owner, dims = cls.__name__, geometry.dims
     check_floating(owner, input, dims)
     lengths = tuple(input.shape[-dims:])
+    if is_open(*lengths):  # torch refuses an exported program's input that gives a size below 0, and nobody else can
+        return
     out = geometry.output_size(*lengths)
     if min(lengths) < 1 or min(out) < 1:
         least = [max(1, geometry.span(axis) - 2 * geometry.padding[axis]) for axis in range(dims)]

@@ -1,4 +1,4 @@
-"""torch.compile without a graph break, and torch.export."""
+"""torch.compile without a graph break; torch.export, for batches and maps of any size."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from poolab.pooling import Pool
 from poolab.testing.items import expect, expect_close, item
+from poolab.testing.shapes import Shape
 from poolab.testing.subject import Subject, mode
 
 
@@ -69,3 +70,33 @@ def export(subject: Subject) -> None:
     exported = torch.export.export(module, (x[:3],), dynamic_shapes=(batch,)).module()
     said = f"{module}, exported with a batch of 3, run on {len(x)}"
     expect_close(exported(x).detach(), module(x).detach(), said, rtol=1.3e-6, atol=1e-5)
+
+
+@item("open_sizes")
+def open_sizes(subject: Subject) -> None:
+    """Check that torch.export takes it with maps of any size, and that the program gives the same at other sizes."""
+    for strict, shape in enumerate(open_shapes(subject)):
+        module = subject.make(shape)
+        x = subject.distinct(8, 9, 8, batch=2, dtype=torch.float32)
+        exported = torch.export.export(module, (x,), dynamic_shapes=(open_dims(x),), strict=bool(strict)).module()
+        for lengths in OTHER_LENGTHS:
+            x = subject.distinct(*lengths, batch=3, dtype=torch.float32)
+            said = f"{module}, exported with open sizes, run on {list(x.shape)}"
+            expect_close(exported(x).detach(), module(x).detach(), said, rtol=1.3e-6, atol=1e-5)
+
+
+OTHER_LENGTHS = ((9, 12, 5), (12, 7, 6), (5, 6, 9))  # odd and even along every axis
+
+
+def open_shapes(subject: Subject) -> list[Shape]:
+    """Return windows in ceil mode, padded along one axis alone, and in the plane complete ones; one for a head."""
+    if not subject.is_window:
+        return [subject.usual]
+    dims = subject.dims
+    cut = Shape.of((2, 2, 1)[:dims], (2,) * dims, (1, 0, 0)[:dims], ceil_mode=True)
+    return [subject.shape(shape) for shape in ([cut, Shape.even(2, 2, 2)] if dims == 2 else [cut])]
+
+
+def open_dims(x: Tensor) -> dict[int, torch.export.Dim]:
+    """Return names for the batch and each side; from 4 cells on, since torch takes an output of one cell as fixed."""
+    return {axis: torch.export.Dim(f"size{axis}", min=4 if axis > 1 else 1) for axis in range(x.dim()) if axis != 1}

@@ -50,6 +50,10 @@ class Item:
 ITEMS: dict[str, Item] = {}
 
 
+class Unavailable(Exception):
+    """A check cannot run here; the message says what is missing."""
+
+
 def _statement(check: Check) -> str:
     """Return what a check makes sure of: the first paragraph of its docstring without "Check that"."""
     text = " ".join(inspect.cleandoc(check.__doc__ or "").partition("\n\n")[0].split()).removeprefix("Check that ")

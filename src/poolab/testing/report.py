@@ -7,11 +7,17 @@ from typing import Literal
 
 from poolab.testing.items import ITEMS
 
-Status = Literal["passed", "exempt", "failed", "not given"]
+Status = Literal["passed", "exempt", "failed", "not given", "not run"]
 WIDTH = 80
 # The worst first: what a cell of a table shows for several rows.
 NO_ORACLE = "no oracle given"
-MARKS: dict[Status, str] = {"failed": "FAIL", "exempt": "exempt", "not given": NO_ORACLE, "passed": "ok"}
+MARKS: dict[Status, str] = {
+    "failed": "FAIL",
+    "exempt": "exempt",
+    "not given": NO_ORACLE,
+    "not run": "not run",
+    "passed": "ok",
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ class Report:
             lines += wrapped(f"exempt from {row[0]}: {row[1]}")
         for reason in dict.fromkeys(row.reason for row in self.rows if row.status == "not given"):
             lines += wrapped(f"{NO_ORACLE}: {reason}")
+        for item, reason in dict.fromkeys((row.item, row.reason) for row in self.rows if row.status == "not run"):
+            lines += wrapped(f"not run: {item}: {reason}")
         for failure in self.failures:
             lines += wrapped(f"FAILED {where(failure)}: {failure.reason}")
         return "\n".join(lines)

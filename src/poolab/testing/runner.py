@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from unittest import SkipTest
 
 import torch
 
@@ -12,7 +13,7 @@ from poolab.errors import nearest
 from poolab.pooling import Pool, WindowPool2d
 from poolab.pooling.registry import SIBLINGS
 from poolab.pooling.window_pool import siblings
-from poolab.testing.items import ITEMS, Item
+from poolab.testing.items import ITEMS, Item, Unavailable
 from poolab.testing.oracle import BY_ITSELF, NOTHING
 from poolab.testing.report import Report, Row
 from poolab.testing.subject import Oracle, Reference, Subject
@@ -105,7 +106,10 @@ def pooling_checks(
 def run(item: Item, subject: Subject) -> Row:
     """Run one item on one subject, and restore torch's generator afterwards."""
     start = time.perf_counter()
-    remark, fault = _outcome(item, subject)
+    try:
+        remark, fault = _outcome(item, subject)
+    except Unavailable as missing:
+        return Row(item.name, subject.dims, subject.label, "not run", str(missing))
     row = Row(item.name, subject.dims, subject.label, "passed", remark or "", time.perf_counter() - start)
     if fault is not None and item.name in subject.cls.exempt:
         return replace(row, status="exempt", reason=subject.cls.exempt[item.name])
@@ -120,6 +124,8 @@ def _outcome(item: Item, subject: Subject) -> tuple[str | None, str | None]:
     with torch.random.fork_rng(devices=[]):
         try:
             return item.check(subject), None
+        except Unavailable:
+            raise
         except AssertionError as fault:
             return None, str(fault)
         except Exception as fault:  # the pooling under test may raise anything
@@ -130,7 +136,7 @@ def _outcome(item: Item, subject: Subject) -> tuple[str | None, str | None]:
 
 def _check(item: Item, subject: Subject) -> Callable[[], None]:
     def check() -> None:
-        _, fault = _outcome(item, subject)
+        _, fault = _outcome_or_skip(item, subject)
         if fault is not None:
             raise AssertionError(f"{item.name}: {item.says}\n{fault}")
 
@@ -139,15 +145,23 @@ def _check(item: Item, subject: Subject) -> Callable[[], None]:
 
 def _exemption_check(item: Item, subjects: list[Subject]) -> Callable[[], None]:
     def check() -> None:
-        if all(_outcome(item, subject)[1] is None for subject in subjects):
+        if all(_outcome_or_skip(item, subject)[1] is None for subject in subjects):
             raise AssertionError(_needless_reason(subjects[0].cls, item.name))
 
     return check
 
 
+def _outcome_or_skip(item: Item, subject: Subject) -> tuple[str | None, str | None]:
+    """Return the outcome; a check that cannot run is skipped, as unittest and pytest say it."""
+    try:
+        return _outcome(item, subject)
+    except Unavailable as missing:
+        raise SkipTest(f"{item.name}: {missing}") from missing
+
+
 def _needless(name: str, rows: list[Row]) -> bool:
     found = {row.status for row in rows if row.item == name}
-    return bool(found) and "exempt" not in found
+    return bool(found) and not found & {"exempt", "not run"}
 
 
 def _needless_reason(cls: type[Pool], name: str) -> str:

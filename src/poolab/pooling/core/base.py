@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from poolab.pooling.core.geometry import SIZE_TYPES, IntOrSizes
+from poolab.pooling.core.geometry import SIZE_TYPES, IntOrSizes, Padding
 from poolab.pooling.core.learned import Learned
+from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.options import Option, is_whole, sorted_out
+from poolab.pooling.core.padding_words import PaddingWord
 
 Role = Literal["window", "global", "channel", "same"]
 Use = Literal["never", "option", "always"]
@@ -234,7 +236,7 @@ def option_parameter(name: str, option: Option) -> inspect.Parameter:
 def sized(annotation: Any, dims: int) -> Any:
     """Return a type in which "an int, or one for each dimension" says how many dimensions there are."""
     size: Any = SIZE_TYPES[dims]
-    return {IntOrSizes: size, IntOrSizes | None: size | None}.get(annotation, annotation)
+    return {IntOrSizes: size, IntOrSizes | None: size | None, Padding: size | PaddingWord}.get(annotation, annotation)
 
 
 def formula_parameters(cls: type[Pool]) -> dict[str, inspect.Parameter]:
@@ -265,8 +267,11 @@ def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
 
 
 def memory_format(input: Tensor) -> torch.memory_format:
-    """Return channels_last where the map is laid out so and only so, else contiguous (as inside vmap)."""
-    if torch._C._functorch.is_batchedtensor(input) or _is_mapped():
+    """Return channels_last where the map is laid out so and only so, else contiguous (as inside vmap).
+
+    Where an exporter leaves the size open the answer would hold for the example alone, so it is contiguous.
+    """
+    if is_open(*input.shape[2:]) or torch._C._functorch.is_batchedtensor(input) or _is_mapped():
         return torch.contiguous_format
     last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())
     if last is not None and input.is_contiguous(memory_format=last) and not input.is_contiguous():

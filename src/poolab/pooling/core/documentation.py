@@ -99,7 +99,7 @@ def _entry(cls: type[Pool], name: str, meaning: str) -> tuple[str, str]:
     may_be = {
         "kernel_size": f"An int >= 1{PAIRS[cls.dims]}. {needed}.",
         "stride": f"An int >= 1{PAIRS[cls.dims]}. Default: None.",
-        "padding": f"An int >= 0{PAIRS[cls.dims]}. Default: 0.",
+        "padding": f"An int >= 0{PAIRS[cls.dims]}, 'same' or 'valid'. Default: 0.",
         "dilation": f"An int >= 1{PAIRS[cls.dims]}. Default: 1.",
         "ceil_mode": "True or False. Default: False.",
         "channels": f"An int >= 1. {needed}.",

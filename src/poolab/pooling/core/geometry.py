@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poolab.pooling.core.options import is_whole
+from poolab.pooling.core.padding_words import PaddingWord, in_cells
 
 Sizes = tuple[int, ...]
 IntOrSizes = int | Sequence[int]
+Padding = IntOrSizes | PaddingWord
 SIZE_TYPES = {1: int | tuple[int], 2: int | tuple[int, int], 3: int | tuple[int, int, int]}
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -35,15 +37,20 @@ class Geometry:
         owner: str,
         kernel_size: IntOrSizes,
         stride: IntOrSizes | None = None,
-        padding: IntOrSizes = 0,
+        padding: Padding = 0,
         dilation: IntOrSizes = 1,
         ceil_mode: bool = False,
         dims: int = 2,
     ) -> "Geometry":
         """Check torch's arguments; `owner` is the class that a message names."""
         step = kernel_size if stride is None else stride
-        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, padding, dilation))
+        cells: object = 0 if isinstance(padding, str) else padding
+        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, cells, dilation))
         faults = _faults(sizes, ceil_mode, dims)
+        if isinstance(padding, str) and not faults:
+            kernel, steps, _, spread = sizes
+            cells, fault = in_cells(padding, kernel, steps, spread)
+            sizes, faults = (kernel, steps, cells, spread), [fault] if fault else []
         if faults:
             given = f"kernel_size={kernel_size!r}, stride={stride!r}, padding={padding!r}, dilation={dilation!r}"
             raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode!r}): " + "; ".join(faults))
@@ -83,14 +90,18 @@ class Geometry:
         """Return the size that torch's max pooling gives for this geometry; below 1 where no window fits."""
         return tuple(self._output_length(length, axis) for axis, length in enumerate(lengths))
 
+    def reach(self, axis: int) -> int:
+        """Return how many cells after the map the windows may reach, whatever its size: with so many filled in, as many
+        windows fit into the map as torch counts.
+
+        In ceil mode the last window may begin up to stride - 1 cells later, but inside the map or its left padding.
+        """
+        padding, last = self.padding[axis], self.span(axis) - 1
+        return min(padding + self.stride[axis] - 1, last) if self.ceil_mode else padding
+
     def _output_length(self, length: int, axis: int) -> int:
-        stride, padding = self.stride[axis], self.padding[axis]
-        free = length + 2 * padding - self.span(axis)
-        out = (free + (stride - 1 if self.ceil_mode else 0)) // stride + 1
-        # torch: in ceil mode the last window starts inside the input or its left padding, never beyond.
-        if self.ceil_mode and (out - 1) * stride >= length + padding:
-            out -= 1
-        return out
+        # Without a question about the length, which an exporter may leave open.
+        return (self.padding[axis] + length + self.reach(axis) - self.span(axis)) // self.stride[axis] + 1
 
     def __str__(self) -> str:
         """Return torch's arguments, the defaults left out; equal sizes as one number."""

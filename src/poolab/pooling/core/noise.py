@@ -12,6 +12,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from poolab.pooling.core.open_sizes import is_open
+
 # Two rounds of a 32-bit finaliser with hardly any bias (C. Wellons, "Prospecting for Hash Functions", 2018: lowbias32),
 # one half of the seed before each. With one round, any two seeds would give the same numbers in another order; so only
 # those do that share their upper half, of which one pair in 2^30 is drawn.
@@ -55,9 +57,10 @@ def uniform(seed: Tensor, first: int, shape: tuple[int, ...], dtype: torch.dtype
     True
     """
     count = prod(shape)
-    if first + count > MOST:
+    open = is_open(count)
+    if not open and first + count > MOST:
         raise ValueError(f"one call draws at most 2^32 numbers, found {first + count}: split the batch")
-    fits = first + count < MOST // 2
+    fits = not open and first + count < MOST // 2
     # int32 arithmetic wraps as unsigned does, and torch's vector loops take it four times as fast as int64.
     state = torch.arange(first, first + count, device=seed.device, dtype=torch.int32 if fits else torch.int64)
     state = state.to(torch.int32)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, overload
 
-from poolab.pooling.core.geometry import Geometry, IntOrSizes, Sizes
+from poolab.pooling.core.geometry import Geometry, IntOrSizes, Padding, Sizes
 from poolab.pooling.core.options import is_whole
+from poolab.pooling.core.padding_words import PaddingWord
 
 OWNER = "output_size"
 
@@ -14,7 +15,7 @@ def output_size(  # type: ignore[overload-overlap]
     input_size: int,
     kernel_size: int,
     stride: int | None = ...,
-    padding: int = ...,
+    padding: int | PaddingWord = ...,
     dilation: int = ...,
     ceil_mode: bool = ...,
 ) -> int: ...
@@ -23,7 +24,7 @@ def output_size(
     input_size: IntOrSizes,
     kernel_size: IntOrSizes,
     stride: IntOrSizes | None = ...,
-    padding: IntOrSizes = ...,
+    padding: Padding = ...,
     dilation: IntOrSizes = ...,
     ceil_mode: bool = ...,
 ) -> Sizes: ...
@@ -31,7 +32,7 @@ def output_size(
     input_size: IntOrSizes,
     kernel_size: IntOrSizes,
     stride: IntOrSizes | None = None,
-    padding: IntOrSizes = 0,
+    padding: Padding = 0,
     dilation: IntOrSizes = 1,
     ceil_mode: bool = False,
 ) -> int | Sizes:
@@ -44,8 +45,8 @@ def output_size(
         input_size: the side of the map in cells, or its sides: (length,), (height, width), (depth, height, width).
         kernel_size: the size of the window, an int or one for each side; so are the next three.
         stride: the step from one window to the next; None means `kernel_size`.
-        padding: cells on each side, at most half of `kernel_size`. Keras' `padding="same"` is refused with the padding
-            to write in its place.
+        padding: cells on each side, at most half of `kernel_size`; or "valid", or "same" at stride 1. For other strides
+            the message says what to write in place of Keras' `padding="same"`.
         dilation: the step between the cells of one window.
         ceil_mode: round the size up instead of down.
 
@@ -67,9 +68,12 @@ def output_size(
     given = (input_size, kernel_size, stride, padding, dilation)
     dims = _dimensions(given)
     sides = _sides(input_size, dims)
-    if isinstance(padding, str):
-        raise ValueError(_in_place_of_a_word(padding, sides, kernel_size, stride, dilation))
-    geometry = Geometry.of(OWNER, kernel_size, stride, padding, dilation, ceil_mode, dims)
+    try:
+        geometry = Geometry.of(OWNER, kernel_size, stride, padding, dilation, ceil_mode, dims)
+    except ValueError:
+        if padding != "same":
+            raise
+        raise ValueError(_in_place_of_same(sides, kernel_size, stride, dilation)) from None
     out = geometry.output_size(*sides)
     if min(out) < 1:
         least = [max(1, geometry.span(axis) - 2 * geometry.padding[axis]) for axis in range(dims)]
@@ -77,7 +81,8 @@ def output_size(
             f"{OWNER}: a map of {_times(sides)} is too small for {geometry}: it must be at least {_times(least)}, or "
             "the kernel smaller"
         )
-    return out if any(isinstance(one, Sequence) for one in given) else out[0]
+    is_one = not any(isinstance(one, Sequence) and not isinstance(one, str) for one in given)
+    return out[0] if is_one else out
 
 
 class Same(NamedTuple):
@@ -116,15 +121,9 @@ def same_padding(sides: Sizes, kernel_size: Sizes, stride: Sizes, dilation: Size
     )
 
 
-def _in_place_of_a_word(
-    word: str, sides: Sizes, kernel_size: IntOrSizes, stride: IntOrSizes | None, dilation: IntOrSizes
-) -> str:
+def _in_place_of_same(sides: Sizes, kernel_size: IntOrSizes, stride: IntOrSizes | None, dilation: IntOrSizes) -> str:
     geometry = Geometry.of(OWNER, kernel_size, stride, 0, dilation, False, len(sides))
-    text = f"{OWNER}: padding={word!r} is Keras' word, and poolings take a number of cells as torch's do"
-    if word == "valid":
-        return f"{text}: write padding=0, the default"
-    if word != "same":
-        return f"{OWNER}: padding must be an int >= 0, found {word!r}"
+    text = f"{OWNER}: padding='same' is for stride=1 and an odd kernel_size"
     found = same_padding(sides, geometry.kernel_size, geometry.stride, geometry.dilation)
     if found is None:
         return (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from poolab.pooling.core.geometry import Geometry, Sizes
 from poolab.pooling.core.noise import Noise, draw_seed
+from poolab.pooling.core.open_sizes import is_open
 
-MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+MAX_POOL: dict[int, Any] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVG_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
@@ -54,6 +56,11 @@ class Windows:
         """Return the device of the map."""
         return self.input.device
 
+    @property
+    def is_open(self) -> bool:
+        """Return True if an exporter leaves the map's size open, so that no branch may ask for it."""
+        return is_open(*self.sizes)
+
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "Windows":
         """Return the same windows over function(cell), element by element."""
         return Windows(function(self.input), self.geometry, self.noise)
@@ -75,27 +82,43 @@ class Windows:
         """
         g = self.geometry
         # torch's avg_pool3d refuses a map smaller than the kernel, whatever its padding
-        fits = self.dims < 3 or all(k <= size for k, size in zip(g.kernel_size, self.sizes, strict=True))
-        if fits and not g.is_dilated:
+        fits = not g.is_dilated and (
+            not (g.ceil_mode or self.dims == 3)
+            if self.is_open
+            else self.dims < 3 or all(k <= size for k, size in zip(g.kernel_size, self.sizes, strict=True))
+        )
+        if fits:
             wide = self.input.to(compute_dtype(self.input.dtype))
             return AVG_POOL[self.dims](wide, g.kernel_size, g.stride, g.padding, g.ceil_mode, count_include_pad)
         return reduce(torch.add, self.taps(0.0)) / self.counts(count_include_pad)
 
     def _largest(self, input: Tensor) -> Tensor:
-        g = self.geometry
-        return MAX_POOL[self.dims](input, g.kernel_size, g.stride, g.padding, g.dilation, g.ceil_mode)
+        g, ceil_mode = self.geometry, self.geometry.ceil_mode
+        if ceil_mode and self.is_open:  # torch would ask where the last window begins
+            behind = [g.reach(axis) - g.padding[axis] for axis in range(self.dims)]
+            input, ceil_mode = F.pad(input, _pairs([(0, more) for more in behind]), value=-torch.inf), False
+        if self.dims == 1 and self.is_open:  # torch's kernel for one dimension freezes the size
+            sizes: list[Any] = [(1, *g.kernel_size), (1, *g.stride), (0, *g.padding), (1, *g.dilation)]
+            return MAX_POOL[2](input.unsqueeze(2), *sizes, ceil_mode).squeeze(2)
+        return MAX_POOL[self.dims](input, g.kernel_size, g.stride, g.padding, g.dilation, ceil_mode)
 
     # -- cells
 
     @property
     def complete(self) -> bool:
         """Return True if every window has all its cells, so that nothing has to be filled or counted."""
-        return not self.geometry.is_padded and all(
-            self._extent(axis) <= length for axis, length in enumerate(self.sizes)
-        )
+        if self.geometry.is_padded or self.is_open:
+            return not (self.geometry.is_padded or self.geometry.ceil_mode)
+        return all(self._extent(axis) <= length for axis, length in enumerate(self.sizes))
 
     def padded(self, fill: float) -> Tensor:
-        """Return the map, cropped or filled up to the cells that the windows reach along each axis."""
+        """Return the map, cropped or filled up to the cells that the windows reach along each axis.
+
+        Where its size is open it is not cropped.
+        """
+        if self.is_open:
+            around = [(self.geometry.padding[axis], self.geometry.reach(axis)) for axis in range(self.dims)]
+            return F.pad(self.input, _pairs(around), value=fill) if any(map(any, around)) else self.input
         return self._fitted([self._extent(axis) for axis in range(self.dims)], fill)
 
     def taps(self, fill: float) -> list[Tensor]:
@@ -107,6 +130,8 @@ class Windows:
         against 65 for 3x3/2).
         """
         g = self.geometry
+        if self.is_open:
+            return self._open_taps(fill)
         lengths = [-(-self._extent(axis) // step) * step for axis, step in enumerate(g.stride)]
         phases: dict[Sizes, Tensor] = {(): self._fitted(lengths, fill).to(compute_dtype(self.input.dtype))}
         for axis, step in enumerate(g.stride):
@@ -121,6 +146,19 @@ class Windows:
             tap = phases[tuple(start % step for start, step in zip(first, g.stride, strict=True))]
             for axis, (start, step, out) in enumerate(zip(first, g.stride, self.output_size, strict=True)):
                 tap = tap.narrow(axis + 2, start // step, out)
+            taps.append(tap)
+        return taps
+
+    def _open_taps(self, fill: float) -> list[Tensor]:
+        """Return the taps of a map whose size is open, as strided slices: how many phases it has is not known."""
+        g, whole = self.geometry, self.padded(fill).to(compute_dtype(self.input.dtype))
+        taps = []
+        for place in product(*map(range, g.kernel_size)):
+            tap = whole
+            for axis, (k, step) in enumerate(zip(place, g.stride, strict=True)):
+                start = k * g.dilation[axis]
+                behind = g.span(axis) - 1 - start
+                tap = tap[(slice(None),) * (axis + 2) + (slice(start, -behind or None, step),)]
             taps.append(tap)
         return taps
 
@@ -228,7 +266,7 @@ class Windows:
                 fitted = fitted.narrow(axis + 2, 0, have + after)
             before_and_after.append((before, max(after, 0)))
         if any(before or after for before, after in before_and_after):
-            fitted = F.pad(fitted, [size for pair in reversed(before_and_after) for size in pair], value=fill)
+            fitted = F.pad(fitted, _pairs(before_and_after), value=fill)
         return fitted
 
     def _inside(self, axis: int, count_include_pad: bool = False) -> Tensor:
@@ -238,6 +276,11 @@ class Windows:
         places = first[:, None] + torch.arange(g.kernel_size[axis], device=device) * g.dilation[axis]
         margin = g.padding[axis] if count_include_pad else 0
         return (places >= -margin) & (places < self.sizes[axis] + margin)
+
+
+def _pairs(around: Sequence[tuple[int, int]]) -> list[int]:
+    """Return what `F.pad` takes, from the cells before and after the map along each axis."""
+    return [size for pair in reversed(around) for size in pair]
 
 
 def _split(whole: Tensor, dim: int, step: int) -> Sequence[Tensor]:

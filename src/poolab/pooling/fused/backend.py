@@ -169,9 +169,9 @@ def _for_channels(values: list[Tensor], input: Tensor) -> list[Tensor]:
 def _is_watched(input: Tensor) -> bool:
     """Return True if the operations are observed: by a compiler, exporter, transformation, mode or tensor subclass."""
     return (
-        input.numel() == 0
+        torch.compiler.is_compiling()  # first, as an exporter may leave the sizes open
+        or input.numel() == 0
         or type(input) not in (Tensor, torch.nn.Parameter)
-        or torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or torch._C._functorch.peek_interpreter_stack() is not None
         or torch._C._len_torch_dispatch_stack() > 0

@@ -6,6 +6,7 @@ from torch import Tensor
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.options import Size
 from poolab.pooling.core.windows import compute_dtype
+from poolab.pooling.head._open_maps import adaptive_avg, adaptive_max
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register
 
@@ -106,8 +107,8 @@ class AdaptiveMaxPool2d(HeadPool2d):
     @staticmethod
     def formula(input: Tensor, output_size: int | tuple[int, int] = 1) -> Tensor:
         """Compute the maximum of each bin."""
-        return F.adaptive_max_pool2d(input, output_size)
+        return adaptive_max(input, output_size)
 
 
 def _adaptive_avg(input: Tensor, output_size: int | tuple[int, int]) -> Tensor:
-    return F.adaptive_avg_pool2d(input.to(compute_dtype(input.dtype)), output_size).to(input.dtype)
+    return adaptive_avg(input.to(compute_dtype(input.dtype)), output_size).to(input.dtype)

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
+from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.options import Choice, Integer, Size
+from poolab.pooling.head._open_maps import resizing
 from poolab.pooling.head.attention import attended, projected, tokens
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register
@@ -144,13 +146,17 @@ def pair(size: int | tuple[int, int]) -> tuple[int, int]:
 
 def resized(embedding: Tensor, size: int | tuple[int, int], wanted: torch.Size, interpolation: str) -> Tensor:
     """Return the positions of a map of `size`, after that of the mean, resized to a map of `wanted`."""
-    if pair(size) == tuple(wanted):
+    open = is_open(*wanted)
+    if not open and pair(size) == tuple(wanted):
         return embedding
     grid = embedding[1:].unflatten(0, pair(size)).movedim(2, 0)[None]
     # One axis after the other, each as the width: torch 2.15 resizes the height of a map of width 1 wrongly on the CPU
     # (errors of the size of the values for more than one channel).
     for length in reversed(wanted):
-        grid = F.interpolate(grid, (grid.shape[2], length), mode=interpolation, align_corners=False, antialias=True)
+        if open:
+            grid = grid @ resizing(grid.shape[3], length, interpolation == "bicubic", grid)
+        else:
+            grid = F.interpolate(grid, (grid.shape[2], length), mode=interpolation, align_corners=False, antialias=True)
         grid = grid.transpose(2, 3)
     return torch.cat([embedding[:1], grid[0].flatten(1).transpose(0, 1)])
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.options import Choice, Integers, flag
 from poolab.pooling.core.windows import compute_dtype
+from poolab.pooling.head._open_maps import adaptive_avg, adaptive_max
 from poolab.pooling.map_pool import HeadPool2d, MapPool2d
 from poolab.pooling.registry import register
 
@@ -52,7 +53,7 @@ class SpatialPyramidPool2d(HeadPool2d):
     def formula(input: Tensor, levels: Sequence[int] = (1, 2, 4), mode: str = "max") -> Tensor:
         """Compute the bins of every level, one level after the other."""
         cells = input if mode == "max" else input.to(compute_dtype(input.dtype))
-        pool = F.adaptive_max_pool2d if mode == "max" else F.adaptive_avg_pool2d
+        pool = adaptive_max if mode == "max" else adaptive_avg
         return torch.cat([pool(cells, level).flatten(1) for level in levels], 1)
 
 

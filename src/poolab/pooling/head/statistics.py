@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.pooling.core.base import Reference
+from poolab.pooling.core.open_sizes import as_tensor
 from poolab.pooling.core.options import Choice, Integer, Real
 from poolab.pooling.core.windows import compute_dtype, rescue_infinite
 from poolab.pooling.map_pool import HeadPool2d
@@ -163,6 +164,8 @@ class GlobalTopKPool2d(HeadPool2d):
         """Compute (1/k) sum_{r<=k} x_(r)."""
         cells = input.to(compute_dtype(input.dtype)).flatten(2)
         count = cells.shape[2]
+        if torch.compiler.is_exporting():
+            return _mean_of_largest(cells, k, share)[..., None, None]
         k = min(k, count) if share is None else max(1, int(share * count + 0.5))
         # A stable sort ranks NaN first, and equal cells by their place.
         largest = cells.sort(dim=2, descending=True, stable=True).values[..., :k]
@@ -202,6 +205,19 @@ class GlobalAvgMaxPool2d(HeadPool2d):
         cells = input.to(compute_dtype(input.dtype))
         mean, top = F.adaptive_avg_pool2d(cells, 1), F.adaptive_max_pool2d(cells, 1)
         return torch.cat([mean, top], 1) if mode == "cat" else 0.5 * mean + 0.5 * top
+
+
+def _mean_of_largest(cells: Tensor, k: int, share: float | None) -> Tensor:
+    """Compute `global_topk` for an exporter, which may leave the size open, and for ONNX, which has no stable sort.
+
+    Equal cells have the same value, so the values do not ask which comes first; the gradient of a tie goes to any.
+    """
+    count = as_tensor(cells.shape[2], cells)
+    kept = count.clamp(max=k) if share is None else (share * count.double() + 0.5).floor().clamp(min=1)
+    largest = cells.topk(cells.shape[2], dim=2).values
+    taken = torch.arange(cells.shape[2], device=cells.device) < kept
+    mean = largest.masked_fill(~taken, 0.0).sum(2) / kept.to(cells.dtype)
+    return mean.masked_fill(cells.isnan().any(2), torch.nan)
 
 
 def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference, check_floating
@@ -12,6 +11,7 @@ from poolab.pooling.core.options import Integer, Integers, flag
 from poolab.pooling.core.windows import compute_dtype
 from poolab.pooling.head._kmeans import k_means, squared_distances
 from poolab.pooling.head._normalization import SHORT, unit, without_autocast
+from poolab.pooling.head._open_maps import box_means
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register
 
@@ -201,5 +201,4 @@ def descriptors(input: Tensor, normalize: bool) -> Tensor:
 
 def regions(input: Tensor, scale: int) -> Tensor:
     """Return the mean of every window of a `scale`-th of the map's sides; in float32 for narrower dtypes."""
-    sides = [-(-size // scale) for size in input.shape[-2:]]
-    return F.avg_pool2d(input.to(compute_dtype(input.dtype)), sides, stride=1)
+    return box_means(input.to(compute_dtype(input.dtype)), scale)

@@ -6,7 +6,7 @@ from poolab.pooling.core.base import Reference
 from poolab.pooling.core.options import Choice, Integer
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.registry import register
-from poolab.pooling.window._binomial import blurred, dense_maximum
+from poolab.pooling.window._binomial import blurred, dense_lengths, dense_maximum
 from poolab.pooling.window_pool import WindowPool2d
 
 ZHANG_2019 = Reference("Zhang", 2019, "arXiv:1904.11486")
@@ -91,5 +91,5 @@ class MaxBlurPool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows, filter_size: int = 3, padding_mode: str = "reflect") -> Tensor:
         """Compute sum_j b_j m_(i s + j - c) along each axis, m_l = max of window l at stride 1."""
-        maxima = dense_maximum(windows)
-        return blurred(maxima, filter_size, padding_mode, windows.geometry.stride, windows.output_size)
+        maxima, lengths = dense_maximum(windows), dense_lengths(windows) if windows.is_open else None
+        return blurred(maxima, filter_size, padding_mode, windows.geometry.stride, windows.output_size, lengths)

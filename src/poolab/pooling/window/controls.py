@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference, memory_format
+from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.options import Integer, flag
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.registry import register
@@ -188,7 +189,7 @@ class Subsample2d(WindowPool2d):
 
 def _every(input: Tensor, dim: int, step: int, count: int) -> Tensor:
     stop = (count - 1) * step + 1
-    if stop <= input.shape[dim]:
+    if not is_open(stop, input.shape[dim]) and stop <= input.shape[dim]:
         return input[(slice(None),) * dim + (slice(None, stop, step),)]
     places = torch.arange(count, device=input.device) * step
     return input.index_select(dim, places.clamp(max=input.shape[dim] - 1))

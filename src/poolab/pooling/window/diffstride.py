@@ -1,9 +1,12 @@
 """A pooling that learns its stride."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
+from poolab.pooling.core.open_sizes import as_tensor
 from poolab.pooling.core.options import Real
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.registry import register
@@ -50,7 +53,6 @@ class DiffStridePool2d(WindowPool2d):
         **WHOLE_MAP,
         "host_sync": "the output's size is a function of the learned stride, which the host has to know",
         "compile": "the output's size is a function of the learned stride, which no graph without breaks can hold",
-        "export": "the output's size is a function of the learned stride, which an exported graph would freeze",
     }
     disagreements = (
         "google-research/diffstride lets the ramp begin at the kept size and crops where it ends, so that a stride s "
@@ -76,12 +78,22 @@ class DiffStridePool2d(WindowPool2d):
     def formula(windows: Windows, strides: Tensor, smoothness: float = 4.0) -> Tensor:
         """Transform, weight, crop to what the stride leaves, transform back."""
         kept = torch.stack([_kept(windows, stride, axis) for axis, stride in enumerate(strides.unbind())])
-        sizes = windows.output_size if kept.is_meta else tuple(round(size.item()) for size in kept.unbind())
+        sizes = windows.output_size if kept.is_meta else _rounded(kept)
         weights = []
         for length, out, size in zip(windows.sizes, sizes, kept.unbind(), strict=True):
             places, bins = frequencies(length, out, windows.input.device)
             weights.append(bins * mask(places, size.to(places.dtype), smoothness))
         return low_pass(windows.input, sizes, weights)
+
+
+def _rounded(kept: Tensor) -> tuple[int, ...]:
+    """Return whole sizes; for an exporter numbers that its graph computes from the stride."""
+    if not torch.compiler.is_exporting():
+        return tuple(round(size.item()) for size in kept.unbind())
+    sizes: tuple[Any, ...] = tuple(size.item() for size in kept.round().long().unbind())
+    for size in sizes:
+        torch._check(size >= 1)
+    return sizes
 
 
 def mask(places: Tensor, kept: Tensor, smoothness: float) -> Tensor:
@@ -97,12 +109,16 @@ def mask(places: Tensor, kept: Tensor, smoothness: float) -> Tensor:
 def _kept(windows: Windows, stride: Tensor, axis: int) -> Tensor:
     """Return the number of cells, not yet a whole one, that a stride leaves of an axis."""
     start, out, length = windows.geometry.stride[axis], windows.output_size[axis], windows.sizes[axis]
+    if torch.compiler.is_exporting():  # the sizes may be open
+        whole, before, after = (as_tensor(size, stride) for size in (out * start, length, out))
+        bounds = (whole / torch.maximum(before, after)).clamp(min=1.0), whole / after.clamp(max=2)
+        return after * (start / _bounded(stride.to(compute_dtype(stride.dtype)), *bounds))
     at_one = out * start  # what a stride of 1 would leave
     least, most = max(1.0, at_one / max(length, out)), at_one / min(2, out)
     return out * (start / _bounded(stride.to(compute_dtype(stride.dtype)), least, most))
 
 
-def _bounded(stride: Tensor, least: float, most: float) -> Tensor:
+def _bounded(stride: Tensor, least: Any, most: Any) -> Tensor:
     """Keep the stride between its bounds; on a bound and beyond it, half of the gradient passes."""
     within = stride.detach()
     slope = ((within > least).to(stride.dtype) + (within < most).to(stride.dtype)) / 2

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Reference
+from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.options import Choice
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.registry import register
@@ -28,7 +30,8 @@ def frequencies(length: int, out: int, device: torch.device) -> tuple[Tensor, Te
     """
     # float64, which Apple's GPUs lack, so that the weights are right to the precision of any input.
     dtype = torch.float32 if device.type == "mps" else torch.float64
-    places = torch.arange(min(length, out) // 2 + 1, device=device, dtype=dtype)
+    shorter = torch.sym_min(length, out) if is_open(length, out) else min(length, out)
+    places = torch.arange(shorter // 2 + 1, device=device, dtype=dtype)
     return places, torch.where((places == 0) | (2 * places == length), 1.0, 2.0).to(dtype)
 
 
@@ -48,7 +51,7 @@ def low_pass(input: Tensor, sizes: Sequence[int], weights: Sequence[Tensor]) -> 
     with exact:
         for axis, (out, weight) in reversed(list(enumerate(zip(sizes, weights, strict=True), start=2))):
             # torch 2.14's FFT refuses an empty batch on the CPU ("Inconsistent configuration parameters", oneMKL).
-            small = output.shape[axis] * out <= cells or output.numel() == 0
+            small = is_open(output.shape[axis], out) or output.shape[axis] * out <= cells or output.numel() == 0
             along = by_matrix if small else by_fft
             output = along(output, axis, out, weight)
     return output.contiguous()
@@ -63,6 +66,8 @@ def by_matrix(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
     matrix = (matrix / length).to(input.dtype)
     if axis == input.dim() - 1:
         return input @ matrix.T
+    if is_open(length, out):  # a matrix times maps would ask which of both is larger
+        return (input.transpose(axis, -1) @ matrix.T).transpose(axis, -1)
     shape = (*input.shape[:axis], out, *input.shape[axis + 1 :])
     return (matrix @ input.flatten(axis + 1)).reshape(shape)
 
@@ -168,6 +173,7 @@ class FrequencyLowCutPool2d(WindowPool2d):
             places, bins = frequencies(length, out, windows.input.device)
             weight = torch.where((places > 0) & (2 * places == out), 1.0, bins)
             if window == "hamming":
-                weight = weight * (0.54 + 0.46 * (math.pi / max(length // 2, 1) * places).cos()).sqrt()
+                highest: Any = torch.sym_max(length // 2, 1) if is_open(length) else max(length // 2, 1)
+                weight = weight * (0.54 + 0.46 * (math.pi / highest * places).cos()).sqrt()
             weights.append(weight)
         return low_pass(windows.input, windows.output_size, weights)

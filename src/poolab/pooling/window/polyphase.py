@@ -5,6 +5,7 @@ from torch import Tensor
 
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.core.open_sizes import as_tensor, is_open
 from poolab.pooling.core.options import Choice, Integer
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.registry import register
@@ -59,14 +60,21 @@ class PolyphasePool2d(WindowPool2d):
         if filter_size is not None:
             maps = blurred(maps, filter_size, "circular", (1,) * dims, windows.sizes)
         for axis, (step, out) in enumerate(zip(stride, windows.output_size, strict=True)):
-            more = max(0, out * step - windows.sizes[axis])
-            maps = extended(maps, axis + 2, 0, more, "circular").narrow(axis + 2, 0, out * step)
+            maps = _wrapped(maps, axis + 2, out * step)
         components = Windows(maps, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
         chosen = _chosen(components, norm)
         output = components[0].clone()  # never a view of the input
         for place, component in enumerate(components[1:], start=1):
             output = torch.where(chosen == place, component, output)
         return output
+
+
+def _wrapped(input: Tensor, dim: int, length: int) -> Tensor:
+    """Return the first cells along a dimension; after the last one comes the first again."""
+    if is_open(input.shape[dim], length):
+        return input.index_select(dim, torch.arange(length, device=input.device) % as_tensor(input.shape[dim], input))
+    more = max(0, length - input.shape[dim])
+    return extended(input, dim, 0, more, "circular").narrow(dim, 0, length)
 
 
 @torch.no_grad()
@@ -78,7 +86,18 @@ def _chosen(components: list[Tensor], norm: str) -> Tensor:
         return tops.argmax(0)
     # Squares of large or tiny values leave the range; a power of two takes them back and keeps ties exact.
     top = tops.amax(0)
-    power = torch.where(top.isfinite() & (top > 0), top / (2 * top.frexp().mantissa), 1.0)
+    power = torch.where(top.isfinite() & (top > 0), _power_of_two(top), 1.0)
     term = torch.square if norm.startswith("l2") else torch.abs
     sizes = torch.stack([term(component / power).sum(dims, keepdim=True) for component in components])
     return sizes.argmin(0) if norm.endswith("_min") else sizes.argmax(0)
+
+
+def _power_of_two(top: Tensor) -> Tensor:
+    """Return the largest power of two that is not above a positive number."""
+    if not torch.compiler.is_exporting():
+        return top / (2 * top.frexp().mantissa)
+    # ONNX takes no number apart, and a logarithm rounds: a table is right in every runtime.
+    least, most = (-1074, 1023) if top.dtype == torch.float64 else (-149, 127)
+    table = torch.tensor([2.0**n for n in range(least, most + 1)], dtype=top.dtype, device=top.device)
+    place = (top.unsqueeze(-1) >= table).sum(-1) - 1
+    return table[place.clamp(min=0)]

@@ -1,16 +1,18 @@
 """Maxima over regions that are drawn anew at every step: which rows, which boundaries."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.geometry import Geometry, Sizes
+from poolab.pooling.core.open_sizes import as_tensor, is_open
 from poolab.pooling.core.options import Integer, Real, Size
-from poolab.pooling.core.windows import Windows
+from poolab.pooling.core.windows import Windows, total
 from poolab.pooling.registry import register
-from poolab.pooling.window._binomial import dense_maximum
+from poolab.pooling.window._binomial import dense_lengths, dense_maximum
 from poolab.pooling.window_pool import WindowPool2d
 
 
@@ -72,11 +74,23 @@ class S3Pool2d(WindowPool2d):
         """Compute stride-1 maxima in drawn rows and columns in training, the means over the stride otherwise."""
         maxima, stride, none = dense_maximum(windows), windows.geometry.stride, (0,) * windows.dims
         if not training:
-            return Windows(maxima, Geometry(stride, stride, none, (1,) * windows.dims, True)).mean()
+            bins = Windows(maxima, Geometry(stride, stride, none, (1,) * windows.dims, True))
+            return _open_means(bins, dense_lengths(windows)) if windows.is_open else bins.mean()
         for axis, (step, count) in enumerate(zip(stride, windows.output_size, strict=True)):
             keys = torch.rand(maxima.shape[axis + 2], generator=generator, device=maxima.device)
             maxima = maxima.index_select(axis + 2, _drawn_rows(keys, grid_size or step, step, count))
         return maxima
+
+
+def _open_means(bins: Windows, lengths: list[Tensor]) -> Tensor:
+    """Return the mean of each bin over the first `lengths` places, where an exporter leaves the sizes open."""
+    kept, count = bins.input, torch.ones((), device=bins.device)
+    for axis, (length, step, out) in enumerate(zip(lengths, bins.geometry.stride, bins.output_size, strict=True)):
+        behind = (1,) * (bins.dims - 1 - axis)
+        outside = torch.arange(bins.sizes[axis], device=bins.device) >= length
+        kept = kept.masked_fill(outside.view(-1, *behind), 0.0)
+        count = count * (length - torch.arange(out, device=bins.device) * step).clamp(max=step).view(-1, *behind)
+    return total(Windows(kept, bins.geometry).taps(0.0)) / count
 
 
 def _drawn_rows(keys: Tensor, grid: int, step: int, count: int) -> Tensor:
@@ -156,11 +170,13 @@ class FractionalMaxPool2d(WindowPool2d):
         samples = torch.rand(shape, generator=generator, device=device) if training else None
         # The last axis first: of equal cells the first in raster order remains.
         for axis in reversed(range(windows.dims)):
-            kernel = min(windows.geometry.kernel_size[axis], windows.sizes[axis])
+            kernel, length, out = windows.geometry.kernel_size[axis], windows.sizes[axis], sizes[axis]
             sample = None if samples is None else samples[..., axis, None]
-            starts = _starts(
-                windows.sizes[axis] - kernel, torch.arange(sizes[axis], device=device), sizes[axis], sample
-            )
+            if is_open(length, out):
+                starts = _open_starts(length, kernel, out, pooled, sample)
+            else:
+                kernel = min(kernel, length)
+                starts = _starts(length - kernel, torch.arange(out, device=device), out, sample)
             pooled = _maximum_along(pooled, axis + 2, starts, kernel)
         return pooled
 
@@ -169,10 +185,11 @@ def _output_size(windows: Windows, ratio: float | None, size: int | Sizes | None
     if ratio is None and size is None:
         return windows.output_size
     if size is None:
-        sizes = tuple(int(length * (ratio or 0.0)) for length in windows.sizes)
+        whole = torch.sym_int if windows.is_open else int
+        sizes = tuple(whole(length * (ratio or 0.0)) for length in windows.sizes)
     else:
         sizes = (size,) * windows.dims if isinstance(size, int) else tuple(size)
-    if (ratio is not None and size is not None) or min(sizes) < 1:
+    if (ratio is not None and size is not None) or (not is_open(*sizes) and min(sizes) < 1):
         raise ValueError(
             f"FractionalMaxPool{windows.dims}d(output_ratio={ratio}, output_size={size}): the output for input "
             f"{tuple(windows.input.shape)} would be {'x'.join(map(str, sizes))}; give one of the two, so that it is at "
@@ -185,7 +202,18 @@ def _starts(free: int, index: Tensor, count: int, sample: Tensor | None) -> Tens
     """Return floor(alpha (i + u)) - floor(alpha u), alpha = free / (count - 1): where each region starts."""
     if count == 1:  # as torch: the last cells
         return index + free
-    gaps = count - 1
+    return _spread(free, index, count - 1, sample)
+
+
+def _open_starts(length: int, kernel: int, count: int, input: Tensor, sample: Tensor | None) -> Tensor:
+    """Compute `_starts` for a length that an exporter leaves open; on a shorter map than the kernel all are 0."""
+    free, index = as_tensor(length - kernel, input).clamp(min=0), torch.arange(count, device=input.device)
+    gaps = as_tensor(count - 1, input)
+    return torch.where(gaps == 0, index + free, _spread(free, index, gaps.clamp(min=1), sample))
+
+
+def _spread(free: Any, index: Tensor, gaps: Any, sample: Tensor | None) -> Tensor:
+    """Return floor(alpha (i + u)) - floor(alpha u) for alpha = free / gaps."""
     if sample is None:  # u = 1/2, in whole numbers
         return (2 * index + 1) * free // (2 * gaps) - free // (2 * gaps)
     # i alpha = whole + rest / gaps exactly, so that no rounding of alpha (i + u) moves a start.
@@ -203,7 +231,10 @@ def _maximum_along(input: Tensor, dim: int, starts: Tensor, kernel: int) -> Tens
     with torch.no_grad():
         place, top = starts, input.gather(dim, starts)
         for offset in range(1, kernel):
-            tap = input.gather(dim, starts + offset)
+            following = starts + offset
+            if is_open(input.shape[dim]):  # a map that may be shorter than the kernel has its last cell again
+                following = torch.minimum(following, as_tensor(input.shape[dim] - 1, input))
+            tap = input.gather(dim, following)
             ahead = (tap > top) | tap.isnan()
-            place, top = torch.where(ahead, starts + offset, place), torch.where(ahead, tap, top)
+            place, top = torch.where(ahead, following, place), torch.where(ahead, tap, top)
     return input.gather(dim, place)

@@ -1,10 +1,13 @@
 """The low band of a wavelet transform."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.core.open_sizes import as_tensor, is_open
 from poolab.pooling.core.options import Choice
 from poolab.pooling.core.windows import Windows, total
 from poolab.pooling.registry import register
@@ -93,13 +96,15 @@ def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], 
 def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Tensor:
     """Return the cells first, first + 1, ... of an axis, which begins with cell 0 and goes on by the mode."""
     length = input.shape[dim]
-    if first >= 0 and first + extent <= length:
+    open = is_open(length, extent)
+    if not open and first >= 0 and first + extent <= length:
         return input.narrow(dim, first, extent)
     places = torch.arange(first, first + extent, device=input.device)
     if mode == "periodic":
-        return input.index_select(dim, places % length)
+        return input.index_select(dim, places % (as_tensor(length, input) if open else length))
     # There and back again: after the last cell comes itself (symmetric) or the one before it (reflect).
     repeated = 1 if mode == "symmetric" else 0
-    period = max(2 * (length - 1 + repeated), 1)
+    whole = 2 * (length - 1 + repeated)
+    period: Any = as_tensor(whole, input).clamp(min=1) if open else max(whole, 1)
     places = places % period
     return input.index_select(dim, torch.minimum(places, period - repeated - places))
