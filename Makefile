@@ -40,7 +40,7 @@ mutations: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/mutations.py $(MODULE) $(if $(SAMPLE),--sample $(SAMPLE))
 
 # Replaces the poolings of torchvision's, timm's, transformers' and MONAI's networks: as tests, and as the table in
-# docs/zoo.md with what people do with a network (its results are kept in runs/zoo.jsonl, so that it can be stopped).
+# docs/zoo.md with what people do with a network (results are kept in runs/zoo.jsonl, so that it can be stopped; benchmarks/zoo.jsonl has those of docs/zoo.md).
 test-zoo: $(READY) networks
 	$(PYTEST) -m zoo
 

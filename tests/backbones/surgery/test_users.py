@@ -342,6 +342,20 @@ class TestTracers:
         torch.testing.assert_close(found, net(images), rtol=0.1, atol=0.1)
 
 
+@pytest.mark.slow
+def test_poolings_in_a_row_export_for_any_size():
+    """As densenet121, where the size of a map that was halved five times could not be solved for."""
+    torch.manual_seed(0)
+    halves = [nn.AvgPool2d(2) for _ in range(3)]
+    net = nn.Sequential(nn.Conv2d(3, 4, 7, 2, 3), nn.MaxPool2d(3, 2, 1), *halves, nn.AdaptiveAvgPool2d(1)).eval()
+    images, open_ = torch.randn(2, 3, 64, 64), torch.export.Dim.DYNAMIC
+    swap_pooling(net, "avg_topk", example_input=images)
+    sizes = ({0: open_, 2: open_, 3: open_},)
+    program = torch.export.export(net, (images,), dynamic_shapes=sizes, strict=False)
+    others = torch.randn(3, 3, 101, 97)
+    assert torch.equal(program.module()(others), net(others))
+
+
 class TestOwnArithmeticAroundOnePooling:
     """As transformers' BitMaxPool2d: a subclass of torch's pooling that does more than pool."""
 

@@ -159,7 +159,9 @@ def _write(networks, results):
             )
     known = [name for name in networks if rows[name]]
     good = [name for name in known if all(row.works for row in rows[name])]
-    print(f"\n{len(good)} of {len(known)} networks work with every method.\n")
+    print(f"\n{len(good)} of {len(known)} networks that were tried work with every method.\n")
+    if len(known) < len(networks):
+        print(f"Not tried: {', '.join(name for name in networks if not rows[name])}.\n")
     told = [results.cells.get((name, column)) for name in networks for column in COLUMNS]
     print(_summary(networks, results))
     _reasons(networks, rows, results)
