@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread for each test process: two processes with two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-services test-browser test-long test-zoo zoo mutations lint docs exports conformance conformance-fused slurm-packages browser-packages install clean
+.PHONY: demo test test-services test-browser test-long test-zoo zoo networks mutations lint docs exports conformance conformance-fused slurm-packages browser-packages install clean
 
 demo: $(READY)
 	$(BIN)/poolab study run sweeps/demo.yaml --workers 2
@@ -39,12 +39,18 @@ mutations: $(READY)
 	$(BIN)/python -c 'import mutmut' || $(BIN)/python -m pip install --quiet --editable ".[mutations]"
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/mutations.py $(MODULE) $(if $(SAMPLE),--sample $(SAMPLE))
 
-# Replaces the poolings of torchvision's and timm's networks: as tests, and as the table in docs/zoo.md; ten minutes.
-test-zoo: $(READY)
+# Replaces the poolings of torchvision's, timm's, transformers' and MONAI's networks: as tests, and as the table in
+# docs/zoo.md with what people do with a network (its results are kept in runs/zoo.jsonl, so that it can be stopped).
+test-zoo: $(READY) networks
 	$(PYTEST) -m zoo
 
-zoo: $(READY)
-	$(BIN)/python -m tests.backbones.surgery.zoo > docs/zoo.md
+zoo: $(READY) networks
+	$(BIN)/python -m tests.backbones.surgery.zoo_table > docs/zoo.md
+
+# Installs the packages of other networks (extra "networks") where one of them is missing.
+networks: $(READY)
+	@$(BIN)/python -c 'import importlib.util as u; assert all(map(u.find_spec, "transformers monai accelerate torchao".split()))' \
+		2> /dev/null || $(BIN)/python -m pip install --quiet --editable ".[networks]"
 
 # Installs SLURM for the tests that need it (as root, on Debian or Ubuntu); if that is impossible, they are skipped.
 slurm-packages:

@@ -82,6 +82,36 @@ def test_a_bar_is_updated_in_place_and_only_where_it_changes():
     ]
 
 
+def test_a_run_shows_its_epochs_in_a_bar():
+    from poolab.training.notebook_progress import NotebookProgress
+
+    told = []
+    progress = NotebookProgress(SimpleNamespace(update=lambda *shown: told.append(shown)), "avg, seed 1")
+    trainer = SimpleNamespace(current_epoch=0, max_epochs=2, num_training_batches=4)
+    for batch in range(4):  # all within the time between two updates
+        progress.on_train_batch_end(trainer, None, None, None, batch)
+    progress.on_train_epoch_end(trainer, None)
+    trainer.current_epoch = 1
+    progress.on_train_epoch_end(trainer, None)
+    assert told == [
+        (0.25, 2, "avg, seed 1, epoch 1 of 2"),
+        (1, 2, "avg, seed 1, epoch 2 of 2"),
+        (2, 2, "avg, seed 1, epoch 2 of 2"),
+    ]
+
+
+@pytest.mark.parametrize(("wanted", "kernel", "shown"), [(True, True, 1), (False, True, 0), (True, False, 0)])
+def test_a_run_has_a_bar_in_a_notebook_unless_it_is_switched_off(
+    configured, tmp_path, monkeypatch, wanted, kernel, shown
+):
+    from poolab.run_config import RunConfig
+    from poolab.training.console import Console
+
+    config = RunConfig.from_tree(configured(tmp_path, f"trainer.progress_bar={str(wanted).lower()}"))
+    monkeypatch.setattr("poolab.training.console.notebook_bar", lambda: SimpleNamespace() if kernel else None)
+    assert len(Console(config, None, None, bar=config.trainer.progress_bar).callbacks()) == shown
+
+
 def test_a_terminal_with_ipython_is_no_notebook(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=None)))
     assert notebook.notebook_bar() is None

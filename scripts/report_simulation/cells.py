@@ -97,15 +97,19 @@ def run_cell(cell: Cell, studies: int, seed: int = 0) -> Outcome:
     Three things are asked of the same noise: without any difference, do the intervals hold 0 and is no arm called
     better or worse; with every difference at the margin, is no arm called equivalent; with a difference that 80 %
     power was stated for (by Bonferroni's level), how often is it found, and what does the report's own level state.
+    A study in which no arm can be judged is not counted.
     """
     numbers = [seed, cell.arms, cell.seeds, int(10 * cell.correlation), int(100 * cell.missing), cell.tails == "t3"]
     rng = np.random.default_rng(numbers)
     # At the margin, every other arm lies above and every other below.
     margins = MARGIN * np.where(np.arange(cell.arms - 1) % 2, -1.0, 1.0)
-    counts = np.zeros(6)
+    counts, judged = np.zeros(6), 0
     for values in 0.8 + noise(cell, studies, rng):
         present = there(cell, rng)
         pairs = study(values, present)
+        if not pairs:
+            continue
+        judged += 1
         found = infer(pairs, MARGIN, ALPHA, "max_t", DRAWS)
         estimates = [(pair.estimate, margins[int(pair.arm.name) - 1]) for pair in pairs]
         at_margin = [Estimate(one.difference + shift, one.error, one.freedom) for one, shift in estimates if one]
@@ -116,7 +120,7 @@ def run_cell(cell: Cell, studies: int, seed: int = 0) -> Outcome:
             min(family.equivalence(at_margin, MARGIN)[1], default=1.0) <= ALPHA,
             *_power(cell, pairs, found),
         ]
-    return Outcome(cell, studies, *(float(share) for share in counts / studies))
+    return Outcome(cell, judged, *(float(share) for share in counts / judged))
 
 
 def _holds(interval: tuple[float, float]) -> bool:

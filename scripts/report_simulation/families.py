@@ -66,7 +66,7 @@ def ranks(studies: int, seed: int = 0) -> list[Row]:
 
 
 def _fits(found: tuple[int, int], gains: tuple[int, ...], arm: int) -> bool:
-    """Whether a set holds every rank that the arm and its equals share."""
+    """Return True if a set holds every rank that the arm and its equals share."""
     best = 1 + sum(gain > gains[arm] for gain in gains)
     worst = len(gains) - sum(gain < gains[arm] for gain in gains)
     return found[0] <= best and worst <= found[1]

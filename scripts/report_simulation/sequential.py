@@ -58,7 +58,7 @@ def _added(values: np.ndarray) -> tuple[bool, bool]:
 
 
 def _claims(values: np.ndarray, alphas: dict[int, float], method: Method) -> bool:
-    """Whether some look claims a difference."""
+    """Return True if some look claims a difference."""
     present = np.ones_like(values, dtype=bool)
     for look, alpha in alphas.items():
         lines = infer(study(values[:look], present[:look]), MARGIN, alpha, method, DRAWS)

@@ -17,7 +17,7 @@ VERBS = {
     "table": "print the records of a folder as a table: one line for each arm",
     "measure": "measure finished runs from their checkpoints, without training: RUN... measure=full",
     "predict": "print the classes that a finished run's network sees in pictures",
-    "export": "write a finished run's network for other programs: ONNX, torch.export, ...",
+    "export": "write a finished run's network as a file for other programs, such as ONNX Runtime",
     "report": "compare poolings: verdicts, tables, figures and a page from records",
     "new": "write a study file from settings: new study pooling=max,avg seed=0,1,2",
     "study": "make many runs from one sweep file: plan, run, submit, status, cancel, table, sync",

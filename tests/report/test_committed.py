@@ -1,11 +1,15 @@
 """The committed study: the numbers of benchmarks/pooling_cifar10.md come out of its records by a command."""
 
+import json
 import re
 
 import pytest
 
 from poolab.report.arm_sentences import sentences_of
 from poolab.report.gathering import gather
+from poolab.report.results import results
+from poolab.report.tables import as_markdown
+from poolab.report.verdict import verdict
 from poolab.study.commands.report_verb import analysis_of, read_sources
 
 
@@ -64,3 +68,33 @@ def test_mixed_is_undecided_and_the_page_says_what_the_report_says(analysis, pyt
     for name in ("avg_topk k=2", "avg_topk k=3"):
         joint = re.search(r"interval (\S+ to [+-][\d.]+)", sentences[name])[1]
         assert joint in text
+
+
+@pytest.mark.parametrize("name", ["pooling_cifar10", "pooling_small"])
+def test_the_examples_are_what_their_command_writes_today(name, pytestconfig):
+    """The command: poolab report benchmarks/NAME.jsonl.gz --out docs/examples/NAME --formats svg.
+
+    Other processors round otherwise, hence the tolerance.
+    """
+    root = pytestconfig.rootpath
+    ((_, records),) = read_sources([str(root / "benchmarks" / f"{name}.jsonl.gz")]).sources
+    made = analysis_of([], gather(records))
+    committed = root / "docs" / "examples" / name
+    told = json.loads((committed / "results.json").read_text())
+    assert_alike(results(made), told)
+    sentences = (committed / "report.md").read_text()
+    for sentence in [*verdict(made), *(one for table in made.tables for one in sentences_of(made, table))]:
+        assert as_markdown(str(sentence)) in sentences
+
+
+def assert_alike(made, told):
+    if isinstance(told, dict):
+        assert made.keys() == told.keys()
+        for key in told:
+            assert_alike(made[key], told[key])
+    elif isinstance(told, list | tuple):
+        assert len(made) == len(told)
+        for one, other in zip(made, told, strict=True):
+            assert_alike(one, other)
+    else:
+        assert made == (pytest.approx(told, rel=1e-3, abs=1e-6) if isinstance(told, float) else told)

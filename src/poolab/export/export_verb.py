@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from poolab.errors import ConfigError
 
@@ -47,16 +48,18 @@ def export(given: Sequence[str], description: str) -> int:
     chosen = parser(description).parse_args(given)
     from poolab.export.formats import check_packages, find_format
     from poolab.export.picture_files import picture_files
+    from poolab.export.target import check_target
 
     if chosen.out is None and chosen.format is None:
         raise ConfigError("name a file, --out model.onnx, or a format, --format onnx")
     form = find_format(chosen.out, chosen.format)
     check_packages(form)
+    target = chosen.out or f"model{form.suffixes[0]}"
+    check_target(Path(target).expanduser(), chosen.force)
     images = None if chosen.images is None else picture_files(chosen.images)
     from poolab.export.loading import load
 
     model = load(chosen.run)
-    target = chosen.out or f"model{form.suffixes[0]}"
     print(f"writing {target}: {model!r}", file=sys.stderr, flush=True)
     found = model.export(
         target,

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from poolab.export.deployed import Deployed
 from poolab.export.formats import FORMATS, Format, check_packages, find_format
 from poolab.export.job import Job
 from poolab.export.quiet import quiet
+from poolab.export.target import Beside
 from poolab.export.trained import Trained
 from poolab.export.writers import writer_of
 from poolab.pooling import use_backend
@@ -75,7 +74,7 @@ def export(
     precision = _precision(chosen, int8, half)
     allowed = _allowed(precision, tolerance)
     check_packages(chosen)
-    with _beside(target, force) as folder:
+    with Beside(target, force) as folder:
         checked = check_images(model, images, calibrate=int8)
         new = folder / target.name
         with quiet(), use_backend("plain"), torch.no_grad():
@@ -130,37 +129,6 @@ def _allowed(precision: str, tolerance: float | None) -> float:
     if not 0 <= tolerance <= 1:
         raise ConfigError(f"tolerance={tolerance} is not possible: it must be between 0 and 1")
     return tolerance
-
-
-class _beside:
-    """A temporary folder beside a file that is to be written; it is removed at the end.
-
-    Raises:
-        ConfigError: the file is there already, or its folder is not.
-        PoolabError: nothing can be written there.
-    """
-
-    def __init__(self, target: Path, force: bool) -> None:
-        self.target, self.force = target, force
-
-    def __enter__(self) -> Path:
-        target, parent = self.target, self.target.absolute().parent
-        try:
-            if target.is_dir():
-                raise ConfigError(f"{target} is a folder: name a file in it, e.g. {target / 'model.onnx'}")
-            if target.exists() and not self.force:
-                raise ConfigError(f"{target} exists: choose another name, or replace it with force=True (--force)")
-            if not parent.is_dir():
-                raise ConfigError(f"{target} cannot be written: the folder {parent} does not exist")
-            self.folder = Path(tempfile.mkdtemp(dir=parent, prefix=".export-"))
-        except OSError as fault:
-            raise PoolabError(f"{target} cannot be written: {fault.strerror or fault}") from fault
-        return self.folder
-
-    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if isinstance(fault, OSError):
-            raise PoolabError(f"{self.target} was not written: {fault.strerror or fault}") from fault
 
 
 def _written(model: Trained, chosen: Format, precision: str, checked: CheckImages, new: Path) -> Comparison:

@@ -47,7 +47,7 @@ FORMATS: Mapping[str, Format] = {
         Format(
             "executorch",
             (".pte",),
-            "ExecuTorch, on phones and small devices (XNNPACK)",
+            "ExecuTorch, on phones and small devices (XNNPACK), one image at a time",
             needs=("executorch",),
             install="executorch",
             half=False,
@@ -70,7 +70,7 @@ ADVICE = {
     "torchscript, which is traced",
     "openvino": "OpenVINO reads ONNX files: choose onnx",
     "tensorrt": "TensorRT reads ONNX files (trtexec --onnx=model.onnx): choose onnx",
-    "coreml": "coremltools converts the program of torch_export: choose torch_export, then coremltools.convert",
+    "coreml": "coremltools reads programs of torch.export: choose torch_export",
     "weights": "the weights are last.ckpt in the run's folder",
 }
 OTHER_SUFFIXES = {

@@ -1,4 +1,4 @@
-"""Which settings of a run make its arm, and which the setting in which arms are compared."""
+"""Tells which settings of a run make its arm, and which the setting in which arms are compared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Keys:
-    """What makes an arm: settings with these names or below them, but for the factors, which make settings."""
+    """Holds what makes an arm: settings with these names or below them, but for the factors, which make settings."""
 
     arm: tuple[str, ...]
     factors: tuple[str, ...] = ()

@@ -1,10 +1,11 @@
-"""What is said of one setting: a sentence for each arm, and what limits the setting as a whole."""
+"""Says what holds in one setting: a sentence for each arm, and what limits the setting as a whole."""
 
 from __future__ import annotations
 
 from poolab.report.analysis import Analysis, Row, Table
 from poolab.report.cost_sentences import cost_sentences
 from poolab.report.metric import Metric
+from poolab.report.seed_notes import seed_notes
 from poolab.report.sentence import Sentence, listed, p_words, size
 from poolab.report.statistics import ARMS_OF_TWO_PAIRS, MAX_SEEDS
 
@@ -19,6 +20,7 @@ def sentences_of(analysis: Analysis, table: Table) -> list[Sentence]:
         *(_sentence(row, analysis) for row in table.others),
         *_ranking(analysis, table),
         *_headroom(analysis, table),
+        *seed_notes(analysis, table),
         *_moderated_note(table),
         *_two_pairs(table),
         *cost_sentences(analysis, table),
@@ -138,7 +140,7 @@ def _why(row: Row, analysis: Analysis) -> str:
             "and two are the least"
         ),
         "zero_variance": (
-            f"the difference of {metric.difference(compared.difference)} does not vary over the seeds, "
+            f"the difference of {metric.difference(compared.difference)} {_constant(row)} over the seeds, "
             "and without the outcome of each test image nothing says how sure it is"
         ),
         "divergence": (
@@ -153,6 +155,10 @@ def _why(row: Row, analysis: Analysis) -> str:
         f"the difference is {metric.difference(compared.difference)} (interval {metric.interval(compared.interval)}; "
         f"{compared.pairs} paired seeds){_more_seeds(row)}"
     )
+
+
+def _constant(row: Row) -> str:
+    return "hardly varies" if (row.compared.deviation or 0.0) > 1e-12 else "does not vary"
 
 
 def _more_seeds(row: Row) -> str:

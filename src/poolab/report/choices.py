@@ -1,4 +1,4 @@
-"""What a comparison goes by where the caller names nothing: the metric of the task, and the baseline."""
+"""Chooses what the caller does not name: the metric of the task, and the baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which arms and seeds a report compares, as the journal of a study notes them at a look."""
+"""Tells which arms and seeds a report compares, as the journal of a study notes them at a look."""
 
 from __future__ import annotations
 

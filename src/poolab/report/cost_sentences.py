@@ -1,4 +1,4 @@
-"""What the arms cost beside the baseline, in sentences; measured costs only where they may be compared."""
+"""Says what the arms cost beside the baseline; measured costs only where they may be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an arm costs: time of a training step, latency, memory, parameters; each with its spread over the runs."""
+"""Reads what an arm costs: time of a training step, latency, memory, parameters; each with its spread over the runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies beside a run's record: the history of its epochs, and which test images it classified correctly.
+"""Reads what lies beside a run's record: the history of its epochs, and which test images it classified correctly.
 
 A folder of runs has both as files. A saved record file holds them inside each record, so that it can be reported alone.
 """

@@ -64,7 +64,7 @@ class Document:
 
     @property
     def estimand(self) -> str:
-        """What is estimated, in words."""
+        """Say what is estimated."""
         margin = self.analysis.metric.size(self.analysis.margin) if self.analysis.margin else "none"
         return (
             f"What is estimated: the expected difference in {self.analysis.metric.title}, arm minus "
@@ -75,19 +75,19 @@ class Document:
 
     @property
     def looks(self) -> str:
-        """How looks at the results were counted, and which the journal shows."""
+        """Say how looks at the results were counted, and which the journal shows."""
         analysis = self.analysis
         methods = [str(table.compared.method) for table in analysis.tables]
         return f"{rule_sentence(analysis.looks, analysis.added, methods)} {seen_sentence(analysis.evidence.looked)}"
 
     @property
     def reading(self) -> Sequence[str]:
-        """How to read the page."""
+        """Say how to read the page."""
         return READING
 
     @cached_property
     def remarks(self) -> list[str]:
-        """What a reviewer would remark."""
+        """List what a reviewer would remark."""
         analysis = self.analysis
         return provenance.remarks(analysis.evidence, analysis.metric.name, self.selected_by, analysis.baseline)
 

@@ -1,4 +1,4 @@
-"""What a report knows of the runs: settings with their arms, and what was left out."""
+"""Holds what a report knows of the runs: settings with their arms, and what was left out."""
 
 from __future__ import annotations
 

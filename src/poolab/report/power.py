@@ -1,4 +1,4 @@
-"""What a study could see: detectable differences, seeds for half of them, and what the pairing gained."""
+"""Says what a study could see: detectable differences, seeds for half of them, and what the pairing gained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the statistics read of a setting: scores by seed, and the outcome of each test image."""
+"""Reads what the statistics need of a setting: scores by seed, and the outcome of each test image."""
 
 from __future__ import annotations
 

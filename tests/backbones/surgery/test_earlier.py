@@ -1,9 +1,11 @@
 """Networks that earlier versions saved: whole ones, and their weights."""
 
+import copy
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from poolab.backbones import swap_pooling
 from tests.backbones.surgery.networks import Functions, Shared, Strided
@@ -38,3 +40,28 @@ def test_a_pickled_network_can_be_swapped_again():
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     report = swap_pooling(saved["net"], "avg_topk", example_input=images)
     assert [place.name for place in report.replaced] == ["max_pool2d_1", "avg_pool2d_1", "max_pool2d_2"]
+
+
+def test_weights_of_a_sequential_with_one_pool_twice_load():
+    """Earlier, the layers of its two calls were `1_1` and `1_2`."""
+
+    def build():
+        pool = nn.MaxPool2d(2)
+        net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), pool, nn.Conv2d(8, 4, 3, padding=1), pool)
+        swap_pooling(net, "mixed", learnable=True, sharing="channel", example_input=torch.zeros(1, 3, 16, 16))
+        return net
+
+    saved = build()
+    with torch.no_grad():
+        for value in saved.parameters():
+            value.normal_()
+    now = saved.state_dict()
+    earlier = {name.replace("1.", "1_1.").replace("3.", "1_2."): value for name, value in now.items()}
+    assert earlier.keys() != now.keys()
+    for state in (earlier, now):
+        for net in (build(), copy.deepcopy(build())):
+            net.load_state_dict(state)
+            assert all(torch.equal(net.state_dict()[name], value) for name, value in now.items())
+    whole, prefixed = nn.ModuleDict({"body": build()}), {f"body.{name}": value for name, value in earlier.items()}
+    whole.load_state_dict(prefixed)
+    assert all(torch.equal(whole["body"].state_dict()[name], value) for name, value in now.items())

@@ -26,8 +26,14 @@ def _video(name):
 
 IMAGES, CLIP = torch.zeros(2, 3, 96, 96), torch.zeros(1, 3, 16, 64, 64)
 TORCHVISION = {
-    "fasterrcnn": (lambda: _torchvision("detection", "fasterrcnn_resnet50_fpn", num_classes=5), list(IMAGES)),
-    "retinanet": (lambda: _torchvision("detection", "retinanet_resnet50_fpn", num_classes=5), list(IMAGES)),
+    "fasterrcnn": (
+        lambda: _torchvision("detection", "fasterrcnn_resnet50_fpn", num_classes=5, min_size=96, max_size=96),
+        list(IMAGES),
+    ),
+    "retinanet": (
+        lambda: _torchvision("detection", "retinanet_resnet50_fpn", num_classes=5, min_size=96, max_size=96),
+        list(IMAGES),
+    ),
     "deeplabv3": (lambda: _torchvision("segmentation", "deeplabv3_resnet50", num_classes=5), IMAGES),
     "fcn": (lambda: _torchvision("segmentation", "fcn_resnet50", num_classes=5), IMAGES),
     "r3d_18": (lambda: _video("r3d_18"), CLIP),
@@ -95,7 +101,7 @@ def test_torchvision(name):
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
 def test_transformers(name):
-    transformers = pytest.importorskip("transformers")
+    transformers = pytest.importorskip("transformers", reason="transformers is missing: the extra networks has it")
     torch.manual_seed(0)
     configuration = getattr(transformers, f"{name}Config")(num_labels=5, **TRANSFORMERS[name])
     operate(getattr(transformers, f"{name}ForImageClassification")(configuration), {"pixel_values": IMAGES})
@@ -103,7 +109,7 @@ def test_transformers(name):
 
 @pytest.mark.parametrize("name", MONAI)
 def test_monai(name):
-    networks = pytest.importorskip("monai.networks.nets")
+    networks = pytest.importorskip("monai.networks.nets", reason="monai is missing: the extra networks has it")
     kind, options, shape = MONAI[name]
     torch.manual_seed(0)
     operate(getattr(networks, kind)(**options), torch.randn(shape))

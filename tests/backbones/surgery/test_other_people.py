@@ -31,7 +31,7 @@ class TestForwardOnTheInstance:
 
     @pytest.mark.parametrize("kind", [Functions, Shared, Layers, Strided])
     def test_accelerate_s_hook(self, kind, images):
-        hooks = pytest.importorskip("accelerate.hooks")
+        hooks = pytest.importorskip("accelerate.hooks", reason="accelerate is missing: the extra networks has it")
         net, plain = made(kind), made(kind)
         slots = "strided_conv" if kind is Strided else "window"
         swap_pooling(plain, "avg_topk", slots=slots, example_input=images)
@@ -44,7 +44,9 @@ class TestForwardOnTheInstance:
         assert torch.equal(net(images), plain(images)), "also when the hook is taken off"
 
     def test_dispatch_model(self, images):
-        big_modeling = pytest.importorskip("accelerate.big_modeling")
+        big_modeling = pytest.importorskip(
+            "accelerate.big_modeling", reason="accelerate is missing: the extra networks has it"
+        )
         net, plain = made(Functions), made(Functions)
         swap_pooling(plain, "avg_topk", example_input=images)
         net = big_modeling.dispatch_model(net, device_map={"": "cpu"}, force_hooks=True)
@@ -52,7 +54,7 @@ class TestForwardOnTheInstance:
         assert torch.equal(net(images), plain(images))
 
     def test_prepared_for_bfloat16(self, images):
-        accelerate = pytest.importorskip("accelerate")
+        accelerate = pytest.importorskip("accelerate", reason="accelerate is missing: the extra networks has it")
         net, plain = made(Functions), made(Functions)
         swap_pooling(plain, "lip", example_input=images)
         accelerator = accelerate.Accelerator(mixed_precision="bf16", cpu=True)

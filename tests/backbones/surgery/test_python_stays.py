@@ -157,7 +157,8 @@ class TestRefusals:
     def test_a_call_that_did_not_run_before(self, images):
         net, _ = swapped(self.Other, images)
         with pytest.raises(
-            Refusal, match=r"Other.forward pools otherwise.*line 3 .*avg_pool2d is called, which did not"
+            Refusal,
+            match=r"Other.forward pools otherwise.*line \d+ of test_python_stays.py avg_pool2d is called, which did",
         ):
             net(images)
         net.eval()
@@ -291,14 +292,30 @@ def test_threads_do_not_meet(images):
         assert all(map(torch.equal, found, expected))
 
 
+FOLLOWED = (py.NoGrad, py.Decorated, py.Loop, py.Helpers, py.Inherited, py.Nested, py.Flags)  # by torch's compilers
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [py.NoGrad, py.Decorated, py.Loop, py.Helpers, py.Inherited, py.Nested, py.Flags])
-def test_compiles_without_a_break_and_exports(kind, images):
+@pytest.mark.parametrize("kind", FOLLOWED)
+def test_compiles_without_a_break(kind, images):
     torch._dynamo.reset()
     net, _ = swapped(kind, images, "avg_topk")
     net.eval()
     compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(images), net(images))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("kind", FOLLOWED)
+def test_exports_for_any_number_of_images(kind, strict, images):
+    torch._dynamo.reset()
+    net, _ = swapped(kind, images, "avg_topk")
+    net.eval()
+    sizes = ({0: torch.export.Dim("batch", min=1, max=64)},)
+    program = torch.export.export(net, (images,), dynamic_shapes=sizes, strict=strict)
+    other = torch.cat([images, images[:1]])
+    torch.testing.assert_close(program.module()(other), net(other))
 
 
 def test_torch_fx_sees_layers_at_the_calls(images):

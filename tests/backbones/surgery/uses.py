@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-SECONDS = 240  # for one use of one network
+SECONDS = 120  # of the processor, for one use of one network
+TOO_LONG = "longer than "
 
 
 def trace(model, images):
@@ -93,6 +94,10 @@ USES = {
 }
 
 
+class _TooLong(BaseException):
+    """A use takes longer than it may; no tool's own handling of faults catches it."""
+
+
 def attempt(use, model, images):
     """Return "" where a use works, else its fault in one line; None where a package for it is missing."""
     try:
@@ -100,6 +105,8 @@ def attempt(use, model, images):
             USES[use](copy.deepcopy(model).eval(), images)
     except ImportError:
         return None
+    except _TooLong as fault:
+        return str(fault)
     except BaseException as fault:  # whatever a tool raises is the answer
         if isinstance(fault, KeyboardInterrupt):
             raise
@@ -111,15 +118,15 @@ def attempt(use, model, images):
 @contextmanager
 def _limited(seconds):
     def end(*_):
-        raise TimeoutError(f"longer than {seconds} s")
+        raise _TooLong(f"{TOO_LONG}{seconds} s")
 
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @contextmanager

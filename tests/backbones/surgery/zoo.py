@@ -1,21 +1,12 @@
-"""`python -m tests.backbones.surgery.zoo`: surgery on networks of torchvision and timm, as a Markdown table.
+"""Networks of torchvision and timm, and what surgery does to one of them."""
 
-Each row is written to the file of results when it is known; a run that is started again takes those up and goes on.
-"""
-
-import argparse
-import json
-import sys
-import time
-import warnings
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 
 from poolab.backbones import swap_pooling
 from poolab.backbones.surgery import find_sites
-from tests.backbones.surgery.uses import USES, attempt
+from tests.backbones.surgery.sameness import assert_same
 
 METHODS = {"avg_topk": {}, "mixed": {"learnable": True, "sharing": "channel"}}
 USED = "avg_topk"  # the method that the uses are tried with
@@ -53,25 +44,11 @@ class Row:
     forward: bool = False
     backward: bool = False
     reason: str = ""
-    uses: dict[str, str] = field(default_factory=dict)
 
     @property
     def works(self) -> bool:
         """Whether everything that pools was replaced, and the network computes and learns with it."""
         return self.replaced > 0 and not self.unreachable and self.forward and self.backward
-
-    def __str__(self) -> str:
-        """A row of the table."""
-        marks = ["yes" if mark else "NO" for mark in (self.forward, self.backward)]
-        uses = [_mark(self.uses.get(use)) for use in USES]
-        cells = [self.network, self.method, self.slots, self.replaced, self.unreachable, *marks, *uses, self.reason]
-        return "| " + " | ".join(map(str, cells)) + " |"
-
-
-def _mark(told):
-    if told is None:
-        return ""
-    return "yes" if not told else "no, nor the original" if told.startswith("original: ") else "NO"
 
 
 def build(network):
@@ -95,93 +72,50 @@ def images_of(entry):
     return torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
 
 
-def operate(entry, method, uses=()):
-    """Windows where there are any, else the strided convolutions: swapped, run, trained one step, and used."""
-    network, images = entry.partition(":")[0], images_of(entry)
-    model = build(network)
+def swapped(entry, method):
+    """Windows where there are any, else the strided convolutions: the network, the report, and which of both."""
+    model, images = build(entry.partition(":")[0]), images_of(entry)
     kinds = {site.kind for site in find_sites(model.eval(), images).all}
-    model.train()
-    row = Row(network, method, "window" if "window" in kinds else "strided_conv")
+    slots = "window" if "window" in kinds else "strided_conv"
+    report = swap_pooling(model.train(), method, slots=slots, example_input=images, **METHODS[method])
+    return model, report, slots
+
+
+def operate(entry, method):
+    """Swap a network's poolings, run it, and train it one step."""
+    row = Row(entry.partition(":")[0], method, "")
     try:
-        report = swap_pooling(model, method, slots=row.slots, example_input=images, **METHODS[method])
+        model, report, row.slots = swapped(entry, method)
         row.replaced, row.unreachable = len(report.replaced), len(report.unreachable)
         row.reason = "; ".join(left.reason for left in report.unreachable)
-        output = model(images)
+        output = model(images_of(entry))
         main = output[0] if isinstance(output, tuple) else output
         row.forward = main.shape == (2, 10) and bool(torch.isfinite(main).all())
         main.square().sum().backward()
         row.backward = all(_learns(model.get_submodule(place.name)) for place in report.replaced)
-        model.zero_grad(set_to_none=True)
     except Exception as fault:  # whatever a stranger's network says is the answer
         row.reason = f"{type(fault).__name__}: {str(fault).splitlines()[0]}"
-        return row
-    for use in uses:
-        row.uses[use] = _used(use, network, model, images)
     return row
 
 
-def _used(use, network, model, images):
-    """Return how a use went; where the original fails too, its fault says so."""
-    fault = attempt(use, model, images)
-    if fault and attempt(use, build(network), images):
-        return f"original: {fault}"
-    return fault
+def assert_max_for_max_is_the_same(entry, training):
+    """Replace maxima by "max" and means of whole maps by "global_avg", and compare one step; return how many."""
+    network, images = entry.partition(":")[0], images_of(entry)
+    other, plain = build(network), build(network)
+    sites = find_sites(plain.eval(), images).all
+    names = [site.name for site in sites if site.kind == "window" and "max" in site.was.lower()]
+    averages = [site.name for site in sites if site.kind in ("head", "gate") and _is_mean(site.was)]
+    if names:
+        swap_pooling(other, "max", slots=names, example_input=images)
+    if averages:
+        swap_pooling(other, "global_avg", slots=averages, example_input=images)
+    assert_same(plain.train(training), other.train(training), images)
+    return len(names + averages)
+
+
+def _is_mean(was):
+    return was.startswith(("AdaptiveAvgPool2d to 1x1", "adaptive_avg_pool2d to 1x1")) or was == "mean"
 
 
 def _learns(layer):
     return all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in layer.parameters())
-
-
-def _rows(entries, results, uses, seconds):
-    """Yield every row, from the file of results where it is there."""
-    known = {}
-    if results.exists():
-        read = [Row(**json.loads(line)) for line in results.read_text().splitlines()]
-        known = {(row.network, row.method): row for row in read}
-    begun = time.monotonic()
-    for entry in entries:
-        for method in METHODS:
-            key = (entry.partition(":")[0], method)
-            if key not in known and time.monotonic() - begun < seconds:
-                row = operate(entry, method, uses if method == USED else ())
-                known[key] = row
-                with results.open("a") as file:
-                    file.write(json.dumps(asdict(row)) + "\n")
-                print(f"{row.network} {row.method}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-            if key in known:
-                yield known[key]
-
-
-def main():
-    """Write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("networks", nargs="*", default=NETWORKS)
-    parser.add_argument("--results", type=Path, default=Path("runs/zoo.jsonl"))
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no network after that")
-    parser.add_argument("--uses", nargs="*", default=list(USES), help="which uses are tried, none with no word")
-    asked = parser.parse_args()
-    asked.results.parent.mkdir(parents=True, exist_ok=True)
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    rows = list(_rows(asked.networks, asked.results, asked.uses, asked.seconds))
-    print("# Surgery on the networks of torchvision and timm\n")
-    print(
-        "`swap_pooling` on untrained networks of ten classes; windows, or where there are none strided convolutions. "
-        f'What people do with a network is tried with {USED}; a blank cell was not tried, and "no, nor the original" '
-        "failed before the swap too.\n"
-    )
-    print(f"| network | method | slots | replaced | not reached | forward | backward | {' | '.join(USES)} | reason |")
-    print(f"|---|---|---|---:|---:|---|---|{'---|' * len(USES)}---|")
-    print("\n".join(map(str, rows)))
-    good = {row.network for row in rows} - {row.network for row in rows if not row.works}
-    print(f"\n{len(good)} of {len({row.network for row in rows})} networks work with every method.\n")
-    print('What is not "yes":\n')
-    for row in rows:
-        for use, told in row.uses.items():
-            if told:
-                print(f"- {row.network}, {use}: {told}")
-    sys.exit(not all(row.works for row in rows))
-
-
-if __name__ == "__main__":
-    main()

@@ -158,7 +158,10 @@ class TestOverall:
     def test_refused_below_four_settings(self, count):
         found = compare_overall(self.settings(count))
         assert all(arm.difference is None and arm.prediction is None for arm in found.arms)
-        assert all(arm.refused.startswith(f"{count} setting") for arm in found.arms)
+        assert all(
+            arm.refused.endswith(f"needs at least 4, and there {'is' if count == 1 else 'are'} {count}")
+            for arm in found.arms
+        )
         assert found.arms[0].better + found.arms[0].undecided == count
 
     def test_pooled_from_four_settings_on(self):

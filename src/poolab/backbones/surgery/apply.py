@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -69,6 +70,22 @@ def _put_at(owner: nn.Module, key: str, one: Planned, undo: Undo) -> None:
     hand_over(old, one.pool, undo)
     undo.append(partial(owner._modules.__setitem__, key, old))
     owner._modules[key] = one.pool
+    if one.site.earlier and one.pool.state_dict():
+        undo.append(owner.register_load_state_dict_pre_hook(EarlierKey(one.site.earlier, key)).remove)
+
+
+@dataclass(frozen=True)
+class EarlierKey:
+    """Lets a Sequential load weights that an earlier poolab saved, under other keys for a layer that stood twice."""
+
+    before: str
+    now: str
+
+    def __call__(self, module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+        """Rename the keys."""
+        before, now = (f"{prefix}{key}." for key in (self.before, self.now))
+        for name in [name for name in state if name.startswith(before)]:
+            state.setdefault(now + name.removeprefix(before), state.pop(name))
 
 
 def _wire(owner: nn.Module, path: str, sites: Sites, planned: Sequence[Planned], undo: Undo) -> None:

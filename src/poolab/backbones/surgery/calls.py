@@ -89,8 +89,23 @@ class Frame:
 
 
 def is_pooling(module: nn.Module) -> bool:
-    """Return True if a module is a pooling layer for maps, of torch or of poolab."""
+    """Return True if a module is a pooling layer for maps, of torch or of poolab; one whose calls go to a layer of ours
+    is none any more.
+    """
+    if hasattr(type(module), "wiring"):
+        return False
     return isinstance(module, WINDOWS + ADAPTIVE) or (isinstance(module, Pool) and module.role == "global")
+
+
+def torch_class(layer: nn.Module) -> type[nn.Module] | None:
+    """Return the pooling class of torch that a layer is an instance of."""
+    return next((kind for kind in type(layer).__mro__ if kind in TORCH_WINDOWS or kind in ADAPTIVE), None)
+
+
+def has_own_forward(layer: nn.Module) -> bool:
+    """Return True if a layer's `forward` is not that of its pooling class in torch."""
+    base = torch_class(layer)
+    return base is None or type(layer).forward is not base.forward
 
 
 def is_strided(module: nn.Module) -> bool:
@@ -158,7 +173,7 @@ class Observer(TorchFunctionMode):
         kwargs = kwargs or {}
         op = getattr(func, "__name__", "")
         output = func(*args, **kwargs)
-        if op in FUNCTIONS and self._running and not self._is_inside():
+        if op in FUNCTIONS and self._running and not self._is_inside(self._running[:-1]) and not self._is_torch_s():
             self._note_function(op, func, named_arguments(op, args, kwargs), output)
         return output
 
@@ -219,5 +234,10 @@ class Observer(TorchFunctionMode):
         call.output = tuple(output.shape) if isinstance(output, Tensor) else None
         self.calls.append(call)
 
-    def _is_inside(self) -> bool:
-        return any(is_pooling(frame.module) for frame in self._running)
+    def _is_inside(self, running: list[Frame] | None = None) -> bool:
+        return any(is_pooling(frame.module) for frame in (self._running if running is None else running))
+
+    def _is_torch_s(self) -> bool:
+        """Return True if the running module is a pooling that computes what its class in torch or poolab does."""
+        module = self._running[-1].module
+        return is_pooling(module) and (isinstance(module, Pool) or not has_own_forward(module))

@@ -141,10 +141,10 @@ def _sharded(module: nn.Module) -> str:
 
 def _advice(model: nn.Module) -> str:
     try:
-        told = f"its forward takes {inspect.signature(model.forward)}; "
+        told = f"Its forward takes {inspect.signature(model.forward)}; give"
     except (TypeError, ValueError):
-        told = ""
-    return told + "give a tuple for several inputs, or a dict of them by name"
+        told = "Give"
+    return told + " a tuple for several inputs, or a dict of them by name"
 
 
 @contextmanager

@@ -227,7 +227,8 @@ def _unknown(links: list[_Link], index: int) -> str:
     title = links[index].code.co_qualname
     if index == 0:
         return f"{title} runs in the place of its forward"
-    return f"{title} is called by {links[index - 1].code.co_qualname} in a way that cannot be followed"
+    caller = links[index - 1].code.co_qualname
+    return f"{title} is called by {caller} in a way that cannot be followed: call it by its name, or as a method"
 
 
 def _check_source(link: _Link) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from poolab.backbones.surgery.own import torch_class
+from poolab.backbones.surgery.calls import torch_class
 from poolab.pooling import Pool, WindowPool2d
 
 Undo = list[Callable[[], object]]

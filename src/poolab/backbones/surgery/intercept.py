@@ -5,11 +5,12 @@ source, same control flow, with each pooling call known by its place in the sour
 """
 
 import ast
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from types import FunctionType, MethodType
+from functools import cache, partial, wraps
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, fx, nn
 from poolab.backbones.surgery.classes import below_parametrization
 from poolab.backbones.surgery.containers import hiding
 from poolab.backbones.surgery.functions import OBJECTS, REDUCTIONS, canonical, named_arguments, reduces_map
-from poolab.backbones.surgery.source import OWNER, NoSource, Position, copied, original, parse
+from poolab.backbones.surgery.source import OWNER, NoSource, Position, copied, original, original_code, parse
 
 INSTANCE = "<forward of the instance>"  # a `forward` that was set on a module, as accelerate does
 
@@ -116,6 +117,8 @@ class Refusal(RuntimeError):
 class Activation:
     """One run of a copied function: what its pooling calls are handed to."""
 
+    __slots__ = ("counts", "owner", "table")
+
     def __init__(self, owner: nn.Module, table: "Table") -> None:
         self.owner = owner
         self.table = table
@@ -123,13 +126,13 @@ class Activation:
 
     def __call__(self, index: int, of: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Do what stands at a point of the source instead of `function(*args)`, or `of.function(*args)`."""
+        method = ""
         if isinstance(function, str):
-            if isinstance(of, Tensor):
-                return self.table.points[index].run(self, function, None, (of, *args), kwargs)
-            if _is_stand_in(of):
-                return self.table.points[index].run(self, function, None, (of, *args), kwargs)
-            function = getattr(of, function)
-        return self.table.points[index].run(self, "", function, args, kwargs)
+            if not isinstance(of, ModuleType) and isinstance(of, (Tensor, fx.Proxy)):  # faster than |
+                method, function, args = function, None, (of, *args)
+            else:
+                function = getattr(of, function)
+        return self.table.points[index].run(self, method, function, args, kwargs)
 
     def inherited(self, index: int, this: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
         """Do what stands at a point of the source instead of `super().function(*args)`."""
@@ -150,9 +153,10 @@ class Activation:
 class Table:
     """What a copied function needs while it runs, made from its node."""
 
-    def __init__(self, wiring: Wiring, node: Node) -> None:
+    def __init__(self, wiring: Wiring, node: Node, code: CodeType) -> None:
         self.owner = wiring.owner
         self.title = node.title
+        self.file, self.first_line = os.path.basename(code.co_filename), code.co_firstlineno
         self.counters = 0
         self.ordered: list[tuple[int, int, str]] = []
         self.points = [Point(self, wiring, position, groups) for position, groups in node.points]
@@ -174,7 +178,7 @@ class Point:
 
     def __init__(self, table: Table, wiring: Wiring, position: Position, groups: tuple[Group, ...]) -> None:
         self.table = table
-        self.line = position[0]
+        self.line = table.first_line + position[0]
         self.layers = [_Layers(self, each) for each in groups if isinstance(each, PoolCalls) and each.is_layer]
         self.functions = [
             _Functions(self, each) for each in groups if isinstance(each, PoolCalls) and not each.is_layer
@@ -184,6 +188,9 @@ class Point:
 
     def run(self, activation: Activation, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         """Hand a call to its layer, or let it run where it is no pooling."""
+        for functions in self.functions:  # first, since this is what mostly stands here
+            if functions.has(method, function, args, kwargs):
+                return functions.take(activation, method, function, args, kwargs)
         if isinstance(function, partial):
             return self.run(activation, "", function.func, (*function.args, *args), {**function.keywords, **kwargs})
         if isinstance(function, nn.Module):
@@ -191,9 +198,6 @@ class Point:
                 if layers.has(activation, function):
                     return layers.take(activation, function, args, kwargs)
             return function(*args, **kwargs)
-        for functions in self.functions:
-            if functions.has(method, function, args, kwargs):
-                return functions.take(activation, method, function, args, kwargs)
         for inner in self.inner:
             if inner.has(function):
                 return inner.take(activation, function, args, kwargs)
@@ -203,7 +207,7 @@ class Point:
 
     def refuse(self, why: str) -> NoReturn:
         """Raise a refusal that names this point."""
-        _refuse(self.table, f"line {self.line} of it: {why}")
+        _refuse(self.table, f"at line {self.line} of {self.table.file} {why}")
 
     def _check_unseen(self, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         for name in self.replaced:
@@ -246,6 +250,8 @@ class _Functions(_Counted):
         self.places = calls.places
         self.dims = next((place.dims for place in calls.places if place is not None), 2)
         self.expected = [dict(place.arguments or ()) if place is not None else {} for place in calls.places]
+        # Arguments as they were written that were found right before; comparing them takes a third of an interception.
+        self.right: list[set[Any]] = [set() for _ in calls.places]
 
     def has(self, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> bool:
         if method != self.op and (method or not _is_one_of(function, self.objects)):
@@ -259,21 +265,29 @@ class _Functions(_Counted):
             return _plain(method, function, args, kwargs)
         if not place.layer:
             self.point.refuse(_AMBIGUOUS.format(self.title))
-        arguments = named_arguments(self.op, args, kwargs)
-        given = arguments.pop("input")
-        self._check(place, number, given, arguments)
+        given = args[0] if args else kwargs["input"]
+        if torch.compiler.is_compiling():
+            self._check(place, number, given, args, kwargs)
+        else:
+            written = (args[1:], *kwargs.items())
+            if not (_is_fixed(written) and written in self.right[number]) and (
+                self._check(place, number, given, args, kwargs) and _is_fixed(written)
+            ):
+                self.right[number].add(written)
         output = getattr(activation.owner, place.layer)(given)
         return torch.flatten(output, 1) if place.flattens else output
 
-    def _check(self, place: Place, number: int, given: Any, arguments: dict[str, Any]) -> None:
-        found = canonical(self.op, arguments, place.dims)
+    def _check(self, place: Place, number: int, given: Any, args: tuple[Any, ...], kwargs: Any) -> bool:
+        """Refuse other arguments than before; return whether these are right for every map."""
+        found = canonical(self.op, named_arguments(self.op, args, kwargs), place.dims)
         if found == self.expected[number]:
-            return
-        if place.covers and not _is_stand_in(given) and found.get("kernel_size") == tuple(given.shape[2:]):
-            return
-        before = ", ".join(f"{name}={value}" for name, value in self.expected[number].items())
-        now = ", ".join(f"{name}={value}" for name, value in found.items())
-        self.point.refuse(f"{self.op} is called with {now}, and was replaced by {place.layer} where it had {before}")
+            return True
+        if not place.covers or _is_stand_in(given) or found.get("kernel_size") != tuple(given.shape[2:]):
+            before, now = (_written(arguments) for arguments in (self.expected[number], found))
+            self.point.refuse(
+                f"{self.op} is called with {now}, and was replaced by {place.layer} where it had {before}"
+            )
+        return False
 
 
 class _Layers(_Counted):
@@ -332,7 +346,7 @@ def copy_of(wiring: Wiring, node: Node, function: FunctionType, *, own: bool) ->
     """
     node = _with_functions(node, function)
     node = Node(node.title, tuple(_with_unseen(node, function, wiring.replaced)))
-    table = Table(wiring, node)
+    table = Table(wiring, node, original_code(function.__code__))
     indices = {position: index for index, (position, _) in enumerate(node.points)}
     return copied(function, indices, table.start, own=own, closes=bool(table.ordered))
 
@@ -429,6 +443,11 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
             "stand: use torch.export, or torch.jit.trace"
         )
 
+    @wraps(base.__init__)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.__class__ = base  # made anew from a network's class, as `type(net)(...)`, it is as it was written
+        self.__init__(*args, **kwargs)
+
     overrides: dict[FunctionType, FunctionType] = {}
     body: dict[str, Any] = {}
     for name, node in wiring.methods:
@@ -441,6 +460,7 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
     return type(base.__name__, (base,), {
         **body,
         **hiding(base, frozenset(_layers(wiring))),
+        "__init__": init,
         "__reduce_ex__": reduce,
         "__prepare_scriptable__": refuse_script,
         "__module__": base.__module__,
@@ -488,8 +508,25 @@ def _reduces(op: str, args: tuple[Any, ...], kwargs: Any, dims: int = 2) -> bool
     return reduces_map(arguments, given.dim() - 2 if isinstance(given, Tensor) else dims)
 
 
+def _written(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in arguments.items())
+
+
+def _is_fixed(value: Any) -> bool:
+    """Return True if a value is made of numbers and texts alone, so that what was found about it stays."""
+    if isinstance(value, tuple):
+        for each in value:  # noqa: SIM110
+            if not _is_fixed(each):
+                return False
+        return True
+    return isinstance(value, int | str | float | None)
+
+
 def _is_one_of(function: Any, objects: tuple[Any, ...]) -> bool:
-    return any(function is each for each in objects)
+    for each in objects:  # noqa: SIM110  # a generator would take as long as the rest of an interception
+        if function is each:
+            return True
+    return False
 
 
 def _is_stand_in(value: Any) -> bool:
@@ -497,7 +534,8 @@ def _is_stand_in(value: Any) -> bool:
 
 
 def _refuse(table: Table, why: str) -> NoReturn:
+    whose = "" if table.owner in table.title.split(".") else f" of {table.owner}"
     raise Refusal(
-        f"{table.owner}: {table.title} pools otherwise than when swap_pooling replaced its poolings: {why}. Swap the "
-        "network with an example_input and in a mode that take this way, or leave this module's places out with slots="
+        f"{table.title}{whose} pools otherwise than when swap_pooling ran it, in evaluation mode: {why}. Swap the "
+        "network with an example_input that takes this way, or leave the places of this module out with slots="
     )

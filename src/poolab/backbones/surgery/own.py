@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from poolab.backbones.surgery.calls import ADAPTIVE, TORCH_WINDOWS, Call
+from poolab.backbones.surgery.calls import TORCH_WINDOWS, Call, torch_class
 from poolab.backbones.surgery.geometry import fitting, window_of
 from poolab.pooling import Pool
 
@@ -27,11 +27,6 @@ def own_arithmetic(call: Call, layer: nn.Module) -> str:
     if call.given is not None and _is_same(call, layer, base):
         return ""
     return f"{kind.__name__} has arithmetic of its own beside {base.__name__}'s: name it in slots= to replace it"
-
-
-def torch_class(layer: nn.Module) -> type[nn.Module] | None:
-    """Return the pooling class of torch that a layer is an instance of."""
-    return next((kind for kind in type(layer).__mro__ if kind in TORCH_WINDOWS or kind in ADAPTIVE), None)
 
 
 def _is_same(call: Call, layer: nn.Module, base: type[nn.Module]) -> bool:

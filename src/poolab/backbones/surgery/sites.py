@@ -34,6 +34,7 @@ class Site:
         is_wired: whether its owner's calls must be intercepted to get there.
         ordinal: its place among the poolings of its owner's graph, where the owner is a GraphModule.
         key: the key of a Sequential under which the layer stands, if it stands there several times.
+        earlier: the key that an earlier poolab gave it there.
         unreachable: why surgery cannot replace it; empty where it can.
         own: why it is replaced only where it is asked for by name; empty where it is replaced with the others.
     """
@@ -46,6 +47,7 @@ class Site:
     is_wired: bool = False
     ordinal: int | None = None
     key: str | None = None
+    earlier: str = ""
     unreachable: str = ""
     own: str = ""
 
@@ -95,6 +97,7 @@ def find_sites(model: nn.Module, example_input: Example | None = None) -> Sites:
 
 
 def _sites(model: nn.Module, calls: list[Call]) -> tuple[list[Site], list[Call]]:
+    calls = _followed(model, calls)
     again = {key for key, times in Counter(map(_layer_of_owner, calls)).items() if times > 1}
     wired = [call for call in calls if call.layer is None or _layer_of_owner(call) in again]
     names, found, others = _Names(model), dict[str, Site](), list[Call]()
@@ -118,6 +121,25 @@ def _sites(model: nn.Module, calls: list[Call]) -> tuple[list[Site], list[Call]]
     return sites, others
 
 
+def _followed(model: nn.Module, calls: list[Call]) -> list[Call]:
+    """Look into layers with arithmetic of their own around one pooling function: that function is the place then.
+
+    As transformers' BitMaxPool2d, which pads by zeros before it pools: the zeros stay.
+    """
+    inside: dict[str, list[Call]] = {}
+    for call in calls:
+        if call.layer is None and is_pooling(model.get_submodule(call.owner)):
+            inside.setdefault(call.owner, []).append(call)
+    left = list[Call]()
+    for path, inner in inside.items():
+        layer = model.get_submodule(path)
+        outer = [call for call in calls if call.layer == path]
+        is_one = len(inner) == len(outer) == 1 and inner[0].steps
+        is_more = own_arithmetic(outer[0], layer) or any(layer.children()) if is_one else False
+        left += outer if is_more else inner
+    return [call for call in calls if not any(call is each for each in left)]
+
+
 def _layer_of_owner(call: Call) -> Any:
     """Return what is equal for two calls of one layer by one owner; a convolution is one place however it is called."""
     is_pool = call.layer is not None and not isinstance(call.run, CONVOLUTIONS)
@@ -128,7 +150,7 @@ def _wire(site: Site, model: nn.Module, names: "_Names", reason: str | None, ord
     """Fill in how the layer gets to its place, where it is a function or one call of a layer called again."""
     call, owner = site.call, model.get_submodule(site.call.owner)
     if call.layer is not None and type(owner).forward is nn.Sequential.forward:
-        site.key = names.key_of(call, owner)
+        site.key, site.earlier = names.key_of(call, owner), names.new(call).rpartition(".")[2]
         site.name = f"{call.owner}.{site.key}" if call.owner else str(site.key)
         return
     site.is_wired = True

@@ -62,11 +62,11 @@ def parse(code: CodeType) -> Parsed:
         NoSource: there is none, or compiling it gives other code than the function has.
     """
     if code.co_name == "<lambda>":
-        raise NoSource("a lambda has no source of its own")
+        raise NoSource("a lambda has no source of its own: write it as a function with def")
     try:
         lines, first = inspect.getsourcelines(code)
     except (OSError, TypeError) as fault:
-        raise NoSource(f"the source of {code.co_qualname} cannot be read") from fault
+        raise NoSource(f"the source of {code.co_qualname} cannot be read: put it into a file") from fault
     indented = lines[0][:1].isspace()
     try:
         tree = ast.parse("if 1:\n" + "".join(lines) if indented else "".join(lines))
@@ -81,7 +81,9 @@ def parse(code: CodeType) -> Parsed:
     parsed = Parsed(found, code, _imported("".join(inspect.findsource(code)[0])))
     again = _compiled(parsed, found)
     if again.co_code != code.co_code or again.co_names != code.co_names:
-        raise NoSource(f"the source of {code.co_qualname} is not what runs: it changed since, or a tool rewrote it")
+        raise NoSource(
+            f"the source of {code.co_qualname} is not what runs: it changed after it was imported, or a tool rewrote it"
+        )
     return parsed
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, wraps
 from types import MethodType
 from typing import Any
 
@@ -62,7 +62,13 @@ def _pooled(base: Any) -> Any:
         _refuse_fold()
         return _blank, (base,), self.__getstate__()
 
+    @wraps(base.__init__)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.__class__ = base  # made anew from a convolution's class, as `type(conv)(...)`, it has no pooling
+        self.__init__(*args, **kwargs)
+
     body = {
+        "__init__": init,
         "forward": forward,
         "__reduce_ex__": reduce,
         "__module__": base.__module__,

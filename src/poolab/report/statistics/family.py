@@ -23,7 +23,7 @@ ARMS_OF_TWO_PAIRS = 4
 
 @dataclass(frozen=True)
 class Inference:
-    """What the verdict needs of one arm within its family. `alpha` is the error of the arm's own interval."""
+    """Holds what the verdict needs of one arm within its family. `alpha` is the error of the arm's own interval."""
 
     alpha: float
     interval: Interval | None

@@ -62,7 +62,7 @@ class Pairs:
 
     @cached_property
     def by_examples(self) -> Estimate | None:
-        """What replaces the paired t where the differences hardly vary; None without per-example outcomes."""
+        """Return what replaces the paired t where the differences hardly vary; None without per-example outcomes."""
         if len(self.seeds) < 2 or not self.hardly_varies or self.components is None:
             return None
         return examples_estimate(float(self.differences.mean()), self.components)
@@ -74,7 +74,7 @@ class Pairs:
 
     @property
     def basis(self) -> Literal["seeds", "examples"]:
-        """What its standard error was made of."""
+        """Return what its standard error was made of."""
         return "examples" if self.by_seeds is None and self.by_examples is not None else "seeds"
 
     @cached_property

@@ -120,7 +120,7 @@ def seeds_to_show(difference: float, deviation: float, critical: Callable[[int],
 
 @dataclass(frozen=True)
 class Rule:
-    """How an arm is decided: the |t| of its interval and of its equivalence test, as functions of the pairs."""
+    """Holds how an arm is decided: the |t| of its interval and of its equivalence test, as functions of the pairs."""
 
     margin: float
     critical: Callable[[int], float]

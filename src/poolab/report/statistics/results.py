@@ -1,4 +1,4 @@
-"""What the statistics return. Differences are arm minus baseline, in the metric's own units."""
+"""Defines what the statistics return. Differences are arm minus baseline, in the metric's own units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Interval = tuple[float, float]
 
 
 class Verdict(StrEnum):
-    """What can be said of an arm beside the baseline."""
+    """Names what can be said of an arm beside the baseline."""
 
     BASELINE = "baseline"
     BETTER = "better"

@@ -1,4 +1,4 @@
-"""What the statistics read: the scores of one arm in one setting, by seed."""
+"""Holds what the statistics read: the scores of one arm in one setting, by seed."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -20,7 +20,7 @@ from poolab.report.statistics.verdicts import decide
 
 @dataclass(frozen=True)
 class _Choices:
-    """What the caller chose for a setting."""
+    """Holds what the caller chose for a setting."""
 
     margin: float
     alpha: float
@@ -143,7 +143,7 @@ def _plan(arms: Sequence[ArmScores], looks: Looks | None, alpha: float) -> tuple
 
 @dataclass(frozen=True)
 class _Line:
-    """What was computed of an arm jointly with the others."""
+    """Holds what was computed of an arm jointly with the others."""
 
     inference: family.Inference
     p_permutation: float | None

@@ -1,6 +1,7 @@
 """`poolab new study`: a study file from the words of a command line."""
 
 import argparse
+import json
 import math
 import os
 import shlex
@@ -18,6 +19,7 @@ EXAMPLES = """examples:
   poolab new study pooling=max,avg,avg_topk seed=0,1,2 data=digits > mine.yaml
   poolab new study pooling=max,softpool seed=range(8) backbone=resnet20 data=cifar10 --out mine.yaml
 """
+AGENT = ("${env}", "${interpreter}", "${program}", "${args_no_hyphens}")  # as W&B's agent gives settings to train.py
 MOST_CHECKED = 2000  # cells; they take 3 s
 
 
@@ -92,6 +94,7 @@ def study_text(words: Sequence[str], file: str, command: str) -> str:
     <BLANKLINE>
       pooling: {values: [max, avg]}
       seed: {values: [0, 1]}
+    command: ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]  # for `wandb agent` alone
     <BLANKLINE>
     """
     parameters = _parameters(words)
@@ -106,6 +109,7 @@ def study_text(words: Sequence[str], file: str, command: str) -> str:
         f"#   poolab study table {place}    compares them\n"
         "program: train.py\nmethod: grid\nparameters:\n"
         + "".join(f"  {key}: {_flow(values)}\n" for key, values in parameters.items())
+        + f"command: {json.dumps(AGENT)}  # for `wandb agent` alone\n"
     )
     _check(text)
     return text

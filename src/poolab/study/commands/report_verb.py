@@ -156,6 +156,8 @@ def analysis_of(studies: Sequence[Study], evidence: Evidence, chosen: argparse.N
     if margin is None:
         margin = _one_of("margin", [study.margin for study in studies])
     looks = _one_of("looks", [study.looks for study in studies])
+    if margin is not None and not 0 < margin < float("inf"):
+        raise ConfigError(f"margin {margin:g}: give a number above 0, in points where the metric is a share, e.g. 0.5")
     name = metric or (evidence.runs[0].headline if evidence.runs else "test/accuracy")
     if asked.get("versus") and baseline is None and evidence.settings:
         baseline = evidence.settings[0].arms[0].label
