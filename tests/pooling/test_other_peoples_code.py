@@ -121,7 +121,7 @@ def test_what_is_no_dense_map_of_numbers_is_refused_by_name(subject: Subject):
         "a dense map, found a nested tensor; pool its maps one by one": torch.nested.nested_tensor(
             list(x.unbind()), layout=torch.jagged
         ),
-        "16 bits or more, found torch.float8_e4m3fn; convert it": x.to(torch.float8_e4m3fn),
+        "found torch.float8_e4m3fn; convert it": x.to(torch.float8_e4m3fn),
         "found torch.complex64": x.to(torch.complex64),
         "found torch.int8": x.to(torch.int8),
     }

@@ -259,10 +259,9 @@ def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
         raise TypeError(
             f"{owner}: the input must be a torch.Tensor, found {type(input).__name__}; e.g. torch.tensor(x)"
         )
-    if not input.is_floating_point() or input.dtype.itemsize < 2:  # numbers of 8 bits are for storing, not computing
+    if not input.is_floating_point() or input.dtype.itemsize < 2:  # torch computes with no number of 8 bits
         raise TypeError(
-            f"{owner}: the input must have a floating dtype of 16 bits or more, found {input.dtype}; convert it, e.g. "
-            "x.float()"
+            f"{owner}: the input must have a floating dtype, found {input.dtype}; convert it, e.g. x.float()"
         )
     if input.is_nested or input.layout is not torch.strided:
         found, instead = _no_dense_map(input)
