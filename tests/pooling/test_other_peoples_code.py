@@ -110,3 +110,71 @@ def test_a_strided_convolution_has_the_weight_and_bias_of_one(bias: bool):
     folded = nn.utils.fuse_conv_bn_eval(pool, norm)
     torch.testing.assert_close(folded(x), norm(pool(x)))
     assert set(folded.state_dict()) == {"conv.weight", "conv.bias"}
+
+
+@pytest.mark.parametrize("subject", PLANE)
+def test_what_is_no_dense_map_of_numbers_is_refused_by_name(subject: Subject):
+    pool, x = subject.make(), a_map(subject)
+    wrong = {
+        "a dense map, found layout torch.sparse_coo; convert it, e.g. x.to_dense()": x.to_sparse(),
+        "a dense map, found layout torch._mkldnn": x.to_mkldnn(),
+        "a dense map, found a nested tensor; pool its maps one by one": torch.nested.nested_tensor(
+            list(x.unbind()), layout=torch.jagged
+        ),
+        "found torch.float8_e4m3fn; convert it": x.to(torch.float8_e4m3fn),
+        "found torch.complex64": x.to(torch.complex64),
+        "found torch.int8": x.to(torch.int8),
+    }
+    for said, input in wrong.items():
+        with pytest.raises(TypeError, match=rf"^{subject.cls.__name__}: ") as caught:
+            pool(input)
+        assert said in str(caught.value)
+
+
+# At sizes that the compiler leaves open; where it sees one operation there is nothing to trace.
+@pytest.mark.parametrize(
+    "name", ["global_lp", *(pytest.param(n, marks=pytest.mark.long) for n in list_pools() if n != "global_lp")]
+)
+def test_a_layer_compiles_for_any_size(name: str):
+    if name == "diffstride":
+        pytest.skip(get_pool(name).exempt["compile"])
+    subject = Subject.of(get_pool(name))
+    pool = subject.make(subject.small)
+    torch._dynamo.reset()
+    compiled = torch.compile(pool, dynamic=True, fullgraph=True, backend="aot_eager")
+    for lengths in ((8, 9), (9, 11), (6, 13)):
+        x = subject.distinct(*lengths, batch=2, dtype=torch.float32).requires_grad_()
+        found = compiled(x)
+        torch.testing.assert_close(found, pool(x))
+        found.sum().backward()
+
+
+@pytest.mark.parametrize("name", ["fractional_max", "clip_attention", "adaptive_avg", "global_topk", "max_blur"])
+def test_options_that_ask_for_the_size_export_for_any(name: str):
+    options = {
+        "fractional_max": {"kernel_size": 2, "output_ratio": 0.7},
+        "clip_attention": {"channels": 4, "interpolation": "bilinear"},
+        "adaptive_avg": {"output_size": (3, 7)},
+        "global_topk": {"share": 0.3},
+        "max_blur": {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "padding_mode": "zeros"},
+    }[name]
+    pool = create_pool(name, **options).eval()
+    sizes = {axis: torch.export.Dim(f"size{axis}", min=4) for axis in (2, 3)}
+    program = torch.export.export(pool, (torch.rand(2, 4, 8, 9),), dynamic_shapes=(sizes,)).module()
+    for height, width in ((9, 8), (13, 6), (4, 11)):
+        x = torch.randn(2, 4, height, width)
+        torch.testing.assert_close(program(x), pool(x), rtol=1.3e-6, atol=1e-5)
+
+
+def test_an_exported_diffstride_follows_its_strides_in_a_network():
+    network = nn.Sequential(
+        *(nn.Conv2d(2, 4, 3, padding=1), create_pool("diffstride", kernel_size=2)),
+        *(nn.Conv2d(4, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    ).eval()
+    x = torch.randn(2, 2, 17, 16)
+    program = torch.export.export(network, (x,)).module()
+    for stride in (2.0, 1.6, 3.0):
+        with torch.no_grad():
+            network[1].strides.fill_(stride)
+            program.state_dict()["1.strides"].fill_(stride)
+        torch.testing.assert_close(program(x), network(x))

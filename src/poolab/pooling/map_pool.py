@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from poolab.pooling.core.base import Pool, check_floating, memory_format
-from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.tracing import is_proxy, traced
 from poolab.pooling.core.windows import compute_dtype
 
@@ -67,5 +66,5 @@ class HeadPool2d(MapPool2d):
 def check_map(owner: str, input: Tensor) -> None:
     """Refuse what is no map, or an empty one."""
     check_floating(owner, input)
-    if not is_open(*input.shape[-2:]) and 0 in input.shape[-2:]:
+    if 0 in input.shape[-2:]:
         raise ValueError(f"{owner}: the map of input {tuple(input.shape)} is empty; it must be at least 1x1")

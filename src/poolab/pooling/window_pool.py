@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 
 from poolab.pooling.core.base import Pool, check_floating, memory_format
 from poolab.pooling.core.documentation import document
@@ -169,7 +170,8 @@ def _check(cls: type[WindowPool2d], input: Tensor, geometry: Geometry) -> None:
     owner, dims = cls.__name__, geometry.dims
     check_floating(owner, input, dims)
     lengths = tuple(input.shape[-dims:])
-    if is_open(*lengths):  # torch refuses an exported program's input that gives a size below 0, and nobody else can
+    # What is too small the exported program refuses, by what it computes.
+    if is_exporting() and is_open(*lengths):
         return
     out = geometry.output_size(*lengths)
     if min(lengths) < 1 or min(out) < 1:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 
 from poolab.pooling.core.geometry import SIZE_TYPES, IntOrSizes, Padding
 from poolab.pooling.core.learned import Learned
@@ -258,12 +259,22 @@ def check_floating(owner: str, input: Tensor, dims: int = 2) -> None:
         raise TypeError(
             f"{owner}: the input must be a torch.Tensor, found {type(input).__name__}; e.g. torch.tensor(x)"
         )
-    if not input.is_floating_point():
+    if not input.is_floating_point() or input.dtype.itemsize < 2:  # torch computes with no number of 8 bits
         raise TypeError(
             f"{owner}: the input must have a floating dtype, found {input.dtype}; convert it, e.g. x.float()"
         )
+    if input.is_nested or input.layout is not torch.strided:
+        found, instead = _no_dense_map(input)
+        raise TypeError(f"{owner}: the input must be a dense map, found {found}; {instead}")
     if input.dim() not in (dims + 1, dims + 2):
         raise ValueError(f"{owner}: the input must be {' or '.join(LAYOUTS[dims])}, found shape {tuple(input.shape)}")
+
+
+def _no_dense_map(input: Tensor) -> tuple[str, str]:
+    """Return what kind of tensor is no dense map, and what to do with it."""
+    if input.is_nested:
+        return "a nested tensor", "pool its maps one by one, e.g. [pool(x) for x in nested.unbind()]"
+    return f"layout {input.layout}", "convert it, e.g. x.to_dense()"
 
 
 def memory_format(input: Tensor) -> torch.memory_format:
@@ -271,7 +282,7 @@ def memory_format(input: Tensor) -> torch.memory_format:
 
     Where an exporter leaves the size open the answer would hold for the example alone, so it is contiguous.
     """
-    if is_open(*input.shape[2:]) or torch._C._functorch.is_batchedtensor(input) or _is_mapped():
+    if (is_exporting() and is_open(*input.shape[2:])) or torch._C._functorch.is_batchedtensor(input) or _is_mapped():
         return torch.contiguous_format
     last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(input.dim())
     if last is not None and input.is_contiguous(memory_format=last) and not input.is_contiguous():

@@ -8,11 +8,17 @@ is open and everything is computed as ever.
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 
 
 def is_open(*sizes: int) -> bool:
     """Return True if an exporter leaves one of the sizes open."""
-    if not torch.compiler.is_exporting():
+    return is_exporting() and is_symbolic(*sizes)
+
+
+def is_symbolic(*sizes: int) -> bool:
+    """Return True if a compiler or exporter leaves one of the sizes open; a compiler may well branch on it."""
+    if not torch.compiler.is_compiling():
         return False
     from torch.fx.experimental.symbolic_shapes import has_static_value  # takes half a second, which exporters have paid
 

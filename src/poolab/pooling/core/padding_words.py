@@ -36,7 +36,7 @@ def in_cells(
 
 
 def _instead(half: Sizes | None, kernel_size: Sizes, stride: Sizes) -> str:
-    """Say what gives ceil(size / stride) outputs for a map of every size."""
+    """Return in words what gives ceil(size / stride) outputs for a map of every size."""
     found = f"found stride={_short(stride)}"
     if half is not None:
         return f"{found}: write padding={_short(half)}, which gives ceil(size / stride) outputs"

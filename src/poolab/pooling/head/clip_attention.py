@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
-from poolab.pooling.core.open_sizes import is_open
+from poolab.pooling.core.open_sizes import is_symbolic
 from poolab.pooling.core.options import Choice, Integer, Size
 from poolab.pooling.head._open_maps import resizing
 from poolab.pooling.head.attention import attended, projected, tokens
@@ -146,7 +146,8 @@ def pair(size: int | tuple[int, int]) -> tuple[int, int]:
 
 def resized(embedding: Tensor, size: int | tuple[int, int], wanted: torch.Size, interpolation: str) -> Tensor:
     """Return the positions of a map of `size`, after that of the mean, resized to a map of `wanted`."""
-    open = is_open(*wanted)
+    # For a size that is open torch 2.14 compiles no gradient of this resizing, and ONNX does not have it.
+    open = is_symbolic(*wanted)
     if not open and pair(size) == tuple(wanted):
         return embedding
     grid = embedding[1:].unflatten(0, pair(size)).movedim(2, 0)[None]

@@ -88,7 +88,7 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
     def formula(input: Tensor, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
         """Compute M * (mean of (max(x, eps) / M)^p)^(1/p)."""
         cells = input.to(compute_dtype(input.dtype)).clamp(min=eps)
-        if isinstance(p, float) and math.isinf(p):
+        if isinstance(p, float) and p == math.inf:
             return F.adaptive_max_pool2d(cells, 1)
         top = cells.detach().amax(MAP, keepdim=True)  # the formula does not depend on the scale: nor does the gradient
         share = rescue_infinite(cells, top, cells / top, 1.0, 0.0).clamp(min=torch.finfo(cells.dtype).tiny)
@@ -232,7 +232,7 @@ def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
 
 def _power_mean(sizes: Tensor, p: float | Tensor, norm: str) -> Tensor:
     """Return the power mean of non-negative cells over the map."""
-    if isinstance(p, float) and math.isinf(p):
+    if isinstance(p, float) and p == math.inf:
         return F.adaptive_max_pool2d(sizes, 1)
     sizes = sizes.to(compute_dtype(sizes.dtype))
     top = sizes.detach().amax(MAP, keepdim=True)  # the formula does not depend on the scale, so neither the gradient

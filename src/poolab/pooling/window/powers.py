@@ -59,7 +59,7 @@ class LpPool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 2.0, norm: str = "mean") -> Tensor:
         """Compute M * (mean or sum of (|x| / M)^p)^(1/p)."""
-        if isinstance(p, float) and math.isinf(p):
+        if isinstance(p, float) and p == math.inf:
             return windows.mapped(torch.abs).maximum()
         sizes = [tap.abs() for tap in windows.taps(0.0)]
         top = peak(sizes)  # the formula does not depend on the scale, so neither does the gradient
@@ -122,7 +122,7 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
     @staticmethod
     def formula(windows: Windows, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
         """Compute M * (mean of (max(x, eps) / M)^p)^(1/p)."""
-        if isinstance(p, float) and math.isinf(p):
+        if isinstance(p, float) and p == math.inf:
             return windows.maximum().clamp(min=eps)
         taps, real = [tap.clamp(min=eps) for tap in windows.taps(0.0)], windows.real()
         top = peak(taps)  # the formula does not depend on the scale, so neither does the gradient
