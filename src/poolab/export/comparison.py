@@ -16,7 +16,7 @@ TOGETHER = 64
 
 @dataclass(frozen=True)
 class Comparison:
-    """What an exported file computes beside the network that it was made from.
+    """Differences between an exported file and the network that it was made from.
 
     Attributes:
         images: the number of images that both were given.

@@ -1,4 +1,4 @@
-"""What a writer of a format gets and gives."""
+"""The interface of the writers of formats."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ Program = Callable[[Tensor], tuple[np.ndarray, np.ndarray]]
 
 
 class Job(NamedTuple):
-    """What is written: a module from one tensor to two, an example of its input, and what the file says about it.
+    """The input of a writer: a module from one tensor to two, an example of its input, and the file's metadata.
 
     `calibration` are images for int8, in the form of the example; None: no quantisation. `whole` are the names of the
     modules that stay in float32 then.

@@ -1,4 +1,4 @@
-"""Where the numbers come from: code, machines, budget, and the remarks that a reviewer would make."""
+"""The sources of the numbers (code, machines, budget), and the remarks that a reviewer would make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other people's code does with a layer: trace it, shard it, vectorise it, differentiate it forwards."""
+"""Check a layer under other people's code: traced, sharded, vectorised, differentiated in forward mode."""
 
 import copy
 import pickle

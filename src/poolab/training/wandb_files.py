@@ -1,4 +1,4 @@
-"""What of a run's folder goes to W&B: its pictures, and the folder of a finished run as a model."""
+"""Send files of a run's folder to W&B: its pictures, and the folder of a finished run as a model."""
 
 import subprocess
 import sys

@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from poolab.backbones import swap_pooling
-from poolab.backbones.surgery.intercept import Refusal
+from poolab.backbones.surgery.activation import Refusal
 from poolab.errors import ConfigError
 from poolab.pooling import AvgTopKPool2d, Pool
 from tests.backbones.surgery import pythonic as py

@@ -1,4 +1,4 @@
-"""What a forward pass pools, seen from outside: its pooling layers, pooling functions and strided convolutions."""
+"""Record what a forward pass pools: its pooling layers, pooling functions and strided convolutions."""
 
 import sys
 from collections.abc import Callable, Mapping

@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import nn
 
-from poolab.backbones.surgery.intercept import INSTANCE, target
+from poolab.backbones.surgery.activation import target
+from poolab.backbones.surgery.intercept import INSTANCE
 from poolab.backbones.surgery.source import NoSource, Position, original, original_code, parse
 
 _OURS = "poolab.backbones.surgery"

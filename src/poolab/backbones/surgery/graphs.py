@@ -12,7 +12,7 @@ from poolab.backbones.surgery.functions import FUNCTIONS, REDUCTIONS, named_argu
 
 @dataclass(frozen=True)
 class GraphPlace:
-    """Where a layer goes: which of the graph's poolings it replaces, and its name in the module."""
+    """A layer's place in a traced graph: the number of the pooling it replaces, and its name in the module."""
 
     ordinal: int
     layer: str

@@ -1,4 +1,4 @@
-"""What a new layer takes over from the one that it replaces: hooks, and attributes that others set on it."""
+"""Move hooks, and attributes that others set, from a replaced layer to the new one."""
 
 import inspect
 import weakref

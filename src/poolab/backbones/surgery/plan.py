@@ -1,4 +1,4 @@
-"""Which places get which layer, made and tried before anything is changed."""
+"""Choose the places and make their layers, and try both before anything is changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

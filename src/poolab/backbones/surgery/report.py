@@ -1,4 +1,4 @@
-"""What surgery did to a network, and what that costs."""
+"""The report of a swap: the replaced places, those that were not reached, and the costs."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,7 +53,7 @@ class Unreachable:
 
 @dataclass(frozen=True)
 class SwapReport:
-    """What `swap_pooling` did.
+    """The result of `swap_pooling`.
 
     Attributes:
         pooling: the method.

@@ -1,4 +1,4 @@
-"""What one place keeps for the backward."""
+"""Count the bytes that one place keeps for the backward."""
 
 from collections.abc import Callable
 

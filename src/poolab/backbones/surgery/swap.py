@@ -137,7 +137,7 @@ def _shapes(output: Any) -> Any:
 
 @dataclass(frozen=True)
 class Costs:
-    """What is counted before and after."""
+    """Parameters, multiply-adds and bytes kept for the backward, of a network before or after a swap."""
 
     parameters: int
     multiply_adds: int | None

@@ -8,7 +8,7 @@ from torch import nn
 
 from poolab.backbones.surgery.frames import Step
 from poolab.backbones.surgery.functions import FUNCTIONS, WINDOW_FUNCTIONS, canonical
-from poolab.backbones.surgery.intercept import Group, InnerCalls, Node, Place, PoolCalls, Wiring
+from poolab.backbones.surgery.instructions import Group, InnerCalls, Node, Place, PoolCalls, Wiring
 from poolab.backbones.surgery.plan import Planned
 from poolab.backbones.surgery.sites import Site, Sites
 from poolab.backbones.surgery.source import NoSource, Position, parse
