@@ -7,10 +7,11 @@ from poolab import cli
 from poolab.catalogue import card, listed
 from poolab.catalogue.card import allowed, written
 from poolab.catalogue.chosen import make
+from poolab.catalogue.cost import measured
 from poolab.catalogue.render import escaped, markdown, text
 from poolab.configuration import config_dir
 from poolab.errors import ConfigError
-from poolab.pooling import functional, get_pool
+from poolab.pooling import functional, get_pool, use_backend
 from poolab.pooling.core.docstring import parsed
 from poolab.pooling.core.options import Choice, Integer, Integers, Real, Size, flag
 
@@ -219,3 +220,11 @@ def test_the_first_kernel_that_a_method_takes(users_own, monkeypatch):
 
 def test_the_house_rule_of_the_first_sentence():
     assert all("\n\n" in inspect.getdoc(get_pool(name)) for name in listed())
+
+
+@pytest.mark.parametrize("name", ["adapool", "gem"])
+def test_the_bytes_are_those_of_plain_torch_whatever_kernels_this_process_has(name):
+    cls = get_pool(name)
+    plain = measured(cls, {})
+    with use_backend("fused"):
+        assert measured(cls, {}) == plain
