@@ -313,3 +313,15 @@ def test_a_network_of_a_library_with_other_poolings(tmp_path):
             path.write_bytes(writer_of(name).make(Job(deployed, images[:2], {}), tmp_path))
             found = compare(writer_of(name).opened(path), deployed, CheckImages(images, "random images"))
         assert found.difference < 1e-5, name
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["--tolerance", "nan"], "tolerance=nan is not possible"),
+    (["--tolerance", "-1"], "tolerance=-1.0 is not possible"),
+    (["--int8", "--half"], "exclude each other"),
+])  # fmt: skip
+def test_wrong_options_of_the_command_are_told_before_a_run_is_read(words, says, tmp_path, capsys):
+    assert main(["export", str(tmp_path / "no run"), "--out", str(tmp_path / "model.onnx"), *words]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "does not exist" not in error

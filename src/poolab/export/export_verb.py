@@ -46,13 +46,14 @@ def export(given: Sequence[str], description: str) -> int:
         PoolabError: the run has no network, the format cannot hold it, or the file would differ.
     """
     chosen = parser(description).parse_args(given)
-    from poolab.export.formats import check_packages, find_format
+    from poolab.export.formats import allowed_difference, check_packages, find_format, precision_of
     from poolab.export.picture_files import picture_files
     from poolab.export.target import check_target
 
     if chosen.out is None and chosen.format is None:
         raise ConfigError("name a file, --out model.onnx, or a format, --format onnx")
     form = find_format(chosen.out, chosen.format)
+    allowed_difference(precision_of(form, chosen.int8, chosen.half), chosen.tolerance)  # before anything is loaded
     check_packages(form)
     target = chosen.out or f"model{form.suffixes[0]}"
     check_target(Path(target).expanduser(), chosen.force)

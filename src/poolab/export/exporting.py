@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from poolab.errors import ConfigError, PoolabError
+from poolab.errors import PoolabError
 from poolab.export.check_images import CheckImages, check_images
 from poolab.export.comparison import Comparison, compare
 from poolab.export.culprits import culprits, reason_of
 from poolab.export.deployed import Deployed
-from poolab.export.formats import FORMATS, Format, check_packages, find_format
+from poolab.export.formats import Format, allowed_difference, check_packages, find_format, precision_of
 from poolab.export.job import Job
 from poolab.export.quiet import quiet
 from poolab.export.target import Beside
@@ -20,10 +20,6 @@ from poolab.export.trained import Trained
 from poolab.export.writers import writer_of
 from poolab.pooling import use_backend
 from poolab.records import replace_synced, write_atomically
-
-# The largest difference of two probabilities that is allowed. In 8 bits single probabilities move far more, and what
-# counts is the share of predictions that change. docs/export.md has what was measured.
-ALLOWED = {"float32": 1e-4, "float16": 0.02, "int8": 0.05}
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,8 +67,8 @@ def export(
     """Write a model for other programs; `Model.export` describes it."""
     target = Path(path).expanduser()
     chosen = find_format(target, format)
-    precision = _precision(chosen, int8, half)
-    allowed = _allowed(precision, tolerance)
+    precision = precision_of(chosen, int8, half)
+    allowed = allowed_difference(precision, tolerance)
     check_packages(chosen)
     with Beside(target, force) as folder:
         checked = check_images(model, images, calibrate=int8)
@@ -110,25 +106,6 @@ def facts_of(model: Trained, precision: str) -> dict[str, str]:
         "poolab.precision": precision,
         "poolab.torch": torch.__version__,
     }
-
-
-def _precision(chosen: Format, int8: bool, half: bool) -> str:
-    if int8 and half:
-        raise ConfigError("int8 and half exclude each other: choose one")
-    for wanted, name in ((int8, "int8"), (half, "half")):
-        able = [one.name for one in FORMATS.values() if getattr(one, name)]
-        if wanted and chosen.name not in able:
-            also = f"{', '.join(able[:-1])} and {able[-1]}"
-            raise ConfigError(f"{name} is not possible with format={chosen.name}; it is with {also}")
-    return "int8" if int8 else "float16" if half else "float32"
-
-
-def _allowed(precision: str, tolerance: float | None) -> float:
-    if tolerance is None:
-        return ALLOWED[precision]
-    if not 0 <= tolerance <= 1:
-        raise ConfigError(f"tolerance={tolerance} is not possible: it must be between 0 and 1")
-    return tolerance
 
 
 def _written(model: Trained, chosen: Format, precision: str, checked: CheckImages, new: Path) -> Comparison:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from poolab.errors import ConfigError, nearest
 
+# The largest difference of two probabilities that is allowed. In 8 bits single probabilities move far more, and what
+# counts is the share of predictions that change. docs/export.md has what was measured.
+ALLOWED = {"float32": 1e-4, "float16": 0.02, "int8": 0.05}
+
 
 @dataclass(frozen=True)
 class Format:
@@ -122,3 +126,32 @@ def check_packages(chosen: Format) -> None:
         raise ConfigError(
             f"format={chosen.name} needs {', '.join(missing)}, which is not installed: pip install {chosen.install}"
         )
+
+
+def precision_of(chosen: Format, int8: bool, half: bool) -> str:
+    """Return the numbers of the file: int8, float16 or float32.
+
+    Raises:
+        ConfigError: both are asked for, or the format does not have it.
+    """
+    if int8 and half:
+        raise ConfigError("int8 and half exclude each other: choose one")
+    for wanted, name in ((int8, "int8"), (half, "half")):
+        able = [one.name for one in FORMATS.values() if getattr(one, name)]
+        if wanted and chosen.name not in able:
+            also = f"{', '.join(able[:-1])} and {able[-1]}"
+            raise ConfigError(f"{name} is not possible with format={chosen.name}; it is with {also}")
+    return "int8" if int8 else "float16" if half else "float32"
+
+
+def allowed_difference(precision: str, tolerance: float | None) -> float:
+    """Return the largest difference of a probability (int8: the largest share of changed predictions).
+
+    Raises:
+        ConfigError: the tolerance is not between 0 and 1.
+    """
+    if tolerance is None:
+        return ALLOWED[precision]
+    if not 0 <= tolerance <= 1:
+        raise ConfigError(f"tolerance={tolerance} is not possible: it must be between 0 and 1")
+    return tolerance
