@@ -1,7 +1,6 @@
 """Lengths and roots that are safe at zero, for the heads whose features are vectors of a given length."""
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -40,9 +39,3 @@ def signed_root_unit(input: Tensor) -> Tensor:
         features = input.shape[1]
         return share * math.sqrt(features) * (share.abs() * features + SMALL_SHARE).rsqrt()
     return share * (share.abs() + SMALL_SHARE / input.shape[1]).rsqrt()
-
-
-def without_autocast(input: Tensor) -> AbstractContextManager[object]:
-    """Keep products of what is in float32 in float32: sums of squares need the precision and the range."""
-    kind = input.device.type
-    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.options import Integer
+from poolab.pooling.core.precision import without_autocast
 from poolab.pooling.core.windows import compute_dtype
-from poolab.pooling.head._normalization import without_autocast
 from poolab.pooling.head.second_order import second_moment
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register

@@ -5,8 +5,9 @@ from torch import Tensor
 
 from poolab.pooling.core.base import Reference
 from poolab.pooling.core.options import Integer, flag
+from poolab.pooling.core.precision import without_autocast
 from poolab.pooling.core.windows import compute_dtype
-from poolab.pooling.head._normalization import signed_root_unit, without_autocast
+from poolab.pooling.head._normalization import signed_root_unit
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register
 

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference, check_floating
 from poolab.pooling.core.options import Integer, Integers, flag
+from poolab.pooling.core.precision import without_autocast
 from poolab.pooling.core.windows import compute_dtype
 from poolab.pooling.head._kmeans import k_means, squared_distances
-from poolab.pooling.head._normalization import SHORT, unit, without_autocast
+from poolab.pooling.head._normalization import SHORT, unit
 from poolab.pooling.head._open_maps import box_means
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register

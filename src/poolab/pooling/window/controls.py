@@ -18,6 +18,13 @@ CONV: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
+def convolved(conv: Any, map: Tensor) -> Tensor:
+    """Apply a convolution in the map's dtype, which may be wider than that of its weights."""
+    bias = None if conv.bias is None else conv.bias.to(map.dtype)
+    geometry = conv.stride, conv.padding, conv.dilation, conv.groups
+    return CONVOLVE[map.dim() - 2](map, conv.weight.to(map.dtype), bias, *geometry)
+
+
 @register("strided_conv")
 class StridedConv2d(WindowPool2d):
     """Apply a strided convolution in place of a pooling: y = b + sum_c sum_i w_ci x_ci.

@@ -56,17 +56,29 @@ class PolyphasePool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows, norm: str = "l2", filter_size: int | None = None) -> Tensor:
         """Compute x_(i s + a) with the a of the largest norm over i and all channels."""
-        maps, stride, dims = windows.input, windows.geometry.stride, windows.dims
-        if filter_size is not None:
-            maps = blurred(maps, filter_size, "circular", (1,) * dims, windows.sizes)
-        for axis, (step, out) in enumerate(zip(stride, windows.output_size, strict=True)):
-            maps = _wrapped(maps, axis + 2, out * step)
-        components = Windows(maps, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
-        chosen = _chosen(components, norm)
-        output = components[0].clone()  # never a view of the input
-        for place, component in enumerate(components[1:], start=1):
-            output = torch.where(chosen == place, component, output)
-        return output
+        components = polyphase_components(windows, filter_size)
+        return chosen_component(components, _chosen(components, norm))
+
+
+def polyphase_components(windows: Windows, filter_size: int | None = None) -> list[Tensor]:
+    """Return the components x_(i s + a) for all offsets a in raster order, each of the output's size.
+
+    Places beyond the map are those of its other end; with `filter_size` the map is blurred first, circularly.
+    """
+    maps, stride, dims = windows.input, windows.geometry.stride, windows.dims
+    if filter_size is not None:
+        maps = blurred(maps, filter_size, "circular", (1,) * dims, windows.sizes)
+    for axis, (step, out) in enumerate(zip(stride, windows.output_size, strict=True)):
+        maps = _wrapped(maps, axis + 2, out * step)
+    return Windows(maps, Geometry(stride, stride, (0,) * dims, (1,) * dims, False)).taps(0.0)
+
+
+def chosen_component(components: list[Tensor], place: Tensor) -> Tensor:
+    """Return for each sample the component whose number is `place`, (N, 1, 1, 1)."""
+    output = components[0].clone()  # never a view of the input
+    for number, component in enumerate(components[1:], start=1):
+        output = torch.where(place == number, component, output)
+    return output
 
 
 def _wrapped(input: Tensor, dim: int, length: int) -> Tensor:

@@ -77,12 +77,12 @@ class WaveletPool2d(WindowPool2d):
         taps = FILTERS[wavelet]
         band = windows.input
         for axis in range(windows.dims):
-            band = _low_band(band, windows, axis, [tap / sum(taps) for tap in taps], mode)
+            band = band_along(band, windows, axis, [tap / sum(taps) for tap in taps], mode)
         return band
 
 
-def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], mode: str) -> Tensor:
-    """Return the sum of the weighted cells along an axis, at the geometry's stride."""
+def band_along(input: Tensor, windows: Windows, axis: int, weights: list[float], mode: str) -> Tensor:
+    """Return the sum of the weighted values along an axis, at the geometry's stride."""
     g, length = windows.geometry, len(weights)
     first = -g.padding[axis] - (length - g.span(axis)) // 2
     extent = (windows.output_size[axis] - 1) * g.stride[axis] + length
