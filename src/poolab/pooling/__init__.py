@@ -49,6 +49,7 @@ from poolab.pooling.registry import POOLS as _POOLS
 from poolab.pooling.registry import SIBLINGS as _SIBLINGS
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.window.adapool import AdaPool2d
+from poolab.pooling.window.adown import ADownPool2d
 from poolab.pooling.window.basic import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
 from poolab.pooling.window.blur import BlurPool2d, MaxBlurPool2d
 from poolab.pooling.window.controls import SpaceToDepth2d, StridedConv2d, Subsample2d
@@ -56,10 +57,16 @@ from poolab.pooling.window.diffstride import DiffStridePool2d
 from poolab.pooling.window.dpp import DetailPreservingPool2d
 from poolab.pooling.window.entropy import EntropyWeightedPool2d
 from poolab.pooling.window.fourier import FrequencyLowCutPool2d, SpectralPool2d
+from poolab.pooling.window.fuzzy import CombPool2d, FuzzyIntegralPool2d, FuzzyPool2d
 from poolab.pooling.window.gated import GatedPool2d, TreePool2d
+from poolab.pooling.window.gaussian import GaussianPool2d
+from poolab.pooling.window.haar import HaarWaveletPool2d
+from poolab.pooling.window.learned_polyphase import LearnedPolyphasePool2d, TranslationInvariantPolyphasePool2d
+from poolab.pooling.window.lift import LiftDownPool2d
 from poolab.pooling.window.lip import LIPPool2d
 from poolab.pooling.window.mixtures import MixedPool2d, MixedRandomPool2d
 from poolab.pooling.window.ordinal import OrdinalPool2d
+from poolab.pooling.window.pasa import AdaptiveLowPassPool2d
 from poolab.pooling.window.polyphase import PolyphasePool2d
 from poolab.pooling.window.powers import GeMPool2d, LehmerPool2d, LpPool2d
 from poolab.pooling.window.rank import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, RankWeightedPool2d, TMaxAvgPool2d

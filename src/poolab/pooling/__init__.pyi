@@ -29,6 +29,7 @@ from poolab.pooling.registry import get_pool as get_pool
 from poolab.pooling.registry import list_pools as list_pools
 from poolab.pooling.registry import register as register
 from poolab.pooling.window import adapool as _window_adapool
+from poolab.pooling.window import adown as _window_adown
 from poolab.pooling.window import basic as _window_basic
 from poolab.pooling.window import blur as _window_blur
 from poolab.pooling.window import controls as _window_controls
@@ -36,10 +37,16 @@ from poolab.pooling.window import diffstride as _window_diffstride
 from poolab.pooling.window import dpp as _window_dpp
 from poolab.pooling.window import entropy as _window_entropy
 from poolab.pooling.window import fourier as _window_fourier
+from poolab.pooling.window import fuzzy as _window_fuzzy
 from poolab.pooling.window import gated as _window_gated
+from poolab.pooling.window import gaussian as _window_gaussian
+from poolab.pooling.window import haar as _window_haar
+from poolab.pooling.window import learned_polyphase as _window_learned_polyphase
+from poolab.pooling.window import lift as _window_lift
 from poolab.pooling.window import lip as _window_lip
 from poolab.pooling.window import mixtures as _window_mixtures
 from poolab.pooling.window import ordinal as _window_ordinal
+from poolab.pooling.window import pasa as _window_pasa
 from poolab.pooling.window import polyphase as _window_polyphase
 from poolab.pooling.window import powers as _window_powers
 from poolab.pooling.window import rank as _window_rank
@@ -51,6 +58,21 @@ from poolab.pooling.window import universal as _window_universal
 from poolab.pooling.window import wavelets as _window_wavelets
 from poolab.pooling.window_pool import WindowPool2d as WindowPool2d
 from poolab.pooling.window_pool import siblings as siblings
+
+class ADownPool2d(_window_adown.ADownPool2d):
+    """Apply ADown (YOLOv9): means m of 2x2 values at stride 1, then (silu(norm(V m_1)), silu(norm(W max m_2))) as
+    channels."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
 
 class AdaPool2d(_window_adapool.AdaPool2d):
     """Apply adaPool, a blend of two weighted means: y = beta y_eDSCW + (1 - beta) y_eM; y_eM is SoftPool and y_eDSCW
@@ -81,6 +103,23 @@ class AdaptiveAvgPool2d(_head_basic.AdaptiveAvgPool2d):
         self,
         *,
         output_size: int | tuple[int, int] = 1,
+    ) -> None: ...
+
+class AdaptiveLowPassPool2d(_window_pasa.AdaptiveLowPassPool2d):
+    """Apply pixel-adaptive low-pass filtering and subsampling (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax
+    over k."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        filter_size: int = 3,
+        groups: int = 2,
     ) -> None: ...
 
 class AdaptiveMaxPool2d(_head_basic.AdaptiveMaxPool2d):
@@ -178,6 +217,23 @@ class CLIPAttentionPool2d(_head_clip_attention.CLIPAttentionPool2d):
         interpolation: Literal["bicubic", "bilinear"] = "bicubic",
     ) -> None: ...
 
+class CombPool2d(_window_fuzzy.CombPool2d):
+    """Apply CombPool, a learned combination of two aggregations: y = w_1^2 A(x) + w_2^2 B(x), w for each channel."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        functions: Literal[
+            "avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"
+        ] = "avg+max",
+    ) -> None: ...
+
 class CompactBilinearPool2d(_head_second_order.CompactBilinearPool2d):
     """Apply compact bilinear pooling, sketched to d features: y_k = sum over i, j with h_i + g_j = k (mod d) of s_i
     t_j B_ij."""
@@ -268,6 +324,37 @@ class FrequencyLowCutPool2d(_window_fourier.FrequencyLowCutPool2d):
         window: Literal["hamming"] | None = None,
     ) -> None: ...
 
+class FuzzyIntegralPool2d(_window_fuzzy.FuzzyIntegralPool2d):
+    """Apply a fuzzy integral of the ranked values, with the measure m_r = (r / n)^power of the r largest of n."""
+
+    power: float
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        integral: Literal["sugeno", "dv_sugeno", "choquet"] = "sugeno",
+        power: float = 2.0,
+    ) -> None: ...
+
+class FuzzyPool2d(_window_fuzzy.FuzzyPool2d):
+    """Apply fuzzy pooling, the mean of the values weighted by their membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
+
+    largest: float
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        largest: float = 6.0,
+    ) -> None: ...
+
 class GatedPool2d(_window_gated.GatedPool2d):
     """Apply gated pooling, max and mean by a learned gate: y = g max_i x_i + (1 - g) mean_i x_i with g =
     logistic(sum_i w_i x_i)."""
@@ -283,6 +370,26 @@ class GatedPool2d(_window_gated.GatedPool2d):
         *,
         channels: int | None = None,
         sharing: Literal["layer", "channel"] = "layer",
+    ) -> None: ...
+
+class GaussianPool2d(_window_gaussian.GaussianPool2d):
+    """Apply Gaussian pooling (iSP, guided by global features): y = m + softplus(mu + noise sigma e) d, m and d the
+    window's mean and deviation."""
+
+    spread: Literal["window", "channel"]
+    noise: float
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        generator: torch.Generator | None = None,
+        spread: Literal["window", "channel"] = "window",
+        noise: float = 1.0,
     ) -> None: ...
 
 class GeMPool2d(_window_powers.GeMPool2d):
@@ -379,6 +486,21 @@ class GlobalTopKPool2d(_head_statistics.GlobalTopKPool2d):
         share: float | None = None,
     ) -> None: ...
 
+class HaarWaveletPool2d(_window_haar.HaarWaveletPool2d):
+    """Apply Haar wavelet downsampling (HWD): y = relu(norm(W (LL, LH, HL, HH) + b)), all bands of one level as
+    channels."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
 class ISqrtCovPool2d(_head_covariance.ISqrtCovPool2d):
     """Apply iSQRT-COV pooling, the root of the covariance: R = S^(1/2), S = (1/n) sum_i (x_i - m)(x_i - m)^T, R's
     upper triangle."""
@@ -435,6 +557,27 @@ class LSEPool2d(_window_softmax.LSEPool2d):
         learnable: bool = False,
     ) -> None: ...
 
+class LearnedPolyphasePool2d(_window_learned_polyphase.LearnedPolyphasePool2d):
+    """Apply learnable polyphase sampling (LPS); in evaluation y_i = x_(i s + a) with the offsets a of the largest
+    logit l_a."""
+
+    temperature: float
+    filter_size: int | None
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        generator: torch.Generator | None = None,
+        hidden: int | None = None,
+        temperature: float = 1.0,
+        filter_size: int | None = None,
+    ) -> None: ...
+
 class LehmerPool2d(_window_powers.LehmerPool2d):
     """Apply Lehmer-mean pooling: y = sum_i x_i^(a+1) / sum_i x_i^a over the positive values."""
 
@@ -450,6 +593,22 @@ class LehmerPool2d(_window_powers.LehmerPool2d):
         *,
         a: float = 1.0,
         learnable: bool = False,
+    ) -> None: ...
+
+class LiftDownPool2d(_window_lift.LiftDownPool2d):
+    """Apply LiftDownPool, a learned lifting scheme: along each axis d = x_odd - P(x_even), s = x_even + U(d); y is
+    the sum of all bands."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        filter_size: int = 3,
     ) -> None: ...
 
 class LpPool2d(_window_powers.LpPool2d):
@@ -883,6 +1042,21 @@ class TMaxAvgPool2d(_window_rank.TMaxAvgPool2d):
         rule: Literal["all", "max", "mean"] = "all",
     ) -> None: ...
 
+class TranslationInvariantPolyphasePool2d(_window_learned_polyphase.TranslationInvariantPolyphasePool2d):
+    """Apply translation invariant polyphase sampling (TIPS): y_i = sum_a tau_a x_(i s + a), tau for each channel by
+    a softmax."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
 class TreePool2d(_window_gated.TreePool2d):
     """Apply tree pooling, a soft binary tree over filters; a leaf is v.x = sum_i v_i x_i, a node g left + (1 - g)
     right, g = logistic(w.x)."""
@@ -929,6 +1103,36 @@ class WaveletPool2d(_window_wavelets.WaveletPool2d):
         mode: Literal["symmetric", "reflect", "periodic"] = "symmetric",
     ) -> None: ...
 
+class ADownPool1d(ADownPool2d):
+    """Apply ADown (YOLOv9): means m of 2x2 values at stride 1, then (silu(norm(V m_1)), silu(norm(W max m_2))) as
+    channels."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
+class ADownPool3d(ADownPool2d):
+    """Apply ADown (YOLOv9): means m of 2x2 values at stride 1, then (silu(norm(V m_1)), silu(norm(W max m_2))) as
+    channels."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
 class AdaPool1d(AdaPool2d):
     """Apply adaPool, a blend of two weighted means: y = beta y_eDSCW + (1 - beta) y_eM; y_eM is SoftPool and y_eDSCW
     = sum_i softmax(DSC(x_i, m))_i x_i."""
@@ -963,6 +1167,40 @@ class AdaPool3d(AdaPool2d):
         beta: float = 0.5,
         learnable: bool = True,
         sharing: Literal["layer", "channel"] = "layer",
+    ) -> None: ...
+
+class AdaptiveLowPassPool1d(AdaptiveLowPassPool2d):
+    """Apply pixel-adaptive low-pass filtering and subsampling (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax
+    over k."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        filter_size: int = 3,
+        groups: int = 2,
+    ) -> None: ...
+
+class AdaptiveLowPassPool3d(AdaptiveLowPassPool2d):
+    """Apply pixel-adaptive low-pass filtering and subsampling (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax
+    over k."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        filter_size: int = 3,
+        groups: int = 2,
     ) -> None: ...
 
 class AvgPool1d(AvgPool2d):
@@ -1051,6 +1289,40 @@ class BlurPool3d(BlurPool2d):
         *,
         filter_size: int = 4,
         padding_mode: Literal["reflect", "replicate", "circular", "zeros"] = "reflect",
+    ) -> None: ...
+
+class CombPool1d(CombPool2d):
+    """Apply CombPool, a learned combination of two aggregations: y = w_1^2 A(x) + w_2^2 B(x), w for each channel."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        functions: Literal[
+            "avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"
+        ] = "avg+max",
+    ) -> None: ...
+
+class CombPool3d(CombPool2d):
+    """Apply CombPool, a learned combination of two aggregations: y = w_1^2 A(x) + w_2^2 B(x), w for each channel."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        functions: Literal[
+            "avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"
+        ] = "avg+max",
     ) -> None: ...
 
 class DetailPreservingPool1d(DetailPreservingPool2d):
@@ -1205,6 +1477,64 @@ class FrequencyLowCutPool3d(FrequencyLowCutPool2d):
         window: Literal["hamming"] | None = None,
     ) -> None: ...
 
+class FuzzyIntegralPool1d(FuzzyIntegralPool2d):
+    """Apply a fuzzy integral of the ranked values, with the measure m_r = (r / n)^power of the r largest of n."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        integral: Literal["sugeno", "dv_sugeno", "choquet"] = "sugeno",
+        power: float = 2.0,
+    ) -> None: ...
+
+class FuzzyIntegralPool3d(FuzzyIntegralPool2d):
+    """Apply a fuzzy integral of the ranked values, with the measure m_r = (r / n)^power of the r largest of n."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        integral: Literal["sugeno", "dv_sugeno", "choquet"] = "sugeno",
+        power: float = 2.0,
+    ) -> None: ...
+
+class FuzzyPool1d(FuzzyPool2d):
+    """Apply fuzzy pooling, the mean of the values weighted by their membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        largest: float = 6.0,
+    ) -> None: ...
+
+class FuzzyPool3d(FuzzyPool2d):
+    """Apply fuzzy pooling, the mean of the values weighted by their membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        largest: float = 6.0,
+    ) -> None: ...
+
 class GatedPool1d(GatedPool2d):
     """Apply gated pooling, max and mean by a learned gate: y = g max_i x_i + (1 - g) mean_i x_i with g =
     logistic(sum_i w_i x_i)."""
@@ -1235,6 +1565,42 @@ class GatedPool3d(GatedPool2d):
         *,
         channels: int | None = None,
         sharing: Literal["layer", "channel"] = "layer",
+    ) -> None: ...
+
+class GaussianPool1d(GaussianPool2d):
+    """Apply Gaussian pooling (iSP, guided by global features): y = m + softplus(mu + noise sigma e) d, m and d the
+    window's mean and deviation."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        generator: torch.Generator | None = None,
+        spread: Literal["window", "channel"] = "window",
+        noise: float = 1.0,
+    ) -> None: ...
+
+class GaussianPool3d(GaussianPool2d):
+    """Apply Gaussian pooling (iSP, guided by global features): y = m + softplus(mu + noise sigma e) d, m and d the
+    window's mean and deviation."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        generator: torch.Generator | None = None,
+        spread: Literal["window", "channel"] = "window",
+        noise: float = 1.0,
     ) -> None: ...
 
 class GeMPool1d(GeMPool2d):
@@ -1271,6 +1637,36 @@ class GeMPool3d(GeMPool2d):
         learnable: bool = True,
         per_channel: bool = False,
         eps: float = 1e-06,
+    ) -> None: ...
+
+class HaarWaveletPool1d(HaarWaveletPool2d):
+    """Apply Haar wavelet downsampling (HWD): y = relu(norm(W (LL, LH, HL, HH) + b)), all bands of one level as
+    channels."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
+class HaarWaveletPool3d(HaarWaveletPool2d):
+    """Apply Haar wavelet downsampling (HWD): y = relu(norm(W (LL, LH, HL, HH) + b)), all bands of one level as
+    channels."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
     ) -> None: ...
 
 class LIPPool1d(LIPPool2d):
@@ -1337,6 +1733,44 @@ class LSEPool3d(LSEPool2d):
         learnable: bool = False,
     ) -> None: ...
 
+class LearnedPolyphasePool1d(LearnedPolyphasePool2d):
+    """Apply learnable polyphase sampling (LPS); in evaluation y_i = x_(i s + a) with the offsets a of the largest
+    logit l_a."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        generator: torch.Generator | None = None,
+        hidden: int | None = None,
+        temperature: float = 1.0,
+        filter_size: int | None = None,
+    ) -> None: ...
+
+class LearnedPolyphasePool3d(LearnedPolyphasePool2d):
+    """Apply learnable polyphase sampling (LPS); in evaluation y_i = x_(i s + a) with the offsets a of the largest
+    logit l_a."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        generator: torch.Generator | None = None,
+        hidden: int | None = None,
+        temperature: float = 1.0,
+        filter_size: int | None = None,
+    ) -> None: ...
+
 class LehmerPool1d(LehmerPool2d):
     """Apply Lehmer-mean pooling: y = sum_i x_i^(a+1) / sum_i x_i^a over the positive values."""
 
@@ -1365,6 +1799,38 @@ class LehmerPool3d(LehmerPool2d):
         *,
         a: float = 1.0,
         learnable: bool = False,
+    ) -> None: ...
+
+class LiftDownPool1d(LiftDownPool2d):
+    """Apply LiftDownPool, a learned lifting scheme: along each axis d = x_odd - P(x_even), s = x_even + U(d); y is
+    the sum of all bands."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        filter_size: int = 3,
+    ) -> None: ...
+
+class LiftDownPool3d(LiftDownPool2d):
+    """Apply LiftDownPool, a learned lifting scheme: along each axis d = x_odd - P(x_even), s = x_even + U(d); y is
+    the sum of all bands."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        filter_size: int = 3,
     ) -> None: ...
 
 class LpPool1d(LpPool2d):
@@ -2025,6 +2491,36 @@ class TMaxAvgPool3d(TMaxAvgPool2d):
         k: int = 3,
         threshold: float = 0.7,
         rule: Literal["all", "max", "mean"] = "all",
+    ) -> None: ...
+
+class TranslationInvariantPolyphasePool1d(TranslationInvariantPolyphasePool2d):
+    """Apply translation invariant polyphase sampling (TIPS): y_i = sum_a tau_a x_(i s + a), tau for each channel by
+    a softmax."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
+class TranslationInvariantPolyphasePool3d(TranslationInvariantPolyphasePool2d):
+    """Apply translation invariant polyphase sampling (TIPS): y_i = sum_a tau_a x_(i s + a), tau for each channel by
+    a softmax."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
     ) -> None: ...
 
 class TreePool1d(TreePool2d):

@@ -247,6 +247,69 @@ def fractional_max_pool3d(
     training: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor: ...
+def fuzzy_integral_pool1d(
+    input: Tensor,
+    kernel_size: int | tuple[int],
+    stride: int | tuple[int] | None = None,
+    padding: int | tuple[int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int] = 1,
+    ceil_mode: bool = False,
+    *,
+    integral: Literal["sugeno", "dv_sugeno", "choquet"] = "sugeno",
+    power: float = 2.0,
+) -> Tensor: ...
+def fuzzy_integral_pool2d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int] = 1,
+    ceil_mode: bool = False,
+    *,
+    integral: Literal["sugeno", "dv_sugeno", "choquet"] = "sugeno",
+    power: float = 2.0,
+) -> Tensor: ...
+def fuzzy_integral_pool3d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int, int],
+    stride: int | tuple[int, int, int] | None = None,
+    padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int, int] = 1,
+    ceil_mode: bool = False,
+    *,
+    integral: Literal["sugeno", "dv_sugeno", "choquet"] = "sugeno",
+    power: float = 2.0,
+) -> Tensor: ...
+def fuzzy_pool1d(
+    input: Tensor,
+    kernel_size: int | tuple[int],
+    stride: int | tuple[int] | None = None,
+    padding: int | tuple[int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int] = 1,
+    ceil_mode: bool = False,
+    *,
+    largest: float = 6.0,
+) -> Tensor: ...
+def fuzzy_pool2d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int] = 1,
+    ceil_mode: bool = False,
+    *,
+    largest: float = 6.0,
+) -> Tensor: ...
+def fuzzy_pool3d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int, int],
+    stride: int | tuple[int, int, int] | None = None,
+    padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int, int] = 1,
+    ceil_mode: bool = False,
+    *,
+    largest: float = 6.0,
+) -> Tensor: ...
 def gem_pool1d(
     input: Tensor,
     kernel_size: int | tuple[int],
