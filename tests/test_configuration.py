@@ -33,7 +33,13 @@ def presets(group):
 
 
 def test_a_preset_is_called_after_what_it_presets():
-    assert presets("pooling") == {"avg_topk_k3": "avg_topk", "avg_topk_author": "avg_topk"}
+    assert presets("pooling") == {
+        "avg_topk_k3": "avg_topk",
+        "avg_topk_author": "avg_topk",
+        "max_overlap": "max",
+        "lp_sum": "lp",
+        "sppf": "pixel_pyramid",
+    }
     assert compose(["pooling=avg_topk_k3"]) == compose(["pooling=avg_topk", "pooling.k=3"])
 
 

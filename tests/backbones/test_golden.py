@@ -14,6 +14,9 @@ GOLDEN = {
     ("keras_cnn", "own"): (167_562, 4_040_704),
     ("keras_cnn", "avg_topk"): (167_562, 4_040_704),
     ("keras_cnn", "strided_conv"): (188_138, 5_552_128),
+    ("lenet", "own"): (62_006, 651_720),
+    ("lenet", "avg_topk"): (62_006, 651_720),
+    ("lenet", "strided_conv"): (63_196, 705_544),
     ("torch_cnn", "own"): (20_042, 3_893_248),
     ("torch_cnn", "avg_topk"): (20_042, 3_893_248),
     ("torch_cnn", "strided_conv"): (40_618, 5_404_672),
@@ -38,6 +41,7 @@ GOLDEN = {
 # The sum of all magnitudes of the weights that seed 0 gives: a change here is another start for every arm.
 STARTS = {
     "keras_cnn": 4636.633943876887,
+    "lenet": 1841.2541922138857,
     "torch_cnn": 669.7103704092398,
     "vgg_small": 35217.84561472764,
     "resnet20": 15534.98316296808,
@@ -70,6 +74,12 @@ def test_airbench94_by_hand():
     assert parameters == 24 * (12 + 1) + convolutions + norms + 256 * 10
     sides = (31, 15, 15, 7, 7, 3)  # of the maps that the six convolutions give
     assert operations == 24 * 12 * 31**2 + sum(9 * a * b * s**2 for (a, b), s in zip(block, sides, strict=True)) + 2560
+
+
+def test_lenet_by_hand():
+    convolutions = 6 * (3 * 25 + 1), 16 * (6 * 25 + 1), 120 * (16 * 25 + 1)
+    assert sum(convolutions) + 84 * 121 + 10 * 85 == GOLDEN["lenet", "own"][0]
+    assert GOLDEN["lenet", "own"][1] == 75 * 6 * 28**2 + 150 * 16 * 10**2 + 400 * 120 + 120 * 84 + 840
 
 
 def test_keras_cnn_by_hand():

@@ -153,4 +153,21 @@ def aps(x: np.ndarray, shape: object, m: object) -> np.ndarray:
     return out
 
 
-POSITIONAL = {"blur": blur, "max_blur": max_blur, "s3": s3, "fractional_max": fractional_max, "aps": aps}
+def adaptive_max_window(x: np.ndarray, shape: object, m: object) -> np.ndarray:
+    sized = zip(x.shape[2:], outputs(x, shape), strict=True)
+    along = [[range(i * n // h, -((i + 1) * n // -h)) for i in range(h)] for n, h in sized]
+    out = np.empty((*x.shape[:2], *map(len, along)))
+    for place in np.ndindex(*out.shape[2:]):
+        cells = pick(x, [axis[i] for axis, i in zip(along, place, strict=True)])
+        out[:, :, *place] = cells.reshape(*x.shape[:2], -1).max(-1)
+    return out
+
+
+POSITIONAL = {
+    "blur": blur,
+    "max_blur": max_blur,
+    "s3": s3,
+    "fractional_max": fractional_max,
+    "aps": aps,
+    "adaptive_max_window": adaptive_max_window,
+}

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
@@ -159,3 +160,17 @@ def test_a_ties_gradient_goes_to_the_first_map():
 def test_a_slot_refuses_what_changes_the_channels(name: str):
     with pytest.raises(ConfigError, match=f"{name} turns the 32 channels"):
         create_backbone("torch_cnn", image_size=24, in_channels=3, num_classes=5, pooling={"name": name})
+
+
+@pytest.mark.parametrize("size", [(20, 20), (13, 7), (3, 5), (1, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_pixel_pyramid_of_1_5_9_13_is_yolos_spp_and_sppf(size: tuple[int, int], dtype: torch.dtype):
+    """To the bit: SPP has maxima of 5, 9 and 13 beside the map, SPPF three maxima of 5 in a row."""
+    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)).to(dtype)
+    pyramid = create_pool("pixel_pyramid", windows=(1, 5, 9, 13))(x)
+    spp = torch.cat([x, *(F.max_pool2d(x, k, 1, k // 2) for k in (5, 9, 13))], 1)
+    row = [x]
+    for _ in range(3):
+        row.append(F.max_pool2d(row[-1], 5, 1, 2))
+    assert torch.equal(pyramid, spp)
+    assert torch.equal(pyramid, torch.cat(row, 1))

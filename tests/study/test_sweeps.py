@@ -9,16 +9,21 @@ from poolab.study import read_study
 from poolab.study.plan.plan import plan
 
 CELLS = {
+    "avg_topk_2023": 30,
+    "caffenet_128": 15,
     "demo": 18,
+    "galanis_2022": 135,
     "gated_bayes": 4,
     "genetic": 125,
     "imagenet_resnet50": 12,
     "pooling_cifar10": 160,
     "pooling_small": 65,
     "slots": 45,
+    "tips_tiny_imagenet": 21,
     "topk_k": 60,
     "tutorial_table": 40,
 }
+FOLDERS = ("caffenet_128", "imagenet_resnet50", "tips_tiny_imagenet")  # the images are named with the command
 COMMAND = ("${env}", "${interpreter}", "${program}", "${args_no_hyphens}")
 
 
@@ -42,5 +47,5 @@ def test_every_cell_can_be_run(pytestconfig, name, images):
     study = read_study(path)
     assert (study.program, study.command) == ("train.py", COMMAND)
     assert path.read_text().startswith("# ")
-    extra = [f"data.root={images}"] if name == "imagenet_resnet50" else []
+    extra = [f"data.root={images}"] if name in FOLDERS else []
     assert len(plan(study, extra).cells) == CELLS[name]

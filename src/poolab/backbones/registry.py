@@ -12,6 +12,7 @@ from poolab.backbones.airbench94 import Airbench94
 from poolab.backbones.base import Backbone
 from poolab.backbones.initialise import initialise
 from poolab.backbones.keras_cnn import KerasCNN
+from poolab.backbones.lenet import LeNet
 from poolab.backbones.libraries import LIBRARIES
 from poolab.backbones.request import Asked, AskedHead
 from poolab.backbones.resnet18_cifar import ResNet18
@@ -28,6 +29,7 @@ from poolab.streams import derive_seed
 # A builder is called as Class(slots, in_channels=, num_classes=, image_size=, **options) and gives a Backbone.
 BACKBONES: dict[str, Callable[..., Backbone]] = {
     "keras_cnn": KerasCNN,
+    "lenet": LeNet,
     "torch_cnn": TorchCNN,
     "vgg_small": VGGSmall,
     "resnet20": ResNet20,
@@ -45,7 +47,7 @@ def list_backbones(task: str | None = None) -> list[str]:
     `create_backbone` takes torchvision/<name> and timm/<name> too, which are for classification.
 
     >>> list_backbones()
-    ['keras_cnn', 'torch_cnn', 'vgg_small', 'resnet20', 'resnet18_cifar', 'airbench94', 'unet']
+    ['keras_cnn', 'lenet', 'torch_cnn', 'vgg_small', 'resnet20', 'resnet18_cifar', 'airbench94', 'unet']
     >>> list_backbones(task="segmentation")
     ['unet']
     """

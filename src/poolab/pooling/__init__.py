@@ -49,6 +49,7 @@ from poolab.pooling.registry import POOLS as _POOLS
 from poolab.pooling.registry import SIBLINGS as _SIBLINGS
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.window.adapool import AdaPool2d
+from poolab.pooling.window.adaptive import AdaptiveMaxWindowPool2d
 from poolab.pooling.window.adown import ADownPool2d
 from poolab.pooling.window.basic import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
 from poolab.pooling.window.blur import BlurPool2d, MaxBlurPool2d

@@ -9,28 +9,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.pooling.core.open_sizes import as_tensor, is_open
+from poolab.pooling.window.adaptive import binned_maximum, bins
 
 Grid = int | tuple[int, int]
 
 
 def adaptive_max(input: Tensor, output_size: Grid) -> Tensor:
     """Compute `F.adaptive_max_pool2d`; for an exporter by masks, as ONNX has it for one bin alone."""
-    bins = _pair(output_size)
-    if bins == (1, 1) or not torch.compiler.is_exporting():
+    counts = _pair(output_size)
+    if counts == (1, 1) or not torch.compiler.is_exporting():
         return F.adaptive_max_pool2d(input, output_size)
-    # The last axis first: of equal cells the first in raster order remains.
-    for axis, count in ((3, bins[1]), (2, bins[0])):
-        outside = ~_bins(input, axis, count)
-        input = input.unsqueeze(axis).masked_fill(outside, -torch.inf).max(axis + 1).values
-    return input
+    return binned_maximum(input, counts)
 
 
 def adaptive_avg(input: Tensor, output_size: Grid) -> Tensor:
     """Compute `F.adaptive_avg_pool2d`; by masks where an exporter leaves the size open."""
-    bins = _pair(output_size)
-    if bins == (1, 1) or not is_open(*input.shape[2:]):
+    counts = _pair(output_size)
+    if counts == (1, 1) or not is_open(*input.shape[2:]):
         return F.adaptive_avg_pool2d(input, output_size)
-    for axis, count in ((3, bins[1]), (2, bins[0])):
+    for axis, count in ((3, counts[1]), (2, counts[0])):
         inside = _bins(input, axis, count)
         input = input.unsqueeze(axis).masked_fill(~inside, 0.0).sum(axis + 1) / inside.sum(1 if axis == 2 else -1)
     return input
@@ -72,11 +69,6 @@ def _pair(size: Grid) -> tuple[int, int]:
 
 
 def _bins(input: Tensor, axis: int, count: int) -> Tensor:
-    """Return which cells of an axis lie in each bin, (count, length) and a 1 for the axis behind.
-
-    Bin i has the cells floor(i length / count) to ceil((i + 1) length / count) - 1.
-    """
-    length, device = input.shape[axis], input.device
-    bin, place = torch.arange(count, device=device)[:, None], torch.arange(length, device=device)
-    inside = (place >= bin * length // count) & (place < ((bin + 1) * length + count - 1) // count)
+    """Return which places of an axis lie in each bin, (count, length) and a 1 for the axis behind."""
+    inside = bins(input, axis, count)
     return inside if axis == 3 else inside.unsqueeze(2)

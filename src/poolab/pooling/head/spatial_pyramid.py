@@ -84,6 +84,10 @@ class PixelPyramidPool2d(MapPool2d):
     uses_channels = "option"
     windows: tuple[int, ...]
     project: bool
+    disagreements = (
+        "YOLO's SPP (maxima of 5, 9 and 13 beside the map; v3 to v5) and SPPF (three maxima of 5 in a row) are this "
+        "with windows=(1, 5, 9, 13), to the bit, and a 1x1 convolution on each side; `pooling=sppf` is a preset.",
+    )
     options = {
         "windows": Integers((27, 9, 3, 1), most=1024, longest=16),
         "mode": Choice("max", ("max", "avg")),

@@ -43,6 +43,10 @@ class GatedPool2d(WindowPool2d):
         "treeano's gated_pool puts the gate on the mean and adds a bias; without the bias that is the sign of w.",
         "chl260/general-pooling (the authors' Caffe code) gives every cell that ties for the maximum the whole "
         "gradient of the maximum; here the first one has it, as in nn.MaxPool2d.",
+        "ducha-aiki/caffenet-benchmark (Pooling.md) names a patent filing of the authors' university, UCSD Docket No. "
+        'SD2016-053, "Generalizing Pooling Functions in Convolutional Neural Network".',
+        "MLV-RG/cnn-pooling-layers-benchmark (Galanis et al. 2022) makes the layer anew in every forward pass: its "
+        "learned weights are drawn for each batch and never train.",
         "Several PyTorch ports compute the gate by a full convolution over all channels, which is another model.",
     )
 
@@ -97,6 +101,10 @@ class TreePool2d(WindowPool2d):
     disagreements = (
         "The paper counts the levels with the leaves, chl260/general-pooling without: its treepool_kernel_1layer is "
         "levels=2, its treepool_kernel_2layer levels=3.",
+        "ducha-aiki/caffenet-benchmark (Pooling.md) names a patent filing of the authors' university, UCSD Docket No. "
+        'SD2016-053, "Generalizing Pooling Functions in Convolutional Neural Network".',
+        "MLV-RG/cnn-pooling-layers-benchmark (Galanis et al. 2022) makes the layer anew in every forward pass: its "
+        "learned weights are drawn for each batch and never train.",
     )
 
     def build(self) -> None:

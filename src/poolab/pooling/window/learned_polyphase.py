@@ -11,6 +11,7 @@ from poolab.pooling.core.options import Integer, magnitude
 from poolab.pooling.core.precision import without_autocast
 from poolab.pooling.core.windows import Windows, total
 from poolab.pooling.registry import register
+from poolab.pooling.window.adaptive import bins
 from poolab.pooling.window.controls import CONV, CONVOLVE, convolved
 from poolab.pooling.window.gated import bounded
 from poolab.pooling.window.polyphase import chosen_component, polyphase_components
@@ -207,9 +208,7 @@ def _shares(windows: Windows, conv: nn.Module, scale: nn.Module) -> Tensor:
 
 
 def _part_means(input: Tensor, dim: int, count: int) -> Tensor:
-    """Return the means of `count` parts of an axis; part i has the places floor(i L / n) to ceil((i + 1) L / n) - 1."""
-    length, device = input.shape[dim], input.device
-    part, place = torch.arange(count, device=device)[:, None], torch.arange(length, device=device)
-    inside = (place >= part * length // count) & (place < ((part + 1) * length + count - 1) // count)
+    """Return the means of the bins of an axis."""
+    inside = bins(input, dim, count)
     shares = inside.to(input.dtype) / inside.sum(1, keepdim=True)
     return (input.movedim(dim, -1) @ shares.t()).movedim(-1, dim)

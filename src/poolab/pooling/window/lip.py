@@ -54,6 +54,8 @@ class LIPPool2d(WindowPool2d):
         "sebgao/LIP's CUDA operator ignores its padding argument: its maps have H // stride rows and its windows "
         "begin at stride * i - kernel // 2; here and in its PyTorch code the size is that of nn.AvgPool2d.",
         "sebgao/LIP's PyTorch code takes exp(logit) in the input's dtype, and exp(12) is infinite in float16.",
+        "MLV-RG/cnn-pooling-layers-benchmark (Galanis et al. 2022) makes the layer anew in every forward pass: its "
+        "learned weights are drawn for each batch and never train.",
         "sebgao/LIP's bottleneck shares its first two convolutions between the poolings of one residual block.",
     )
 

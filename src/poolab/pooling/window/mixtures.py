@@ -32,6 +32,10 @@ class MixedPool2d(WindowPool2d):
         "timm's avgmax is alpha = 0.5 over the whole map, its catavgmax concatenates the two; ports for Keras leave"
         " out 1 - alpha on one branch, and others start alpha from uninitialised memory.",
         "At padded borders torch's average counts zeros and its maximum does not; here neither does.",
+        "MLV-RG/cnn-pooling-layers-benchmark (Galanis et al. 2022) makes the layer anew in every forward pass, alpha "
+        "from U(0.25, 0.75): it never trains.",
+        "ducha-aiki/caffenet-benchmark (Pooling.md) names a patent filing of the authors' university, UCSD Docket No. "
+        'SD2016-053, "Generalizing Pooling Functions in Convolutional Neural Network".',
     )
     learns = "option"
     uses_channels = "option"
