@@ -73,11 +73,13 @@ def test_adown_is_that_of_yolov9(size: tuple[int, int], training: bool):
     torch.testing.assert_close(pool(x), adown_of_yolo(pool, x))
 
 
-def test_adown_of_a_map_of_one_place_and_of_one_channel():
+def test_adown_of_one_place_of_an_odd_number_of_channels_and_of_one():
     pool = create_pool("adown", kernel_size=1, channels=3).double().eval()  # halves of 2 and 1
     assert pool(distinct(2, 3, 1, 1)).shape == (2, 3, 1, 1)
-    with pytest.raises(ValueError, match="at least 2 channels"):
-        create_pool("adown", kernel_size=2, channels=1)
+    pool = create_pool("adown", kernel_size=2, channels=1).double().eval()
+    x = distinct(2, 1, 6, 6)
+    expected = F.silu(pool.norm(F.conv2d(F.avg_pool2d(x, 2, 1), pool.conv.weight, None, 2, 1)))
+    torch.testing.assert_close(pool(x), expected)
 
 
 def test_a_lifting_scheme_can_be_undone_step_by_step():

@@ -113,7 +113,7 @@ def pasa_of_the_authors(pool: torch.nn.Module, x: torch.Tensor, joint: bool) -> 
 
 
 def test_pasa_is_that_of_its_authors_but_for_the_softmax_over_all_groups():
-    pool = moved(make("pasa", Shape((2, 2), (2, 2)), dtype=torch.float64))
+    pool = moved(make("pasa", Shape((2, 2), (2, 2)), dtype=torch.float64, groups=2))
     x = distinct(2, 2, 8, 6)
     torch.testing.assert_close(pool(x), pasa_of_the_authors(pool, x, joint=False))
     assert not torch.allclose(pool(x), pasa_of_the_authors(pool, x, joint=True))

@@ -29,6 +29,7 @@ from poolab.pooling.registry import get_pool as get_pool
 from poolab.pooling.registry import list_pools as list_pools
 from poolab.pooling.registry import register as register
 from poolab.pooling.window import adapool as _window_adapool
+from poolab.pooling.window import adaptive as _window_adaptive
 from poolab.pooling.window import adown as _window_adown
 from poolab.pooling.window import basic as _window_basic
 from poolab.pooling.window import blur as _window_blur
@@ -119,7 +120,7 @@ class AdaptiveLowPassPool2d(_window_pasa.AdaptiveLowPassPool2d):
         *,
         channels: int,
         filter_size: int = 3,
-        groups: int = 2,
+        groups: int = 1,
     ) -> None: ...
 
 class AdaptiveMaxPool2d(_head_basic.AdaptiveMaxPool2d):
@@ -130,6 +131,19 @@ class AdaptiveMaxPool2d(_head_basic.AdaptiveMaxPool2d):
         self,
         *,
         output_size: int | tuple[int, int] = 1,
+    ) -> None: ...
+
+class AdaptiveMaxWindowPool2d(_window_adaptive.AdaptiveMaxWindowPool2d):
+    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
+    1."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
     ) -> None: ...
 
 class AttentionPool2d(_head_attention.AttentionPool2d):
@@ -229,9 +243,7 @@ class CombPool2d(_window_fuzzy.CombPool2d):
         ceil_mode: bool = False,
         *,
         channels: int,
-        functions: Literal[
-            "avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"
-        ] = "avg+max",
+        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"] = "avg+max",
     ) -> None: ...
 
 class CompactBilinearPool2d(_head_second_order.CompactBilinearPool2d):
@@ -1183,7 +1195,7 @@ class AdaptiveLowPassPool1d(AdaptiveLowPassPool2d):
         *,
         channels: int,
         filter_size: int = 3,
-        groups: int = 2,
+        groups: int = 1,
     ) -> None: ...
 
 class AdaptiveLowPassPool3d(AdaptiveLowPassPool2d):
@@ -1200,7 +1212,33 @@ class AdaptiveLowPassPool3d(AdaptiveLowPassPool2d):
         *,
         channels: int,
         filter_size: int = 3,
-        groups: int = 2,
+        groups: int = 1,
+    ) -> None: ...
+
+class AdaptiveMaxWindowPool1d(AdaptiveMaxWindowPool2d):
+    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
+    1."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+    ) -> None: ...
+
+class AdaptiveMaxWindowPool3d(AdaptiveMaxWindowPool2d):
+    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
+    1."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
     ) -> None: ...
 
 class AvgPool1d(AvgPool2d):
@@ -1303,9 +1341,7 @@ class CombPool1d(CombPool2d):
         ceil_mode: bool = False,
         *,
         channels: int,
-        functions: Literal[
-            "avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"
-        ] = "avg+max",
+        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"] = "avg+max",
     ) -> None: ...
 
 class CombPool3d(CombPool2d):
@@ -1320,9 +1356,7 @@ class CombPool3d(CombPool2d):
         ceil_mode: bool = False,
         *,
         channels: int,
-        functions: Literal[
-            "avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"
-        ] = "avg+max",
+        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"] = "avg+max",
     ) -> None: ...
 
 class DetailPreservingPool1d(DetailPreservingPool2d):

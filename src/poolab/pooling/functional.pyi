@@ -47,6 +47,30 @@ def adaptive_max_pool2d(
     *,
     output_size: int | tuple[int, int] = 1,
 ) -> Tensor: ...
+def adaptive_max_window_pool1d(
+    input: Tensor,
+    kernel_size: int | tuple[int],
+    stride: int | tuple[int] | None = None,
+    padding: int | tuple[int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor: ...
+def adaptive_max_window_pool2d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor: ...
+def adaptive_max_window_pool3d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int, int],
+    stride: int | tuple[int, int, int] | None = None,
+    padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int, int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor: ...
 def aps_pool1d(
     input: Tensor,
     kernel_size: int | tuple[int],

@@ -1,7 +1,7 @@
 """ADown, the downsampling of YOLOv9: a convolution and a maximum side by side."""
 
-from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,17 +23,18 @@ class ADownPool2d(WindowPool2d):
     """Apply ADown (YOLOv9): means m of 2x2 values at stride 1, then (silu(norm(V m_1)), silu(norm(W max m_2))) as
     channels.
 
-    m_1 is the first half of the channels, m_2 the second; V is a 3x3 convolution and max a 3x3 maximum, both with the
-    stride of the pooling, W a 1x1 convolution, norm a batch normalisation each. Beyond the means of the map the
-    convolution sees one row of zeros, the maximum nothing. For 2x2/2 this is the published block with as many channels
-    out as in. For other geometries kernel size, padding and dilation set the output's size and where the four values
-    that an output sees along each axis lie: about the middle of the window, and where that is beyond the map, at its
-    border. C * C * 10 / 4 weights and 2 C numbers.
+    m_1 is the first half of the channels, m_2 the second (the smaller one of an odd number, none of one channel); V
+    is a 3x3 convolution and max a 3x3 maximum, both with the stride of the pooling, W a 1x1 convolution, norm a
+    batch normalisation each. Beyond the means of the map the convolution sees one row of zeros, the maximum
+    nothing. For 2x2/2 this is the published block with as many channels out as in. For other geometries kernel
+    size, padding and dilation set the output's size and where the four values that an output sees along each axis
+    lie: about the middle of the window, and where that is beyond the map, at its border. C * C * 10 / 4 weights and
+    2 C numbers.
 
     The batch normalisation needs more than one value per channel in training.
 
     Args:
-        channels: the number of channels, kept; at least 2.
+        channels: the number of channels, kept.
 
     Example:
         >>> ADownPool2d(2, channels=8)(torch.randn(2, 8, 6, 7)).shape
@@ -57,11 +58,6 @@ class ADownPool2d(WindowPool2d):
         "WongKinYiu/yolov9 needs a map of at least 2x2 and an even number of channels.",
     )
 
-    def conflicts(self) -> Iterator[str]:
-        """Check that each half has a channel."""
-        if self.channels == 1:
-            yield "needs at least 2 channels, one for each half"
-
     def build(self) -> None:
         """Make the two convolutions with their normalisations."""
         assert self.channels is not None
@@ -69,22 +65,23 @@ class ADownPool2d(WindowPool2d):
         first = self.channels - second
         self.conv = CONV[self.dims](first, first, KERNEL, self.stride, bias=False)
         self.norm = BATCH_NORM[self.dims](first)
-        self.projection = CONV[self.dims](second, second, 1, bias=False)
-        self.projection_norm = BATCH_NORM[self.dims](second)
+        self.projection = CONV[self.dims](second, second, 1, bias=False) if second else None
+        self.projection_norm = BATCH_NORM[self.dims](second) if second else None
 
     @staticmethod
     def formula(
-        windows: Windows, conv: nn.Module, norm: nn.Module, projection: nn.Module, projection_norm: nn.Module
+        windows: Windows, conv: nn.Module, norm: nn.Module, projection: Any, projection_norm: nn.Module | None
     ) -> Tensor:
         """Compute both halves."""
-        second = projection.in_channels
-        means = _means(windows)
-        first = means.narrow(1, 0, means.shape[1] - second)
-        last = means.narrow(1, means.shape[1] - second, second)
-        filtered = convolved(conv, _placed(first, windows, 0.0)).to(windows.input.dtype)
-        largest = MAX_POOL[windows.dims](_placed(last, windows, -torch.inf), KERNEL, windows.geometry.stride)
-        halves = (filtered, norm), (convolved(projection, largest).to(windows.input.dtype), projection_norm)
-        return torch.cat([F.silu(normalised("ADownPool2d", half, each)) for half, each in halves], 1)
+        means, dtype = _means(windows), windows.input.dtype
+        parts = means.split([size for size in (conv.in_channels, means.shape[1] - conv.in_channels) if size], 1)
+        filtered = convolved(conv, _placed(parts[0], windows, 0.0)).to(dtype)
+        halves = [F.silu(normalised("ADownPool2d", filtered, norm))]
+        if projection is not None and projection_norm is not None:
+            largest = MAX_POOL[windows.dims](_placed(parts[1], windows, -torch.inf), KERNEL, windows.geometry.stride)
+            projected = convolved(projection, largest).to(dtype)
+            halves.append(F.silu(normalised("ADownPool2d", projected, projection_norm)))
+        return torch.cat(halves, 1)
 
 
 def _means(windows: Windows) -> Tensor:
@@ -117,8 +114,9 @@ def _placed(means: Tensor, windows: Windows, fill: float) -> Tensor:
                 margins = [0, 0] * (means.dim() - dim - 1) + [before, after]
                 means = F.pad(means, margins, value=fill)
             continue
-        places = torch.arange(first, first + extent, device=means.device)
-        beyond = (places < min(0, first + 1)) | (places >= torch.maximum(places[-2] + 1, as_tensor(length, means)))
-        means = means.index_select(dim, places.clamp(min=0).clamp(max=length - 1))
+        places, last = torch.arange(extent, device=means.device) + first, as_tensor(length, means) - 1
+        middles = first + 1, (out - 1) * step + first + 1
+        beyond = (places < min(0, middles[0])) | (places > torch.maximum(last, as_tensor(middles[1], means)))
+        means = means.index_select(dim, torch.minimum(places.clamp(min=0), last))
         means = means.masked_fill(beyond.view(-1, *(1,) * (means.dim() - dim - 1)), fill)
     return means

@@ -31,7 +31,7 @@ class AdaptiveLowPassPool2d(WindowPool2d):
     Args:
         channels: the number of channels, kept; `groups` must divide it.
         filter_size: k, along each axis.
-        groups: how many groups of channels have weights of their own.
+        groups: how many groups of channels have weights of their own; the published code has 2 by default.
 
     Example:
         >>> pool = AdaptiveLowPassPool2d(2, channels=2)
@@ -45,7 +45,7 @@ class AdaptiveLowPassPool2d(WindowPool2d):
     positional = True
     groups: int
     filter_size: int
-    options = {"filter_size": Integer(3, most=64), "groups": Integer(2, most=65536)}
+    options = {"filter_size": Integer(3, most=64), "groups": Integer(1, most=65536)}
     evaluates = "the batch normalisation uses its running statistics, in training those of the batch"
     exempt = {
         "numbers": "the logits are products of weights and values: for values of 1e4 their rounding moves the softmax",
@@ -84,7 +84,8 @@ class AdaptiveLowPassPool2d(WindowPool2d):
         logits = CONVOLVE[windows.dims](map, conv.weight.to(map.dtype), None, step)
         logits = normalised("AdaptiveLowPassPool2d", logits.to(windows.input.dtype), norm).to(map.dtype)
         shares = logits.unflatten(1, (groups, len(taps))).softmax(2).unsqueeze(3).unbind(2)
-        grouped = [tap.unflatten(1, (groups, -1)) for tap in taps]
+        members = windows.input.shape[1] // groups
+        grouped = [tap.unflatten(1, (groups, members)) for tap in taps]
         return total([share * tap for share, tap in zip(shares, grouped, strict=True)]).flatten(1, 2)
 
 
