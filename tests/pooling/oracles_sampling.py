@@ -153,7 +153,7 @@ def aps(x: np.ndarray, shape: object, m: object) -> np.ndarray:
     return out
 
 
-def adaptive_max_window(x: np.ndarray, shape: object, m: object) -> np.ndarray:
+def binned_max(x: np.ndarray, shape: object, m: object) -> np.ndarray:
     sized = zip(x.shape[2:], outputs(x, shape), strict=True)
     along = [[range(i * n // h, -((i + 1) * n // -h)) for i in range(h)] for n, h in sized]
     out = np.empty((*x.shape[:2], *map(len, along)))
@@ -169,5 +169,5 @@ POSITIONAL = {
     "s3": s3,
     "fractional_max": fractional_max,
     "aps": aps,
-    "adaptive_max_window": adaptive_max_window,
+    "binned_max": binned_max,
 }

@@ -22,11 +22,10 @@ SPELT_OUT = {
     "lps": "LearnedPolyphase",
     "pasa": "AdaptiveLowPass",
     "spp": "SpatialPyramid",
-    "tips": "TranslationInvariantPolyphase",
     "weighted": "EntropyWeighted",
 }
-# Methods that have been run in a network; inter_map changes the channels, pixel_pyramid makes the maps stay large.
 PRESETS = {"avg_topk_k3", "avg_topk_author", "max_overlap", "lp_sum", "sppf"}  # see tests/test_configuration.py
+# Methods that have been run in a network; inter_map changes the channels, pixel_pyramid makes the maps stay large.
 RUN = [*list_pools("window"), *list_pools("global")]
 IN_SLOTS = [name for role in ("window", "channel", "same") for name in list_pools(role)]
 

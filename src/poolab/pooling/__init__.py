@@ -49,7 +49,7 @@ from poolab.pooling.registry import POOLS as _POOLS
 from poolab.pooling.registry import SIBLINGS as _SIBLINGS
 from poolab.pooling.registry import create_pool, get_pool, list_pools, register
 from poolab.pooling.window.adapool import AdaPool2d
-from poolab.pooling.window.adaptive import AdaptiveMaxWindowPool2d
+from poolab.pooling.window.adaptive import BinnedMaxPool2d
 from poolab.pooling.window.adown import ADownPool2d
 from poolab.pooling.window.basic import AvgPool2d, MAMPool2d, MaxPool2d, MinPool2d
 from poolab.pooling.window.blur import BlurPool2d, MaxBlurPool2d
@@ -62,7 +62,7 @@ from poolab.pooling.window.fuzzy import CombPool2d, FuzzyIntegralPool2d, FuzzyPo
 from poolab.pooling.window.gated import GatedPool2d, TreePool2d
 from poolab.pooling.window.gaussian import GaussianPool2d
 from poolab.pooling.window.haar import HaarWaveletPool2d
-from poolab.pooling.window.learned_polyphase import LearnedPolyphasePool2d, TranslationInvariantPolyphasePool2d
+from poolab.pooling.window.learned_polyphase import LearnedPolyphasePool2d, TIPSPool2d
 from poolab.pooling.window.lift import LiftDownPool2d
 from poolab.pooling.window.lip import LIPPool2d
 from poolab.pooling.window.mixtures import MixedPool2d, MixedRandomPool2d

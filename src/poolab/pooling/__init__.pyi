@@ -107,8 +107,7 @@ class AdaptiveAvgPool2d(_head_basic.AdaptiveAvgPool2d):
     ) -> None: ...
 
 class AdaptiveLowPassPool2d(_window_pasa.AdaptiveLowPassPool2d):
-    """Apply pixel-adaptive low-pass filtering and subsampling (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax
-    over k."""
+    """Apply content-aware low-pass filtering (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax over k."""
 
     def __init__(
         self,
@@ -131,19 +130,6 @@ class AdaptiveMaxPool2d(_head_basic.AdaptiveMaxPool2d):
         self,
         *,
         output_size: int | tuple[int, int] = 1,
-    ) -> None: ...
-
-class AdaptiveMaxWindowPool2d(_window_adaptive.AdaptiveMaxWindowPool2d):
-    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
-    1."""
-
-    def __init__(
-        self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
-        dilation: int | tuple[int, int] = 1,
-        ceil_mode: bool = False,
     ) -> None: ...
 
 class AttentionPool2d(_head_attention.AttentionPool2d):
@@ -195,6 +181,19 @@ class BilinearPool2d(_head_second_order.BilinearPool2d):
         self,
         *,
         normalize: bool = True,
+    ) -> None: ...
+
+class BinnedMaxPool2d(_window_adaptive.BinnedMaxPool2d):
+    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
+    1."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
     ) -> None: ...
 
 class BlurPool2d(_window_blur.BlurPool2d):
@@ -337,7 +336,7 @@ class FrequencyLowCutPool2d(_window_fourier.FrequencyLowCutPool2d):
     ) -> None: ...
 
 class FuzzyIntegralPool2d(_window_fuzzy.FuzzyIntegralPool2d):
-    """Apply a fuzzy integral of the ranked values, with the measure m_r = (r / n)^power of the r largest of n."""
+    """Apply a fuzzy integral of the ranked values; m_r = (r / n)^power is the measure of the r largest of n."""
 
     power: float
     def __init__(
@@ -353,7 +352,7 @@ class FuzzyIntegralPool2d(_window_fuzzy.FuzzyIntegralPool2d):
     ) -> None: ...
 
 class FuzzyPool2d(_window_fuzzy.FuzzyPool2d):
-    """Apply fuzzy pooling, the mean of the values weighted by their membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
+    """Apply fuzzy pooling, the mean by membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
 
     largest: float
     def __init__(
@@ -1035,6 +1034,21 @@ class SuperpixelPool2d(_head_superpixel.SuperpixelPool2d):
         grid: int | tuple[int, int] = 2,
     ) -> None: ...
 
+class TIPSPool2d(_window_learned_polyphase.TIPSPool2d):
+    """Apply translation invariant polyphase sampling: y_i = sum_a tau_a x_(i s + a), tau for each channel by a
+    softmax."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
 class TMaxAvgPool2d(_window_rank.TMaxAvgPool2d):
     """Apply T-Max-Avg pooling, maximum or top-k mean: y = x_(1) if x_(k) >= T, else (1/k) sum_{r<=k} x_(r)."""
 
@@ -1052,21 +1066,6 @@ class TMaxAvgPool2d(_window_rank.TMaxAvgPool2d):
         k: int = 3,
         threshold: float = 0.7,
         rule: Literal["all", "max", "mean"] = "all",
-    ) -> None: ...
-
-class TranslationInvariantPolyphasePool2d(_window_learned_polyphase.TranslationInvariantPolyphasePool2d):
-    """Apply translation invariant polyphase sampling (TIPS): y_i = sum_a tau_a x_(i s + a), tau for each channel by
-    a softmax."""
-
-    def __init__(
-        self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
-        dilation: int | tuple[int, int] = 1,
-        ceil_mode: bool = False,
-        *,
-        channels: int,
     ) -> None: ...
 
 class TreePool2d(_window_gated.TreePool2d):
@@ -1182,8 +1181,7 @@ class AdaPool3d(AdaPool2d):
     ) -> None: ...
 
 class AdaptiveLowPassPool1d(AdaptiveLowPassPool2d):
-    """Apply pixel-adaptive low-pass filtering and subsampling (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax
-    over k."""
+    """Apply content-aware low-pass filtering (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax over k."""
 
     def __init__(
         self,
@@ -1199,8 +1197,7 @@ class AdaptiveLowPassPool1d(AdaptiveLowPassPool2d):
     ) -> None: ...
 
 class AdaptiveLowPassPool3d(AdaptiveLowPassPool2d):
-    """Apply pixel-adaptive low-pass filtering and subsampling (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax
-    over k."""
+    """Apply content-aware low-pass filtering (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax over k."""
 
     def __init__(
         self,
@@ -1213,32 +1210,6 @@ class AdaptiveLowPassPool3d(AdaptiveLowPassPool2d):
         channels: int,
         filter_size: int = 3,
         groups: int = 1,
-    ) -> None: ...
-
-class AdaptiveMaxWindowPool1d(AdaptiveMaxWindowPool2d):
-    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
-    1."""
-
-    def __init__(
-        self,
-        kernel_size: int | tuple[int],
-        stride: int | tuple[int] | None = None,
-        padding: int | tuple[int] | Literal["same", "valid"] = 0,
-        dilation: int | tuple[int] = 1,
-        ceil_mode: bool = False,
-    ) -> None: ...
-
-class AdaptiveMaxWindowPool3d(AdaptiveMaxWindowPool2d):
-    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
-    1."""
-
-    def __init__(
-        self,
-        kernel_size: int | tuple[int, int, int],
-        stride: int | tuple[int, int, int] | None = None,
-        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
-        dilation: int | tuple[int, int, int] = 1,
-        ceil_mode: bool = False,
     ) -> None: ...
 
 class AvgPool1d(AvgPool2d):
@@ -1295,6 +1266,32 @@ class AvgTopKPool3d(AvgTopKPool2d):
         ceil_mode: bool = False,
         *,
         k: int = 2,
+    ) -> None: ...
+
+class BinnedMaxPool1d(BinnedMaxPool2d):
+    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
+    1."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+    ) -> None: ...
+
+class BinnedMaxPool3d(BinnedMaxPool2d):
+    """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) -
+    1."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
     ) -> None: ...
 
 class BlurPool1d(BlurPool2d):
@@ -1512,7 +1509,7 @@ class FrequencyLowCutPool3d(FrequencyLowCutPool2d):
     ) -> None: ...
 
 class FuzzyIntegralPool1d(FuzzyIntegralPool2d):
-    """Apply a fuzzy integral of the ranked values, with the measure m_r = (r / n)^power of the r largest of n."""
+    """Apply a fuzzy integral of the ranked values; m_r = (r / n)^power is the measure of the r largest of n."""
 
     def __init__(
         self,
@@ -1527,7 +1524,7 @@ class FuzzyIntegralPool1d(FuzzyIntegralPool2d):
     ) -> None: ...
 
 class FuzzyIntegralPool3d(FuzzyIntegralPool2d):
-    """Apply a fuzzy integral of the ranked values, with the measure m_r = (r / n)^power of the r largest of n."""
+    """Apply a fuzzy integral of the ranked values; m_r = (r / n)^power is the measure of the r largest of n."""
 
     def __init__(
         self,
@@ -1542,7 +1539,7 @@ class FuzzyIntegralPool3d(FuzzyIntegralPool2d):
     ) -> None: ...
 
 class FuzzyPool1d(FuzzyPool2d):
-    """Apply fuzzy pooling, the mean of the values weighted by their membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
+    """Apply fuzzy pooling, the mean by membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
 
     def __init__(
         self,
@@ -1556,7 +1553,7 @@ class FuzzyPool1d(FuzzyPool2d):
     ) -> None: ...
 
 class FuzzyPool3d(FuzzyPool2d):
-    """Apply fuzzy pooling, the mean of the values weighted by their membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
+    """Apply fuzzy pooling, the mean by membership: y = sum_i p(x_i) x_i / sum_i p(x_i)."""
 
     def __init__(
         self,
@@ -2495,6 +2492,36 @@ class Subsample3d(Subsample2d):
         ceil_mode: bool = False,
     ) -> None: ...
 
+class TIPSPool1d(TIPSPool2d):
+    """Apply translation invariant polyphase sampling: y_i = sum_a tau_a x_(i s + a), tau for each channel by a
+    softmax."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
+class TIPSPool3d(TIPSPool2d):
+    """Apply translation invariant polyphase sampling: y_i = sum_a tau_a x_(i s + a), tau for each channel by a
+    softmax."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int, int],
+        stride: int | tuple[int, int, int] | None = None,
+        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+    ) -> None: ...
+
 class TMaxAvgPool1d(TMaxAvgPool2d):
     """Apply T-Max-Avg pooling, maximum or top-k mean: y = x_(1) if x_(k) >= T, else (1/k) sum_{r<=k} x_(r)."""
 
@@ -2525,36 +2552,6 @@ class TMaxAvgPool3d(TMaxAvgPool2d):
         k: int = 3,
         threshold: float = 0.7,
         rule: Literal["all", "max", "mean"] = "all",
-    ) -> None: ...
-
-class TranslationInvariantPolyphasePool1d(TranslationInvariantPolyphasePool2d):
-    """Apply translation invariant polyphase sampling (TIPS): y_i = sum_a tau_a x_(i s + a), tau for each channel by
-    a softmax."""
-
-    def __init__(
-        self,
-        kernel_size: int | tuple[int],
-        stride: int | tuple[int] | None = None,
-        padding: int | tuple[int] | Literal["same", "valid"] = 0,
-        dilation: int | tuple[int] = 1,
-        ceil_mode: bool = False,
-        *,
-        channels: int,
-    ) -> None: ...
-
-class TranslationInvariantPolyphasePool3d(TranslationInvariantPolyphasePool2d):
-    """Apply translation invariant polyphase sampling (TIPS): y_i = sum_a tau_a x_(i s + a), tau for each channel by
-    a softmax."""
-
-    def __init__(
-        self,
-        kernel_size: int | tuple[int, int, int],
-        stride: int | tuple[int, int, int] | None = None,
-        padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
-        dilation: int | tuple[int, int, int] = 1,
-        ceil_mode: bool = False,
-        *,
-        channels: int,
     ) -> None: ...
 
 class TreePool1d(TreePool2d):

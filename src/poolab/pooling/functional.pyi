@@ -47,30 +47,6 @@ def adaptive_max_pool2d(
     *,
     output_size: int | tuple[int, int] = 1,
 ) -> Tensor: ...
-def adaptive_max_window_pool1d(
-    input: Tensor,
-    kernel_size: int | tuple[int],
-    stride: int | tuple[int] | None = None,
-    padding: int | tuple[int] | Literal["same", "valid"] = 0,
-    dilation: int | tuple[int] = 1,
-    ceil_mode: bool = False,
-) -> Tensor: ...
-def adaptive_max_window_pool2d(
-    input: Tensor,
-    kernel_size: int | tuple[int, int],
-    stride: int | tuple[int, int] | None = None,
-    padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
-    dilation: int | tuple[int, int] = 1,
-    ceil_mode: bool = False,
-) -> Tensor: ...
-def adaptive_max_window_pool3d(
-    input: Tensor,
-    kernel_size: int | tuple[int, int, int],
-    stride: int | tuple[int, int, int] | None = None,
-    padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
-    dilation: int | tuple[int, int, int] = 1,
-    ceil_mode: bool = False,
-) -> Tensor: ...
 def aps_pool1d(
     input: Tensor,
     kernel_size: int | tuple[int],
@@ -168,6 +144,30 @@ def bilinear_pool2d(
     input: Tensor,
     *,
     normalize: bool = True,
+) -> Tensor: ...
+def binned_max_pool1d(
+    input: Tensor,
+    kernel_size: int | tuple[int],
+    stride: int | tuple[int] | None = None,
+    padding: int | tuple[int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor: ...
+def binned_max_pool2d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor: ...
+def binned_max_pool3d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int, int],
+    stride: int | tuple[int, int, int] | None = None,
+    padding: int | tuple[int, int, int] | Literal["same", "valid"] = 0,
+    dilation: int | tuple[int, int, int] = 1,
+    ceil_mode: bool = False,
 ) -> Tensor: ...
 def blur_pool1d(
     input: Tensor,

@@ -14,8 +14,8 @@ from poolab.pooling.window_pool import WindowPool2d
 ADAPTIVE_MAX: dict[int, Any] = {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d}
 
 
-@register("adaptive_max_window")
-class AdaptiveMaxWindowPool2d(WindowPool2d):
+@register("binned_max")
+class BinnedMaxPool2d(WindowPool2d):
     """Apply adaptive max pooling in place of windows: y_i = max of the bin floor(i H / h) to ceil((i + 1) H / h) - 1.
 
     h is the output size that nn.MaxPool2d gives for the geometry, which counts for nothing else; `adaptive_max` is the
@@ -23,7 +23,7 @@ class AdaptiveMaxWindowPool2d(WindowPool2d):
     the bit; on odd maps the bins overlap, and no row is left out.
 
     Example:
-        >>> AdaptiveMaxWindowPool2d(2)(torch.arange(5.0).expand(1, 5, 5))[0, 0].tolist()  # columns 0 to 2, 2 to 4
+        >>> BinnedMaxPool2d(2)(torch.arange(5.0).expand(1, 5, 5))[0, 0].tolist()  # columns 0 to 2, 2 to 4
         [2.0, 4.0]
     """
 

@@ -18,7 +18,7 @@ RODRIGUEZ_2022 = Reference("Rodriguez-Martinez et al.", 2022, "doi:10.1016/j.neu
 
 @register("fuzzy")
 class FuzzyPool2d(WindowPool2d):
-    """Apply fuzzy pooling, the mean of the values weighted by their membership: y = sum_i p(x_i) x_i / sum_i p(x_i).
+    """Apply fuzzy pooling, the mean by membership: y = sum_i p(x_i) x_i / sum_i p(x_i).
 
     p is one of three memberships, the one with the largest sum over the window (the first on a tie), each piecewise
     linear and between 0 and 1, with r = `largest`: "small" is 1 up to r/6 and falls to 0 at r/2; "medium" rises from
@@ -76,7 +76,7 @@ def _member(share: Tensor, kind: str) -> Tensor:
 
 @register("fuzzy_integral")
 class FuzzyIntegralPool2d(WindowPool2d):
-    """Apply a fuzzy integral of the ranked values, with the measure m_r = (r / n)^power of the r largest of n.
+    """Apply a fuzzy integral of the ranked values; m_r = (r / n)^power is the measure of the r largest of n.
 
     "choquet": y = sum_r x_(r) (m_r - m_(r-1)); "sugeno": y = max_r min(x_(r), m_r); "dv_sugeno": y = sum_r x_(r) m_r,
     x_(1) being the largest. The Choquet integral is a weighted mean by rank, whose weights grow with the rank where the

@@ -103,8 +103,8 @@ class LearnedPolyphasePool2d(WindowPool2d):
 
 
 @register("tips")
-class TranslationInvariantPolyphasePool2d(WindowPool2d):
-    """Apply translation invariant polyphase sampling (TIPS): y_i = sum_a tau_a x_(i s + a), tau for each channel by a
+class TIPSPool2d(WindowPool2d):
+    """Apply translation invariant polyphase sampling: y_i = sum_a tau_a x_(i s + a), tau for each channel by a
     softmax.
 
     psi = relu(depthwise 3x3 convolution of x, zeros around the map); the map of psi is cut into as many parts as there
@@ -118,7 +118,7 @@ class TranslationInvariantPolyphasePool2d(WindowPool2d):
         channels: the number of channels, kept.
 
     Example:
-        >>> pool = TranslationInvariantPolyphasePool2d(2, channels=1)
+        >>> pool = TIPSPool2d(2, channels=1)
         >>> pool(torch.full((1, 1, 4, 4), 2.0)).flatten().tolist()  # weights that sum to 1
         [2.0, 2.0, 2.0, 2.0]
         >>> float(pool.failure_mode_loss(torch.zeros(1, 1, 4, 4)))  # equal weights: 1 - 1/2

@@ -19,8 +19,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("pasa")
 class AdaptiveLowPassPool2d(WindowPool2d):
-    """Apply pixel-adaptive low-pass filtering and subsampling (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax
-    over k.
+    """Apply content-aware low-pass filtering (PASA): y_i = sum_k w_ik x_(i s + k), w_i by a softmax over k.
 
     The weights of each place are predicted from all channels, w = softmax_k(norm(conv(x))), by a convolution of the
     filter's size without bias and batch normalisation; `groups` groups of neighbouring channels have weights of their
