@@ -13,7 +13,7 @@ from poolab.pooling.core.windows import Windows, compute_dtype, total
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
 
-RODRIGUEZ_2022 = Reference("Rodriguez-Martinez et al.", 2022, "doi:10.1016/j.neunet.2022.04.028")
+RODRIGUEZ_2022 = Reference("Rodriguez et al.", 2022, "doi:10.1016/j.neunet.2022.04.028")
 
 
 @register("fuzzy")
