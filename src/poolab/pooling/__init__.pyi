@@ -242,7 +242,7 @@ class CombPool2d(_window_fuzzy.CombPool2d):
         ceil_mode: bool = False,
         *,
         channels: int,
-        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"] = "avg+max",
+        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "avg+choquet"] = "avg+max",
     ) -> None: ...
 
 class CompactBilinearPool2d(_head_second_order.CompactBilinearPool2d):
@@ -1338,7 +1338,7 @@ class CombPool1d(CombPool2d):
         ceil_mode: bool = False,
         *,
         channels: int,
-        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"] = "avg+max",
+        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "avg+choquet"] = "avg+max",
     ) -> None: ...
 
 class CombPool3d(CombPool2d):
@@ -1353,7 +1353,7 @@ class CombPool3d(CombPool2d):
         ceil_mode: bool = False,
         *,
         channels: int,
-        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet"] = "avg+max",
+        functions: Literal["avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "avg+choquet"] = "avg+max",
     ) -> None: ...
 
 class DetailPreservingPool1d(DetailPreservingPool2d):

@@ -162,14 +162,9 @@ class CombPool2d(WindowPool2d):
     learns = "always"
     uses_channels = "always"
     functions: str
-    options = {
-        "functions": Choice(
-            "avg+max", ("avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "max+dv_sugeno", "avg+choquet")
-        )
-    }
+    options = {"functions": Choice("avg+max", ("avg+max", "avg+sugeno", "max+sugeno", "avg+dv_sugeno", "avg+choquet"))}
     disagreements = (
-        "iosurodri/CombPool combines any list of functions, min, median and sum too; here the pairs of the paper's "
-        "tables, and one with the Choquet integral.",
+        "iosurodri/CombPool combines any list of functions, min, median and sum too; here there are five pairs.",
         "Its GatedCombPool2d passes on coefficient_type='channelwise' and so is the same layer; `gated` is a gate.",
         "Its padding argument is not used unless it is a list, and then zeros take part; dilation is not used.",
     )

@@ -48,6 +48,7 @@ class AdaptiveLowPassPool2d(WindowPool2d):
     evaluates = "the batch normalisation uses its running statistics, in training those of the batch"
     exempt = {
         "numbers": "the logits are products of weights and values: for values of 1e4 their rounding moves the softmax",
+        "onnx": "ONNX Runtime rounds the logits otherwise: for values of 1e4 outputs differ by 1.3e-5 of their scale",
         "nan": "the filter reaches beyond the window, and its weights come from all channels",
         "ties": "the filter's weights go by place",
         "infinities": "the logits are sums of both signs over all channels: inf - inf",
