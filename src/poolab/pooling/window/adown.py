@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
+from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.core.open_sizes import as_tensor
-from poolab.pooling.core.windows import MAX_POOL, Windows, total
+from poolab.pooling.core.windows import Windows, total
 from poolab.pooling.registry import register
 from poolab.pooling.window._batch_norm import BATCH_NORM, normalised
 from poolab.pooling.window.controls import CONV, convolved
@@ -78,7 +79,9 @@ class ADownPool2d(WindowPool2d):
         filtered = convolved(conv, _placed(parts[0], windows, 0.0)).to(dtype)
         halves = [F.silu(normalised("ADownPool2d", filtered, norm))]
         if projection is not None and projection_norm is not None:
-            largest = MAX_POOL[windows.dims](_placed(parts[1], windows, -torch.inf), KERNEL, windows.geometry.stride)
+            ones = (1,) * windows.dims
+            threes = Geometry((KERNEL,) * windows.dims, windows.geometry.stride, (0,) * windows.dims, ones, False)
+            largest = Windows(_placed(parts[1], windows, -torch.inf), threes).maximum()
             projected = convolved(projection, largest).to(dtype)
             halves.append(F.silu(normalised("ADownPool2d", projected, projection_norm)))
         return torch.cat(halves, 1)
