@@ -139,7 +139,7 @@ def test_the_command_of_the_issue():
     [
         (
             "pooling=avgtopk",
-            r"^pooling=avgtopk: .*did you mean avg_topk.*can be adapool, binned_max, adown, aps, avg",
+            r"^pooling=avgtopk: .*did you mean avg_topk.*can be adapool, adown, aps, avg",
         ),
         ("backbone=resnet", r"^backbone=resnet: .*did you mean resnet20.*keras_cnn"),
         ("pooling=AvgTopKPool2d", r"^pooling=AvgTopKPool2d: .*AvgTopKPool2d is the class, did you mean avg_topk\?"),

@@ -66,6 +66,13 @@ def test_the_second_convolution_of_lps_is_a_product_with_a_mean():
     expected = parts[logits.argmax(0), torch.arange(5)]
     assert len(logits.argmax(0).unique()) > 1
     assert torch.equal(pool(x), expected)
+    pool.train()
+    torch.manual_seed(3)
+    windows = Windows(x, pool.geometry)
+    gumbel = torch.stack([-(-windows.uniform(None, "sample").log()).log() for _ in parts])
+    shares = (logits.view(gumbel.shape) + gumbel).softmax(0)
+    torch.manual_seed(3)
+    torch.testing.assert_close(pool(x), (shares * parts).sum(0))
 
 
 def tips_of_the_authors(pool: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
