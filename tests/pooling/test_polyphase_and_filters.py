@@ -144,3 +144,18 @@ def test_it_is_its_oracle_after_a_step(name: str, dims: int):
 def test_groups_that_do_not_divide_the_channels_are_told():
     with pytest.raises(ValueError, match="groups=3 must divide channels=4"):
         create_pool("pasa", kernel_size=2, channels=4, groups=3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["lps", "gaussian"])
+@pytest.mark.parametrize("training", [False, True])
+def test_it_compiles_in_one_graph(name: str, training: bool):
+    """The suite's item asks for gradients that these methods do not have in evaluation."""
+    torch._dynamo.reset()
+    pool = make(name, Shape((2, 2), (2, 2))).train(training)
+    x = distinct(2, 2, 8, 8, dtype=torch.float32)
+    compiled = torch.compile(pool, fullgraph=True, backend="aot_eager")
+    torch.manual_seed(0)
+    found = compiled(x)
+    torch.manual_seed(0)
+    torch.testing.assert_close(found, pool(x))

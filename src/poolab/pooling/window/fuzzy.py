@@ -53,8 +53,7 @@ class FuzzyPool2d(WindowPool2d):
             sets = [[p * here for p, here in zip(of, real, strict=True)] for of in sets]
         sums = [total(of) for of in sets]
         # Where a set is not taken its values are not divided: 0 / 0 would be NaN.
-        small_first = sums[0] >= torch.maximum(sums[1], sums[2])
-        medium_first = ~small_first & (sums[1] >= sums[2])
+        small_first, medium_first = sums[0] >= torch.maximum(sums[1], sums[2]), sums[1] >= sums[2]
         weights = [
             torch.where(small_first, small, torch.where(medium_first, medium, large))
             for small, medium, large in zip(*sets, strict=True)
@@ -69,9 +68,9 @@ class FuzzyPool2d(WindowPool2d):
 def _member(share: Tensor, kind: str) -> Tensor:
     """Return the membership of a value over the largest one."""
     if kind == "small":
-        return ((0.5 - share) * 3).clamp(0.0, 1.0)
+        return ((0.5 - share) * 3).clamp(min=0.0).clamp(max=1.0)  # both bounds at once have no compiled kernel
     rising = (share - (0.25 if kind == "medium" else 0.5)) * 4
-    return (torch.minimum(rising, 2 - rising) if kind == "medium" else rising).clamp(0.0, 1.0)
+    return (torch.minimum(rising, 2 - rising) if kind == "medium" else rising).clamp(min=0.0).clamp(max=1.0)
 
 
 @register("fuzzy_integral")

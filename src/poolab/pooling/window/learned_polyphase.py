@@ -62,6 +62,7 @@ class LearnedPolyphasePool2d(WindowPool2d):
     exempt = {
         "expectation": "evaluation chooses one component, training mixes them: the mean of the mixtures is no choice",
         "gradient": "the choice in evaluation has no gradient for the network; the gradients of training are tested",
+        "compile": "it asks for the network's gradient in evaluation, where the choice has none; tested by itself",
         "nan": "most values of a window are thrown away, and all channels choose together",
         "ties": "the value of the chosen component takes the gradient wherever it lies in the window",
     }
