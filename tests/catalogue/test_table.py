@@ -99,7 +99,7 @@ def test_a_pipe_gets_80_columns(pytestconfig):
     (["superpixel", "regions=4"], "leave regions null there and choose grid"),
     (["fractional_max", "output_ratio=0.001"], "the output for input (2, 64, 16, 16) would be 0x0"),
     (["avg_topk", "kernel_size=9999"], "or the kernel smaller"),
-    (["avg_topk", "k=99"], "k must be an int from 1 to 4 (the window has no more cells), found 99"),
+    (["avg_topk", "k=99"], "k must be an int from 1 to 4 (the window has no more taps), found 99"),
     (["avg_topk", "k=1.5", "padding=7"], "k must be an int >= 1, found 1.5"),
     (["avg_topk", "k=1.5", "padding=7"], "padding must be at most half of kernel_size"),
     (["mixed", "alpha=2", "sharing=chanel"], "alpha must be a number >= 0 and <= 1, found 2"),

@@ -181,10 +181,10 @@ def test_the_gradient_on_ties_goes_by_rank_and_the_first_comes_first(name: str, 
     values = np.random.default_rng(0).integers(-1, 2, (2, CHANNELS, *(9, 9, 4)[:dims])).astype(float)
     x = torch.from_numpy(values).requires_grad_()
     (gradient,) = torch.autograd.grad(pool(x).sum(), x)
-    cells = each_window(values, shape, lambda cells: cells)
-    found = each_window(gradient.numpy(), shape, lambda cells: cells)
-    for index in np.ndindex(*cells.shape):
-        np.testing.assert_allclose(found[index], all_oracles.TIES[name](cells[index], pool), atol=1e-12)
+    taps = each_window(values, shape, lambda taps: taps)
+    found = each_window(gradient.numpy(), shape, lambda taps: taps)
+    for index in np.ndindex(*taps.shape):
+        np.testing.assert_allclose(found[index], all_oracles.TIES[name](taps[index], pool), atol=1e-12)
 
 
 def test_every_method_has_an_oracle_and_no_oracle_lacks_its_method():

@@ -20,7 +20,7 @@ def running_maximum(taps, stays):
     top, *rest = taps
     for tap in rest:
         top = torch.where(top.isnan() | stays(top, tap), top, tap)
-    return top.clone()  # a window of one cell would give the input itself
+    return top.clone()  # a window of one tap would give the input itself
 
 
 class ZeroPadding(WindowPool2d):
@@ -32,7 +32,7 @@ class ZeroPadding(WindowPool2d):
 
 
 class LastOfTies(WindowPool2d):
-    """Of equal cells the last one takes the gradient."""
+    """Of equal taps the last one takes the gradient."""
 
     @staticmethod
     def formula(windows):
@@ -102,11 +102,11 @@ class WritesInput(WindowPool2d):
 
 
 class HandsOutInput(WindowPool2d):
-    """Windows of one cell give the input itself."""
+    """Windows of one tap give the input itself."""
 
     @staticmethod
     def formula(windows):
-        same = windows.geometry.cells == 1 and windows.output_size == windows.sizes
+        same = windows.geometry.taps == 1 and windows.output_size == windows.sizes
         return windows.input if same else windows.maximum()
 
 
@@ -249,7 +249,7 @@ class NeedlessExemption(WindowPool2d):
 
 
 class SaysNotPositional(Subsample2d):
-    """One cell of the window, said to be no matter of places."""
+    """One tap of the window, said to be no matter of places."""
 
     positional = False
 
@@ -303,7 +303,7 @@ class HalfSum(HeadPool2d):
 
 
 class NoEmptyBatch(WindowPool2d):
-    """A batch is scaled by its largest cell, which an empty one has not."""
+    """A batch is scaled by its largest element, which an empty one has not."""
 
     @staticmethod
     def formula(windows):

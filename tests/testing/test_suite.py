@@ -111,10 +111,10 @@ def test_an_exemption_from_dimensions_leaves_the_plane_alone():
 
 
 def test_a_wrong_formula_is_seen_by_its_oracle_and_its_reference():
-    said = failure(broken.Good, items=["oracle"], oracle=lambda cells, module: cells.max())
+    said = failure(broken.Good, items=["oracle"], oracle=lambda taps, module: taps.max())
     assert "FAILED oracle, 2-d, default: Good(kernel_size=" in said
     assert "against its oracle: at [" in said
-    right = check_pooling(broken.Good, items=["oracle"], oracle=lambda cells, module: (cells.max() + cells.min()) / 2)
+    right = check_pooling(broken.Good, items=["oracle"], oracle=lambda taps, module: (taps.max() + taps.min()) / 2)
     assert right.passed
 
     class Mean(HeadPool2d):
