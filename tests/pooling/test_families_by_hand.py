@@ -12,6 +12,16 @@ TAPS = [1.0, 2.0, 4.0, 3.0]
 INF = math.inf
 
 
+def beyond(bound):
+    """The next number away from 0."""
+    return math.nextafter(bound, math.copysign(INF, bound))
+
+
+def within(bound):
+    """The next number towards 0."""
+    return math.nextafter(bound, 0)
+
+
 def pooled(name, taps, **options):
     """The output of one 2x2 window."""
     pool = create_pool(name, kernel_size=2, **options).eval()
@@ -29,16 +39,16 @@ def test_a_formula_called_by_itself_has_the_defaults_of_the_options(name):
 @pytest.mark.parametrize(("name", "option", "allowed", "refused"), [
     ("avg_topk", "k", [1, 4], [0, 5, 1.5]),
     ("rank_avg", "t", [1, 4], [0, 5]),
-    ("rank_weighted", "alpha", [1e-9, 0.5, 1, 1.0], [0, -0.1, 1.0001, INF]),
+    ("rank_weighted", "alpha", [1e-9, 0.5, 1, 1.0], [0, -0.1, beyond(1), INF]),
     ("rank_weighted", "normalize", [True, False], [1, None]),
     ("t_max_avg", "k", [1, 4], [0, 5]),
-    ("t_max_avg", "threshold", [-1e12, 0, 1e12, INF], [-1.1e12, 1.1e12, -INF]),
+    ("t_max_avg", "threshold", [-1e12, 0, 1e12, INF], [beyond(-1e12), beyond(1e12), -INF]),
     ("t_max_avg", "rule", ["all", "max", "mean"], ["any", None]),
-    ("lp", "p", [1, 1e12, INF], [0.99, 1.1e12]),
+    ("lp", "p", [1, 1e12, INF], [within(1), beyond(1e12)]),
     ("lp", "norm", ["mean", "sum"], ["max"]),
-    ("gem", "p", [1e-12, 1e12, INF], [0, 1.1e12, 0.9e-12]),
-    ("gem", "eps", [1e-12, 1e12], [0, INF, 1.1e12]),
-    ("lehmer", "a", [0, 1e12], [-1e-9, 1.1e12, INF]),
+    ("gem", "p", [1e-12, 1e12, INF], [0, beyond(1e12), within(1e-12)]),
+    ("gem", "eps", [1e-12, 1e12], [within(1e-12), INF, beyond(1e12)]),
+    ("lehmer", "a", [0, 1e12], [-1e-9, beyond(1e12), INF]),
 ])  # fmt: skip
 def test_the_bounds_of_an_option(name, option, allowed, refused):
     more = {"learnable": False} if "learnable" in get_pool(name).options else {}
