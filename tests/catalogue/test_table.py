@@ -1,6 +1,4 @@
-import os
-import subprocess
-import sys
+import io
 
 import pytest
 
@@ -77,12 +75,12 @@ def test_a_class_of_a_user_is_in_it(poolab, users_own):
     assert "| half_range | Half of the range, y = share (max_i x_i - min_i x_i). | window |" in poolab("--markdown")[1]
 
 
-def test_a_pipe_gets_80_columns(pytestconfig):
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    command = [sys.executable, "-m", "poolab", "pools"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert len(done.stdout.splitlines()) >= len(list_pools("window"))
+def test_what_is_no_terminal_gets_80_columns(poolab, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.__stdout__", io.StringIO())  # as of a pipe: no terminal that could be asked for its size
+    lines = poolab()[1].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) >= len(list_pools("window"))
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -60,7 +60,8 @@ def check_pooling(
     >>> class MidrangePool2d(WindowPool2d):
     ...     "The middle between the extremes, y = (max_i x_i + min_i x_i) / 2."
     ...     formula = staticmethod(lambda windows: (windows.maximum() + windows.minimum()) / 2)
-    >>> report = check_pooling(MidrangePool2d, oracle=lambda taps, module: (taps.max() + taps.min()) / 2)
+    >>> oracle = lambda taps, module: (taps.max() + taps.min()) / 2
+    >>> report = check_pooling(MidrangePool2d, oracle=oracle, items=["oracle", "gradient"])  # without `items`: all
     >>> report.passed, report.mark("gradient", dims=3)
     (True, 'ok')
     """
