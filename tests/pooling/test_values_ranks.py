@@ -270,21 +270,6 @@ def test_a_kept_minus_infinity_is_no_empty_window():
 # -- the same in one and three dimensions
 
 
-@pytest.mark.parametrize("name", ["median", "t_max_avg", "gem", "lse", "lehmer", "mam", "adapool", "weighted"])
-@pytest.mark.parametrize("dims", [1, 3])
-def test_another_dimension_is_the_same_formula(name: str, dims: int):
-    """A map that is one element high is a signal; a volume that is one element deep a map."""
-    one = create_pool(name, kernel_size=(1, 3), stride=(1, 2), padding=(0, 1))
-    x = distinct(2, CHANNELS, 1, 9)
-    other = create_pool(name, dims=dims, kernel_size=3 if dims == 1 else (1, 1, 3), **arguments(dims))
-    y = other(x.squeeze(2) if dims == 1 else x.unsqueeze(2))
-    assert_close(y.squeeze(), one(x).squeeze())
-
-
-def arguments(dims: int) -> dict:
-    return {"stride": 2, "padding": 1} if dims == 1 else {"stride": (1, 1, 2), "padding": (0, 0, 1)}
-
-
 @pytest.mark.parametrize("dims", [1, 3])
 def test_the_learned_and_random_siblings_run(dims: int):
     x = distinct(2, CHANNELS, *(6,) * dims).requires_grad_()
