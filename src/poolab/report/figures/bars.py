@@ -57,7 +57,7 @@ def _bars(table: Table, panels: Sequence[tuple[str, str]]) -> Figure | None:
         axes.set_xlim(left=0)
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.set_xlabel(title)
-        axes.set_yticks([])
+        axes.yaxis.set_visible(False)
     name_rows(axes_list[0], [shortened(row.label) for row in reversed(rows)])
     axes_list[0].set_title(table.label)
     return figure

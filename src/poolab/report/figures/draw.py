@@ -125,38 +125,25 @@ def slug(text: str) -> str:
 
 
 def _svg(figure: Figure) -> str:
+    from poolab.report.figures.printing import print_svg
+
     # Laid out and drawn once: savefig does both twice for each format.
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
     buffer = io.StringIO()
-    _print(figure, "svg", buffer)
+    print_svg(figure, buffer)
     return buffer.getvalue()
 
 
 def _save(figure: Figure, svg: str, path: Path, form: str) -> None:
+    from poolab.report.figures.printing import print_pdf, print_png
+
     path.parent.mkdir(parents=True, exist_ok=True)
     if form == "svg":
         path.write_text(svg, encoding="utf-8", newline="\n")
-    else:
-        _print(figure, form, path)
-
-
-PIXELS = 200  # of a PNG, an inch
-
-
-def _print(figure: Figure, form: str, out: Path | io.StringIO) -> None:
-    """Draw a figure once in one format."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    if form == "svg":
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     elif form == "pdf":
-        FigureCanvasPdf(figure).print_pdf(out, metadata={"CreationDate": None})
+        print_pdf(figure, path)
     else:
-        figure.set_facecolor("white")
-        figure.set_dpi(PIXELS)
-        FigureCanvasAgg(figure).print_png(out)
+        print_png(figure, path)

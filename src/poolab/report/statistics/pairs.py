@@ -147,9 +147,10 @@ def hardly_varies(differences: Floats, size: float, resolution: float) -> bool:
     >>> hardly_varies(np.array([0.001, 0.002, 0.003]), 0.9, 1 / 364)
     True
     """
-    steps = np.unique(np.round(differences / max(RELATIVE_ROUNDING * size, 1e-300)))
-    few = 2 if resolution else min(3, len(differences))
-    return len(steps) < few or bool(differences.std(ddof=1) < resolution)
+    steps = set(np.round(differences / max(RELATIVE_ROUNDING * size, 1e-300)).tolist())
+    if not resolution:
+        return len(steps) < min(3, len(differences))
+    return len(steps) < 2 or bool(differences.std(ddof=1) < resolution)
 
 
 def difference_matrix(pairs: Sequence[Pairs]) -> Floats:

@@ -93,12 +93,8 @@ def compare_setting(
     pairs = [Pairs(arm, reference) for arm in arms if arm.name != baseline]
     tested = [pair for pair in pairs if pair.estimate is not None]
     lines = _lines(tested, chosen)
-    found = [
-        _own_line(arm, chosen)
-        if arm.name == baseline
-        else _arm_line(Pairs(arm, reference), lines.get(arm.name), chosen)
-        for arm in arms
-    ]
+    described = {pair.arm.name: _arm_line(pair, lines.get(pair.arm.name), chosen) for pair in pairs}
+    found = [_own_line(arm, chosen) if arm.name == baseline else described[arm.name] for arm in arms]
     alphas = [line.inference.alpha for line in lines.values()]
     return SettingComparison(
         setting=setting,
