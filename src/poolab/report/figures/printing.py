@@ -63,7 +63,7 @@ def print_svg(figure: Figure, out: TextIO) -> None:
     plain = {"Date": None, "Creator": None}
     own = _RendererSVG(width * POINTS, height * POINTS, out, image_dpi=dpi, metadata=plain)
     renderer = MixedModeRenderer(figure, width, height, dpi, own)
-    figure.draw(renderer)
+    figure.draw(renderer)  # type: ignore[arg-type]  # it stands for the renderer that it holds
     renderer.finalize()
     figure.dpi = dpi
 

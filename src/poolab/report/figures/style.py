@@ -90,12 +90,14 @@ def name_rows(axes: Axes, labels: Sequence[str]) -> None:
         name.set_in_layout(name is widest)
 
 
-def strokes(axes: Axes, points: Sequence[tuple[float, float]], reach: float, colour: str) -> None:
+def strokes(
+    axes: Axes, points: Sequence[tuple[float, float]], reach: float, colour: str, width: float = 0.8, cap: str = "butt"
+) -> None:
     """Draw an upright stroke at each point, from `reach` below it to `reach` above: one path, not a marker for each."""
     gap = float("nan")
     x = [one for across, _ in points for one in (across, across, gap)]
     y = [one for _, up in points for one in (up - reach, up + reach, gap)]
-    axes.plot(x, y, "-", color=colour, lw=0.8, solid_capstyle="butt")
+    axes.plot(x, y, "-", color=colour, lw=width, solid_capstyle=cap)
 
 
 def row_height(rows: int, least: float = 1.6, each: float = 0.26) -> float:
