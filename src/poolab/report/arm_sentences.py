@@ -52,13 +52,10 @@ def _headroom(analysis: Analysis, table: Table) -> list[Sentence]:
     seen = [row.compared.detectable for row in table.others if row.compared.detectable is not None]
     if room is None or not seen or room >= min(seen):
         return []
-    return [
-        Sentence(
-            "note",
-            f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and these runs show a difference "
-            f"of {metric.size(min(seen))} or more (80 % power).",
-        )
-    ]
+    shown = f"these runs show a difference of {metric.size(min(seen))} or more (80 % power)"
+    if metric.is_share and min(seen) > 1:
+        shown = "with these runs no difference that is possible is shown with 80 % power"
+    return [Sentence("note", f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and {shown}.")]
 
 
 def _moderated_note(table: Table) -> list[Sentence]:

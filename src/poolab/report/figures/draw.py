@@ -16,6 +16,7 @@ from poolab.report.figures.curves import curves
 from poolab.report.figures.forest import forest
 from poolab.report.figures.heat import heat
 from poolab.report.figures.pareto import pareto
+from poolab.report.figures.printing import print_pdf, print_png, print_svg
 from poolab.report.figures.ranks import ranks
 from poolab.report.figures.seeds import seeds
 from poolab.report.figures.style import styled
@@ -125,8 +126,6 @@ def slug(text: str) -> str:
 
 
 def _svg(figure: Figure) -> str:
-    from poolab.report.figures.printing import print_svg
-
     # Laid out and drawn once: savefig does both twice for each format.
     engine = figure.get_layout_engine()
     if engine is not None:
@@ -138,8 +137,6 @@ def _svg(figure: Figure) -> str:
 
 
 def _save(figure: Figure, svg: str, path: Path, form: str) -> None:
-    from poolab.report.figures.printing import print_pdf, print_png
-
     path.parent.mkdir(parents=True, exist_ok=True)
     if form == "svg":
         path.write_text(svg, encoding="utf-8", newline="\n")

@@ -40,7 +40,7 @@ def _draw(axes: Axes, rows: Sequence[Row], base: Row, analysis: Analysis) -> Non
     scale, metric = analysis.metric.scale, analysis.metric.name
     colours = [VERDICTS[str(row.compared.verdict)][0] for row in rows]
     for name, width in (("interval", 1.4), ("interval_single", 3.6)):
-        known = [(place, ends) for place, row in enumerate(rows) if (ends := getattr(row.compared, name))]
+        known = [(place, ends) for place, row in enumerate(rows) if (ends := _ends(row, name, analysis))]
         axes.hlines(
             [place for place, _ in known],
             [scale * ends[0] for _, ends in known],
@@ -60,6 +60,11 @@ def _draw(axes: Axes, rows: Sequence[Row], base: Row, analysis: Analysis) -> Non
         some = [(place, row) for place, row in enumerate(rows) if row.compared.verdict == verdict]
         means = [scale * (row.compared.difference or 0.0) for _, row in some]
         axes.plot(means, [place for place, _ in some], marker, color=colour, ms=6, mec="white", mew=0.7)
+
+
+def _ends(row: Row, name: str, analysis: Analysis) -> tuple[float, float] | None:
+    ends = getattr(row.compared, name)
+    return None if ends is None else analysis.metric.possible(ends)
 
 
 def _legend(figure: Figure, verdicts: set[str], analysis: Analysis) -> None:

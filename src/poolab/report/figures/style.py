@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from poolab.report.figures.printing import share_sizes, text_width
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -64,10 +66,8 @@ def canvas(height: float, columns: int = 1, width: float = WIDTH, **options: Any
     """Return a figure that belongs to no window, and its axes from left to right."""
     from matplotlib.figure import Figure
 
-    from poolab.report.figures.printing import LayoutCanvas
-
     figure = Figure(figsize=(width, height), layout="constrained")
-    LayoutCanvas(figure)  # becomes the figure's canvas
+    share_sizes(figure)
     axes = figure.subplots(1, columns, squeeze=False, **options)
     return figure, list(axes[0])
 
@@ -79,8 +79,6 @@ def name_rows(axes: Axes, labels: Sequence[str]) -> None:
     the time of a report with 40 arms. The layout leaves room for the widest name and need not measure the others.
     """
     from matplotlib.transforms import ScaledTranslation
-
-    from poolab.report.figures.printing import text_width
 
     axes.yaxis.set_visible(False)
     side = axes.get_yaxis_transform() + ScaledTranslation(-5 / 72, 0, axes.figure.dpi_scale_trans)
