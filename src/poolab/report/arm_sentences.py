@@ -39,8 +39,8 @@ def _ranking(analysis: Analysis, table: Table) -> list[Sentence]:
         Sentence(
             "note",
             f"{best.label} has the best mean validation score; its mean {metric.title} is "
-            f"{metric.value(best.compared.mean)}. Choose an arm by validation: the best of several test scores leads "
-            "by luck too.",
+            f"{metric.value(best.compared.mean)}. Choose an arm by its validation score: the best of several test "
+            "scores is partly luck.",
         )
     ]
 
@@ -168,7 +168,9 @@ def _more_seeds(row: Row) -> str:
         return ""
     ends = row.compared.seeds_needed_range
     most = None if ends is None else f"{MAX_SEEDS} or more" if ends[1] >= MAX_SEEDS else str(ends[1])
-    spread = "" if ends is None or ends[0] == ends[1] else f" ({ends[0]} to {most}, as far as the deviation is known)"
+    spread = ""
+    if ends is not None and ends[0] != ends[1]:
+        spread = f" ({ends[0]} to {most}, since the deviation is known only roughly)"
     return f"; if this is the true difference, about {needed} seeds would decide it{spread}"
 
 
