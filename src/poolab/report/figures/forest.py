@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import GREY, INK, VERDICTS, canvas, name_rows, row_height, shortened, strokes
+from poolab.report.figures.style import GREY, INK, VERDICTS, canvas, lines, name_rows, row_height, shortened, strokes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,16 +38,14 @@ def forest(analysis: Analysis, table: Table) -> Figure | str:
 def _draw(axes: Axes, rows: Sequence[Row], base: Row, analysis: Analysis) -> None:
     """Draw the rows from below to above: intervals, seeds, differences; each kind in one go, which is far faster."""
     scale, metric = analysis.metric.scale, analysis.metric.name
-    colours = [VERDICTS[str(row.compared.verdict)][0] for row in rows]
     for name, width in (("interval", 1.4), ("interval_single", 3.6)):
-        known = [(place, ends) for place, row in enumerate(rows) if (ends := _ends(row, name, analysis))]
-        axes.hlines(
-            [place for place, _ in known],
-            [scale * ends[0] for _, ends in known],
-            [scale * ends[1] for _, ends in known],
-            colors=[colours[place] for place, _ in known],
-            lw=width,
-        )
+        for verdict, (colour, _) in VERDICTS.items():
+            known = [
+                ((scale * ends[0], place), (scale * ends[1], place))
+                for place, row in enumerate(rows)
+                if row.compared.verdict == verdict and (ends := _ends(row, name, analysis))
+            ]
+            lines(axes, known, colour, width)
     other = base.arm.scores(metric)
     own = [row.arm.scores(metric) for row in rows]
     seeds = [

@@ -88,13 +88,21 @@ def name_rows(axes: Axes, labels: Sequence[str]) -> None:
         name.set_in_layout(name is widest)
 
 
+Point = tuple[float, float]
+
+
 def strokes(
-    axes: Axes, points: Sequence[tuple[float, float]], reach: float, colour: str, width: float = 0.8, cap: str = "butt"
+    axes: Axes, points: Sequence[Point], reach: float, colour: str, width: float = 0.8, cap: str = "butt"
 ) -> None:
     """Draw an upright stroke at each point, from `reach` below it to `reach` above: one path, not a marker for each."""
+    lines(axes, [((across, up - reach), (across, up + reach)) for across, up in points], colour, width, cap)
+
+
+def lines(axes: Axes, ends: Sequence[tuple[Point, Point]], colour: str, width: float, cap: str = "butt") -> None:
+    """Draw lines of one colour, each from a point to a point, as one path; Matplotlib's hlines makes one for each."""
     gap = float("nan")
-    x = [one for across, _ in points for one in (across, across, gap)]
-    y = [one for _, up in points for one in (up - reach, up + reach, gap)]
+    x = [one for first, second in ends for one in (first[0], second[0], gap)]
+    y = [one for first, second in ends for one in (first[1], second[1], gap)]
     axes.plot(x, y, "-", color=colour, lw=width, solid_capstyle=cap)
 
 

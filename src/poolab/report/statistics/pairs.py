@@ -29,17 +29,23 @@ class Pairs:
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         """The shared seeds, ascending."""
+        if self.arm.seeds == self.baseline.seeds:
+            return self.arm.seeds
         return tuple(sorted(self.arm.valid.keys() & self.baseline.valid.keys()))
 
     @cached_property
     def first(self) -> Floats:
         """The arm's scores of the shared seeds."""
-        return np.array([self.arm.valid[seed] for seed in self.seeds])
+        return self._scores(self.arm)
 
     @cached_property
     def second(self) -> Floats:
         """The baseline's scores of the shared seeds."""
-        return np.array([self.baseline.valid[seed] for seed in self.seeds])
+        return self._scores(self.baseline)
+
+    def _scores(self, arm: ArmScores) -> Floats:
+        # Forty arms have 780 pairs, mostly of the same seeds.
+        return arm.values if arm.seeds == self.seeds else np.array([arm.valid[seed] for seed in self.seeds])
 
     @cached_property
     def differences(self) -> Floats:

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from poolab.errors import ConfigError
 from poolab.report.statistics import describe, family
 from poolab.report.statistics.divergence import clopper_pearson, worst_case, worst_score
@@ -156,7 +154,7 @@ def _lines(tested: Sequence[Pairs], chosen: _Choices) -> Mapping[str, _Line]:
 
 def _own_line(arm: ArmScores, chosen: _Choices) -> ArmComparison:
     """Describe an arm by its own runs, as the baseline's line does; the other arms' lines are made from it."""
-    scores = np.array(list(arm.valid.values()))
+    scores = arm.values
     return ArmComparison(
         arm=arm.name,
         n=arm.n,
@@ -184,7 +182,7 @@ def _paired_line(pair: Pairs, chosen: _Choices, line: ArmComparison) -> ArmCompa
     first, second = pair.first, pair.second
     deviation, deviation_interval = describe.deviation(pair, chosen.confidence)
     correlation, gain = describe.pairing(first, second)
-    own, reference = (np.array(list(arm.valid.values())) for arm in (pair.arm, pair.baseline))
+    own, reference = pair.arm.values, pair.baseline.values
     return replace(
         line,
         pairs=len(pair.seeds),
