@@ -62,7 +62,7 @@ def test_looks_are_counted_and_seeds_added_after_a_whole_look_change_the_rule(tm
     grown(tmp_path, 3)
     first, page = report(tmp_path)
     assert first["stopping"] == {"rule": "fixed", "declared": None, "seen": []}
-    assert "the number of seeds counts as fixed before the study began" in page
+    assert "the number of seeds counts as fixed in advance" in page
     assert "shows no earlier look at these arms" in page
     assert main(["study", "table", str(tmp_path / "s.yaml"), "--runs", str(tmp_path / "runs")]) == 0
     again, page = report(tmp_path)
