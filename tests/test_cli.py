@@ -396,7 +396,7 @@ def test_poolab_train_is_train_py(tiny, tmp_path, capsys):
     assert "seed must be" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_a_reader_that_goes_away_loses_nothing(pytestconfig, tmp_path):
     """`train.py ... | head -1`: the run is completed and recorded; `--help | head -1` ends without a traceback."""
     root = pytestconfig.rootpath

@@ -21,8 +21,8 @@ SPELT_OUT = {
     "spp": "SpatialPyramid",
     "weighted": "EntropyWeighted",
 }
+PRESETS = {"avg_topk_k3", "avg_topk_author"}  # other choices with other options; see tests/test_configuration.py
 # Methods that have been run in a network; inter_map changes the channels, pixel_pyramid makes the maps stay large.
-PRESETS = {"avg_topk_k3"}  # another choice with other options; tests/test_configuration.py has their names
 RUN = [*list_pools("window"), *list_pools("global")]
 IN_SLOTS = [name for role in ("window", "channel", "same") for name in list_pools(role)]
 

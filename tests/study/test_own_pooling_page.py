@@ -52,6 +52,7 @@ def done(line):
     return main([*words[1:], *small])
 
 
+@pytest.mark.processes
 def test_the_page_is_done_as_it_stands_with_two_forked_workers(page, capsys, monkeypatch):
     commands, scripts = page
     few = {name: ITEMS[name] for name in ("geometry", "oracle", "gradient", "attributes")}  # the others take 10 s
