@@ -102,6 +102,7 @@ def study_text(words: Sequence[str], file: str, command: str) -> str:
         f"#   poolab study plan {place}     checks all runs; estimates time and detectable difference\n"
         f"#   poolab study run {place}      runs them; the same command goes on after Ctrl-C\n"
         f"#   poolab study table {place}    compares them\n"
+        f"#   poolab report {place}         writes the verdict, tables and figures\n"
         "program: train.py\nmethod: grid\nparameters:\n"
         + "".join(f"  {key}: {_flow(values)}\n" for key, values in parameters.items())
         + f"command: {json.dumps(AGENT)}  # for `wandb agent` alone\n"

@@ -107,9 +107,9 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
     print("\n" + verdict_text(analysis, width(), details=False))
     _said(f"\nreport: {page}")
     for sentence in document.left_out[:SHOWN]:
-        _said(f"not in it: {sentence}")
+        _said(f"not in the report: {sentence}")
     if len(document.left_out) > SHOWN:
-        print(f"not in it: {len(document.left_out) - SHOWN} more, which the report names")
+        print(f"not in the report: {len(document.left_out) - SHOWN} more; the page names all")
     if target is not None:
         from poolab.study.wandb.report_run import log_report
 
