@@ -93,7 +93,7 @@ def _legend(figure: Any, height: float) -> None:
     caption = "\n".join(wrap(CAPTION, 172))
     figure.text(GAP / WIDE, (LEGEND - 0.16) / height, caption, fontsize=7, va="top", color=drawing.INK)
     level = 0.1 / height
-    figure.text(GAP / WIDE, level, "share of an element in the gradient:", fontsize=7, color=drawing.INK)
+    figure.text(GAP / WIDE, level, "share of a tap in the gradient:", fontsize=7, color=drawing.INK)
     for index, (label, share) in enumerate(drawing.SHARES):
         left = (1.75 + 0.5 * index) / WIDE
         box = Rectangle(
