@@ -91,7 +91,7 @@ def _undecided(analysis: Analysis, rows: Sequence[Row], joint: str) -> str:
     if not rows:
         return "."
     if any(str(row.compared.reason) != "interval_too_wide" for row in rows):
-        return ". Its own sentence says why an arm is undecided."
+        return ". The report says of each undecided arm why."
     limit = f"that it is below {analysis.metric.size(analysis.margin)}" if analysis.margin else "its absence"
     text = f"{joint} the runs show neither a difference nor {limit}."
     needed = sorted({row.compared.seeds_needed for row in rows if row.compared.seeds_needed is not None})
