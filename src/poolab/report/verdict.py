@@ -42,7 +42,7 @@ def _aside(analysis: Analysis) -> list[Sentence]:
             Sentence(
                 "note",
                 "The runs were drawn by a search, which tries settings where it expects a good score. The best of them "
-                "leads by luck too: run it and the baseline again with new seeds before you believe in a difference.",
+                "is partly luck: run it and the baseline again with new seeds before you believe in a difference.",
             )
         )
     return found
@@ -91,7 +91,7 @@ def _undecided(analysis: Analysis, rows: Sequence[Row], joint: str) -> str:
     if not rows:
         return "."
     if any(str(row.compared.reason) != "interval_too_wide" for row in rows):
-        return ". Its own sentence says why an arm is undecided."
+        return ". The report says of each undecided arm why."
     limit = f"that it is below {analysis.metric.size(analysis.margin)}" if analysis.margin else "its absence"
     text = f"{joint} the runs show neither a difference nor {limit}."
     needed = sorted({row.compared.seeds_needed for row in rows if row.compared.seeds_needed is not None})

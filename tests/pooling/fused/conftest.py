@@ -28,7 +28,7 @@ def fresh(monkeypatch, tmp_path):
 
     monkeypatch.setenv("POOLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(kernels, "_kernels", {})
-    monkeypatch.setattr(backend, "_cells_done", {})
+    monkeypatch.setattr(backend, "_elements_done", {})
     monkeypatch.setattr(notices, "_given", set())
     monkeypatch.setattr(building, "_hung", set())
     return tmp_path / "kernels"

@@ -88,7 +88,7 @@ def test_auto_takes_a_kernel_that_lies_on_disk(fresh, monkeypatch):
     monkeypatch.setattr(library, "build", lambda *_: pytest.fail("compiled again"))
     monkeypatch.setattr(backend, "LOOKS_FROM", 300)
     pool(x)
-    assert not compiled(), "192 cells"
+    assert not compiled(), "192 elements"
     pool(x)
     assert len(compiled()) == 1
 

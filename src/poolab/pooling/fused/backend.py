@@ -22,10 +22,10 @@ from poolab.pooling.fused.taps import FormulaTraits, formula_traits
 Backend = Literal["auto", "plain", "fused"]
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
-# A kernel takes 1 to 3 s to make, once for a machine. Until plain torch has computed so many cells (which takes it
-# about as long, at some 10 ns a cell forward and backward), "auto" stays with it: a short script never waits.
+# A kernel takes 1 to 3 s to make, once for a machine. Until plain torch has computed so many elements (which takes it
+# about as long, at some 10 ns an element forward and backward), "auto" stays with it: a short script never waits.
 PAYS_FROM = 200_000_000
-# To record a formula takes 50 ms to 1 s. "auto" does not look for a kernel on disk before so many cells, and plain
+# To record a formula takes 50 ms to 1 s. "auto" does not look for a kernel on disk before so many elements, and plain
 # torch does not work in blocks on maps with fewer than these: the formula itself is done with them before.
 LOOKS_FROM = 2_000_000
 BLOCKS_FROM = 500_000
@@ -33,7 +33,7 @@ BLOCKS_FROM = 500_000
 _chosen: Backend = "auto"  # by the process
 _chosen_here: ContextVar[Backend | None] = ContextVar("poolab_backend", default=None)  # by a thread or a task
 _chosen_in_trace: Backend | None = None  # by code that torch.compile traces, which cannot set a context variable
-_cells_done: dict[Key, int] = {}
+_elements_done: dict[Key, int] = {}
 
 
 def set_backend(name: Backend) -> None:
@@ -41,7 +41,7 @@ def set_backend(name: Backend) -> None:
 
     "plain" is torch's operations, right everywhere, and what exporters see. "fused" is kernels generated from the
     formulas: C for CPU tensors, Triton for CUDA tensors, compiled when first needed and kept on disk. "auto", the
-    default, looks for a kernel on disk after two million cells and makes a new one once plain torch has worked about
+    default, looks for a kernel on disk after two million elements and makes a new one once plain torch has worked about
     as long as that takes; under `torch.use_deterministic_algorithms(True)` it stays with plain torch, so that the bits
     do not depend on when that is. What has no kernel (methods that look beyond their window, other devices, no
     compiler) is computed in plain torch. Both give the same random numbers and the same results up to rounding.
@@ -212,8 +212,8 @@ def _is_wanted(key: Key, input: Tensor) -> bool:
 
 
 def _pays(key: Key, input: Tensor) -> bool:
-    before = _cells_done.get(key, 0)
-    now = _cells_done[key] = before + input.numel()
+    before = _elements_done.get(key, 0)
+    now = _elements_done[key] = before + input.numel()
     if before < LOOKS_FROM <= now and key[-1] == "cpu":
         from poolab.pooling.fused.cpu_kernel import is_compiled
 

@@ -7,7 +7,7 @@
 #define NOISE_WINDOW(draw) uniform(t->seed, draw, (map + lane) * windows + window, windows)
 #define NOISE_CHANNEL(draw) uniform(t->seed, draw, map + lane, 1)
 #define NOISE_SAMPLE(draw) uniform(t->seed, draw, n, 0)
-#define NOISE_CELL(draw, tap) uniform(t->seed, draw, (map + lane) * plane + tap_place[tap], plane)
+#define NOISE_POSITION(draw, tap) uniform(t->seed, draw, (map + lane) * plane + tap_place[tap], plane)
 #define GRAD_OUTPUT load(grad_output + lane, count)
 #define PUT(v) store(y + lane, v, count)
 #define ADD_PARAM_GRAD(index, v) add_up(param_grads[index] + lane, v, count)
@@ -31,13 +31,13 @@ typedef element sum;
 #define GIVE(tap, v) STORE_SUM(to[tap] + lane, v, count)
 #endif
 
-// Full vectors of a window that has all its cells, then whatever is left.
+// Full vectors of a window that has all its taps, then whatever is left.
 #define LANES_OF(WINDOW, WHOLE, MASKED) \
   long lane = 0; \
   if (real_taps == TAPS) for (; lane + LANES <= lanes; lane += LANES) { const long count = LANES; WHOLE } \
   for (; lane < lanes; lane += LANES) { const long count = least(LANES, lanes - lane); MASKED }
 
-// The places of a window's cells on the map (for a missing cell that of the first, which may be read) and which are
+// The places of a window's taps on the map (for a missing tap that of the first, which may be read) and which are
 // real; the number of real ones.
 INLINE int place(const task *t, long window, long *tap_place, int *real_tap) {
   const long ow = window % t->ow, oh = window / t->ow % t->oh, od = window / t->ow / t->oh;

@@ -60,7 +60,7 @@ FUNCTION(EXP, exp)
 FUNCTION(EXPM1, expm1)
 FUNCTION(LOG, log)
 #else
-// Written out for float: a call of libmvec empties all vector registers, and a window has an exponential for each cell.
+// Written out for float: a call of libmvec empties all vector registers, and a window has an exponential for each tap.
 // exp(x) = 2^n exp(r) with r in [-ln 2 / 2, ln 2 / 2], and Cephes' polynomial for (exp(r) - 1 - r) / r^2 (S. Moshier,
 // expf.c). Largest error over all floats: see tests/pooling/fused/test_functions.py.
 typedef struct { vreal n, less_one; vmask half, rest; } power_of_e;
