@@ -97,11 +97,11 @@ def gaussian(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     guide = np.maximum(batch_normalised(linear(x.mean(tuple(range(2, x.ndim))), m.features[0]), m.features[1]), 0)
     weights = np.logaddexp(0, batch_normalised(linear(guide, m.location[0]), m.location[1]))
 
-    def moments(cells: np.ndarray, real: np.ndarray, c: int) -> complex:
-        return complex(cells[real].mean(), np.sqrt(max(cells[real].var(), 1e-6)))
+    def moments(taps: np.ndarray, real: np.ndarray, c: int) -> complex:
+        return complex(taps[real].mean(), np.sqrt(max(taps[real].var(), 1e-6)))
 
-    found = by_window(x, shape, lambda cells, real, c: moments(cells, real, c).real)
-    deviation = by_window(x, shape, lambda cells, real, c: moments(cells, real, c).imag)
+    found = by_window(x, shape, lambda taps, real, c: moments(taps, real, c).real)
+    deviation = by_window(x, shape, lambda taps, real, c: moments(taps, real, c).imag)
     return found + weights.reshape(*weights.shape, *[1] * (x.ndim - 2)) * deviation
 
 

@@ -2,26 +2,26 @@
 
 import numpy as np
 
-from tests.pooling.oracles import Cells, Shape, each_window
+from tests.pooling.oracles import Taps, Shape, each_window
 from tests.pooling.oracles_learned import numbers, per_channel
 
 
-def fuzzy(cells: Cells, m: object) -> float:
+def fuzzy(taps: Taps, m: object) -> float:
     r = m.largest
     corners = (
         ((r / 6, r / 2), (1, 0)),
         ((r / 4, r / 2, 3 * r / 4), (0, 1, 0)),
         ((r / 2, 3 * r / 4), (0, 1)),
     )
-    members = [np.interp(cells, *corner) for corner in corners]
+    members = [np.interp(taps, *corner) for corner in corners]
     chosen = members[int(np.argmax([of.sum() for of in members]))]
-    return float(chosen[chosen > 0] @ cells[chosen > 0] / chosen.sum())
+    return float(chosen[chosen > 0] @ taps[chosen > 0] / chosen.sum())
 
 
-def integral(cells: Cells, name: str, power: float) -> float:
+def integral(taps: Taps, name: str, power: float) -> float:
     """By the definitions over the values in rising order, where the measure is that of all values not below one."""
-    rising = np.sort(cells)
-    measures = (np.arange(cells.size, 0, -1) / cells.size) ** power
+    rising = np.sort(taps)
+    measures = (np.arange(taps.size, 0, -1) / taps.size) ** power
     if name == "sugeno":
         return float(np.minimum(rising, measures).max())
     if name == "dv_sugeno":
@@ -32,11 +32,11 @@ def integral(cells: Cells, name: str, power: float) -> float:
 def comb(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     found = {"avg": np.mean, "max": np.max}
     for name in ("sugeno", "dv_sugeno", "choquet"):
-        found[name] = lambda cells, name=name: integral(cells, name, 2.0)
+        found[name] = lambda taps, name=name: integral(taps, name, 2.0)
     weights = [per_channel(row**2, x) for row in numbers(m.weight)]
     names = m.functions.split("+")
     return sum(w * each_window(x, shape, found[name]).astype(float) for w, name in zip(weights, names, strict=True))
 
 
-ORACLES = {"fuzzy": fuzzy, "fuzzy_integral": lambda cells, m: integral(cells, m.integral, m.power)}
+ORACLES = {"fuzzy": fuzzy, "fuzzy_integral": lambda taps, m: integral(taps, m.integral, m.power)}
 POSITIONAL = {"comb": comb}

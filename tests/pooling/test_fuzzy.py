@@ -67,7 +67,7 @@ def test_identities_of_the_integrals():
 def test_the_integrals_are_those_of_combpool(name: str):
     """iosurodri/CombPool (aggregation_functions.py, commit 1082408): sorted values, (n - i)^2 / n^2."""
     x = distinct(2, 2, 6, 6)
-    values = each_window(x.numpy(), TWO, lambda cells: cells)
+    values = each_window(x.numpy(), TWO, lambda taps: taps)
     rising = torch.from_numpy(np.stack(values.ravel().tolist())).sort(1).values
     measure = (torch.arange(4, 0, -1) / 4).double() ** 2
     theirs = torch.minimum(rising, measure).amax(1) if name == "sugeno" else (rising * measure).sum(1)
@@ -80,7 +80,7 @@ def test_comb_is_the_combination_of_its_functions_and_starts_between_0_and_1():
     pool = make("comb", TWO, dtype=torch.float64, functions="avg+choquet")
     weights = pool.weight.detach()
     assert ((weights >= 0) & (weights <= 1)).all()
-    choquet = each_window(x.numpy(), TWO, lambda cells: integral(cells, "choquet", 2.0)).astype(float)
+    choquet = each_window(x.numpy(), TWO, lambda taps: integral(taps, "choquet", 2.0)).astype(float)
     mean = each_window(x.numpy(), TWO, np.mean).astype(float)
     w = (weights**2).numpy()[:, None, :, None, None]
     np.testing.assert_allclose(pool(x).detach().numpy(), w[0] * mean + w[1] * choquet, rtol=1e-12)

@@ -68,7 +68,7 @@ class LearnedPolyphasePool2d(WindowPool2d):
     }
     disagreements = (
         "raymondyeh07/learnable_polyphase_sampling takes stride 2 in two dimensions alone; there odd maps get a row or "
-        "column of zeros (ceil(size / 2) outputs), here elements of the map's other end, and the size is nn.MaxPool2d's.",
+        "column of zeros (ceil(size / 2) outputs), here elements of its other end, and the size is nn.MaxPool2d's.",
         "There the temperature is a buffer that the training lowers over the epochs; here it is constant.",
         "There the second convolution is computed at every place and then averaged; the function is the same.",
         "Its `comp_convex` mixes by the softmax without noise in evaluation too, which is not offered here.",
