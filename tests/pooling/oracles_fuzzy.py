@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.pooling.oracles import Taps, Shape, each_window
+from tests.pooling.oracles import Shape, Taps, each_window
 from tests.pooling.oracles_learned import numbers, per_channel
 
 
