@@ -71,7 +71,7 @@ class ADownPool2d(WindowPool2d):
 
     @staticmethod
     def formula(
-        windows: Windows, conv: nn.Module, norm: nn.Module, projection: Any, projection_norm: nn.Module | None
+        windows: Windows, conv: Any, norm: nn.Module, projection: Any, projection_norm: nn.Module | None
     ) -> Tensor:
         """Compute both halves."""
         means, dtype = _means(windows), windows.input.dtype

@@ -180,7 +180,7 @@ def mixed_components(components: list[Tensor], shares: Any) -> Tensor:
     return total(terms)
 
 
-def _logit(component: Tensor, conv1: nn.Module, conv2: nn.Module) -> Tensor:
+def _logit(component: Tensor, conv1: Any, conv2: Any) -> Tensor:
     """Return mean(conv2(relu(conv1(component)))) over all channels and places, (N, 1, 1, 1)."""
     dims, dtype = component.dim() - 2, component.dtype
     for dim in range(2, dims + 2):

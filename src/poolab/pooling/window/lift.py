@@ -1,6 +1,7 @@
 """LiftDownPool: the bands of a lifting scheme with learned prediction and update, summed."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -108,7 +109,7 @@ def _lifted(
     return even + _applied(update[axis], detail), detail
 
 
-def _applied(step: nn.Module, map: Tensor) -> Tensor:
+def _applied(step: Any, map: Tensor) -> Tensor:
     """Compute tanh(conv1x1(relu(conv(map)))) in the map's dtype."""
     along, _, mix, _ = step
     return convolved(mix, convolved(along, map).relu()).tanh()
