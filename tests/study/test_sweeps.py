@@ -15,6 +15,7 @@ CELLS = {
     "imagenet_resnet50": 12,
     "pooling_cifar10": 160,
     "pooling_small": 65,
+    "precision": 80,
     "slots": 45,
     "topk_k": 60,
     "tutorial_table": 40,
