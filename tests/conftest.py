@@ -51,8 +51,9 @@ def tiny() -> tuple[str, ...]:
 def configured():
     """The resolved configuration of a tiny run."""
     from poolab.configuration import compose
+    from poolab.training import with_automatic
 
-    return lambda runs_dir, *more: compose([*TINY, f"runs_dir={runs_dir}", *more])
+    return lambda runs_dir, *more: with_automatic(compose([*TINY, f"runs_dir={runs_dir}", *more]))
 
 
 @pytest.fixture(scope="session")

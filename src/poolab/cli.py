@@ -16,6 +16,7 @@ VERBS = {
     "pools": "list all pooling methods, or describe one; --show draws what it keeps of an image",
     "table": "print the records of a folder as a table: one line for each arm",
     "measure": "measure finished runs from their checkpoints, without training: RUN... measure=full",
+    "pictures": "draw the pictures of finished runs: learning curves, test images, confusion matrix",
     "predict": "print the classes that a finished run's network sees in pictures",
     "export": "write a finished run's network as a file for other programs, such as ONNX Runtime",
     "report": "compare poolings: verdicts, tables, figures and a page from records",
@@ -37,7 +38,7 @@ def _verb(given: list[str]) -> int:
         return train(given[1:], program="poolab train")
     # These read their arguments themselves.
     own = {"pools": _pools, "study": _study, "new": _new, "report": _report, "measure": _measure}
-    own |= {"predict": _predict, "export": _export}
+    own |= {"pictures": _pictures, "predict": _predict, "export": _export}
     if given and given[0] in own:
         return _guarded(lambda: own[given[0]](given[1:]))
     if given and not given[0].startswith("-") and given[0] not in VERBS:
@@ -52,6 +53,7 @@ def _verb(given: list[str]) -> int:
     shapes.add_argument("overrides", nargs="*", help="backbone=... pooling=... data=..., as for train")
     verbs.add_parser("pools", help=VERBS["pools"])
     verbs.add_parser("measure", help=VERBS["measure"])
+    verbs.add_parser("pictures", help=VERBS["pictures"])
     verbs.add_parser("predict", help=VERBS["predict"])
     verbs.add_parser("export", help=VERBS["export"])
     verbs.add_parser("report", help=VERBS["report"])
@@ -245,6 +247,12 @@ def _measure(given: Sequence[str]) -> int:
     from poolab.training import measure
 
     return measure(given, VERBS["measure"])
+
+
+def _pictures(given: Sequence[str]) -> int:
+    from poolab.training import pictures_of_runs
+
+    return pictures_of_runs(given, VERBS["pictures"])
 
 
 def _predict(given: Sequence[str]) -> int:

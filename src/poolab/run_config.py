@@ -245,6 +245,18 @@ class TrainerConfig(Group):
     progress_bar: bool
     threads: int | None
 
+    AUTOMATIC: ClassVar = ("channels_last", "precision")  # may be `auto` until `read_settings` gives them a value
+
+    def check_settled(self) -> None:
+        """Check that no setting is still `auto`, which stands for no computation.
+
+        Raises:
+            ConfigError: one is.
+        """
+        for name in self.AUTOMATIC:
+            if getattr(self, name) == "auto":
+                raise ConfigError(f"trainer.{name} is still auto: poolab.training.with_automatic gives it a value")
+
 
 @dataclass(frozen=True)
 class MeasureConfig(Group):

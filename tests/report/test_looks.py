@@ -18,6 +18,7 @@ from poolab.study.runner.attempts import last_attempts
 from poolab.study.sweep.composition import Composer
 from poolab.study.sweep.grid import grid_cells
 from poolab.study.sweep.sweep_file import read_study
+from poolab.training import with_automatic
 from tests.report.made import document, drawn, evidence, read, record, study
 
 STUDY = """
@@ -43,7 +44,7 @@ def grown(folder, seeds):
     scores = drawn({"max": 0.8, "avg": 0.7}, 12)
     composer = Composer()
     for cell in grid_cells(found):
-        config = composer(cell)
+        config = with_automatic(composer(cell))
         name, seed = config["pooling"]["name"], config["seed"]
         one = {**record(name, seed, scores[name][seed]), "config": config}
         one["signature"] = f"{name}{seed}".ljust(12, "0")

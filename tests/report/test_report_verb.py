@@ -13,6 +13,7 @@ from poolab.study.commands.report_verb import formats_of, read_sources, report
 from poolab.study.sweep.composition import Composer
 from poolab.study.sweep.report_keys import answer_errors
 from poolab.study.sweep.sweep_file import read_study
+from poolab.training import with_automatic
 from tests.report.made import drawn, record, saved, study
 
 STUDY = """
@@ -46,7 +47,7 @@ def study_folder(tmp_path):
     composer = Composer()
     scores = drawn({"max": 0.8, "avg": 0.7}, 4)
     for cell in list(grid_cells(read_study(tmp_path / "s.yaml")))[:7]:
-        config = composer(cell)
+        config = with_automatic(composer(cell))
         name, seed = config["pooling"]["name"], config["seed"]
         one = {**record(name, seed, scores[name][seed]), "config": config}
         one["signature"] = f"{name}{seed}".ljust(12, "0")
@@ -219,8 +220,8 @@ def test_the_commands_of_a_report_make_the_same_cells(study_folder):
                 if line.startswith("    python train.py")]  # fmt: skip
     assert len(commands) == 2
     for words in commands:
-        config = compose(words)
-        wanted = compose([f"pooling={config['pooling']['name']}", f"seed={config['seed']}"])
+        config = with_automatic(compose(words))
+        wanted = with_automatic(compose([f"pooling={config['pooling']['name']}", f"seed={config['seed']}"]))
         assert signature(config, "") == signature(wanted, "")
 
 

@@ -5,6 +5,7 @@ import pytest
 from poolab.records import signature
 from poolab.study import grid_cells, read_study
 from poolab.study.sweep.composition import Composer
+from poolab.training import with_automatic
 
 COMMAND = '["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]'
 
@@ -39,7 +40,7 @@ def recorded():
 
     def make(study, score, extra=()):
         composer = Composer()
-        configs = [composer(cell) for cell in grid_cells(study, extra)]
+        configs = [with_automatic(composer(cell)) for cell in grid_cells(study, extra)]
         return [record_of(config, score(config)) for config in configs]
 
     return make

@@ -17,13 +17,14 @@ from poolab.study.plan.estimate import from_records, like_records, measured
 from poolab.study.plan.page import _detects, page
 from poolab.study.plan.plan import plan
 from poolab.study.plan.power import detectable, paired_deviation
+from poolab.training import with_automatic
 from tests.study.compared import compare, read
 
 
 def test_the_signatures_are_those_of_the_runs(two_arms, tmp_path):
     planned = plan(two_arms, [f"runs_dir={tmp_path}"])
     for one in planned.cells:
-        assert one.signature == signature(compose(one.cell.overrides), data_fingerprint("digits"))
+        assert one.signature == signature(with_automatic(compose(one.cell.overrides)), data_fingerprint("digits"))
     assert planned.arms == ("max", "avg")
     assert planned.seeds == (0, 1, 2)
     assert planned.settings == ("digits, keras_cnn",)
@@ -177,7 +178,7 @@ def test_a_pooling_for_each_slot(written, tmp_path):
     )
     assert len(set(planned.arms)) == 6
     for one in planned.cells:
-        assert one.signature == signature(compose(one.cell.overrides), data_fingerprint("digits"))
+        assert one.signature == signature(with_automatic(compose(one.cell.overrides)), data_fingerprint("digits"))
     swept = written(
         "{pooling: {values: [max, min]}, pooling.at.pool1: {value: avg_topk}, pooling.at.pool1.k: {values: [2, 3]}}"
     )

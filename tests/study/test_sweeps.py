@@ -18,6 +18,7 @@ CELLS = {
     "imagenet_resnet50": 12,
     "pooling_cifar10": 160,
     "pooling_small": 65,
+    "precision": 80,
     "slots": 45,
     "tips_tiny_imagenet": 21,
     "topk_k": 60,

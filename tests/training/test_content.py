@@ -12,6 +12,7 @@ from poolab.errors import ConfigError, DataError
 from poolab.records import RunFolder, signature
 from poolab.records.content import file_sha256
 from poolab.run_config import RunConfig
+from poolab.training import with_automatic
 from poolab.training.content import content_of, earlier_run, file_facts, files_of
 from poolab.training.launcher import under
 
@@ -124,7 +125,8 @@ def test_plan_and_run_agree(tmp_path):
 
     path = tmp_path / "w.pt"
     torch.save({}, path)
-    config = compose(["backbone=torchvision/resnet18", f"backbone.weights={path}", "data=digits", "data.image_size=32"])
+    words = ["backbone=torchvision/resnet18", f"backbone.weights={path}", "data=digits", "data.image_size=32"]
+    config = with_automatic(compose(words))
     assert Checks()(config)[1][0] == signature(config, content_of(RunConfig.from_tree(config)))
 
 

@@ -12,6 +12,7 @@ from poolab.data import ImageData, Split
 from poolab.measure.style import default_style
 from poolab.text import printable
 from poolab.training.pictures import sample_grid
+from poolab.training.samples import classified
 
 NAMES = [
     "caf\udce9",
@@ -35,7 +36,8 @@ def test_any_class_name_can_be_drawn(name, tmp_path):
     split = Split(torch.full((1, 1, 8, 8), 128, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     data = ImageData("x", (name, "dog"), split, split, split, (0.5,), (0.2,), "x-1")
     one = torch.zeros(1, dtype=torch.int64)
-    sample_grid(data, {"index": one, "label": one, "predicted": one + 1}, tmp_path / "samples.png", rows=1, columns=1)
+    samples = classified(data, {"index": one, "label": one, "predicted": one + 1})
+    sample_grid(samples, data.classes, tmp_path / "samples.png", rows=1, columns=1)
     assert (tmp_path / "samples.png").stat().st_size > 100
 
 

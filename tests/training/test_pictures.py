@@ -5,6 +5,7 @@ from PIL import Image
 
 from poolab.data import ImageData, Split
 from poolab.training.pictures import confusion_matrix, learning_curves, sample_grid
+from poolab.training.samples import classified
 
 
 def pixels(path):
@@ -26,7 +27,7 @@ def test_a_grid_of_fewer_images_than_places(channels, count, tmp_path):
     data = ImageData("x", ("a$b$", "dollar$"), split, split, split, (0.5,) * channels, (0.2,) * channels, "x-1")
     index = torch.arange(count)
     examples = {"index": index, "label": torch.zeros_like(index), "predicted": index % 2}
-    sample_grid(data, examples, tmp_path / "samples.png", rows=1, columns=5)
+    sample_grid(classified(data, examples), data.classes, tmp_path / "samples.png", rows=1, columns=5)
     shown = pixels(tmp_path / "samples.png")
     assert shown.shape == (192, 810, 3)
     assert shown[:, :100].std() > 5
@@ -41,7 +42,7 @@ def test_what_is_wrong_is_red(tmp_path):
     colours = []
     for predicted in (one, one + 1):
         examples = {"index": one, "label": one, "predicted": predicted}
-        sample_grid(data, examples, tmp_path / "samples.png", rows=1, columns=1)
+        sample_grid(classified(data, examples), data.classes, tmp_path / "samples.png", rows=1, columns=1)
         red, green, _ = pixels(tmp_path / "samples.png").astype(int).reshape(-1, 3).T
         colours.append((int((red - green).max()) > 60, int((green - red).max()) > 60))
     assert colours == [(False, True), (True, False)]

@@ -13,7 +13,7 @@ from poolab.records import SCHEMA_VERSION
 
 FILES = {
     *("config.json", "environment.json", "history.jsonl", "result.json", "test_examples.npz"),
-    *("last.ckpt", "model.json", "confusion.png", "curves.png", "samples.png", ".lock"),
+    *("last.ckpt", "model.json", "samples.npz", "confusion.png", "curves.png", "samples.png", ".lock"),
 }
 
 

@@ -11,6 +11,7 @@ from poolab.data import ImageData, Split, drawn_shapes
 from poolab.records import RunFolder
 from poolab.training.interruption import StopRequest
 from poolab.training.pictures import learning_curves, mask_grid
+from poolab.training.samples import segmented as chosen_samples
 from poolab.training.segmentation import Segmenter
 from poolab.training.shapes import configured_shapes
 
@@ -239,7 +240,8 @@ def test_a_grid_of_masks(channels, count, classes, tmp_path):
     names = ("_a$b$", *(f"class {i}" for i in range(classes - 1)))
     data = ImageData("x", names, split, split, split, (0.5,) * channels, (0.2,) * channels, "x-1")
     network = torch.nn.Conv2d(channels, classes, 1).train()
-    mask_grid(data, network, {"index": torch.arange(count), "iou": torch.rand(count)}, tmp_path / "samples.png")
+    samples = chosen_samples(data, network, {"index": torch.arange(count), "iou": torch.rand(count)})
+    mask_grid(samples, names, tmp_path / "samples.png")
     assert network.training
     with Image.open(tmp_path / "samples.png") as picture:
         shown = np.asarray(picture.convert("RGB"))

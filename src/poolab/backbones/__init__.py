@@ -5,7 +5,13 @@ from poolab.backbones.initialise import initialise
 from poolab.backbones.libraries import LIBRARIES
 from poolab.backbones.match import Match, match_width
 from poolab.backbones.probe import VanishError, meta_twin
-from poolab.backbones.registry import backbone_options, backbone_task, create_backbone, list_backbones
+from poolab.backbones.registry import (
+    backbone_options,
+    backbone_task,
+    channels_last_on,
+    create_backbone,
+    list_backbones,
+)
 from poolab.backbones.request import OWN, ROLES, Group
 from poolab.backbones.shapes import SlotShape, render_shapes, slot_shapes
 from poolab.backbones.slots import Slot, SlotFiller
@@ -26,6 +32,7 @@ __all__ = [
     "VanishError",
     "backbone_options",
     "backbone_task",
+    "channels_last_on",
     "create_backbone",
     "initialise",
     "list_backbones",

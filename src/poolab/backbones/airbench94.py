@@ -33,6 +33,8 @@ class Airbench94(Backbone):
     Slots: pool1 to pool3 (max 2x2) in the blocks, pool4 (max 3x3) after them, and the head (default "flatten").
     """
 
+    channels_last_on = ("cpu",)
+
     def __init__(
         self,
         slots: SlotFiller,

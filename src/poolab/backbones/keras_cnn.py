@@ -16,6 +16,8 @@ class KerasCNN(Backbone):
     Weights start Glorot-uniform, biases at zero. Slots: pool1, pool2, and the head (default "flatten").
     """
 
+    channels_last_on = ("cpu",)
+
     def __init__(
         self,
         slots: SlotFiller,

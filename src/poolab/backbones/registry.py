@@ -66,6 +66,18 @@ def backbone_task(name: str) -> str:
     return str(getattr(_builder(name), "task", Backbone.task))  # a builder need not be a class
 
 
+def channels_last_on(name: str) -> tuple[str, ...]:
+    """Return the kinds of device on which a backbone was measured to train faster in channels_last memory format.
+
+    Raises:
+        ConfigError: there is no such backbone.
+
+    >>> channels_last_on("keras_cnn")
+    ('cpu',)
+    """
+    return tuple(getattr(_builder(name), "channels_last_on", ()))  # a builder need not be a class
+
+
 def create_backbone(
     name: str,
     *,

@@ -22,6 +22,8 @@ class ResNet18(Backbone):
     the same convolution with stride 1, BN, ReLU and the pooling; and the head (global_avg).
     """
 
+    channels_last_on = ("cpu",)
+
     def __init__(
         self,
         slots: SlotFiller,

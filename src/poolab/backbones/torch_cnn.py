@@ -15,6 +15,8 @@ class TorchCNN(Backbone):
     Weights start as torch's layers start. Slots: pool1 (max), pool2 (avg), and the head (global_avg).
     """
 
+    channels_last_on = ("cpu",)
+
     def __init__(
         self,
         slots: SlotFiller,

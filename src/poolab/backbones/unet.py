@@ -27,6 +27,8 @@ class UNet(PixelBackbone):
         width_mult: all channels times this number, see `scaled`.
     """
 
+    channels_last_on = ("cpu",)
+
     def __init__(
         self,
         slots: SlotFiller,

@@ -16,6 +16,8 @@ class VGGSmall(Backbone):
     Weights start He-normal. Slots: pool1 to pool3 (max 2x2) after the stages, and the head (global_avg).
     """
 
+    channels_last_on = ("cpu",)
+
     def __init__(
         self,
         slots: SlotFiller,

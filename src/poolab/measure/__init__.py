@@ -10,6 +10,7 @@ from poolab.measure.gradients import GradientSupport, gradient_at, gradient_supp
 from poolab.measure.memory import PeakMemory
 from poolab.measure.module_state import device_of, preserve_state, uncompiled
 from poolab.measure.other_load import OtherLoad
+from poolab.measure.parts import in_parts
 from poolab.measure.predictions import Predict
 from poolab.measure.probabilities import calibration, example_scores, reliability
 from poolab.measure.saved import SavedStorages, pooling_saved_bytes
@@ -40,6 +41,7 @@ __all__ = [
     "example_scores",
     "gradient_at",
     "gradient_support",
+    "in_parts",
     "inference_speed",
     "multiply_adds",
     "parameters",

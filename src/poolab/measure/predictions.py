@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from poolab.errors import DataError
+from poolab.measure.parts import in_parts
 
 Predict = Callable[[Tensor], Tensor]  # uint8 images (N, C, H, W) to logits (N, classes)
 Change = Callable[[Tensor, Tensor], Tensor]  # uint8 images and their places in the set, to the images as they are shown
@@ -37,11 +38,11 @@ def predictions(
     """
     check_images(images)
     told = []
-    with torch.no_grad():
+    with torch.inference_mode():
         for first in range(0, len(images), batch_size):
             place = torch.arange(first, min(first + batch_size, len(images)))
             batch = images[first : first + batch_size].to(device or images.device)
-            logits = predict(batch if change is None else change(batch, place))
+            logits = in_parts(predict, batch if change is None else change(batch, place))
             if logits.dim() != 2 or len(logits) != len(place):
                 raise DataError(
                     f"predict must give logits (n, classes): {len(place)} images gave {tuple(logits.shape)}"

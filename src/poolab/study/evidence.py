@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from poolab.study.sweep.cells import Cell
 
 Records = Sequence[Record]
+# What `auto` may have become, the default of poolab's own networks first.
+AUTOMATIC = {"channels_last": (True, False), "precision": ("32-true", "bf16-mixed")}
 
 
 @dataclass
@@ -52,9 +55,44 @@ class Cells:
             self.searched = True
 
     def of(self, records: Records) -> list[Record]:
-        """Return the records that belong to these cells."""
+        """Return the records that belong to these cells.
+
+        A cell that leaves the layout or the precision to the machine (`auto`) takes the values of the records.
+        """
+        settle(self.configs, records)
+        settle(self.expected, records)
         wanted = {signature(config, "") for config in self.configs}
         return [record for record in records if signature(record.config, "") in wanted]
+
+
+def settle(configs: list[Tree], records: Records) -> None:
+    """Replace `auto` in the settings of the trainer by the values that most records of each backbone have.
+
+    The machine that reads the records may be another one than those that made them, and need not have torch.
+    """
+    there = {signature(record.config, "") for record in records}
+    groups: dict[str, list[int]] = {}
+    for place, config in enumerate(configs):
+        if _open(config):
+            groups.setdefault(f"{config['backbone'].get('name')} {_open(config)}", []).append(place)
+    for places in groups.values():
+        names = _open(configs[places[0]])
+        tried = [
+            [
+                {**configs[place], "trainer": {**configs[place]["trainer"], **dict(zip(names, values, strict=True))}}
+                for place in places
+            ]
+            for values in product(*(AUTOMATIC[name] for name in names))
+        ]
+        best = max(
+            tried, key=lambda some: sum(signature(config, "") in there for config in some)
+        )  # the first of equals
+        for place, config in zip(places, best, strict=True):
+            configs[place] = config
+
+
+def _open(config: Tree) -> list[str]:
+    return [name for name in AUTOMATIC if (config.get("trainer") or {}).get(name) == "auto"]
 
 
 def cells_of(study: Study, records: Records, extra: Sequence[str], runs: Path | None) -> Sequence[Cell]:

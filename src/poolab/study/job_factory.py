@@ -14,6 +14,7 @@ from poolab.study.folders import working_folder
 from poolab.study.plan.cache import remember
 from poolab.study.plan.checks import Checks
 from poolab.study.plan.plan import Planned, plan
+from poolab.study.plan.threads import differing_threads, share
 from poolab.study.runner.jobs import Files, Job
 from poolab.study.sweep.cells import Cell, assignments, in_words
 from poolab.study.sweep.command import command
@@ -35,6 +36,11 @@ class Trained:
         """Return the jobs of a grid's cells; all errors are reported at once."""
         made = plan(self.study, self.extra, checks=self.checks)
         remember(made)
+        finished = [one for one in made.cells if one.signature in made.finished]
+        left = [one for one in made.cells if one.signature not in made.finished]
+        note = differing_threads(left, finished, share(self.workers))
+        if note is not None:
+            print(f"poolab: {note}", file=sys.stderr)
         return list({planned.signature: self._job(planned) for planned in made.cells}.values())
 
     def check(self) -> None:
@@ -55,8 +61,7 @@ class Trained:
         return self._job(planned)
 
     def _job(self, planned: Planned) -> Job:
-        # Each of two runs would take all cores, and torch's small operations then wait milliseconds for each other.
-        config = with_threads(planned.config, max(1, cores() // self.workers))
+        config = with_threads(planned.config, share(self.workers))
         path = Files(self.runs.resolve(), self.study.name).config(planned.signature)
         return Job(
             key=planned.signature,
@@ -118,8 +123,3 @@ def grouped(config: RunConfig, study: str) -> RunConfig:
     if not isinstance(tracker, WandbConfig) or tracker.group is not None or os.environ.get("WANDB_RUN_GROUP"):
         return config
     return replace(config, tracker=replace(tracker, group=study))
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,6 +14,7 @@ from .measure_verb import measure as measure
 from .measures import missing_measures as missing_measures
 from .model_facts import ModelFacts as ModelFacts
 from .network import matched_settings as matched_settings
+from .pictures_verb import pictures_of_runs as pictures_of_runs
 from .preflight import check_batch as check_batch
 from .preflight import check_classes as check_classes
 from .rebuild import autocast_of as autocast_of
@@ -23,6 +24,7 @@ from .secret_words import without_secrets as without_secrets
 from .settings import check_settings as check_settings
 from .settings import faults_by_group as faults_by_group
 from .settings import read_settings as read_settings
+from .settings import with_automatic as with_automatic
 from .shapes import matched_shapes as matched_shapes
 from .submitit_requeue import requeue as requeue
 from .wandb_access import has_key as has_key

@@ -25,6 +25,7 @@ def build(config: RunConfig) -> RunComponents:
     Raises:
         ConfigError, DataError: a setting or a data set that does not do.
     """
+    config.trainer.check_settled()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     check_code(config)  # the processes of a distributed run import it each for itself

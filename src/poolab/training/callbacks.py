@@ -49,10 +49,23 @@ class Streams(Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
         """Seed the generators for this step."""
         place = (trainer.global_rank, trainer.global_step)
-        torch.manual_seed(derive_seed(self.seed, "step", *place))
+        seed_all(derive_seed(self.seed, "step", *place), pl_module.device)
         if self.own_generators:
             for name, generator in self.generators.items():
                 generator.manual_seed(derive_seed(self.seed, "pooling", name, *place))
+
+
+def seed_all(seed: int, device: torch.device) -> None:
+    """Seed torch's global generators of the CPU and of one device, as `torch.manual_seed` does for all devices.
+
+    Where a kind of device is not in use yet, `torch.manual_seed` notes the stack of its call for each, in case it will
+    be: 2.4 ms, an eighth of a small network's step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 class Checkpoints(Checkpoint):

@@ -1,4 +1,4 @@
-"""After training: test once, then measure the network's costs and robustness, and draw the pictures.
+"""After training: test once, then measure the network's costs and robustness.
 
 The record is written between the two: nothing that comes after the test can cost it.
 """
@@ -6,21 +6,22 @@ The record is written between the two: nothing that comes after the test can cos
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from poolab.measure import default_style, run_costs
-from poolab.records import HEADLINES, RunFolder
+from poolab.measure import run_costs
+from poolab.records import RunFolder
 from poolab.run_config import RunConfig
 from poolab.training.components import RunComponents
 from poolab.training.interruption import Interrupted
 from poolab.training.measures import ENDED_BEFORE
 from poolab.training.metrics import FinalFigures
 from poolab.training.robustness_eval import measure_full
+from poolab.training.samples import FILE as SAMPLES
+from poolab.training.samples import write_samples
 
 COSTS = ("cost", "speed")
 FULL = ("robust", "calibration", "gradient_support")
@@ -58,7 +59,6 @@ def unmeasured(config: RunConfig) -> dict[str, str]:
 
 def measure(
     config: RunConfig,
-    folder: RunFolder,
     parts: RunComponents,
     test: Figures,
     autocast: torch.dtype | None,
@@ -93,7 +93,7 @@ def measure(
         )
 
     def full() -> None:
-        metrics, notes = measure_full(config, folder, parts, test.examples, autocast, report)
+        metrics, notes = measure_full(config, parts, test.examples, autocast, report)
         found.metrics |= metrics
         found.notes |= notes
 
@@ -117,34 +117,14 @@ def _attempt(take: Callable[[], None], names: tuple[str, ...]) -> dict[str, str]
     return {}
 
 
-def draw(
-    config: RunConfig, folder: RunFolder, parts: RunComponents, test: Figures, history: list[dict[str, Any]]
-) -> None:
-    """Draw the pictures beside the record; one that cannot be drawn gives a warning."""
-
-    def curves() -> None:
-        from poolab.training.pictures import learning_curves
-
-        learning_curves(history, folder / "curves.png", HEADLINES[config.task])
-
-    def samples() -> None:
-        parts.module.draw_samples(parts.data, test.examples, folder / "samples.png")
-
-    def confusion() -> None:
-        from poolab.training.pictures import confusion_matrix
-
-        if test.confusion is not None:
-            confusion_matrix(test.confusion, parts.data.classes, folder / "confusion.png")
-
-    faults = []
-    for name, picture in {"curves.png": curves, "samples.png": samples, "confusion.png": confusion}.items():
-        try:
-            with default_style():
-                picture()
-        except Exception as fault:
-            faults.append(f"{name} ({' '.join(f'{type(fault).__name__}: {fault}'.split())[:300]})")
-    if faults:
-        warnings.warn(f"without a picture: {'; '.join(faults)}. The record is complete without", stacklevel=2)
+def keep_samples(folder: RunFolder, parts: RunComponents, test: Figures) -> None:
+    """Write samples.npz, which samples.png is drawn from; without it the run goes on."""
+    try:
+        write_samples(folder, parts.module.samples(parts.data, test.examples))
+    except Exception as fault:
+        (folder / SAMPLES).unlink(missing_ok=True)
+        why = " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+        warnings.warn(f"the record is without {SAMPLES}: {why}", stacklevel=2)
 
 
 def write_examples(folder: RunFolder, figures: FinalFigures) -> None:

@@ -24,20 +24,21 @@ from poolab.training.imports import import_wandb_first, without_collector
 from poolab.training.interruption import Interrupted, give_back, take
 from poolab.training.machine import check_machine
 from poolab.training.measures import missing_measures
-from poolab.training.settings import read_settings
+from poolab.training.settings import read_settings, with_automatic
 from poolab.training.wandb_access import in_sweep
 
 # Set by whatever has already started one process for each device: Lightning, torchrun. (SLURM: see `cluster`.)
 LAUNCHED = ("LOCAL_RANK", "TORCHELASTIC_RUN_ID")
 
 
-def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
+def launch(tree: Mapping[str, Any], *, pictures: bool = True) -> tuple[Record | None, Path, bool]:
     """Return the record of a configuration, its folder, and True if the run was made now (False: before).
 
     The first process of a run has its record; the others have None.
 
     Args:
         tree: the resolved configuration, as `poolab.configuration.compose` gives it.
+        pictures: draw the run's pictures at its end; `poolab pictures` draws them later.
 
     Raises:
         ConfigError: all faulty settings at once, or SLURM's tasks do not fit them.
@@ -45,14 +46,14 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
         PoolabError: another process is making this run, or its processes ended without a record.
     """
     _check_working_folder()
-    tree = with_code(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree))))
+    tree = with_automatic(with_code(_from_where_it_was_typed(with_expanded_paths(_plain_paths(tree)))))
     config = read_settings(with_batch_size(tree))
     _give_home(config.runs_dir)
     config = _tracked_online(config) if in_sweep() else config
     folder = run_folder(config.runs_dir, run_names(config.tree(), content_of(config)))
     name = folder.signature
     if folder.finished and not config.force:
-        return _earlier(config, folder)
+        return _earlier(config, folder, pictures)
     _tell_of_earlier(config, name)
     check_machine(config.trainer, os.environ)
     if is_task(os.environ):
@@ -63,9 +64,9 @@ def launch(tree: Mapping[str, Any]) -> tuple[Record | None, Path, bool]:
         import_wandb_first(config.tracker.name)
         from poolab.training.run import FinishedMeanwhile, run_training
     try:
-        return run_training(config, name), folder.path, True
+        return run_training(config, name, pictures=pictures), folder.path, True
     except FinishedMeanwhile:
-        return _earlier(config, folder)
+        return _earlier(config, folder, pictures)
 
 
 def _check_working_folder() -> None:
@@ -91,24 +92,24 @@ def _give_home(runs_dir: str) -> None:
         os.environ["USER"] = f"uid{os.getuid()}"
 
 
-def _earlier(config: RunConfig, folder: RunFolder) -> tuple[Record | None, Path, bool]:
+def _earlier(config: RunConfig, folder: RunFolder, pictures: bool) -> tuple[Record | None, Path, bool]:
     """Return the record of a finished run, and tell a sweep about it; take the measures that it lacks first."""
     record = read_record(folder / "result.json", folder.signature, whole=True)
     folder.forget_remake()
     if record is not None and missing_measures(config, record) and _is_first_process():
-        record = _measured(config, folder, record)
+        record = _measured(config, folder, record, pictures)
     if in_sweep():
         _tell_sweep(config, folder)
     return record, folder.path, False
 
 
-def _measured(config: RunConfig, folder: RunFolder, record: Record) -> Record:
+def _measured(config: RunConfig, folder: RunFolder, record: Record, pictures: bool) -> Record:
     """Add the measures that a finished run lacks; where it cannot be measured, say why and return it as it is."""
     with without_collector("pytorch_lightning"):
         from poolab.training.remeasure import measure_again
     try:
         check_machine(config.trainer, os.environ)
-        return measure_again(config, folder)
+        return measure_again(config, folder, pictures=pictures)
     except Interrupted as fault:  # on the disk the run stays completed
         return replace(record, status="interrupted", reason=str(fault))
     except PoolabError as fault:

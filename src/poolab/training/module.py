@@ -5,7 +5,6 @@ Segmentation is in `segmentation`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 import pytorch_lightning as pl
@@ -15,15 +14,17 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from poolab.data import ImageData
+from poolab.measure import in_parts
 from poolab.run_config import OptimConfig
 from poolab.training.metrics import ClassificationMetrics, EpochMetrics, FinalMetrics, TestMetrics
 from poolab.training.optimizers import build_optimizer, build_schedule
+from poolab.training.samples import Samples, classified
 
 Batch = dict[str, Tensor]
 
 
 class TaskModule(pl.LightningModule, ABC):
-    """Trains, validates and tests a backbone; a subclass for each task adds the loss, the metrics and the picture.
+    """Trains, validates and tests a backbone; a subclass for each task adds the loss, the metrics and the samples.
 
     Args:
         network: images (N, C, H, W) to logits (N, classes, ...).
@@ -56,8 +57,8 @@ class TaskModule(pl.LightningModule, ABC):
         """Return the mean loss of a batch."""
 
     @abstractmethod
-    def draw_samples(self, data: ImageData, examples: Mapping[str, Tensor], path: Path) -> None:
-        """Draw test images with the network's predictions; `examples` are those of `test_metrics`."""
+    def samples(self, data: ImageData, examples: Mapping[str, Tensor]) -> Samples:
+        """Return test images with the network's predictions; `examples` are those of `test_metrics`."""
 
     def compile_network(self) -> None:
         """Compute with torch.compile from now on; the names of the weights do not change."""
@@ -83,7 +84,7 @@ class TaskModule(pl.LightningModule, ABC):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a validation batch to the metrics."""
         if len(batch["label"]):  # a process's share of the last batch may be empty
-            logits = self(batch["image"])
+            logits = in_parts(self.called, batch["image"])
             self.val_metrics.update(self.loss(logits, batch["label"]), logits, batch["label"])
 
     def on_validation_epoch_end(self) -> None:
@@ -97,7 +98,7 @@ class TaskModule(pl.LightningModule, ABC):
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a test batch to the metrics."""
         if len(batch["label"]):
-            logits = self(batch["image"])
+            logits = in_parts(self.called, batch["image"])
             self.test_metrics.update(self.loss(logits, batch["label"]), logits, batch["label"], batch["index"])
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -124,8 +125,6 @@ class Classifier(TaskModule):
         """Return the cross entropy, averaged over the images."""
         return F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
-    def draw_samples(self, data: ImageData, examples: Mapping[str, Tensor], path: Path) -> None:
-        """Draw test images with true and predicted class."""
-        from poolab.training.pictures import sample_grid
-
-        sample_grid(data, examples, path)
+    def samples(self, data: ImageData, examples: Mapping[str, Tensor]) -> Samples:
+        """Return test images with true and predicted class."""
+        return classified(data, examples)

@@ -20,14 +20,18 @@ from poolab.training.evaluation import Figures, measure
 from poolab.training.interruption import StopRequest
 from poolab.training.machine import device_name
 from poolab.training.measures import merged_settings, missing_measures, only, without_figures
+from poolab.training.picture_files import draw_pictures
 from poolab.training.rebuild import autocast_of, trained_network
 from poolab.training.robustness_eval import check_full
+from poolab.training.settings import kind_of_device
 
 # What a record keeps of the machine that a later measure was taken on.
 PROVENANCE = ("commit", "dirty", "device", "threads", "processor", "hostname", "load", "packages", "python")
 
 
-def measure_again(config: RunConfig, folder: RunFolder, names: tuple[str, ...] | None = None) -> Record:
+def measure_again(
+    config: RunConfig, folder: RunFolder, names: tuple[str, ...] | None = None, *, pictures: bool = True
+) -> Record:
     """Take the measures that are missing from a finished run, add them to its record, and return it.
 
     The checkpoint is read and not written. The record is written after the costs and after the rest, each with the
@@ -37,6 +41,7 @@ def measure_again(config: RunConfig, folder: RunFolder, names: tuple[str, ...] |
     Args:
         config: the run's settings with the measures that are wanted.
         names: the measures; None takes those that are missing.
+        pictures: draw the pictures that the folder lacks.
 
     Raises:
         ConfigError: the checkpoint is missing or damaged, or the setting of a measure is not possible.
@@ -55,11 +60,14 @@ def measure_again(config: RunConfig, folder: RunFolder, names: tuple[str, ...] |
             for part in (tuple(name for name in wanted if name == "costs"), tuple(n for n in wanted if n != "costs")):
                 if part:
                     record = _measured(config, folder, parts, record, part, request)
+        if pictures:
+            draw_pictures(folder.path, record)
     return record
 
 
 def _trained(config: RunConfig, folder: RunFolder, record: Record) -> RunComponents:
     """Return the data and the trained network of a run, on its device."""
+    config.trainer.check_settled()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     data = load_data(**config.data.reading, seed=config.seed)
@@ -90,11 +98,8 @@ def device_for(accelerator: str) -> torch.device:
     >>> device_for("cpu")
     device(type='cpu')
     """
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda", 0)
-    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps", 0)
-    return torch.device("cpu")
+    kind = kind_of_device(accelerator)
+    return torch.device(kind) if kind == "cpu" else torch.device(kind, 0)
 
 
 def _measured(
@@ -115,7 +120,7 @@ def _measured(
     load = OtherLoad()
     precision = autocast_of(config.trainer.precision)
     processes = int(record.environment.get("processes") or 1)
-    found = measure(chosen, folder, parts, examples, precision, report, device=device, processes=processes, names=names)
+    found = measure(chosen, parts, examples, precision, report, device=device, processes=processes, names=names)
     facts = environment(device=device_name(device), threads=torch.get_num_threads(), load=load.cores())
     provenance = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
     provenance |= {key: facts[key] for key in PROVENANCE if key in facts}

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from poolab.data import ImageData, apportion, pick, prepare
 from poolab.errors import ConfigError
 from poolab.measure import Predict, checked_max_shift, device_of, preserve_state, run_full
-from poolab.records import RunFolder
 from poolab.run_config import FullMeasureConfig, RunConfig
 from poolab.streams import derive_seed
 from poolab.training.components import RunComponents
@@ -41,7 +40,6 @@ def check_full(config: RunConfig, data: ImageData) -> None:
 
 def measure_full(
     config: RunConfig,
-    folder: RunFolder,
     parts: RunComponents,
     test_examples: Mapping[str, Tensor],
     autocast: torch.dtype | None,
@@ -67,7 +65,6 @@ def measure_full(
             None if segments else test.labels_at(kept),
             model=network if measure.gradient_support else None,
             examples=test_examples if measure.calibration and not segments else None,
-            picture=folder / "reliability.png",
             batch_size=config.data.eval_batch_size,
             device=device_of(network),
             report=report,

@@ -27,11 +27,12 @@ from poolab.training.cluster import lightning_environment
 from poolab.training.components import RunComponents
 from poolab.training.console import Console
 from poolab.training.content import files_of, run_names
-from poolab.training.evaluation import draw, measure, test_network, unmeasured
+from poolab.training.evaluation import keep_samples, measure, test_network, unmeasured
 from poolab.training.finetune import before_training
 from poolab.training.interruption import Diverged, Interrupted, StopRequest
 from poolab.training.machine import device_name
 from poolab.training.model_facts import FILE, ModelFacts
+from poolab.training.picture_files import draw_pictures
 from poolab.training.processes import first_process
 from poolab.training.rebuild import autocast_of
 from poolab.training.trackers import WandbTracker, build_tracker, title
@@ -51,10 +52,15 @@ class Outcome:
     notes: dict[str, str] = field(default_factory=dict)
 
 
-def run_training(config: RunConfig, name: str) -> Record | None:
+def run_training(config: RunConfig, name: str, *, pictures: bool = True) -> Record | None:
     """Train, test, measure and record; the other processes of a distributed run return None.
 
     A run that is interrupted, diverges or fails leaves a record that says so; what failed is raised again.
+
+    Args:
+        config: the run's settings.
+        name: its signature.
+        pictures: draw the pictures; a run of a study leaves that to `poolab pictures`.
     """
     _quiet()
     parts = build(config)  # a wrong setting shows here, before there is a folder
@@ -69,13 +75,13 @@ def run_training(config: RunConfig, name: str) -> Record | None:
                 raise FinishedMeanwhile(f"another process has finished this run ({folder.path})")
             if folder.checkpoint is not None:
                 read_checkpoint(folder.checkpoint, "force=true starts again, without it", folder.signature)
-            return _recorded(config, folder, parts)
+            return _recorded(config, folder, parts, pictures)
         if not folder.finished:
             folder.clear()
-            return _recorded(config, folder, parts)
+            return _recorded(config, folder, parts, pictures)
         inner = folder.remake.make()  # the old record stays until there is a new one
         inner.clear()
-        record = _recorded(config, inner, parts)
+        record = _recorded(config, inner, parts, pictures)
         if inner.finished:
             folder.adopt()
         return record
@@ -103,7 +109,7 @@ def _check_content(config: RunConfig, name: str, parts: RunComponents) -> None:
     )
 
 
-def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> Record:
+def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents, pictures: bool) -> Record:
     started = _now()
     folder.write_json("config.json", config.tree())
     folder.write_json(FILE, ModelFacts.of(parts.data, config.data.background).to_json())
@@ -148,6 +154,8 @@ def _recorded(config: RunConfig, folder: RunFolder, parts: RunComponents) -> Rec
         if failure is not None:
             words = "".join(traceback.format_exception(failure))
             (folder / "error.txt").write_text(words, encoding="utf-8", errors="backslashreplace")
+    if pictures and record.completed:
+        draw_pictures(folder.path, record)
     if tracker is not None:
         tracker.finish(record)
     if failure is not None:
@@ -200,13 +208,13 @@ def _run(
             _add_match(outcome, parts)
             if trainer.is_global_zero:
                 save(outcome, facts)  # whatever the measures cost, they cost no record
+                keep_samples(folder, parts, test)
                 precision = autocast_of(trainer.precision)
                 processes = trainer.world_size
-                left = measure(config, folder, parts, test, precision, measured, device=device, processes=processes)
-                facts["load"] = load.cores()  # while it was trained and measured: pictures rank nothing
+                left = measure(config, parts, test, precision, measured, device=device, processes=processes)
+                facts["load"] = load.cores()  # while it was trained and measured
                 outcome.metrics |= left.metrics
                 outcome.notes = {**_without(outcome.notes, unmeasured(config)), **left.notes}
-                draw(config, folder, parts, test, history.rows)
         except Diverged as fault:
             outcome.status, outcome.reason = "diverged", str(fault)
         except Interrupted as fault:

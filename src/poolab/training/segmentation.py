@@ -1,7 +1,6 @@
 """Segmentation, a class for each pixel: its module and its metrics."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from torchmetrics.classification import (
 from poolab.data import IGNORED, ImageData
 from poolab.training.metrics import Columns, EpochMetrics, FinalFigures, FinalMetrics, mean_metric
 from poolab.training.module import TaskModule
+from poolab.training.samples import Samples, segmented
 
 
 class Segmenter(TaskModule):
@@ -39,11 +39,9 @@ class Segmenter(TaskModule):
         sums = F.cross_entropy(wide, labels, ignore_index=IGNORED, label_smoothing=label_smoothing, reduction="sum")
         return sums / counted(labels).clamp(min=1)
 
-    def draw_samples(self, data: ImageData, examples: Mapping[str, Tensor], path: Path) -> None:
-        """Draw test images with true and predicted mask."""
-        from poolab.training.pictures import mask_grid
-
-        mask_grid(data, self.network, examples, path)
+    def samples(self, data: ImageData, examples: Mapping[str, Tensor]) -> Samples:
+        """Return test images with true and predicted mask."""
+        return segmented(data, self.network, examples)
 
 
 class SegmentationMetrics(EpochMetrics):

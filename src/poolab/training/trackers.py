@@ -16,6 +16,7 @@ from poolab.per_slot import pooling_words
 from poolab.records import Record, RunFolder, strict
 from poolab.run_config import RunConfig, WandbConfig
 from poolab.text import printable
+from poolab.training.picture_files import draw_pictures
 from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, in_sweep, server, stopped_by_agent
@@ -110,15 +111,18 @@ class WandbTracker(Logger):
 
         Where W&B's process was lost, the run is written down again from its record.
         """
-        if self._settings.log_model and self._settings.export_model and record.completed and not self._broken:
-            self._export()
+        if record.completed and not self._broken:  # both before the time limit of W&B's own calls begins
+            if self._settings.pictures:
+                draw_pictures(self._folder, record)
+            if self._settings.log_model and self._settings.export_model:
+                self._export()
         self._try("finish", lambda: self._end(record), self._settings.finish_timeout + PATIENCE)
         self._broken = True  # nothing can follow
         if is_dead(self._process):
             self._write_again(record)
 
     def _export(self) -> None:
-        """Write model.onnx into the run's folder, before the time limit of W&B's own calls begins."""
+        """Write model.onnx into the run's folder."""
         try:
             write_onnx(self._folder)
         except (OSError, PoolabError) as fault:

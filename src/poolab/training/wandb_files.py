@@ -7,8 +7,8 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records import Record
+from poolab.training.picture_files import PICTURES
 
-PICTURES = ("samples", "curves", "confusion", "reliability")
 # What another machine needs to use the model, and what it was made with; those that the folder has.
 MODEL = ("result.json", "config.json", "environment.json", "history.jsonl", "model.json", "last.ckpt", "model.onnx")
 

@@ -28,8 +28,9 @@ class Checks:
         Raises:
             ConfigError: it cannot, with every error that was found.
         """
-        from poolab.training import check_settings, faults_by_group, run_names
+        from poolab.training import check_settings, faults_by_group, run_names, with_automatic
 
+        tree = with_automatic(tree)
         settings = {**tree, "seed": _seed(tree.get("seed"))}
         results = [self._once("settings", settings, lambda: check_settings(tree))]
         # What is of a wrong kind is not looked at further: the other checks take it to be of the right one.

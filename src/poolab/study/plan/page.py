@@ -7,6 +7,7 @@ from poolab.records import Record
 from poolab.study.plan.estimate import Estimate
 from poolab.study.plan.plan import Plan
 from poolab.study.plan.power import ALPHA, ASSUMED, POWER, detectable, paired_deviation
+from poolab.study.plan.threads import threads_words
 from poolab.study.sweep.own_command import FORM
 from poolab.study.sweep.sweep_file import Study
 
@@ -29,6 +30,7 @@ def page(
     else:
         lines += _search(study, plan)
     lines += [("time", _time(plan, estimate)), ("costs", _costs(plan, estimate, per_hour))]
+    lines += [("threads", threads_words(plan))]
     lines += [("detects", _detects(plan, records))] if study.method == "grid" else []
     return lines + [("on W&B", note) for note in wandb_notes(study)]
 

@@ -10,10 +10,8 @@ from typing import NoReturn
 from poolab.study.runner.cell import run_file
 from poolab.study.runner.messages import ProcessFacts
 
-NEEDED = (
-    *("poolab.training.launcher", "poolab.training.run", "rich.table"),
-    *("sklearn.datasets", "matplotlib.figure", "matplotlib.backends.backend_agg"),
-)
+NEEDED = ("poolab.training.launcher", "poolab.training.run", "rich.table", "sklearn.datasets")
+DRAWN = ("matplotlib.figure", "matplotlib.backends.backend_agg")  # by a tracker alone
 
 
 def may_fork() -> bool:
@@ -42,7 +40,7 @@ def import_for_runs(tracker: str) -> None:
     with without_collector("torch"):
         import_module("torch")
         import_wandb_first(tracker)
-        for name in NEEDED:
+        for name in (*NEEDED, *(() if tracker == "none" else DRAWN)):
             import_module(name)
     del os.environ["OPENBLAS_NUM_THREADS"]
     if threads is not None:

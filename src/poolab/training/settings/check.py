@@ -8,6 +8,7 @@ from poolab.errors import ConfigError, nearest
 from poolab.own_code import CODE, find_own, is_own
 from poolab.pooling.core import Option
 from poolab.run_config import RunConfig
+from poolab.training.settings.automatic import with_automatic
 from poolab.training.settings.faults import declared_faults, typed, where_words
 from poolab.training.settings.kinds import Code
 from poolab.training.settings.network import network_faults, options_of
@@ -55,7 +56,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
 
 def read_settings(tree: Mapping[str, Any]) -> RunConfig:
-    """Check the settings of a run and return them typed.
+    """Check the settings of a run and return them typed; what is `auto` for the trainer has become a value.
 
     Args:
         tree: a resolved configuration, as `poolab.configuration.compose` gives it.
@@ -63,8 +64,9 @@ def read_settings(tree: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: as `check_settings`.
     """
-    check_settings(tree)
-    return RunConfig.from_tree(tree)
+    resolved = with_automatic(tree)
+    check_settings(resolved)
+    return RunConfig.from_tree(resolved)
 
 
 def setting_faults(config: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from poolab.records import value_words
 
 LONGEST = 80  # characters of a value in a message
 WORDS = {" or None": " or null", "one of None,": "one of null,", "one of True, False": "true or false"}
+WORDS["one of 'auto', True, False"] = "auto, true or false"
 YAML = {"None": "null", "True": "true", "False": "false"}
 FOUND = re.compile(r"found (None|True|False)(?=;|$)")  # a text has quotes: 'None'
 

@@ -5,7 +5,18 @@ The poolings declare theirs beside their formulas; `network` has those of the ba
 
 from poolab.measure import CORRUPTIONS, ROBUSTNESS, SCALE_MODES, SCALES, SEVERITIES, SHIFT_PADDINGS
 from poolab.pooling.core import Choice, Integer, Option, Real, Size, flag
-from poolab.training.settings.kinds import AtSlots, BatchSize, Betas, Devices, Place, Several, Slots, Text, nullable
+from poolab.training.settings.kinds import (
+    AUTO,
+    AtSlots,
+    BatchSize,
+    Betas,
+    Devices,
+    Place,
+    Several,
+    Slots,
+    Text,
+    nullable,
+)
 
 Table = dict[str, Option]
 
@@ -20,10 +31,10 @@ TRAINER: Table = {
     "strategy": Choice("auto", ("auto", "ddp")),
     "devices": Devices(1),
     "num_nodes": Integer(1, most=1024, unit="machines"),
-    "precision": Choice("32-true", PRECISIONS),
+    "precision": Choice("32-true", (AUTO, *PRECISIONS)),
     "epochs": Integer(10, most=100_000),
     "gradient_clip": nullable(Real(1.0, least=0.0, most=1e6, open_least=True)),
-    "channels_last": flag(False),
+    "channels_last": Choice(AUTO, (AUTO, True, False)),
     "compile": flag(False),
     # Not auto: a run that goes on from a checkpoint must round as the one that wrote it.
     "backend": Choice("fused", ("fused", "plain", "auto")),
