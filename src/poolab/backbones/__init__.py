@@ -2,6 +2,7 @@
 
 from poolab.backbones.base import Backbone, PixelBackbone
 from poolab.backbones.initialise import initialise
+from poolab.backbones.layout import to_channels_last
 from poolab.backbones.libraries import LIBRARIES
 from poolab.backbones.match import Match, match_width
 from poolab.backbones.probe import VanishError, meta_twin
@@ -41,4 +42,5 @@ __all__ = [
     "render_shapes",
     "slot_shapes",
     "swap_pooling",
+    "to_channels_last",
 ]

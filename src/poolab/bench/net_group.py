@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from poolab.backbones import create_backbone
+from poolab.backbones import create_backbone, to_channels_last
 from poolab.bench import backends
 from poolab.bench.interleaved import Case, Interleaved, Plan
 from poolab.bench.ops_group import BASELINE
@@ -63,7 +63,9 @@ class TrainingStep:
                 parent, _, name = model.path_of(slot).rpartition(".")
                 setattr(model.get_submodule(parent), name, nn.MaxPool2d(2))
         format = torch.channels_last if place.layout == "channels_last" else torch.contiguous_format
-        model = model.to(place.device, memory_format=format).train()  # type: ignore[call-overload]
+        model = model.to(place.device).train()
+        if place.layout == "channels_last":
+            to_channels_last(model)
         generator = torch.Generator().manual_seed(0)
         images = torch.randn(place.batch_size, 3, SIDE, SIDE, generator=generator)
         self.images = images.to(place.device).contiguous(memory_format=format)

@@ -2,7 +2,7 @@
 
 import torch
 
-from poolab.backbones import create_backbone
+from poolab.backbones import create_backbone, to_channels_last
 from poolab.data import ImageDataModule, ImageShape, load_data, training_sample
 from poolab.errors import ConfigError
 from poolab.run_config import RunConfig, TrainerConfig
@@ -43,7 +43,7 @@ def build(config: RunConfig) -> RunComponents:
     taken = None if source is None else take_over(network, source)
     channels_last = config.trainer.channels_last
     if channels_last:
-        network = network.to(memory_format=torch.channels_last)
+        to_channels_last(network)
     loaders = ImageDataModule(data, **config.data.loading, seed=config.seed, channels_last=channels_last)
     steps = len(loaders.train_dataloader()) * config.trainer.epochs
     module = MODULES[config.task](network, config.optim, data.num_classes, steps)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import torch
 
+from poolab.backbones import to_channels_last
 from poolab.data import ImageDataModule, ImageShape, load_data
 from poolab.errors import ConfigError, DataError
 from poolab.measure import OtherLoad
@@ -83,7 +84,7 @@ def _trained(config: RunConfig, folder: RunFolder, record: Record) -> RunCompone
     network = trained_network(config, folder, record, shape).to(device_for(config.trainer.accelerator))
     channels_last = config.trainer.channels_last
     if channels_last:
-        network = network.to(memory_format=torch.channels_last)
+        to_channels_last(network)
     loaders = ImageDataModule(data, **config.data.loading, seed=config.seed, channels_last=channels_last)
     module = MODULES[config.task](network, config.optim, data.num_classes, steps=1)
     module.eval()
