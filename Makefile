@@ -6,7 +6,7 @@ READY := .venv/.ready
 # One thread for each test process: two processes with two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-services test-browser test-long test-zoo zoo networks mutations lint docs exports conformance conformance-fused slurm-packages browser-packages install clean
+.PHONY: demo test test-services test-browser test-processes test-long test-zoo zoo networks mutations lint docs exports conformance conformance-fused slurm-packages browser-packages install clean
 
 demo: $(READY)
 	$(BIN)/poolab study run sweeps/demo.yaml --workers 2
@@ -17,6 +17,10 @@ test: lint
 # Tests with real servers, daemons and clients on loopback: SLURM (`make slurm-packages`), W&B's client and agent, Ray.
 test-services: $(READY)
 	$(PYTEST) -m services
+
+# Whole runs and studies in processes of their own, killed and continued.
+test-processes: $(READY)
+	$(PYTEST) -m processes
 
 # Tests of a report's page in headless Chromium (`make browser-packages`); without Chromium they are skipped, with a reason.
 test-browser: $(READY)

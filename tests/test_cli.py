@@ -160,7 +160,7 @@ def test_a_sweep_over_the_poolings_of_slots(train, tmp_path):
 def test_an_arm_that_is_wrong_does_not_stop_the_others(train, tmp_path):
     code, _, err = train("-m", "pooling=avg_topk", "pooling.k=9,2", "trainer.epochs=1")
     assert code == 2
-    assert "k must be an int from 1 to 4 (the window has no more cells), found 9" in err
+    assert "k must be an int from 1 to 4 (the window has no more taps), found 9" in err
     assert [result["config"]["pooling"]["k"] for result in results(tmp_path)] == [2]
 
 
@@ -200,7 +200,7 @@ def test_ctrl_c_ends_a_sweep(train, monkeypatch, tmp_path):
 
 BAD = [
     (["pooling=avg_topkk"], "pooling=avg_topkk: there is no such choice; did you mean avg_topk"),
-    (["pooling=avg_topk", "pooling.k=9"], "k must be an int from 1 to 4 (the window has no more cells), found 9"),
+    (["pooling=avg_topk", "pooling.k=9"], "k must be an int from 1 to 4 (the window has no more taps), found 9"),
     (["pooling=avg_topk", "pooling.k=0"], "pooling.k must be an int >= 1, found 0"),
     (["pooling.kernel_size=40"], "pool1"),
     (["backbone=resnet20", "pooling.slots=[stage2]", "pooling.kernel_size=20"], "stage2"),
@@ -396,7 +396,7 @@ def test_poolab_train_is_train_py(tiny, tmp_path, capsys):
     assert "seed must be" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_a_reader_that_goes_away_loses_nothing(pytestconfig, tmp_path):
     """`train.py ... | head -1`: the run is completed and recorded; `--help | head -1` ends without a traceback."""
     root = pytestconfig.rootpath

@@ -33,7 +33,7 @@ def presets(group):
 
 
 def test_a_preset_is_called_after_what_it_presets():
-    assert presets("pooling") == {"avg_topk_k3": "avg_topk"}
+    assert presets("pooling") == {"avg_topk_k3": "avg_topk", "avg_topk_author": "avg_topk"}
     assert compose(["pooling=avg_topk_k3"]) == compose(["pooling=avg_topk", "pooling.k=3"])
 
 

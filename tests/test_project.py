@@ -47,6 +47,7 @@ def source(pytestconfig):
     ("poolab.training.launcher", (*HEAVY, *LATE, "scipy")),
     ("poolab.export.formats", (*HEAVY, *LATE, "torch")),
     ("poolab.notebook", (*HEAVY, *LATE, "torch", "numpy")),
+    ("poolab.report.statistics", (*HEAVY, *LATE, "torch", "scipy.stats")),
     ("poolab.training.console", (*HEAVY, *LATE, "torch")),
     ("poolab.bench.startup", (*HEAVY, *LATE, "torch")),
 ])  # fmt: skip

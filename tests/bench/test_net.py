@@ -14,7 +14,7 @@ from poolab.bench.net_group import Place, TrainingStep, measure_group
 from poolab.bench.net_table import group_table
 from poolab.pooling import AvgTopKPool2d
 
-EAGER = Place(2, 4, "channels_last", "float32", "cpu", "eager")
+EAGER = Place(2, 16, "channels_last", "float32", "cpu", "eager")
 
 
 SLOTS = ("stage2", "stage3", "stage4")
@@ -76,7 +76,7 @@ def test_under_compile_it_is_one_graph(tmp_path, monkeypatch):
     parser = argparse.ArgumentParser()
     net.add_arguments(parser)
     path = tmp_path / "net.json"
-    words = ["--methods", "avg_topk", "--modes", "compile", "--backends", "plain", "--batch-size", "2", "--width", "2"]
+    words = ["--methods", "avg_topk", "--modes", "compile", "--backends", "plain", "--batch-size", "2", "--width", "16"]
     arguments = parser.parse_args([*words, "--rounds", "5", "--seconds", "1", "--json", str(path)])
     assert arguments.run(arguments) == 0
     (group,) = json.loads(path.read_text())["groups"]

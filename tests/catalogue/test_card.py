@@ -90,10 +90,10 @@ def test_the_parameters_are_counted_with_and_without_what_learns():
 
 
 def test_the_bytes_are_those_kept_beyond_the_input():
-    """The maximum keeps an int64 index for each window, that is 8 bytes for 4 cells; the mean keeps nothing."""
-    assert card("max").cost["kept for backward"].startswith("2 bytes per input cell")
-    assert card("max", kernel_size=4).cost["kept for backward"].startswith("0.5 bytes per input cell")
-    assert card("avg").cost["kept for backward"].startswith("0 bytes per input cell")
+    """The maximum keeps an int64 index for each window, that is 8 bytes for 4 elements; the mean keeps nothing."""
+    assert card("max").cost["kept for backward"].startswith("2 bytes per input element")
+    assert card("max", kernel_size=4).cost["kept for backward"].startswith("0.5 bytes per input element")
+    assert card("avg").cost["kept for backward"].startswith("0 bytes per input element")
     assert card("max", kernel_size=4).cost["output"] == "(2, 64, 4, 4)"
 
 
@@ -135,7 +135,7 @@ def test_a_class_of_a_user_has_a_card(users_own):
 @pytest.mark.parametrize(("option", "words"), [
     (Integer(2), "an int >= 1"),
     (Integer(2, most=5), "an int from 1 to 5"),
-    (Integer(2, least=2, within_window=True), "an int from 2 to the number of cells of the window"),
+    (Integer(2, least=2, within_window=True), "an int from 2 to the number of taps of the window"),
     (Integer(None), "an int >= 1, or null"),
     (Real(0.5, least=0, most=1, open_least=True), "a number > 0 and <= 1"),
     (Real(2.0, least=1, infinite=True), "a number >= 1, or inf"),

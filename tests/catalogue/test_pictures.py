@@ -127,7 +127,7 @@ def test_every_method_can_be_shown(photo):
 # --- what they are made of
 
 
-def test_the_gradient_of_the_maximum_is_one_cell_a_window_and_of_the_mean_all():
+def test_the_gradient_of_the_maximum_is_one_tap_a_window_and_of_the_mean_all():
     x = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     largest = kept(make(get_pool("max"), {"kernel_size": 4}, channels=1)[0], x)
     mean = kept(make(get_pool("avg"), {"kernel_size": 4}, channels=1)[0], x)
@@ -202,7 +202,7 @@ def test_a_part_of_a_map_that_is_hardly_larger_than_a_window():
     assert (left, right, top, bottom) == (-0.5, 31.5, -0.5, 31.5)
 
 
-def test_output_cells_lie_over_the_middle_of_their_windows():
+def test_outputs_lie_over_the_middle_of_their_windows():
     x = torch.rand(1, 1, 32, 32)
     for arguments, wanted in [
         ({"kernel_size": 4}, (-0.5, 31.5, 31.5, -0.5)),

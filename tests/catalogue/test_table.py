@@ -1,6 +1,4 @@
-import os
-import subprocess
-import sys
+import io
 
 import pytest
 
@@ -77,12 +75,12 @@ def test_a_class_of_a_user_is_in_it(poolab, users_own):
     assert "| half_range | Half of the range, y = share (max_i x_i - min_i x_i). | window |" in poolab("--markdown")[1]
 
 
-def test_a_pipe_gets_80_columns(pytestconfig):
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    command = [sys.executable, "-m", "poolab", "pools"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert len(done.stdout.splitlines()) >= len(list_pools("window"))
+def test_what_is_no_terminal_gets_80_columns(poolab, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.__stdout__", io.StringIO())  # as of a pipe: no terminal that could be asked for its size
+    lines = poolab()[1].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) >= len(list_pools("window"))
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -99,7 +97,7 @@ def test_a_pipe_gets_80_columns(pytestconfig):
     (["superpixel", "regions=4"], "leave regions null there and choose grid"),
     (["fractional_max", "output_ratio=0.001"], "the output for input (2, 64, 16, 16) would be 0x0"),
     (["avg_topk", "kernel_size=9999"], "or the kernel smaller"),
-    (["avg_topk", "k=99"], "k must be an int from 1 to 4 (the window has no more cells), found 99"),
+    (["avg_topk", "k=99"], "k must be an int from 1 to 4 (the window has no more taps), found 99"),
     (["avg_topk", "k=1.5", "padding=7"], "k must be an int >= 1, found 1.5"),
     (["avg_topk", "k=1.5", "padding=7"], "padding must be at most half of kernel_size"),
     (["mixed", "alpha=2", "sharing=chanel"], "alpha must be a number >= 0 and <= 1, found 2"),

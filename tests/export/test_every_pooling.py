@@ -2,8 +2,6 @@
 
 import json
 import os
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -14,19 +12,9 @@ pytest.importorskip("onnxscript", reason="needs the extra `export`")
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig):
-    path = list(sys.path)
-    spec = spec_from_file_location("export_table", pytestconfig.rootpath / "scripts" / "export_table.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    sys.path[:] = path
-
-
-@pytest.fixture(scope="module")
-def maximum(table, tmp_path_factory):
+def maximum(export_table, tmp_path_factory):
     """The network with max pooling in ONNX Runtime, which the others' time is compared with."""
-    return table.session(table.exported("max", tmp_path_factory.mktemp("max"), {})["file"])
+    return export_table.session(export_table.exported("max", tmp_path_factory.mktemp("max"), {})["file"])
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +36,11 @@ def known(pytestconfig):
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # exporters'
 @pytest.mark.parametrize("name", list_pools())
-def test_a_pooling_gives_in_each_format_what_it_gives_in_torch(name, table, maximum, known, tmp_path):
+def test_a_pooling_gives_in_each_format_what_it_gives_in_torch(name, export_table, maximum, known, tmp_path):
     before, keep = known
-    row = table.measured(name, tmp_path, maximum)
+    row = export_table.measured(name, tmp_path, maximum)
     keep(name, row)
-    for key in [f"{form} {precision}" for _, form, precision in table.COLUMNS]:
+    for key in [f"{form} {precision}" for _, form, precision in export_table.COLUMNS]:
         if "fault" in row[key]:
             assert "difference" not in before.get(name, {}).get(key, {}), row[key]
         elif key.endswith("float32"):

@@ -142,11 +142,9 @@ def test_own_code_that_was_changed_after_the_training_is_told(launched, tmp_path
     code = tmp_path / "changing_pool.py"
     code.write_text("from poolab.pooling import AvgPool2d\n\n\nclass MyPool(AvgPool2d):\n    pass\n")
     _, folder, _ = launched(tmp_path / "runs", "trainer.epochs=1", "pooling=changing_pool:MyPool")
-    image = np.zeros((16, 16), np.uint8)
-    assert "changing_pool:MyPool" in repr(poolab.load(folder))
-    program = f"import poolab, numpy; poolab.load({str(folder)!r}).predict(numpy.zeros((16, 16), numpy.uint8))"
-    for changed in (False, True):
-        told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
-        assert ("changing_pool.py was changed after" in told) == changed
-        code.write_text(code.read_text() + "# changed\n")
-    assert len(poolab.load(folder).predict(image)) == 1
+    assert "changing_pool:MyPool" in repr(poolab.load(folder)), "and no warning, which would be an error here"
+    code.write_text(code.read_text() + "# changed\n")
+    program = f"import poolab, numpy; print(poolab.load({str(folder)!r}).predict(numpy.zeros((16, 16), numpy.uint8)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "changing_pool.py was changed after" in done.stderr
+    assert done.stdout

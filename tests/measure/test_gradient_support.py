@@ -17,7 +17,7 @@ def support_of(layer, maps=MAPS, **settings):
 
 
 @pytest.mark.parametrize(
-    ("layer", "input_coverage", "cells"),
+    ("layer", "input_coverage", "taps"),
     [
         (nn.MaxPool2d(2), 0.25, 1),
         (create_pool("max", kernel_size=2), 0.25, 1),
@@ -31,13 +31,13 @@ def support_of(layer, maps=MAPS, **settings):
         (create_pool("global_max"), 1 / 64, 1),
     ],
 )
-def test_what_is_known_by_hand(layer, input_coverage, cells):
+def test_what_is_known_by_hand(layer, input_coverage, taps):
     maps = MAPS.abs() + 0.1  # no ties at zero behind the ReLU
     found = support_of(layer, maps)
     assert found.input_coverage == input_coverage
-    if cells is not None:
-        assert found.entropy == pytest.approx(math.log(cells), abs=1e-6)
-    if cells == 1:
+    if taps is not None:
+        assert found.entropy == pytest.approx(math.log(taps), abs=1e-6)
+    if taps == 1:
         assert found.entropy == 0.0
 
 
@@ -111,7 +111,7 @@ def test_every_method_has_one(role):
 def test_a_random_pooling_is_seen_as_it_evaluates():
     first, again = (support_of(create_pool("stochastic", kernel_size=2)) for _ in range(2))
     assert first == again
-    assert first.entropy > 0.1, "in training it would keep one cell of a window"
+    assert first.entropy > 0.1, "in training it would keep one tap of a window"
 
 
 def test_the_slots_of_a_backbone_and_the_model_as_it_was(untouched):

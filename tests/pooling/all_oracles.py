@@ -31,13 +31,13 @@ def reference(name: str, x: np.ndarray, shape: Shape, module: Pool) -> np.ndarra
     """What the window pooling `name` should give for (N, C, *sizes)."""
     if name in POSITIONAL:
         return POSITIONAL[name](x, shape, module)
-    return each_window(x, shape, lambda cells: ORACLES[name](cells, module)).astype(float)
+    return each_window(x, shape, lambda taps: ORACLES[name](taps, module)).astype(float)
 
 
 def oracle_of(name: str) -> dict:
     """A method's oracle as `poolab.testing.check_pooling` takes it; nothing where there is none."""
     if name in ORACLES:
-        return {"oracle": lambda cells, module: ORACLES[name](cells.numpy(), module)}
+        return {"oracle": lambda taps, module: ORACLES[name](taps.numpy(), module)}
     if name in POSITIONAL:
         return {"reference": lambda x, geometry, module: _positional(name, x, geometry, module)}
     if name in HEADS:

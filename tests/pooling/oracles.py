@@ -1,7 +1,7 @@
 """What every pooling should give: float64 numpy, one window at a time, nothing taken from poolab.
 
-A method whose window is its real cells has a function (cells, module) -> value in ORACLES; `cells` is the 1-d array of
-the real cells in raster order. A method that needs positions or padded cells has a function (x, geometry, module) -> y
+A method whose window is its real taps has a function (taps, module) -> value in ORACLES; `taps` is the 1-d array of
+the real taps in raster order. A method that needs positions or padded taps has a function (x, geometry, module) -> y
 of its own in POSITIONAL, a head one in HEADS. A random method is given by the expectation that it evaluates to.
 """
 
@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-Cells = np.ndarray  # 1-d float64
+Taps = np.ndarray  # 1-d float64
 Sizes = tuple[int, ...]
 
 
@@ -51,8 +51,8 @@ class Shape:
         return [self.places(axis, length) for axis, length in enumerate(x.shape[2:])]
 
 
-def each_window(x: np.ndarray, shape: Shape, value: Callable[[Cells], object]) -> np.ndarray:
-    """`value` of the real cells of each window of (N, C, *sizes); an array value adds no axis (dtype object)."""
+def each_window(x: np.ndarray, shape: Shape, value: Callable[[Taps], object]) -> np.ndarray:
+    """`value` of the real taps of each window of (N, C, *sizes); an array value adds no axis (dtype object)."""
     real = [
         [[place for place in window if 0 <= place < length] for window in windows]
         for windows, length in zip(shape.all_places(x), x.shape[2:], strict=True)
@@ -64,64 +64,64 @@ def each_window(x: np.ndarray, shape: Shape, value: Callable[[Cells], object]) -
     return out
 
 
-# -- methods of the real cells
+# -- methods of the real taps
 
 
-def by_rank(cells: Cells, weights: Cells) -> float:
-    return float(np.sort(cells)[::-1] @ weights)
+def by_rank(taps: Taps, weights: Taps) -> float:
+    return float(np.sort(taps)[::-1] @ weights)
 
 
-def top_weights(n: int, k: int) -> Cells:
+def top_weights(n: int, k: int) -> Taps:
     return np.array([1 / min(k, n) if rank < k else 0.0 for rank in range(n)])
 
 
-def geometric_weights(n: int, alpha: float, normalize: bool = True) -> Cells:
+def geometric_weights(n: int, alpha: float, normalize: bool = True) -> Taps:
     weights = np.array([alpha * (1 - alpha) ** rank for rank in range(n)])
     return weights / weights.sum() if normalize else weights
 
 
-def lp(cells: Cells, m: object) -> float:
-    top = np.abs(cells).max()
+def lp(taps: Taps, m: object) -> float:
+    top = np.abs(taps).max()
     if top == 0 or math.isinf(m.p):
         return float(top)
-    powers = (np.abs(cells) / top) ** m.p
+    powers = (np.abs(taps) / top) ** m.p
     return float(top * (powers.mean() if m.norm == "mean" else powers.sum()) ** (1 / m.p))
 
 
-def softpool(cells: Cells, m: object) -> float:
-    weights = np.exp((cells - cells.max()) / m.temperature)
-    return float((weights * cells).sum() / weights.sum())
+def softpool(taps: Taps, m: object) -> float:
+    weights = np.exp((taps - taps.max()) / m.temperature)
+    return float((weights * taps).sum() / weights.sum())
 
 
-def stochastic(cells: Cells, m: object) -> float:
-    positive = cells[cells > 0]
+def stochastic(taps: Taps, m: object) -> float:
+    positive = taps[taps > 0]
     return float((positive / positive.sum()) @ positive) if positive.size else 0.0
 
 
-ORACLES: dict[str, Callable[[Cells, object], float]] = {
-    "max": lambda cells, m: cells.max(),
-    "min": lambda cells, m: cells.min(),
-    "mixed": lambda cells, m: m.alpha * cells.max() + (1 - m.alpha) * cells.mean(),
+ORACLES: dict[str, Callable[[Taps, object], float]] = {
+    "max": lambda taps, m: taps.max(),
+    "min": lambda taps, m: taps.min(),
+    "mixed": lambda taps, m: m.alpha * taps.max() + (1 - m.alpha) * taps.mean(),
     "lp": lp,
     "softpool": softpool,
     "stochastic": stochastic,
-    "avg_topk": lambda cells, m: by_rank(cells, top_weights(cells.size, m.k)),
-    "rank_avg": lambda cells, m: by_rank(cells, top_weights(cells.size, m.t)),
-    "rank_weighted": lambda cells, m: by_rank(cells, geometric_weights(cells.size, m.alpha, m.normalize)),
-    "rank_stochastic": lambda cells, m: by_rank(cells, geometric_weights(cells.size, m.alpha)),
+    "avg_topk": lambda taps, m: by_rank(taps, top_weights(taps.size, m.k)),
+    "rank_avg": lambda taps, m: by_rank(taps, top_weights(taps.size, m.t)),
+    "rank_weighted": lambda taps, m: by_rank(taps, geometric_weights(taps.size, m.alpha, m.normalize)),
+    "rank_stochastic": lambda taps, m: by_rank(taps, geometric_weights(taps.size, m.alpha)),
 }
 
 # -- methods of positions
 
 
 def filled(x: np.ndarray, n: int, c: int, *place: int) -> float:
-    """The cell, or 0 outside the map."""
+    """The tap, or 0 outside the map."""
     inside = all(0 <= i < length for i, length in zip(place, x.shape[2:], strict=True))
     return x[(n, c, *place)] if inside else 0.0
 
 
 def avg(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
-    """Padded zeros count, cells beyond the padding (that only ceil mode adds) do not."""
+    """Padded zeros count, taps beyond the padding (that only ceil mode adds) do not."""
     if not m.count_include_pad:
         return each_window(x, shape, np.mean).astype(float)
     kept = [
@@ -166,7 +166,7 @@ POSITIONAL: dict[str, Callable[[np.ndarray, Shape, object], np.ndarray]] = {
 # -- heads
 
 
-def in_bins(x: np.ndarray, m: object, value: Callable[[Cells], float]) -> np.ndarray:
+def in_bins(x: np.ndarray, m: object, value: Callable[[Taps], float]) -> np.ndarray:
     """Bin i of h covers the rows floor(i H / h) to ceil((i + 1) H / h) - 1."""
     size = m.output_size if isinstance(m.output_size, tuple | list) else (m.output_size, m.output_size)
     rows, columns = (
@@ -185,26 +185,26 @@ HEADS: dict[str, Callable[[np.ndarray, object], np.ndarray]] = {
     "adaptive_max": lambda x, m: in_bins(x, m, np.max),
 }
 
-# -- gradients where cells tie: the first cell in raster order comes first
+# -- gradients where taps tie: the first tap in raster order comes first
 
 
-def one_hot(n: int, place: int) -> Cells:
+def one_hot(n: int, place: int) -> Taps:
     return np.eye(n)[place]
 
 
-def scatter_ranks(cells: Cells, weights: Cells) -> Cells:
-    """The weight of each cell's rank; among equal cells the earlier one ranks higher."""
-    gradient = np.empty(cells.size)
-    gradient[np.argsort(-cells, kind="stable")] = weights
+def scatter_ranks(taps: Taps, weights: Taps) -> Taps:
+    """The weight of each tap's rank; among equal taps the earlier one ranks higher."""
+    gradient = np.empty(taps.size)
+    gradient[np.argsort(-taps, kind="stable")] = weights
     return gradient
 
 
-TIES: dict[str, Callable[[Cells, object], Cells]] = {
-    "max": lambda cells, m: one_hot(cells.size, cells.argmax()),
-    "min": lambda cells, m: one_hot(cells.size, cells.argmin()),
-    "mixed": lambda cells, m: m.alpha * one_hot(cells.size, cells.argmax()) + (1 - m.alpha) / cells.size,
-    "avg_topk": lambda cells, m: scatter_ranks(cells, top_weights(cells.size, m.k)),
-    "rank_avg": lambda cells, m: scatter_ranks(cells, top_weights(cells.size, m.t)),
-    "rank_weighted": lambda cells, m: scatter_ranks(cells, geometric_weights(cells.size, m.alpha, m.normalize)),
-    "rank_stochastic": lambda cells, m: scatter_ranks(cells, geometric_weights(cells.size, m.alpha)),
+TIES: dict[str, Callable[[Taps, object], Taps]] = {
+    "max": lambda taps, m: one_hot(taps.size, taps.argmax()),
+    "min": lambda taps, m: one_hot(taps.size, taps.argmin()),
+    "mixed": lambda taps, m: m.alpha * one_hot(taps.size, taps.argmax()) + (1 - m.alpha) / taps.size,
+    "avg_topk": lambda taps, m: scatter_ranks(taps, top_weights(taps.size, m.k)),
+    "rank_avg": lambda taps, m: scatter_ranks(taps, top_weights(taps.size, m.t)),
+    "rank_weighted": lambda taps, m: scatter_ranks(taps, geometric_weights(taps.size, m.alpha, m.normalize)),
+    "rank_stochastic": lambda taps, m: scatter_ranks(taps, geometric_weights(taps.size, m.alpha)),
 }

@@ -111,7 +111,7 @@ def along(x: np.ndarray, axis: int, shape, m: object) -> np.ndarray:
     for window in windows:
         middle = (window[0] + window[-1]) / 2
         first = middle - (len(taps) - 1) / 2
-        # Half a cell off: an even filter lies after the middle, an odd one before it.
+        # Half an element off: an even filter lies after the middle, an odd one before it.
         first = math.ceil(first) if len(taps) % 2 == 0 else math.floor(first)
         values.append(sum(h * padded.take(margin + first + k, axis) for k, h in enumerate(taps)))
     return np.stack(values, axis)

@@ -1,4 +1,4 @@
-"""What the heads and the methods across channels or at one size should give: float64 numpy, one cell at a time."""
+"""What the heads and the methods across channels or at one size should give: float64 numpy, one position at a time."""
 
 import math
 from collections.abc import Callable
@@ -9,32 +9,32 @@ Map = np.ndarray  # (N, C, H, W), float64
 
 
 def each_map(x: Map, value: Callable[[np.ndarray], float]) -> Map:
-    """`value` of the cells of each channel, as (N, C, 1, 1)."""
+    """`value` of the elements of each channel, as (N, C, 1, 1)."""
     out = np.empty((*x.shape[:2], 1, 1))
     for n, c in np.ndindex(*x.shape[:2]):
         out[n, c] = value(x[n, c].ravel())
     return out
 
 
-def power_mean(cells: np.ndarray, p: float, norm: str = "mean") -> float:
-    top = float(cells.max())
+def power_mean(values: np.ndarray, p: float, norm: str = "mean") -> float:
+    top = float(values.max())
     if top == 0 or math.isinf(p):
         return top
-    total = sum((float(cell) / top) ** p for cell in cells)
-    return top * (total / len(cells) if norm == "mean" else total) ** (1 / p)
+    total = sum((float(value) / top) ** p for value in values)
+    return top * (total / len(values) if norm == "mean" else total) ** (1 / p)
 
 
-def log_mean_exp(cells: np.ndarray, r: float) -> float:
-    """Around 0 where the cells are close to it, so that what is smaller than float64's 1 + eps is not lost."""
-    if np.abs(r * cells).max() < 0.1:
-        return math.log1p(math.fsum(math.expm1(r * cell) for cell in cells) / len(cells)) / r
-    top = float(cells.max())
-    return top + math.log(math.fsum(math.exp(r * (cell - top)) for cell in cells) / len(cells)) / r
+def log_mean_exp(values: np.ndarray, r: float) -> float:
+    """Around 0 where the values are close to it, so that what is smaller than float64's 1 + eps is not lost."""
+    if np.abs(r * values).max() < 0.1:
+        return math.log1p(math.fsum(math.expm1(r * value) for value in values) / len(values)) / r
+    top = float(values.max())
+    return top + math.log(math.fsum(math.exp(r * (value - top)) for value in values) / len(values)) / r
 
 
-def mean_of_largest(cells: np.ndarray, m: object) -> float:
-    count = m.k if m.share is None else max(1, math.floor(m.share * len(cells) + 0.5))
-    return math.fsum(sorted(cells.tolist())[::-1][:count]) / min(count, len(cells))
+def mean_of_largest(values: np.ndarray, m: object) -> float:
+    count = m.k if m.share is None else max(1, math.floor(m.share * len(values) + 0.5))
+    return math.fsum(sorted(values.tolist())[::-1][:count]) / min(count, len(values))
 
 
 def avgmax(x: Map, m: object) -> Map:
@@ -68,7 +68,7 @@ def softmax(logits: list[float]) -> np.ndarray:
     return weights / weights.sum()
 
 
-def cells_of(sample: np.ndarray) -> list[np.ndarray]:
+def vectors_of(sample: np.ndarray) -> list[np.ndarray]:
     """The channel vectors of one sample (C, H, W) in raster order."""
     return [sample[:, r, q] for r in range(sample.shape[1]) for q in range(sample.shape[2])]
 
@@ -77,12 +77,12 @@ def attention(x: Map, m: object) -> Map:
     out = np.empty((*x.shape[:2], 1, 1))
     for n, sample in enumerate(x):
         logits = []
-        for cell in cells_of(sample):
-            hidden = np.tanh(linear(m.projection, cell))
+        for vector in vectors_of(sample):
+            hidden = np.tanh(linear(m.projection, vector))
             if m.gated:
-                hidden = hidden / (1 + np.exp(-linear(m.gate, cell)))
+                hidden = hidden / (1 + np.exp(-linear(m.gate, vector)))
             logits.append(float(hidden @ array(m.score)))
-        out[n, :, 0, 0] = sum(w * cell for w, cell in zip(softmax(logits), cells_of(sample), strict=True))
+        out[n, :, 0, 0] = sum(w * vector for w, vector in zip(softmax(logits), vectors_of(sample), strict=True))
     return out
 
 
@@ -99,13 +99,13 @@ def by_heads(query: np.ndarray, keys: list, values: list, heads: int) -> np.ndar
 def simpool(x: Map, m: object) -> Map:
     out = np.empty((*x.shape[:2], 1, 1))
     for n, sample in enumerate(x):
-        cells = cells_of(sample)
-        spread = [np.sqrt(((cell - cell.mean()) ** 2).mean() + m.norm.eps) for cell in cells]
+        vectors = vectors_of(sample)
+        spread = [np.sqrt(((vector - vector.mean()) ** 2).mean() + m.norm.eps) for vector in vectors]
         values = [
-            (cell - cell.mean()) / s * array(m.norm.weight) + array(m.norm.bias)
-            for cell, s in zip(cells, spread, strict=True)
+            (vector - vector.mean()) / s * array(m.norm.weight) + array(m.norm.bias)
+            for vector, s in zip(vectors, spread, strict=True)
         ]
-        query, keys = linear(m.query, np.mean(cells, 0)), [linear(m.key, value) for value in values]
+        query, keys = linear(m.query, np.mean(vectors, 0)), [linear(m.key, value) for value in values]
         if m.gamma is None:
             out[n, :, 0, 0] = by_heads(query, keys, values, m.heads)
         else:
@@ -132,7 +132,7 @@ def clip_attention(x: Map, m: object) -> np.ndarray:
     span = m.size if isinstance(m.size, tuple | list) else (m.size, m.size)
     heads, out = m.heads or max(1, x.shape[1] // 64), []
     for sample in x:
-        tokens = [np.mean(cells_of(sample), 0), *cells_of(sample)]
+        tokens = [np.mean(vectors_of(sample), 0), *vectors_of(sample)]
         if m.position == "learned":
             tokens = [token + place for token, place in zip(tokens, positions(m, x.shape[2:], span), strict=True)]
         keys = [linear(m.key, token) for token in tokens]
@@ -190,9 +190,9 @@ def superpixel(x: Map, m: object, labels: np.ndarray | None = None) -> np.ndarra
         count = m.regions
     out = np.zeros((*x.shape[:2], count))
     for n, c, k in np.ndindex(*out.shape):
-        cells = [x[n, c, r, q] for r in range(height) for q in range(width) if labels[n, r, q] == k]
-        if cells:
-            out[n, c, k] = max(cells) if m.reduction == "max" else math.fsum(cells) / len(cells)
+        values = [x[n, c, r, q] for r in range(height) for q in range(width) if labels[n, r, q] == k]
+        if values:
+            out[n, c, k] = max(values) if m.reduction == "max" else math.fsum(values) / len(values)
     return out
 
 
@@ -208,8 +208,8 @@ def pixel_pyramid(x: Map, m: object) -> Map:
     for window in m.windows:
         half, out = window // 2, np.empty_like(x)
         for r, q in np.ndindex(height, width):
-            cells = x[:, :, max(0, r - half) : r + half + 1, max(0, q - half) : q + half + 1]
-            out[:, :, r, q] = cells.max((2, 3)) if m.mode == "max" else cells.mean((2, 3))
+            taps = x[:, :, max(0, r - half) : r + half + 1, max(0, q - half) : q + half + 1]
+            out[:, :, r, q] = taps.max((2, 3)) if m.mode == "max" else taps.mean((2, 3))
         pooled.append(out)
     y = np.concatenate(pooled, 1)
     if m.project:
@@ -220,10 +220,10 @@ def pixel_pyramid(x: Map, m: object) -> Map:
 
 # Methods that give a whole map for a whole map: the heads, and those of the roles "channel" and "same".
 HEADS: dict[str, Callable[[Map, object], np.ndarray]] = {
-    "global_lp": lambda x, m: each_map(np.abs(x), lambda cells: power_mean(cells, m.p, m.norm)),
-    "global_gem": lambda x, m: each_map(np.maximum(x, m.eps), lambda cells: power_mean(cells, m.p)),
-    "global_lse": lambda x, m: each_map(x, lambda cells: log_mean_exp(cells, m.r)),
-    "global_topk": lambda x, m: each_map(x, lambda cells: mean_of_largest(cells, m)),
+    "global_lp": lambda x, m: each_map(np.abs(x), lambda values: power_mean(values, m.p, m.norm)),
+    "global_gem": lambda x, m: each_map(np.maximum(x, m.eps), lambda values: power_mean(values, m.p)),
+    "global_lse": lambda x, m: each_map(x, lambda values: log_mean_exp(values, m.r)),
+    "global_topk": lambda x, m: each_map(x, lambda values: mean_of_largest(values, m)),
     "global_avgmax": avgmax,
     "spp": spp,
     "attention": attention,

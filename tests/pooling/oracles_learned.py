@@ -28,13 +28,13 @@ def windows_of(x: np.ndarray, shape: Shape) -> Iterator[tuple[Place, list[Place]
 
 
 def by_window(x: np.ndarray, shape: Shape, value: Callable[[np.ndarray, np.ndarray, int], float]) -> np.ndarray:
-    """value(cells with zeros where one is missing, which are real, the channel) of each window."""
+    """value(taps with zeros where one is missing, which are real, the channel) of each window."""
     out = np.empty((*x.shape[:2], *map(len, shape.all_places(x))))
     for index, places in windows_of(x, shape):
         n, c = index[:2]
-        cells = np.array([filled(x, n, c, *place) for place in places])
+        taps = np.array([filled(x, n, c, *place) for place in places])
         real = np.array([is_real(x, place) for place in places])
-        out[index] = value(cells, real, c)
+        out[index] = value(taps, real, c)
     return out
 
 
@@ -51,10 +51,10 @@ def per_channel(values: np.ndarray, x: np.ndarray) -> np.ndarray:
 def gated(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     masks = numbers(m.weight).reshape(-1, *shape.kernel_size)
 
-    def value(cells: np.ndarray, real: np.ndarray, c: int) -> float:
+    def value(taps: np.ndarray, real: np.ndarray, c: int) -> float:
         mask = masks[c % len(masks)].ravel()
-        gate = sigma(mask @ cells)
-        return cells[real].mean() + gate * (cells[real].max() - cells[real].mean())
+        gate = sigma(mask @ taps)
+        return taps[real].mean() + gate * (taps[real].max() - taps[real].mean())
 
     return by_window(x, shape, value)
 
@@ -63,14 +63,14 @@ def tree(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     leaves = numbers(m.leaves).reshape(len(m.leaves), -1)
     gates = numbers(m.gates).reshape(len(m.gates), -1)
 
-    def node(cells: np.ndarray, place: int) -> float:
+    def node(taps: np.ndarray, place: int) -> float:
         """In the order of a heap: the children of node i are 2i + 1 and 2i + 2, the leaves come after the gates."""
         if place >= len(gates):
-            return leaves[place - len(gates)] @ cells
-        gate = sigma(gates[place] @ cells)
-        return gate * node(cells, 2 * place + 1) + (1 - gate) * node(cells, 2 * place + 2)
+            return leaves[place - len(gates)] @ taps
+        gate = sigma(gates[place] @ taps)
+        return gate * node(taps, 2 * place + 1) + (1 - gate) * node(taps, 2 * place + 2)
 
-    return by_window(x, shape, lambda cells, real, c: node(cells, 0))
+    return by_window(x, shape, lambda taps, real, c: node(taps, 0))
 
 
 def convolved(x: np.ndarray, conv: object) -> np.ndarray:
@@ -106,17 +106,17 @@ def lip(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
 def dpp(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     lambdas, alphas = (np.exp(np.minimum(numbers(p).ravel(), 10)) for p in (m.log_lambda, m.log_alpha))
 
-    def value(cells: np.ndarray, real: np.ndarray, c: int) -> float:
-        mean = cells[real].mean()
+    def value(taps: np.ndarray, real: np.ndarray, c: int) -> float:
+        mean = taps[real].mean()
         smoothed = mean
         if m.variant == "full":
-            smoothed = numbers(m.mask)[c].ravel() @ np.where(real, cells, mean)
-        apart = cells[real] - smoothed
+            smoothed = numbers(m.mask)[c].ravel() @ np.where(real, taps, mean)
+        apart = taps[real] - smoothed
         if not m.symmetric:
             apart = np.maximum(apart, 0)
         detail = apart**2 + 1e-3
         weights = alphas[c] + (detail / detail.mean()) ** (lambdas[c] / 2)
-        return weights @ cells[real] / weights.sum()
+        return weights @ taps[real] / weights.sum()
 
     return by_window(x, shape, value)
 
@@ -124,10 +124,10 @@ def dpp(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
 def universal(x: np.ndarray, shape: Shape, m: object) -> np.ndarray:
     matrices, biases = numbers(m.weight), numbers(m.bias)
 
-    def value(cells: np.ndarray, real: np.ndarray, c: int) -> float:
-        logits = (matrices[c].reshape(cells.size, cells.size) @ cells + biases[c])[real]
+    def value(taps: np.ndarray, real: np.ndarray, c: int) -> float:
+        logits = (matrices[c].reshape(taps.size, taps.size) @ taps + biases[c])[real]
         weights = np.exp(logits - logits.max())
-        return weights @ cells[real] / weights.sum()
+        return weights @ taps[real] / weights.sum()
 
     return by_window(x, shape, value)
 

@@ -17,15 +17,15 @@ def outputs(x: np.ndarray, shape: object) -> list[int]:
 
 
 def pick(x: np.ndarray, places: Sequence[Sequence[int]]) -> np.ndarray:
-    """The cells at the product of these places, all samples and channels."""
+    """The elements at the product of these places, all samples and channels."""
     return x[np.ix_(range(x.shape[0]), range(x.shape[1]), *places)]
 
 
-# -- blur: the filter cell by cell, from the index of each padded cell
+# -- blur: the filter element by element, from the index of each padded element
 
 
 def seen(place: int, length: int, pad: int, mode: str) -> int | None:
-    """Which cell is seen at a place that may lie outside the map; None is a zero."""
+    """Which element is seen at a place that may lie outside the map; None is a zero."""
     if 0 <= place < length:
         return place
     if mode == "circular":
@@ -44,10 +44,10 @@ def blur_at(x: np.ndarray, centres: Sequence[Sequence[int]], size: int, mode: st
         for offsets in product(range(size), repeat=len(lengths)):
             centre = [axis[i] for axis, i in zip(centres, place, strict=True)]
             reached = [c + o - (size - 1) // 2 for c, o in zip(centre, offsets, strict=True)]
-            cell = [seen(r, length, size // 2, mode) for r, length in zip(reached, lengths, strict=True)]
-            if None not in cell:
+            source = [seen(r, length, size // 2, mode) for r, length in zip(reached, lengths, strict=True)]
+            if None not in source:
                 weight = np.prod([comb(size - 1, o) / 2 ** (size - 1) for o in offsets])
-                out[:, :, *place] += weight * x[:, :, *cell]
+                out[:, :, *place] += weight * x[:, :, *source]
     return out
 
 
@@ -61,7 +61,7 @@ def blur(x: np.ndarray, shape: object, m: object) -> np.ndarray:
 
 
 def maxima(x: np.ndarray, shape: object) -> np.ndarray:
-    """The largest real cell of every window that starts at -padding, -padding + 1, ...
+    """The largest real tap of every window that starts at -padding, -padding + 1, ...
 
     Up to the last complete one (with padding on both sides), or to the last of the geometry where that is later.
     """
@@ -73,8 +73,8 @@ def maxima(x: np.ndarray, shape: object) -> np.ndarray:
         windows.append([[start + d * j for j in range(k) if 0 <= start + d * j < length] for start in starts])
     out = np.empty((*x.shape[:2], *map(len, windows)))
     for place in np.ndindex(*out.shape[2:]):
-        cells = pick(x, [axis[i] for axis, i in zip(windows, place, strict=True)])
-        out[:, :, *place] = cells.reshape(*x.shape[:2], -1).max(-1)
+        taps = pick(x, [axis[i] for axis, i in zip(windows, place, strict=True)])
+        out[:, :, *place] = taps.reshape(*x.shape[:2], -1).max(-1)
     return out
 
 
@@ -115,8 +115,8 @@ def fractional_max(x: np.ndarray, shape: object, m: object) -> np.ndarray:
     along = [regions(*sized, Fraction(1, 2)) for sized in zip(lengths, shape.kernel_size, sizes, strict=True)]
     out = np.empty((*x.shape[:2], *sizes))
     for place in np.ndindex(*sizes):
-        cells = pick(x, [axis[i] for axis, i in zip(along, place, strict=True)])
-        out[:, :, *place] = cells.reshape(*x.shape[:2], -1).max(-1)
+        taps = pick(x, [axis[i] for axis, i in zip(along, place, strict=True)])
+        out[:, :, *place] = taps.reshape(*x.shape[:2], -1).max(-1)
     return out
 
 
@@ -147,7 +147,7 @@ def aps(x: np.ndarray, shape: object, m: object) -> np.ndarray:
             component = pick(x[n : n + 1], [[(i * s + a) % length for i in range(c)] for c, s, a, length in sized])
             norm = NORMS[m.norm](component)
             if norm != best and np.isclose(norm, best, rtol=1e-9, atol=0):
-                raise TooCloseError  # wrapped components may hold the same cells in another order
+                raise TooCloseError  # wrapped components may hold the same elements in another order
             if norm > best:
                 best, out[n] = norm, component[0]
     return out

@@ -13,8 +13,8 @@ def own(tensor: object) -> Array:
     return tensor.detach().double().cpu().numpy()
 
 
-def cells_of(x: Array) -> Array:
-    """The cells of one map (C, H, W) as rows (H * W, C)."""
+def vectors_of(x: Array) -> Array:
+    """The vectors of one map (C, H, W) as rows (H * W, C)."""
     return x.reshape(x.shape[0], -1).T
 
 
@@ -33,11 +33,11 @@ def to_unit(v: Array) -> Array:
 
 
 def moment(x: Array) -> Array:
-    """The mean of the outer products, one cell after another."""
-    cells = cells_of(x)
+    """The mean of the outer products, one vector after another."""
+    vectors = vectors_of(x)
     whole = np.zeros((x.shape[0], x.shape[0]))
-    for cell in cells:
-        whole += np.outer(cell, cell) / len(cells)
+    for vector in vectors:
+        whole += np.outer(vector, vector) / len(vectors)
     return whole
 
 
@@ -47,13 +47,13 @@ def bilinear(x: Array, m: object) -> Array:
 
 
 def tensor_sketch(x: Array, bins: Array, signs: Array, length: int) -> Array:
-    """The mean over the cells of the circular convolution of their two count sketches, by FFT."""
+    """The mean over the vectors of the circular convolution of their two count sketches, by FFT."""
     total = np.zeros(length)
-    for cell in cells_of(x):
+    for vector in vectors_of(x):
         spectrum = np.ones(length, dtype=complex)
         for bin_of, sign_of in zip(bins, signs, strict=True):
             sketch = np.zeros(length)
-            for channel, value in enumerate(cell):
+            for channel, value in enumerate(vector):
                 sketch[bin_of[channel]] += sign_of[channel] * value
             spectrum *= np.fft.fft(sketch)
         total += np.fft.ifft(spectrum).real / (x.shape[1] * x.shape[2])
@@ -91,8 +91,8 @@ def isqrt_cov(x: Array, m: object) -> Array:
     """The iteration acts on each eigenvalue for itself."""
     out = []
     for one in reduced(x, m):
-        cells = cells_of(one)
-        covariance = np.atleast_2d(np.cov((cells - cells[0]).T, bias=True))  # exactly zero for a constant map
+        vectors = vectors_of(one)
+        covariance = np.atleast_2d(np.cov((vectors - vectors[0]).T, bias=True))  # exactly zero for a constant map
         trace = max(float(np.trace(covariance)), 1e-20)
         values, vectors = np.linalg.eigh(covariance / trace)
         roots = np.array([root_of_eigenvalue(value, m.iterations) for value in values])
@@ -104,26 +104,26 @@ def isqrt_cov(x: Array, m: object) -> Array:
 # -- VLAD
 
 
-def vlad(cells: Array, weight: Array, bias: Array, centroids: Array) -> Array:
-    """One cell and one cluster after another."""
+def vlad(vectors: Array, weight: Array, bias: Array, centroids: Array) -> Array:
+    """One vector and one cluster after another."""
     residuals = np.zeros_like(centroids)
-    for cell in cells:
-        scores = weight @ cell + bias
+    for vector in vectors:
+        scores = weight @ vector + bias
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         for cluster, share in enumerate(shares):
-            residuals[cluster] += share * (cell - centroids[cluster])
+            residuals[cluster] += share * (vector - centroids[cluster])
     return to_unit(np.concatenate([to_unit(residual) for residual in residuals]))
 
 
-def netvlad_of(cells: Array, m: object) -> Array:
+def netvlad_of(vectors: Array, m: object) -> Array:
     if m.normalize_input:
-        cells = np.array([to_unit(cell) for cell in cells])
-    return vlad(cells, own(m.weight), own(m.bias), own(m.centroids))
+        vectors = np.array([to_unit(vector) for vector in vectors])
+    return vlad(vectors, own(m.weight), own(m.bias), own(m.centroids))
 
 
 def netvlad(x: Array, m: object) -> Array:
-    return np.array([netvlad_of(cells_of(one), m) for one in x])
+    return np.array([netvlad_of(vectors_of(one), m) for one in x])
 
 
 def region_means(x: Array, scale: int) -> Array:

@@ -61,7 +61,7 @@ def distinct(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> 
 
 
 def random_map(seed: int, *shape: int) -> np.ndarray:
-    """Normal values; every second seed rounds them, so that cells tie and zeros occur."""
+    """Normal values; every second seed rounds them, so that taps tie and zeros occur."""
     values = np.random.default_rng(seed).normal(scale=2.0, size=shape)
     return np.round(values) if seed % 2 else values
 
@@ -76,7 +76,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 def fits(shape: Shape, *sizes: int) -> bool:
-    """Whether there is a window, and a real cell in every window."""
+    """Whether there is a window, and a real tap in every window."""
     for axis, length in enumerate(sizes):
         windows = shape.places(axis, length)
         if not windows or not all(any(0 <= place < length for place in window) for window in windows):
@@ -91,7 +91,7 @@ def fitting(draw: st.DrawFn) -> tuple[Shape, int, int]:
     return draw(st.tuples(shapes(), size, size).filter(lambda case: fits(*case)))
 
 
-def values(option: Option, cells: int) -> st.SearchStrategy:
+def values(option: Option, taps: int) -> st.SearchStrategy:
     """What an option may be, away from its bounds (the bounds are in test_identities)."""
     match option:
         case Choice():
@@ -99,7 +99,7 @@ def values(option: Option, cells: int) -> st.SearchStrategy:
         case Integer():
             usual = (option.default or option.least) + 1
             # A bound of thousands is there to refuse nonsense: most draws from it would not fit a small map.
-            most = cells if option.within_window else usual if (option.most or 100) >= 100 else option.most
+            most = taps if option.within_window else usual if (option.most or 100) >= 100 else option.most
             return st.integers(option.least, min(most, option.least + 20))
         case Real():
             return st.floats(max(option.least, -4.0) + 0.05, min(option.most, 8.0) - 0.05)
@@ -112,9 +112,9 @@ def values(option: Option, cells: int) -> st.SearchStrategy:
 
 def options_of(name: str, shape: Shape) -> st.SearchStrategy[dict]:
     """A value for each option of a method."""
-    cells = shape.kernel_size[0] * shape.kernel_size[1]
+    taps = shape.kernel_size[0] * shape.kernel_size[1]
     options = get_pool(name).options.items()
     # What may be left open mostly is, since some options exclude each other.
     return st.fixed_dictionaries(
-        {n: st.none() | values(o, cells) if o.is_open(None) else values(o, cells) for n, o in options}
+        {n: st.none() | values(o, taps) if o.is_open(None) else values(o, taps) for n, o in options}
     )

@@ -28,7 +28,7 @@ def test_a_score_of_zero_is_global_average_pooling_and_the_start(seed: int, heig
     assert height * width == 1 or gradient.abs().sum() > 0, "it learns from its start on"
 
 
-def test_a_steep_score_picks_one_cell():
+def test_a_steep_score_picks_one_position():
     pool = create_pool("attention", channels=2, hidden=2).double()
     with torch.no_grad():
         pool.projection.weight.copy_(torch.eye(2))
@@ -40,7 +40,7 @@ def test_a_steep_score_picks_one_cell():
 
 
 def test_a_closed_gate_is_the_mean():
-    """sigmoid(-inf) = 0 leaves every cell the same score."""
+    """sigmoid(-inf) = 0 leaves every position the same score."""
     torch.manual_seed(0)
     pool = create_pool("attention", channels=3, gated=True).double()
     nn.init.normal_(pool.score)
@@ -56,7 +56,7 @@ def normalised(x: Tensor, pool: nn.Module) -> Tensor:
 
 
 @pytest.mark.parametrize("layer", ["query", "key"])
-def test_simpool_without_a_query_or_keys_averages_the_normalised_cells(layer: str):
+def test_simpool_without_a_query_or_keys_averages_the_normalised_vectors(layer: str):
     x, pool = distinct(2, 4, 5, 3), create_pool("simpool", channels=4, heads=2).double()
     zeroed(getattr(pool, layer))
     assert_close(pool(x), P.global_avg_pool2d(normalised(x, pool)))
@@ -72,7 +72,7 @@ def test_simpools_gamma_is_a_power_mean_above_the_least_value(gamma: float):
 
 
 def test_clip_without_keys_is_a_projection_of_the_mean():
-    """Equal logits over n cells and their mean give the mean again."""
+    """Equal logits over n positions and their mean give the mean again."""
     x, pool = distinct(2, 4, 5, 3), create_pool("clip_attention", channels=4, position="none", output_dim=7).double()
     zeroed(pool.key)
     assert_close(pool(x), pool.output(pool.value(x.mean((2, 3)))))
@@ -111,7 +111,7 @@ def test_positions_that_are_all_the_same_are_the_same_on_any_map(size: tuple[int
 
 
 def test_rotary_positions_do_not_depend_on_the_resolution():
-    """Each row and column twice is the same map at twice the size, as the angles scale with it, half a cell apart."""
+    """Each row and column twice is the same map at twice the size, as the angles scale with it, half a step apart."""
     pool = create_pool("clip_attention", channels=8, heads=2, position="rotary").double()
     torch.manual_seed(0)
     for layer in (pool.query, pool.key, pool.value, pool.output):
@@ -178,7 +178,7 @@ def test_the_start_is_the_documented_one():
 @pytest.mark.parametrize("name", ["attention", "simpool", "clip_attention"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_is_summed_in_float32(name: str, dtype: torch.dtype):
-    """The mean of 4096 cells of 100 is 100; their sum overflows float16."""
+    """The mean of 4096 elements of 100 is 100; their sum overflows float16."""
     torch.manual_seed(0)
     x = (100 + distinct(1, 4, 64, 64)).to(dtype)
     pool = create_pool(name, channels=4).to(dtype)

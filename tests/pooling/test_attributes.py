@@ -9,6 +9,8 @@ import yaml
 
 import poolab.pooling
 from poolab.pooling import functional, get_pool, list_pools
+from poolab.testing import ITEMS
+from tests.pooling.oracles import Shape
 from tests.pooling.support import CHANNELS, HEADS, SHAPE, distinct, make
 
 NAMES = list_pools()
@@ -21,8 +23,8 @@ SPELT_OUT = {
     "spp": "SpatialPyramid",
     "weighted": "EntropyWeighted",
 }
+PRESETS = {"avg_topk_k3", "avg_topk_author"}  # other choices with other options; see tests/test_configuration.py
 # Methods that have been run in a network; inter_map changes the channels, pixel_pyramid makes the maps stay large.
-PRESETS = {"avg_topk_k3"}  # another choice with other options; tests/test_configuration.py has their names
 RUN = [*list_pools("window"), *list_pools("global")]
 IN_SLOTS = [name for role in ("window", "channel", "same") for name in list_pools(role)]
 
@@ -35,6 +37,15 @@ def test_a_registered_class_says_where_it_comes_from(name: str):
     assert cls.reference.authors
     assert cls.reference.source
     assert str(cls.reference.year) in str(cls.reference)
+    assert all(" " in sentence and sentence.endswith((".", ")")) for sentence in cls.disagreements)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exemptions_name_items_and_trials_name_options(name: str):
+    cls = get_pool(name)
+    assert set(cls.exempt) <= set(ITEMS)
+    assert set(cls.trial) <= set(cls.options)
+    make(name, Shape((1, 2), (1, 2), (0, 0)))  # the smallest windows of the suite
 
 
 @pytest.mark.parametrize("name", NAMES)

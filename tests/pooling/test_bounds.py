@@ -87,7 +87,7 @@ def test_a_small_exponent_of_the_whole_map_keeps_its_digits():
 
 
 def test_a_large_exponent_of_a_large_map_keeps_its_digits():
-    """One bright cell among 10 000: the mean of the powers is near 0, where log(1 + gain) has no digits left."""
+    """One bright element among 10 000: the mean of the powers is near 0, where log(1 + gain) has no digits left."""
     x = torch.full((1, CHANNELS, 100, 100), 1e-3)
     x[..., 50, 50] = 1.0
     torch.testing.assert_close(build("global_gem")(x), build("global_gem")(x.double()).float(), rtol=1e-6, atol=0)

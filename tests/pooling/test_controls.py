@@ -33,15 +33,15 @@ def test_both_start_from_one_distribution():
 
 @given(cases())
 @few(20)
-def test_the_projection_is_that_of_the_cells(case: tuple[Tensor, dict]):
-    """The layer computes it as a convolution, which holds no copy of the cells."""
+def test_the_projection_is_that_of_the_taps(case: tuple[Tensor, dict]):
+    """The layer computes it as a convolution, which holds no copy of the taps."""
     x, geometry = case
     whole = create_pool("space_to_depth", channels=CHANNELS, **geometry).double()
-    cells = create_pool("space_to_depth", channels=CHANNELS, project=False, **geometry)
-    assert cells(x).shape[1] == cells.out_channels(CHANNELS) == CHANNELS * cells.geometry.cells
+    taps = create_pool("space_to_depth", channels=CHANNELS, project=False, **geometry)
+    assert taps(x).shape[1] == taps.out_channels(CHANNELS) == CHANNELS * taps.geometry.taps
     assert whole.out_channels(CHANNELS) == CHANNELS
-    assert not list(cells.parameters())
-    assert_close(whole(x), whole.projection(cells(x)))
+    assert not list(taps.parameters())
+    assert_close(whole(x), whole.projection(taps(x)))
 
 
 @pytest.mark.parametrize("size", [5, 6, 7])

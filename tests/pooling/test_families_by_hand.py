@@ -1,4 +1,4 @@
-"""Poolings by rank, by powers and by drawing one cell: bounds of their options, and values that are known by hand."""
+"""Poolings by rank, by powers and by drawing one tap: bounds of their options, and values that are known by hand."""
 
 import inspect
 import math
@@ -8,14 +8,24 @@ import torch
 
 from poolab.pooling import create_pool, get_pool, list_pools
 
-CELLS = [1.0, 2.0, 4.0, 3.0]
+TAPS = [1.0, 2.0, 4.0, 3.0]
 INF = math.inf
 
 
-def pooled(name, cells, **options):
+def beyond(bound):
+    """The next number away from 0."""
+    return math.nextafter(bound, math.copysign(INF, bound))
+
+
+def within(bound):
+    """The next number towards 0."""
+    return math.nextafter(bound, 0)
+
+
+def pooled(name, taps, **options):
     """The output of one 2x2 window."""
     pool = create_pool(name, kernel_size=2, **options).eval()
-    return pool(torch.tensor(cells, dtype=torch.float64).view(1, 1, 2, 2)).item()
+    return pool(torch.tensor(taps, dtype=torch.float64).view(1, 1, 2, 2)).item()
 
 
 @pytest.mark.parametrize("name", list_pools("window"))
@@ -29,16 +39,16 @@ def test_a_formula_called_by_itself_has_the_defaults_of_the_options(name):
 @pytest.mark.parametrize(("name", "option", "allowed", "refused"), [
     ("avg_topk", "k", [1, 4], [0, 5, 1.5]),
     ("rank_avg", "t", [1, 4], [0, 5]),
-    ("rank_weighted", "alpha", [1e-9, 0.5, 1, 1.0], [0, -0.1, 1.0001, INF]),
+    ("rank_weighted", "alpha", [1e-9, 0.5, 1, 1.0], [0, -0.1, beyond(1), INF]),
     ("rank_weighted", "normalize", [True, False], [1, None]),
     ("t_max_avg", "k", [1, 4], [0, 5]),
-    ("t_max_avg", "threshold", [-1e12, 0, 1e12, INF], [-1.1e12, 1.1e12, -INF]),
+    ("t_max_avg", "threshold", [-1e12, 0, 1e12, INF], [beyond(-1e12), beyond(1e12), -INF]),
     ("t_max_avg", "rule", ["all", "max", "mean"], ["any", None]),
-    ("lp", "p", [1, 1e12, INF], [0.99, 1.1e12]),
+    ("lp", "p", [1, 1e12, INF], [within(1), beyond(1e12)]),
     ("lp", "norm", ["mean", "sum"], ["max"]),
-    ("gem", "p", [1e-12, 1e12, INF], [0, 1.1e12, 0.9e-12]),
-    ("gem", "eps", [1e-12, 1e12], [0, INF, 1.1e12]),
-    ("lehmer", "a", [0, 1e12], [-1e-9, 1.1e12, INF]),
+    ("gem", "p", [1e-12, 1e12, INF], [0, beyond(1e12), within(1e-12)]),
+    ("gem", "eps", [1e-12, 1e12], [within(1e-12), INF, beyond(1e12)]),
+    ("lehmer", "a", [0, 1e12], [-1e-9, beyond(1e12), INF]),
 ])  # fmt: skip
 def test_the_bounds_of_an_option(name, option, allowed, refused):
     more = {"learnable": False} if "learnable" in get_pool(name).options else {}
@@ -63,17 +73,17 @@ def test_the_bounds_of_an_option(name, option, allowed, refused):
     ("t_max_avg", {"threshold": INF}, 3), ("t_max_avg", {"threshold": 3.5, "k": 2}, 3.5),
     ("lp", {}, math.sqrt(30 / 4)), ("lp", {"norm": "sum"}, math.sqrt(30)), ("lp", {"p": 1}, 2.5),
     ("lp", {"p": INF}, 4), ("lp", {"p": INF, "norm": "sum"}, 4),
-    ("lp", {"p": 3.5}, (sum(x**3.5 for x in CELLS) / 4) ** (1 / 3.5)),
-    ("gem", {}, 25 ** (1 / 3)), ("gem", {"p": 1}, 2.5), ("gem", {"p": 0.5}, (sum(x**0.5 for x in CELLS) / 4) ** 2),
+    ("lp", {"p": 3.5}, (sum(x**3.5 for x in TAPS) / 4) ** (1 / 3.5)),
+    ("gem", {}, 25 ** (1 / 3)), ("gem", {"p": 1}, 2.5), ("gem", {"p": 0.5}, (sum(x**0.5 for x in TAPS) / 4) ** 2),
     ("gem", {"eps": 3.0}, ((27 * 3 + 64) / 4) ** (1 / 3)), ("gem", {"p": INF, "eps": 5.0, "learnable": False}, 5),
     ("lehmer", {}, 3), ("lehmer", {"a": 0}, 2.5), ("lehmer", {"a": 2}, 100 / 30),
-    ("lehmer", {"a": 0.5}, sum(x**1.5 for x in CELLS) / sum(x**0.5 for x in CELLS)),
+    ("lehmer", {"a": 0.5}, sum(x**1.5 for x in TAPS) / sum(x**0.5 for x in TAPS)),
     ("stochastic", {}, 3),
 ])  # fmt: skip
 def test_a_window_by_hand(name, options, expected):
-    assert pooled(name, CELLS, **options) == pytest.approx(expected, rel=1e-6)
+    assert pooled(name, TAPS, **options) == pytest.approx(expected, rel=1e-6)
     if "threshold" not in options and "eps" not in options and name != "t_max_avg":
-        assert pooled(name, [1e3 * x for x in CELLS], **options) == pytest.approx(1e3 * expected, rel=1e-6)
+        assert pooled(name, [1e3 * x for x in TAPS], **options) == pytest.approx(1e3 * expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["lp", "gem", "lehmer", "stochastic"])
@@ -115,12 +125,12 @@ def test_the_power_can_be_learned_and_starts_where_it_is_told(name):
     assert bool(list(default.parameters())) is (name == "gem")
     learned = create_pool(name, kernel_size=2, learnable=True, **{power: 2.5})
     assert len(list(learned.parameters())) == 1
-    x = torch.tensor(CELLS).view(1, 1, 2, 2)
+    x = torch.tensor(TAPS).view(1, 1, 2, 2)
     fixed = create_pool(name, kernel_size=2, learnable=False, **{power: 2.5})
     assert learned(x).item() == pytest.approx(fixed(x).item(), rel=1e-5)
     learned(x).sum().backward()
     step = 1e-4
-    rise = [pooled(name, CELLS, learnable=False, **{power: 2.5 + sign * step}) for sign in (-1, 1)]
+    rise = [pooled(name, TAPS, learnable=False, **{power: 2.5 + sign * step}) for sign in (-1, 1)]
     assert math.copysign(1, next(learned.parameters()).grad.item()) == math.copysign(1, rise[1] - rise[0])
 
 
@@ -134,25 +144,25 @@ def test_one_power_for_each_channel_needs_channels_and_learning():
 
 def test_half_precision_does_not_lose_a_small_gain():
     """x^p - 1 of a share just below 1, where only expm1 has all its digits."""
-    cells = [1.0, 1.0 + 1e-9, 1.0 + 2e-9, 1.0 + 3e-9]
-    found = pooled("gem", cells, p=1e-6, learnable=False)
+    taps = [1.0, 1.0 + 1e-9, 1.0 + 2e-9, 1.0 + 3e-9]
+    found = pooled("gem", taps, p=1e-6, learnable=False)
     assert found - 1 == pytest.approx(1.5e-9, rel=1e-4)
 
 
-def drawn(cells, count=20_000):
+def drawn(taps, count=20_000):
     """The outputs in training of so many windows that are alike."""
     pool = create_pool("stochastic", kernel_size=2)
     torch.manual_seed(0)
-    x = torch.tensor(cells).view(1, 1, 2, 2).repeat(1, 1, 1, count)
+    x = torch.tensor(taps).view(1, 1, 2, 2).repeat(1, 1, 1, count)
     return pool.train()(x).flatten()
 
 
-def test_a_cell_is_drawn_as_often_as_its_share():
+def test_a_tap_is_drawn_as_often_as_its_share():
     found = drawn([1.0, 5.0, 0.0, -4.0])
     assert set(found.tolist()) == {1.0, 5.0}
     assert (found == 5.0).double().mean().item() == pytest.approx(5 / 6, abs=0.01)
-    found = drawn(CELLS)
-    assert [(found == x).double().mean().item() for x in CELLS] == pytest.approx([x / 10 for x in CELLS], abs=0.012)
+    found = drawn(TAPS)
+    assert [(found == x).double().mean().item() for x in TAPS] == pytest.approx([x / 10 for x in TAPS], abs=0.012)
 
 
 def test_what_is_drawn_of_odd_windows():
@@ -173,6 +183,6 @@ def test_what_a_method_says_of_its_parameters(name, learns, channels):
 def test_padding_reaches_no_threshold():
     pool = create_pool("t_max_avg", kernel_size=2, stride=2, padding=1, k=2, threshold=2.0)
     x = torch.tensor([[[[3.0, 1.0], [1.0, 5.0]]]])
-    assert pool(x).flatten().tolist() == [3.0, 1.0, 1.0, 5.0], "each window has one cell, and k is cut to it"
+    assert pool(x).flatten().tolist() == [3.0, 1.0, 1.0, 5.0], "each window has one tap, and k is cut to it"
     wide = create_pool("t_max_avg", kernel_size=3, stride=3, padding=1, k=2, threshold=2.0)
-    assert wide(torch.tensor([[[[3.0, 1.0], [1.0, 1.0]]]])).item() == 2.0, "one cell of four passes"
+    assert wide(torch.tensor([[[[3.0, 1.0], [1.0, 1.0]]]])).item() == 2.0, "one tap of four passes"

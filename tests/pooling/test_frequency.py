@@ -22,7 +22,7 @@ each = pytest.mark.parametrize(("name", "options"), FIXED)
 
 
 def wave(size: int, cycles: int, phase: float = 0.0) -> Tensor:
-    """So many cycles of a cosine over the cells of one axis."""
+    """So many cycles of a cosine over the elements of one axis."""
     return torch.cos(2 * math.pi * cycles * torch.arange(size, dtype=torch.float64) / size + phase)
 
 
@@ -63,7 +63,7 @@ def test_a_wave_above_it_vanishes(size: int):
 @pytest.mark.parametrize(("name", "amplitude"), [("spectral", 1.0), ("flc", 0.5)])
 @pytest.mark.parametrize("size", [4, 8, 12, 20])
 def test_the_new_nyquist_frequency_stays_whole_or_half(name: str, amplitude: float, size: int):
-    """The two-sided crop keeps its cosine, FLC's one-sided half of it; its sine is 0 at every cell that is kept."""
+    """The two-sided crop keeps its cosine, FLC's one-sided half of it; its sine is 0 at every element that is kept."""
     pool = create_pool(name, kernel_size=2).double()
     for phase in (0.0, 0.7, math.pi / 2):
         y = pool(wave(size, size // 4, phase).expand(1, size, size))
@@ -80,7 +80,7 @@ def test_the_same_size_is_the_identity(size: tuple[int, int]):
 
 @pytest.mark.parametrize("size", [4, 5])
 def test_a_larger_output_is_the_trigonometric_interpolation(size: int):
-    """Only padding asks for it: kernel 2, stride 1, padding 1 gives one cell more."""
+    """Only padding asks for it: kernel 2, stride 1, padding 1 gives one element more."""
     x = wave(size, 1, 0.3).expand(1, size, size)
     y = P.spectral_pool2d(x, 2, 1, 1)
     assert_close(y, wave(size + 1, 1, 0.3).expand_as(y))
@@ -92,7 +92,7 @@ def test_spectral_pooling_in_two_steps_is_that_in_one():
     assert_close(P.spectral_pool2d(P.spectral_pool2d(x, 3), 3), P.spectral_pool2d(x, 9))
 
 
-def test_every_cell_counts_the_same_in_the_sum_of_the_outputs():
+def test_every_element_counts_the_same_in_the_sum_of_the_outputs():
     x = distinct(1, 1, 12, 9).requires_grad_()
     for pool in (SpectralPool2d(3), FrequencyLowCutPool2d(3), FrequencyLowCutPool2d(3, window="hamming")):
         (gradient,) = torch.autograd.grad(pool(x).sum(), x)
@@ -113,7 +113,7 @@ def test_the_matrix_and_the_fft_are_the_same(length: int, out: int):
 
 
 def test_long_lines_make_no_matrix():
-    """4 million cells: their matrix would have 8 * 10^12 entries."""
+    """4 million elements: their matrix would have 8 * 10^12 entries."""
     x = torch.ones(1, 1, 4_000_000)
     assert_close(P.spectral_pool1d(x, 2), torch.ones(1, 1, 2_000_000))
 
@@ -172,7 +172,7 @@ def test_asap_keeps_a_constant_where_the_published_window_does_not():
 
 
 def test_asap_weights_each_frequency_by_the_root_of_the_hamming_window():
-    """For 9 cells the window of numpy has its middle at frequency 0; the product over axes is sqrt(outer)."""
+    """For 9 elements the window of numpy has its middle at frequency 0; the product over axes is sqrt(outer)."""
     window = np.hamming(9)
     y = FrequencyLowCutPool2d(2, window="hamming")(torch.outer(wave(9, 1), wave(9, 1))[None])
     assert_close(y[0], window[5] * torch.outer(wave(4, 1), wave(4, 1)))
@@ -219,7 +219,7 @@ def test_the_size_follows_the_learned_stride_for_odd_and_even_widths():
 
 @pytest.mark.parametrize(("strides", "size"), [((0.1, -5.0), (12, 12)), ((1e6, 7.0), (2, 2)), ((1.0, 1.5), (12, 8))])
 def test_a_stride_out_of_bounds_leaves_a_valid_map_and_can_come_back(strides: tuple, size: tuple):
-    """It neither grows beyond the input nor falls below 2 cells; beyond a bound the parameter still has a gradient."""
+    """It neither grows beyond the input nor falls below 2 elements; beyond a bound the parameter has a gradient."""
     pool = moved(DiffStridePool2d(2), *strides)
     x = distinct(1, 12, 12, dtype=torch.float32)
     y = pool(x)
@@ -229,13 +229,13 @@ def test_a_stride_out_of_bounds_leaves_a_valid_map_and_can_come_back(strides: tu
     assert (gradient != 0).all()
 
 
-def test_a_map_of_one_cell_stays_one():
+def test_a_map_of_one_element_stays_one():
     pool = moved(DiffStridePool2d(2), 100.0, 100.0)
     assert_close(pool(torch.full((1, 2, 3), 4.0)), torch.full((1, 1, 1), 4.0))
 
 
 def test_the_mask_falls_from_1_to_0_over_the_smoothness():
-    """32 cells to 16, R = 4: the ramp ends at 8.5, so that it begins at 4.5 and 8 keeps 1/8."""
+    """32 elements to 16, R = 4: the ramp ends at 8.5, so that it begins at 4.5 and 8 keeps 1/8."""
     pool = DiffStridePool2d(2).double()
     for cycles, weight in [(0, 1.0), (4, 1.0), (5, 7 / 8), (6, 5 / 8), (7, 3 / 8), (8, 1 / 8)]:
         y = pool(wave(32, cycles).expand(1, 32, 32))

@@ -150,15 +150,15 @@ def test_mean_and_maximum_are_halved_or_side_by_side(x: Tensor):
         ("global_max", {}, [1.0] + [0.0] * 8),
     ],
 )
-def test_a_ties_gradient_goes_to_the_first_cells(name: str, options: dict, expected: list[float]):
+def test_a_ties_gradient_goes_to_the_first_elements(name: str, options: dict, expected: list[float]):
     found = slope(create_pool(name, **options), torch.zeros(1, 1, 3, 3))
     assert_close(found.flatten(), torch.tensor(expected))
 
 
 @given(st.integers(0, 1000), st.integers(1, 12))
 @few(30)
-def test_the_first_of_equal_cells_ranks_higher(seed: int, k: int):
-    """torch.topk promises no order among equal cells."""
+def test_the_first_of_equal_elements_ranks_higher(seed: int, k: int):
+    """torch.topk promises no order among equal elements."""
     x = torch.from_numpy(random_map(2 * seed + 1, 1, 2, 4, 5))
     found = slope(create_pool("global_topk", k=k), x)
     order = sorted(range(20), key=lambda place: (-x[0, 1].flatten()[place].item(), place))
@@ -192,7 +192,7 @@ def test_a_large_exponent_does_not_underflow():
 
 
 @pytest.mark.parametrize("eps", [1e-6, 0.5])
-def test_a_cell_below_eps_counts_as_eps_and_gets_no_gradient(eps: float):
+def test_an_element_below_eps_counts_as_eps_and_gets_no_gradient(eps: float):
     """filipradenovic/cnnimageretrieval-pytorch#73: the clamp is a choice; here eps makes it visible."""
     x = torch.tensor([[[[-1.0, eps / 2], [1.0, 2.0]]]], dtype=torch.float64)
     pool = create_pool("global_gem", eps=eps, p=3.0, learnable=False)
@@ -201,7 +201,7 @@ def test_a_cell_below_eps_counts_as_eps_and_gets_no_gradient(eps: float):
 
 
 @pytest.mark.parametrize("name", ONE_VALUE)
-def test_an_infinite_cell_is_the_limit(name: str):
+def test_an_infinite_element_is_the_limit(name: str):
     x = distinct(1, 3, 4, 4, dtype=torch.float32)
     x[0, 0, 1, 1], x[0, 1] = torch.inf, -torch.inf
     y = create_pool(name, channels=3, **({"eps": 1e-6} if name == "global_gem" else {}))(x).flatten()
@@ -212,7 +212,7 @@ def test_an_infinite_cell_is_the_limit(name: str):
 
 
 @pytest.mark.parametrize("infinity", [torch.inf, -torch.inf])
-def test_an_infinite_cell_leaves_a_learned_r_a_finite_gradient(infinity: float):
+def test_an_infinite_element_leaves_a_learned_r_a_finite_gradient(infinity: float):
     pool, x = create_pool("global_lse", learnable=True), distinct(1, 1, 4, 4, dtype=torch.float32)
     x[0, 0, 2, 2] = infinity
     assert torch.autograd.grad(pool(x).sum(), list(pool.parameters()))[0].isfinite().all()

@@ -15,7 +15,7 @@ from poolab.pooling import functional as P
 from tests.pooling.oracles import Shape
 from tests.pooling.support import CHANNELS, HEADS, WINDOWS, distinct, few, fits, make, random_map
 
-# A convex mean of its window's real cells: between the smallest and the largest, and a constant stays that constant.
+# A convex mean of its window's real taps: between the smallest and the largest, and a constant stays that constant.
 CONVEX = ["max", "min", "mixed", "softpool", "avg_topk", "rank_avg", "rank_weighted", "rank_stochastic"]
 CONVEX += ["median", "lse", "mixed_random", "adapool", "weighted", "t_max_avg"]
 SHIFTED = [name for name in CONVEX if name not in ("adapool", "weighted", "t_max_avg")]  # y(x + c) = y(x) + c
@@ -37,7 +37,7 @@ def cases(draw: st.DrawFn, positive: bool = False) -> tuple[Tensor, dict]:
     return (x.abs() + 0.1 if positive else x), shape.arguments
 
 
-def cells(geometry: dict) -> int:
+def taps_of(geometry: dict) -> int:
     return geometry["kernel_size"][0] * geometry["kernel_size"][1]
 
 
@@ -54,8 +54,8 @@ def test_the_means_of_the_largest_run_from_the_maximum_to_the_mean(case: tuple[T
     x, geometry = case
     previous = P.max_pool2d(x, **geometry)
     assert_close(P.avg_topk_pool2d(x, **geometry, k=1), previous)
-    assert_close(P.avg_topk_pool2d(x, **geometry, k=cells(geometry)), mean(x, geometry))
-    for k in range(2, cells(geometry) + 1):
+    assert_close(P.avg_topk_pool2d(x, **geometry, k=taps_of(geometry)), mean(x, geometry))
+    for k in range(2, taps_of(geometry) + 1):
         ranked = P.avg_topk_pool2d(x, **geometry, k=k)
         assert torch.equal(P.rank_avg_pool2d(x, **geometry, t=k), ranked)
         assert (ranked <= previous + 1e-9).all()
@@ -91,7 +91,7 @@ def test_rank_weights_go_to_the_maximum_and_to_the_mean(case: tuple[Tensor, dict
 
 @given(cases())
 @few(30)
-def test_a_drawn_rank_is_a_cell_and_its_expectation_the_weighted_mean(case: tuple[Tensor, dict]):
+def test_a_drawn_rank_is_a_tap_and_its_expectation_the_weighted_mean(case: tuple[Tensor, dict]):
     x, geometry = case
     assert torch.equal(P.rank_stochastic_pool2d(x, **geometry, training=False), P.rank_weighted_pool2d(x, **geometry))
     drawn = P.rank_stochastic_pool2d(x, **geometry, generator=torch.Generator().manual_seed(0))
@@ -114,7 +114,7 @@ def test_stochastic_pooling_lies_between_mean_and_maximum(case: tuple[Tensor, di
 
 @given(cases())
 @few(30)
-def test_stochastic_pooling_draws_positive_cells_and_zero_where_there_are_none(case: tuple[Tensor, dict]):
+def test_stochastic_pooling_draws_positive_taps_and_zero_where_there_are_none(case: tuple[Tensor, dict]):
     x, geometry = case
     drawn = P.stochastic_pool2d(x, **geometry, generator=torch.Generator().manual_seed(0))
     assert torch.isin(drawn[drawn != 0], x[x > 0]).all()
@@ -235,7 +235,7 @@ def test_average_pooling_is_torchs(case: tuple[Tensor, dict], count_include_pad:
 
 @given(st.integers(0, 1000), st.integers(1, 9), st.integers(1, 9))
 @few(30)
-def test_one_bin_is_the_whole_map_and_a_bin_for_each_cell_the_map(seed: int, height: int, width: int):
+def test_one_bin_is_the_whole_map_and_a_bin_for_each_position_the_map(seed: int, height: int, width: int):
     x = torch.from_numpy(random_map(seed, 2, CHANNELS, height, width))
     for kind in ("avg", "max"):
         adaptive, whole = getattr(P, f"adaptive_{kind}_pool2d"), getattr(P, f"global_{kind}_pool2d")
@@ -245,7 +245,7 @@ def test_one_bin_is_the_whole_map_and_a_bin_for_each_cell_the_map(seed: int, hei
     assert_close(P.global_max_pool2d(x), P.max_pool2d(x, (height, width)))
 
 
-def test_a_ties_gradient_goes_to_the_first_cell_of_the_map():
+def test_a_ties_gradient_goes_to_the_first_element_of_the_map():
     x = torch.zeros(1, 1, 3, 3, requires_grad=True)
     for pool in (make("global_max"), make("adaptive_max")):
         (gradient,) = torch.autograd.grad(pool(x).sum(), x)
@@ -310,12 +310,12 @@ def test_each_sample_and_channel_is_pooled_for_itself(name: str):
 
 
 def shrunk(name: str, geometry: dict) -> dict:
-    """Two of the largest cells, or one where the window has no more."""
-    return {option: min(2, cells(geometry)) for option in {"k", "t"} & set(get_pool(name).options)}
+    """Two of the largest taps, or one where the window has no more."""
+    return {option: min(2, taps_of(geometry)) for option in {"k", "t"} & set(get_pool(name).options)}
 
 
-def test_a_missing_cell_ranks_behind_a_real_minus_infinity():
-    """At a border the window of avg_topk has four real cells of nine; its real -inf counts, the padding does not."""
+def test_a_missing_tap_ranks_behind_a_real_minus_infinity():
+    """At a border the window of avg_topk has four real taps of nine; its real -inf counts, the padding does not."""
     x = torch.tensor([[[1.0, -torch.inf], [2.0, 3.0]]], dtype=torch.float64)
     for k in (3, 4, 5):
         corner = P.avg_topk_pool2d(x, 3, 2, 1, k=k)[0, 0, 0].item()

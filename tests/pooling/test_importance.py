@@ -74,8 +74,8 @@ def test_lip_in_a_backbone_starts_as_average_pooling_from_streams_of_its_own(log
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("logit", ["simplified", "bottleneck"])
-def test_a_map_of_one_cell_is_itself(training: bool, batch: int, logit: str):
-    """torch's instance norm raises on a map of one cell in training."""
+def test_a_map_of_one_element_is_itself(training: bool, batch: int, logit: str):
+    """torch's instance norm raises on a map of one element in training."""
     x = distinct(batch, CHANNELS, 1, 1, dtype=torch.float32).requires_grad_()
     pool = create_pool("lip", channels=CHANNELS, kernel_size=1, logit=logit).train(training)
     nn.init.constant_(pool.logits.norm.weight, 1.0)
@@ -108,7 +108,7 @@ def test_the_steepest_logits_are_finite_in_float16():
     assert_close(y.float(), F.avg_pool2d(x.float(), 2), rtol=1e-3, atol=1e-3)
 
 
-def test_one_cell_counts_at_most_as_exp_12_allows():
+def test_one_tap_counts_at_most_as_exp_12_allows():
     x = torch.zeros(1, 1, 2, 2)
     x[..., 1, 1] = 1.0
     logits = torch.tensor([[0.0, 0.0], [0.0, 12.0]]).view(1, 1, 2, 2)
@@ -125,7 +125,7 @@ def test_universal_contains_the_mean_softpool_and_the_maximum(case: tuple[Tensor
     x, geometry = case
     pool = create_pool("universal", channels=CHANNELS, **geometry).double()
     assert_close(pool(x), mean(x, geometry))
-    n = pool.geometry.cells
+    n = pool.geometry.taps
     for t in (0.5, 20.0):
         with torch.no_grad():
             pool.weight.copy_((t * torch.eye(n)).view(1, n, *pool.kernel_size).expand_as(pool.weight))
@@ -151,7 +151,7 @@ def test_universal_has_the_size_that_it_says_for_maps_of_any_size():
         assert pool(torch.zeros(1, 5, *size)).shape == (1, 5, size[0] - 1, size[1] - 2)
 
 
-def test_an_infinite_cell_without_a_weight_takes_no_part():
+def test_an_infinite_tap_without_a_weight_takes_no_part():
     pool = create_pool("universal", channels=1, kernel_size=2)
     for sign, expected in ((1.0, torch.inf), (-1.0, 2.0)):
         with torch.no_grad():

@@ -112,7 +112,7 @@ def test_a_reset_brings_the_start_back(case: Learned):
 
 @each
 def test_a_steep_loss_reaches_a_cold_parameter_beside_padding(case: Learned):
-    """A cell that is not there has no weight: 0 * inf must not come back as the parameter's gradient."""
+    """A tap that is not there has no weight: 0 * inf must not come back as the parameter's gradient."""
     pool = build(case, case.starts[0])
     x = distinct(1, CHANNELS, 7, 8)
     (gradient,) = torch.autograd.grad((1e3 * pool(x)).sum(), list(pool.parameters()))

@@ -47,14 +47,14 @@ def test_the_gates_gradient_is_that_of_the_paper():
     pool = create_pool("gated", kernel_size=3).double()
     nn.init.normal_(pool.weight, generator=torch.Generator().manual_seed(0))
     (gradient,) = torch.autograd.grad(pool(x).sum(), x)
-    w, cells = pool.weight.detach(), x.detach()[0, 0]
-    s = (w * cells).sum().sigmoid()
-    expected = s * (1 - s) * (cells.max() - cells.mean()) * w + s * (cells == cells.max()) + (1 - s) / 9
+    w, taps = pool.weight.detach(), x.detach()[0, 0]
+    s = (w * taps).sum().sigmoid()
+    expected = s * (1 - s) * (taps.max() - taps.mean()) * w + s * (taps == taps.max()) + (1 - s) / 9
     assert_close(gradient[0, 0], expected)
 
 
 def test_equal_maxima_share_one_gradient():
-    """chl260/general-pooling gives each cell that equals the maximum the whole of its gradient, so that they add up."""
+    """chl260/general-pooling gives each tap that equals the maximum the whole of its gradient, so that they add up."""
     x = torch.zeros(1, 1, 2, 2, requires_grad=True)
     (gradient,) = torch.autograd.grad(create_pool("gated", kernel_size=2)(x).sum(), x)
     assert_close(gradient.flatten(), torch.tensor([0.5 + 0.125, 0.125, 0.125, 0.125]))
@@ -73,7 +73,7 @@ def test_each_channel_has_a_gate_of_its_own_where_it_is_asked_for():
 
 @pytest.mark.parametrize("weight", [1.0, -1.0, 0.0])
 @pytest.mark.parametrize("infinity", [torch.inf, -torch.inf])
-def test_an_infinite_cell_decides_the_gate_and_makes_no_nan(weight: float, infinity: float):
+def test_an_infinite_tap_decides_the_gate_and_makes_no_nan(weight: float, infinity: float):
     pool = create_pool("gated", kernel_size=2)
     nn.init.constant_(pool.weight, weight)
     y = pool(torch.tensor([[[1.0, infinity], [2.0, 3.0]]])).item()
@@ -202,7 +202,7 @@ def test_the_numbers_start_within_the_published_bounds_and_are_capped():
         assert torch.equal(pool(x), capped)
 
 
-def test_a_steep_power_takes_the_cell_that_stands_out():
+def test_a_steep_power_takes_the_tap_that_stands_out():
     pool = create_pool("dpp", channels=1, kernel_size=2)
     nn.init.constant_(pool.log_alpha, -60.0)
     nn.init.constant_(pool.log_lambda, 6.0)

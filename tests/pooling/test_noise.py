@@ -6,7 +6,9 @@ import torch
 from scipy import stats
 
 from poolab.pooling import AvgTopKPool2d, create_pool
+from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.core.noise import Noise, draw_seed, uniform
+from poolab.pooling.core.windows import Windows
 
 MANY = 200_000
 
@@ -87,3 +89,12 @@ def test_one_seed_a_call_and_none_where_nothing_is_drawn():
     torch.set_rng_state(before)
     draw_seed(None, x.device)
     assert torch.equal(torch.get_rng_state(), after)
+
+
+def test_formulas_of_users_may_use_the_earlier_names():
+    one, other = (Windows(torch.zeros(1, 2, 5, 4), Geometry.of("pool", (3, 2))) for _ in range(2))
+    assert one.geometry.cells == one.geometry.taps == 6
+    earlier = one.uniform_of_cells(torch.Generator().manual_seed(0))
+    now = other.uniform_of_positions(torch.Generator().manual_seed(0))
+    assert len(earlier) == 6
+    assert all(torch.equal(a, b) for a, b in zip(earlier, now, strict=True))

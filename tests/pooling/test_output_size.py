@@ -82,18 +82,18 @@ def test_wrong_arguments_are_told(arguments, part):
 
 
 def keras_same(x, kernel, stride, spread=1):
-    """Max pooling with Keras' padding="same": the smaller half of the missing cells before the map."""
+    """Max pooling with Keras' padding="same": the smaller half of the missing elements before the map."""
     side = x.shape[-1]
     missing = max((-(-side // stride) - 1) * stride + spread * (kernel - 1) + 1 - side, 0)
     padded = F.pad(x, (missing // 2, missing - missing // 2), value=-torch.inf)
     return F.max_pool1d(padded, kernel, stride, dilation=spread)
 
 
-def test_what_stands_for_same_pools_the_same_cells_as_keras():
+def test_what_stands_for_same_pools_the_same_elements_as_keras():
     counted = 0
     for kernel, stride, side in itertools.product(range(1, 8), range(1, 8), range(1, 25)):
         found = same_padding((side,), (kernel,), (stride,), (1,))
-        if stride == 1 and kernel % 2 == 0:  # one cell more at one end, and no ceil mode at stride 1
+        if stride == 1 and kernel % 2 == 0:  # one element more at one end, and no ceil mode at stride 1
             assert found is None
             continue
         assert found is not None, (kernel, stride, side)

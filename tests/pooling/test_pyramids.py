@@ -34,7 +34,7 @@ def test_one_level_of_one_bin_is_the_global_pooling():
 
 
 @pytest.mark.parametrize(("side", "level", "unseen"), [(7, 4, 2), (13, 3, 0), (10, 6, 3), (12, 4, 0)])
-def test_the_papers_windows_leave_cells_out_where_adaptive_bins_do_not(side: int, level: int, unseen: int):
+def test_the_papers_windows_leave_elements_out_where_adaptive_bins_do_not(side: int, level: int, unseen: int):
     """He et al. 2014: window ceil(a/n), stride floor(a/n)."""
     x = torch.zeros(1, 1, side, side, requires_grad=True)
     papers = torch.nn.functional.avg_pool2d(x, -(-side // level), side // level)[..., :level, :level]
@@ -68,7 +68,7 @@ def test_a_pixel_pyramid_of_one_window_is_a_pooling_at_stride_one(seed: int, siz
 @given(st.integers(0, 1000), SIZES, st.sampled_from([3, 5, 9]))
 @few(30)
 def test_the_gradient_of_rows_then_columns_goes_to_the_first_in_raster_order(seed: int, size: tuple, window: int):
-    """An odd seed gives ties, where the two passes could pick another cell than nn.MaxPool2d."""
+    """An odd seed gives ties, where the two passes could pick another element than nn.MaxPool2d."""
     x = torch.from_numpy(random_map(2 * seed + 1, 1, 2, *size)).round().clamp(-1, 1).requires_grad_()
     weights = distinct(1, 2, *size)
     passes = (P.pixel_pyramid_pool2d(x, windows=(window,)), torch.nn.MaxPool2d(window, 1, window // 2)(x))

@@ -31,7 +31,7 @@ def test_any_labels_are_the_oracle(reduction: str, dtype: torch.dtype):
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-def test_a_label_for_each_cell_is_the_map_and_one_for_all_the_global_pooling(reduction: str):
+def test_a_label_for_each_position_is_the_map_and_one_for_all_the_global_pooling(reduction: str):
     x = distinct(2, 3, 4, 5)
     each = torch.arange(20).view(1, 4, 5).expand(2, 4, 5)
     assert torch.equal(P.superpixel_pool2d(x, regions=20, reduction=reduction, labels=each), x.flatten(2))
@@ -57,7 +57,7 @@ def test_an_empty_region_is_zero_and_has_no_gradient(reduction: str):
     assert torch.autograd.grad(y[..., [1, 2, 4]].sum(), x)[0].abs().max() == 0
 
 
-def test_a_ties_gradient_goes_to_the_regions_first_cell():
+def test_a_ties_gradient_goes_to_the_regions_first_element():
     """torch.scatter_reduce's amax gives each of them an equal part."""
     labels = torch.tensor([[[1, 0, 1], [0, 1, 0]]])
     x = torch.zeros(1, 1, 2, 3, requires_grad=True)

@@ -20,7 +20,7 @@ from tests.pooling.support import distinct, few, fitting
 
 
 def rows_of(pool: nn.Module, length: int) -> list[list[int]]:
-    """The rows that 400 draws keep, for a kernel of one cell: the map of maxima is the map."""
+    """The rows that 400 draws keep, for a kernel of one tap: the map of maxima is the map."""
     x = torch.arange(float(length)).view(1, 1, -1)
     torch.manual_seed(0)
     return [[int(row) for row in pool(x)[0, 0]] for _ in range(400)]
@@ -87,7 +87,7 @@ def test_a_stride_of_one_is_max_pooling_in_both_modes():
         assert torch.equal(S3Pool2d(3, 1, 1).train(training)(x), expected(x))
 
 
-def test_a_drawn_output_is_a_cell_and_sends_its_gradient_there():
+def test_a_drawn_output_is_an_element_and_sends_its_gradient_there():
     x = distinct(1, 1, 8, 8).requires_grad_()
     y = S3Pool2d(2, grid_size=4).train()(x)
     assert np.isin(y.detach().numpy(), x.detach().numpy()).all()
@@ -189,7 +189,7 @@ def test_compiling_changes_no_region():
         assert torch.equal(compiled(x), expected)
 
 
-def test_equal_cells_send_the_gradient_to_the_first_of_the_region():
+def test_equal_elements_send_the_gradient_to_the_first_of_the_region():
     x = torch.zeros(1, 1, 3, 3, requires_grad=True)
     (gradient,) = torch.autograd.grad(FractionalMaxPool2d(3, output_size=1).eval()(x).sum(), x)
     assert gradient.flatten().tolist() == [1.0] + [0.0] * 8

@@ -50,7 +50,7 @@ def test_a_blur_before_the_choice_is_circular(data: st.DataObject, case: tuple[S
 
 @given(fitting())
 @few(60)
-def test_a_filter_of_one_cell_is_subsampling(case: tuple[Shape, int, int]):
+def test_a_filter_of_one_tap_is_subsampling(case: tuple[Shape, int, int]):
     shape, height, width = case
     x = distinct(1, 2, height, width)
     expected = create_pool("subsample", **shape.arguments)(x)
@@ -61,13 +61,13 @@ def test_a_filter_of_one_cell_is_subsampling(case: tuple[Shape, int, int]):
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
 @pytest.mark.parametrize("dims", [1, 2, 3])
-def test_a_filter_of_one_cell_takes_every_stride_th_cell(stride: int, dims: int):
+def test_a_filter_of_one_tap_takes_every_stride_th_element(stride: int, dims: int):
     x = distinct(1, 1, *[12] * dims)
     assert torch.equal(pool("blur", stride, dims=dims, filter_size=1)(x), x[(..., *[slice(None, None, stride)] * dims)])
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_filter_of_two_cells_is_average_pooling_on_even_sizes(mode: str):
+def test_a_filter_of_two_taps_is_average_pooling_on_even_sizes(mode: str):
     x = distinct(2, 2, 8, 6)
     torch.testing.assert_close(pool("blur", 2, filter_size=2, padding_mode=mode)(x), nn.AvgPool2d(2)(x))
 
@@ -122,7 +122,7 @@ def test_a_blurred_maximum_has_the_size_of_max_pooling_for_every_filter(kernel: 
             assert pool("max_blur", kernel, 2, padding, filter_size=filter_size)(x).shape == expected(x).shape
 
 
-def test_a_filter_of_one_cell_makes_max_blur_max_pooling():
+def test_a_filter_of_one_tap_makes_max_blur_max_pooling():
     x = distinct(2, 2, 9, 8)
     for geometry in ((2,), (3, 2, 1), (3, 2), (4, 3, 2)):
         assert torch.equal(pool("max_blur", *geometry, filter_size=1)(x), nn.MaxPool2d(*geometry)(x))
@@ -156,13 +156,13 @@ def test_all_channels_of_a_sample_choose_one_grid_and_samples_choose_for_themsel
     x = torch.zeros(2, 2, 4, 4)
     x[0, 0, 1, 1], x[0, 1, 0, 0], x[1, 0, 0, 1] = 3.0, 2.0, 1.0
     y = pool("aps", 2)(x)
-    assert y[0, :, 0, 0].tolist() == [3.0, 0.0], "the cell of the second channel lies off the grid of the first"
+    assert y[0, :, 0, 0].tolist() == [3.0, 0.0], "the element of the second channel lies off the grid of the first"
     assert y[1, 0, 0, 0] == 1.0
 
 
 def test_an_odd_size_gets_one_circular_row():
     x = torch.tensor([[[1.0, 5.0, 0.0, 5.0, 2.0]]])
-    assert pool("aps", 3, 2, 1, dims=1)(x).tolist() == [[[5.0, 5.0, 1.0]]], "the first cell follows the last"
+    assert pool("aps", 3, 2, 1, dims=1)(x).tolist() == [[[5.0, 5.0, 1.0]]], "the first element follows the last"
     assert pool("aps", 2, dims=1)(x).tolist() == [[[5.0, 5.0]]]
 
 
@@ -176,11 +176,11 @@ def test_equal_norms_take_the_first_grid():
     x = torch.tensor([[[3.0, 4.0, 4.0, 3.0]]]) / 7
     for norm in oracles_sampling.NORMS:
         assert torch.equal(pool("aps", 2, dims=1, norm=norm)(x), x[..., ::2])
-    x = torch.tensor([[[2.0, 5.0, 11.0, 10.0]]])  # 4 + 121 = 25 + 100; divided by the largest cell they would differ
+    x = torch.tensor([[[2.0, 5.0, 11.0, 10.0]]])  # 4 + 121 = 25 + 100; divided by the largest element they would differ
     assert torch.equal(pool("aps", 2, dims=1)(x), x[..., ::2])
 
 
-def test_the_choice_has_no_gradient_and_the_chosen_cells_have_all_of_it():
+def test_the_choice_has_no_gradient_and_the_chosen_elements_have_all_of_it():
     x = torch.tensor([[[0.0, 1.0, 0.0, 2.0]]], requires_grad=True)
     (gradient,) = torch.autograd.grad(pool("aps", 2, dims=1)(x).sum(), x)
     assert gradient.tolist() == [[[0.0, 1.0, 0.0, 1.0]]]

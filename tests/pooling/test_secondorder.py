@@ -77,7 +77,7 @@ def test_the_products_of_the_centred_map_are_its_covariance(x: Tensor):
 
 @given(maps, st.floats(0.1, 100), st.randoms(use_true_random=False))
 @few(40)
-def test_neither_scale_nor_order_of_the_cells_matters(x: Tensor, scale: float, random: object):
+def test_neither_scale_nor_order_of_the_positions_matters(x: Tensor, scale: float, random: object):
     order = list(range(x.shape[2] * x.shape[3]))
     random.shuffle(order)
     shuffled = x.flatten(2)[:, :, order].unflatten(2, x.shape[2:])
@@ -129,8 +129,8 @@ def test_a_bin_without_a_pair_is_zero():
     empty = [place for place in range(64) if place not in taken]
     assert len(empty) >= 64 - 9
     assert pool(x)[0, empty].count_nonzero() == 0
-    cells = x[0].flatten(1)
-    first, second = (torch.zeros(64, 64).index_add(0, pool.bins[i], pool.signs[i, :, None] * cells) for i in (0, 1))
+    vectors = x[0].flatten(1)
+    first, second = (torch.zeros(64, 64).index_add(0, pool.bins[i], pool.signs[i, :, None] * vectors) for i in (0, 1))
     public = torch.fft.irfft(torch.fft.rfft(first, dim=0) * torch.fft.rfft(second, dim=0), dim=0).mean(1)
     assert signed_root_unit(public[None])[0, empty].abs().max() > 1e-6
 
@@ -240,9 +240,9 @@ def test_a_constant_map_gives_zeros_and_a_finite_gradient(dim: int | None, value
 def test_the_trace_is_never_negative():
     """x (I/n - 11^T/n^2) x^T of a map far from zero can have a negative trace (jiangtaoxie/fast-MPN-COV#24)."""
     x = 1e4 + 1e-3 * torch.randn(8, 4, 7, 7, generator=torch.Generator().manual_seed(0))
-    cells, n = x.flatten(2), 49
+    vectors, n = x.flatten(2), 49
     centring = torch.eye(n) / n - torch.full((n, n), 1 / n**2)
-    public = (cells @ centring @ cells.transpose(1, 2)).diagonal(dim1=1, dim2=2).sum(1)
+    public = (vectors @ centring @ vectors.transpose(1, 2)).diagonal(dim1=1, dim2=2).sum(1)
     assert (public < 0).any()
     assert ISqrtCovPool2d(channels=4, dim=None)(x).isfinite().all()
 

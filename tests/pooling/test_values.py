@@ -17,9 +17,9 @@ from tests.pooling.test_identities import cases, mean
 INF = float("inf")
 
 
-def window(*cells: float) -> Tensor:
+def window(*taps: float) -> Tensor:
     """One window 1 x n, in float64."""
-    return torch.tensor(cells, dtype=torch.float64).view(1, 1, 1, -1)
+    return torch.tensor(taps, dtype=torch.float64).view(1, 1, 1, -1)
 
 
 def over(function, x: Tensor, **options) -> float:
@@ -45,7 +45,7 @@ def test_gem_runs_from_the_geometric_mean_over_the_mean_to_the_maximum(case: tup
 
 @given(cases(), st.floats(1, 9))
 @few(20)
-def test_gem_is_the_power_mean_of_the_clamped_cells(case: tuple[Tensor, dict], p: float):
+def test_gem_is_the_power_mean_of_the_clamped_taps(case: tuple[Tensor, dict], p: float):
     x, geometry = case
     assert_close(P.gem_pool2d(x, **geometry, p=p, eps=0.25), P.lp_pool2d(x.clamp(min=0.25), **geometry, p=p))
 
@@ -114,7 +114,7 @@ def test_the_lehmer_mean_runs_from_the_mean_to_the_maximum(case: tuple[Tensor, d
     assert all((low <= high + 1e-9).all() for low, high in pairwise([*steps, largest]))
 
 
-def test_the_lehmer_mean_takes_negative_cells_as_zeros():
+def test_the_lehmer_mean_takes_negative_taps_as_zeros():
     assert over(P.lehmer_pool2d, window(1.0, -2.0, 3.0, 0.0)) == 2.5
     assert over(P.lehmer_pool2d, window(1.0, -2.0, 3.0, 0.0), a=0.0) == 1.0
     x = window(-1.0, -2.0, 0.0).requires_grad_()
@@ -125,7 +125,7 @@ def test_the_lehmer_mean_takes_negative_cells_as_zeros():
 
 @pytest.mark.parametrize("a", [0.1, 0.5, 1.0, 2.0])
 def test_the_lehmer_mean_has_a_finite_gradient_beside_zeros(a: float):
-    """x^a has no finite slope at 0 for a < 1; a cell that is 0 has the gradient 0."""
+    """x^a has no finite slope at 0 for a < 1; a tap that is 0 has the gradient 0."""
     x = window(0.0, 1.0, -0.0, 2.0, -3.0).requires_grad_()
     power = torch.tensor(a, dtype=torch.float64, requires_grad=True)
     gradients = torch.autograd.grad(lehmer(x, power), [x, power])
@@ -170,13 +170,13 @@ def test_the_weights_by_likeness_do_not_depend_on_the_scale(case: tuple[Tensor, 
     x, geometry = case
     y = P.adapool_pool2d(x, **geometry, beta=1.0)
     for scale in (factor, -factor):
-        # a cell and a mean of exactly 0 are alike; a rounded mean is no 0, so integers times 2^k
+        # a tap and a mean of exactly 0 are alike; a rounded mean is no 0, so integers times 2^k
         exact = 2.0 ** torch.tensor(scale).abs().log2().round().item() * (1 if scale > 0 else -1)
         assert_close(P.adapool_pool2d(exact * x, **geometry, beta=1.0), exact * y)
 
 
-def test_the_likeness_weighs_the_cells_near_the_mean():
-    """Cells 1, 1, 4 with mean 2: DSC 0.8 for each (2 * 1 * 2 / 5 and 2 * 4 * 2 / 20), so the mean itself."""
+def test_the_likeness_weighs_the_taps_near_the_mean():
+    """Taps 1, 1, 4 with mean 2: DSC 0.8 for each (2 * 1 * 2 / 5 and 2 * 4 * 2 / 20), so the mean itself."""
     assert over(P.adapool_pool2d, window(1.0, 1.0, 4.0), beta=1.0) == pytest.approx(2.0)
     e = torch.e
     assert over(P.adapool_pool2d, window(0.0, 1.0), beta=1.0) == pytest.approx(e**0.8 / (1 + e**0.8))
@@ -194,7 +194,7 @@ def test_entropy_weights_by_hand():
 
 @given(cases())
 @few(20)
-def test_entropy_weights_are_those_of_each_cells_part_of_the_entropy(case: tuple[Tensor, dict]):
+def test_entropy_weights_are_those_of_each_taps_part_of_the_entropy(case: tuple[Tensor, dict]):
     """By whole maps: sums of |x| log|x| and the like, made by average pooling."""
     x, geometry = case
     whole = mean(x.abs(), geometry)
@@ -213,7 +213,7 @@ def _counts(x: Tensor, geometry: dict) -> Tensor:
     return P.lp_pool2d(torch.ones_like(x), **geometry, p=1.0, norm="sum")
 
 
-def test_a_cell_that_dwarfs_the_others_keeps_their_information():
+def test_a_tap_that_dwarfs_the_others_keeps_their_information():
     """In float32 the share of 1e4 beside 1e-4 rounds to 1, and -p log p by that to 0; its complement does not."""
     x = window(1e4, 1e-4)
     assert over(P.weighted_pool2d, x.float()) == pytest.approx(over(P.weighted_pool2d, x), rel=1e-5)

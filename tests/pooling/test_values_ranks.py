@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from poolab.pooling import MaxDropoutPool2d, MedianPool2d, MixedRandomPool2d, OrdinalPool2d, create_pool
 from poolab.pooling import functional as P
 from tests.pooling.support import CHANNELS, distinct, few
-from tests.pooling.test_identities import cases, cells, mean
+from tests.pooling.test_identities import cases, mean, taps_of
 
 INF = float("inf")
 
@@ -29,7 +29,7 @@ def test_the_median_commutes_with_every_monotone_function_of_odd_windows(case: t
     assert torch.equal(P.median_pool2d(-x, **geometry), -P.median_pool2d(x, **geometry))
 
 
-def test_the_median_of_an_even_window_is_the_mean_of_its_middle_cells():
+def test_the_median_of_an_even_window_is_the_mean_of_its_middle_taps():
     x = torch.tensor([[[9.0, 1.0, 2.0, 4.0]]], requires_grad=True)
     y = MedianPool2d((1, 4))(x)
     assert y.item() == 3.0
@@ -45,7 +45,7 @@ def test_t_max_avg_is_the_maximum_below_every_threshold_and_avg_topk_above(
     case: tuple[Tensor, dict], k: int, rule: str
 ):
     x, geometry = case
-    k = min(k, cells(geometry))
+    k = min(k, taps_of(geometry))
     relu = x.relu()
     for threshold in (0.0, -1.0):
         low = P.t_max_avg_pool2d(relu, **geometry, k=k, threshold=threshold, rule=rule)
@@ -60,14 +60,14 @@ def test_t_max_avg_is_stricter_for_all_than_for_the_mean_than_for_the_maximum(
     case: tuple[Tensor, dict], k: int, threshold: float
 ):
     x, geometry = case
-    k = min(k, cells(geometry))
+    k = min(k, taps_of(geometry))
     rules = [P.t_max_avg_pool2d(x, **geometry, k=k, threshold=threshold, rule=r) for r in ("all", "mean", "max")]
     assert (rules[0] <= rules[1]).all()
     assert (rules[1] <= rules[2]).all()
 
 
-def test_t_max_avg_at_a_border_asks_the_cells_that_are_there():
-    """A corner of 3x3 with padding 1 has four cells; all of them pass, although they are fewer than k = 6."""
+def test_t_max_avg_at_a_border_asks_the_taps_that_are_there():
+    """A corner of 3x3 with padding 1 has four taps; all of them pass, although they are fewer than k = 6."""
     x = distinct(1, 1, 4, 4).abs() + 1
     passing, failing = (P.t_max_avg_pool2d(x, 3, 2, 1, k=6, threshold=t)[0, 0, 0, 0] for t in (1.0, 9.0))
     assert passing == x[0, 0, :2, :2].max()
@@ -97,7 +97,7 @@ def ordinal(geometry: dict, weights: list[float]) -> OrdinalPool2d:
 @few(15)
 def test_ordinal_pooling_contains_the_methods_by_rank(case: tuple[Tensor, dict]):
     x, geometry = case
-    n = cells(geometry)
+    n = taps_of(geometry)
     unit = torch.eye(n).tolist()
     assert_close(ordinal(geometry, [1.0] * n)(x), mean(x, geometry))
     assert_close(ordinal(geometry, unit[0])(x), P.max_pool2d(x, **geometry))
@@ -114,7 +114,7 @@ def test_ordinal_pooling_contains_the_methods_by_rank(case: tuple[Tensor, dict])
 
 
 def test_a_border_window_takes_the_first_weights_however_small():
-    """All weight on the last rank: a window of four real cells of nine still has a mean of its own, not 0/0."""
+    """All weight on the last rank: a window of four real taps of nine still has a mean of its own, not 0/0."""
     geometry = {"kernel_size": 3, "stride": 2, "padding": 1}
     x = distinct(1, 1, 4, 4)
     corner = ordinal(geometry, [0.0] * 8 + [1.0])(x)[0, 0, 0, 0]
@@ -239,7 +239,7 @@ def test_max_dropout_evaluates_as_published_rank_weights(case: tuple[Tensor, dic
 
 
 def test_max_dropout_draws_each_rank_with_its_probability():
-    """For signed cells too: 3 with p, -1 with p q, -2 with p q^2, -5 with p q^3 and 0 with q^4."""
+    """For signed taps too: 3 with p, -1 with p q, -2 with p q^2, -5 with p q^3 and 0 with q^4."""
     x = torch.tensor([[[3.0, -1.0], [-5.0, -2.0]]], dtype=torch.float64).expand(40_000, 1, 2, 2)
     torch.manual_seed(0)
     y = MaxDropoutPool2d(2, retain=0.4)(x)
@@ -250,13 +250,13 @@ def test_max_dropout_draws_each_rank_with_its_probability():
         assert abs(found - probability) < 4.5 * (probability * (1 - probability) / 40_000) ** 0.5
 
 
-def test_a_dropped_cell_is_dropped_for_all_windows_that_hold_it():
+def test_a_dropped_element_is_dropped_for_all_windows_that_hold_it():
     """The unit is dropped before the pooling, as dropout does, not once for each window."""
     x = torch.zeros(1, 1, 1, 400)
-    x[..., ::2] = 1.0  # every pair of neighbours shares one cell that is not 0 with the next pair
+    x[..., ::2] = 1.0  # every pair of neighbours shares one element that is not 0 with the next pair
     torch.manual_seed(0)
     y = MaxDropoutPool2d((1, 2), 1)(x).flatten()
-    assert torch.equal(y[1:-1:2], y[2::2]), "windows 1 and 2 share cell 2"
+    assert torch.equal(y[1:-1:2], y[2::2]), "windows 1 and 2 share element 2"
     assert 100 < (y == 0).sum() < 300
 
 
@@ -268,21 +268,6 @@ def test_a_kept_minus_infinity_is_no_empty_window():
 
 
 # -- the same in one and three dimensions
-
-
-@pytest.mark.parametrize("name", ["median", "t_max_avg", "gem", "lse", "lehmer", "mam", "adapool", "weighted"])
-@pytest.mark.parametrize("dims", [1, 3])
-def test_another_dimension_is_the_same_formula(name: str, dims: int):
-    """A map that is one cell high is a signal; a volume that is one cell deep a map."""
-    one = create_pool(name, kernel_size=(1, 3), stride=(1, 2), padding=(0, 1))
-    x = distinct(2, CHANNELS, 1, 9)
-    other = create_pool(name, dims=dims, kernel_size=3 if dims == 1 else (1, 1, 3), **arguments(dims))
-    y = other(x.squeeze(2) if dims == 1 else x.unsqueeze(2))
-    assert_close(y.squeeze(), one(x).squeeze())
-
-
-def arguments(dims: int) -> dict:
-    return {"stride": 2, "padding": 1} if dims == 1 else {"stride": (1, 1, 2), "padding": (0, 0, 1)}
 
 
 @pytest.mark.parametrize("dims", [1, 3])

@@ -31,8 +31,8 @@ def test_softpool_with_a_stride_of_its_own_has_the_rows_of_the_window():
     x = distinct(1, 2, 9, 9)
     y = P.softpool_pool2d(x, 3, 2)
     for i in range(4):
-        cells = x[0, 0, 2 * i : 2 * i + 3, :3].flatten()
-        assert_close(y[0, 0, i, 0], cells.softmax(0) @ cells)
+        taps = x[0, 0, 2 * i : 2 * i + 3, :3].flatten()
+        assert_close(y[0, 0, i, 0], taps.softmax(0) @ taps)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
@@ -64,8 +64,8 @@ def test_power_means_of_signed_input_are_finite(p: float):
 
 
 @pytest.mark.parametrize("norm", ["mean", "sum"])
-def test_a_window_that_ceil_mode_cuts_counts_its_own_cells(norm: str):
-    """pytorch/pytorch, nn.functional.lp_pool2d: a corner cell of ones gives 4 (2x2, p=1, ceil_mode), as a whole window.
+def test_a_window_that_ceil_mode_cuts_counts_its_own_taps(norm: str):
+    """pytorch/pytorch, nn.functional.lp_pool2d: a corner tap of 1 gives 4 (2x2, p=1, ceil_mode), as a whole window.
 
     Read in the code; no thread found.
     """
@@ -139,7 +139,7 @@ def test_a_learned_sharpness_never_reaches_zero():
 
 
 def test_stochastic_pooling_does_not_draw_uniformly():
-    """rentainhe/pytorch-pooling StochasticPool.py draws each cell with 1/n, in evaluation too (no thread found).
+    """rentainhe/pytorch-pooling StochasticPool.py draws each tap with 1/n, in evaluation too (no thread found).
 
     What the draw has to be is asked in BVLC/caffe#1843.
     """
@@ -195,7 +195,7 @@ def test_the_median_of_an_even_window_is_not_the_lower_middle():
 
 @pytest.mark.parametrize("name", ["max", "min", "median", "avg_topk", "rank_weighted", "t_max_avg", "ordinal", "mixed"])
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_equal_cells_do_not_multiply_the_gradient(name: str, value: float):
+def test_equal_taps_do_not_multiply_the_gradient(name: str, value: float):
     """FluxML/NNlib.jl#86: each of several maxima got the whole gradient; y(x + c) = y(x) + c asks for a sum of 1."""
     pool = create_pool(name, kernel_size=3, stride=3, padding=1, channels=1).double()
     x = torch.full((1, 1, 8, 8), value, dtype=torch.float64, requires_grad=True)

@@ -25,12 +25,12 @@ def shares(pool: NetVLADPool2d, x: Tensor) -> Tensor:
 
 
 def blobs(seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Four centres far apart, and maps (4, 5, 10, 10) of cells around them."""
+    """Four centres far apart, and maps (4, 5, 10, 10) of vectors around them."""
     generator = torch.Generator().manual_seed(seed)
     centres = 4 * torch.eye(5)[:4] + 1
     member = torch.arange(400).remainder(4)[torch.randperm(400, generator=generator)]
-    cells = centres[member] + 0.1 * torch.randn(400, 5, generator=generator)
-    return centres, cells.view(4, 100, 5).transpose(1, 2).unflatten(2, (10, 10))
+    vectors = centres[member] + 0.1 * torch.randn(400, 5, generator=generator)
+    return centres, vectors.view(4, 100, 5).transpose(1, 2).unflatten(2, (10, 10))
 
 
 # -- NetVLAD
@@ -44,8 +44,8 @@ def test_the_start_is_tied_so_that_the_shares_fall_with_the_squared_distance(nor
     alpha = sharpness(pool)[0]
     assert_close(pool.centroids.norm(dim=1), torch.ones(3).double())
     assert_close(pool.bias, -alpha * pool.centroids.square().sum(1))
-    cells = descriptors(x, normalize).transpose(1, 2)
-    assert_close(shares(pool, x), (-alpha * squared_distances(cells, pool.centroids)).softmax(2).transpose(1, 2))
+    vectors = descriptors(x, normalize).transpose(1, 2)
+    assert_close(shares(pool, x), (-alpha * squared_distances(vectors, pool.centroids)).softmax(2).transpose(1, 2))
 
 
 @pytest.mark.parametrize(("channels", "clusters"), [(32, 8), (64, 64), (512, 64), (16, 128)])
@@ -57,26 +57,26 @@ def test_at_the_start_the_nearest_of_random_centroids_has_about_a_hundred_times_
 
 
 def test_hard_shares_are_the_classic_vlad():
-    """With a large alpha each cell counts for its nearest centroid alone."""
+    """With a large alpha each vector counts for its nearest centroid alone."""
     x = distinct(1, 3, 5, 5)
     pool = NetVLADPool2d(channels=3, clusters=4).double()
     with torch.no_grad():
         pool.weight.mul_(1e4)
         pool.bias.mul_(1e4)
-    cells = descriptors(x, True)[0].T
-    nearest = squared_distances(cells, pool.centroids).argmin(1)
-    residuals = torch.stack([(cells[nearest == k] - pool.centroids[k]).sum(0) for k in range(4)])
+    vectors = descriptors(x, True)[0].T
+    nearest = squared_distances(vectors, pool.centroids).argmin(1)
+    residuals = torch.stack([(vectors[nearest == k] - pool.centroids[k]).sum(0) for k in range(4)])
     expected = F.normalize(F.normalize(residuals, dim=1).flatten(), dim=0)
     assert_close(pool(x)[0], expected, rtol=1e-6, atol=1e-6)
 
 
-def test_the_order_of_the_cells_does_not_matter():
+def test_the_order_of_the_positions_does_not_matter():
     x, pool = distinct(1, 3, 4, 4), NetVLADPool2d(channels=3, clusters=2).double()
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
     assert_close(pool(x.flatten(2)[:, :, order].view(1, 3, 4, 4)), pool(x))
 
 
-def test_a_cluster_without_cells_fades_and_is_not_blown_up():
+def test_a_cluster_without_members_fades_and_is_not_blown_up():
     """Nanne/pytorch-NetVlad and its relatives divide by the length clipped at 1e-12."""
     x, pool = distinct(1, 3, 4, 4), NetVLADPool2d(channels=3, clusters=2).double()
     with torch.no_grad():
@@ -125,7 +125,7 @@ def test_init_from_finds_the_centres_and_the_papers_sharpness(normalize: bool):
 
 
 def test_the_sharpness_comes_from_distances_and_not_from_indices():
-    """Nanne/pytorch-NetVlad#25 and #84: kneighbors()[1], the indices, were squared, so that the order of the cells
+    """Nanne/pytorch-NetVlad#25 and #84: kneighbors()[1], the indices, were squared, so that the order of the vectors
     decided; and the bias took |c| for |c|^2."""
     _, x = blobs()
     pools = [NetVLADPool2d(channels=5, clusters=4, normalize_input=False) for _ in range(2)]
@@ -153,7 +153,7 @@ def test_init_from_is_repeatable_and_leaves_the_global_generator_alone():
     assert all(parameter.requires_grad and parameter.is_leaf for parameter in pools[0].parameters())
 
 
-def test_init_from_takes_cells_that_are_all_equal():
+def test_init_from_takes_vectors_that_are_all_equal():
     pool = NetVLADPool2d(channels=3, clusters=4)
     for value in (0.0, 1.0):
         pool.init_from(torch.full((1, 3, 4, 4), value))
@@ -163,7 +163,7 @@ def test_init_from_takes_cells_that_are_all_equal():
 
 def test_init_from_says_what_is_wrong():
     pool = NetVLADPool2d(channels=3, clusters=20)
-    with pytest.raises(ValueError, match=r"20 clusters need at least as many cells, found 16 in \(3, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"20 clusters need at least as many vectors, found 16 in \(3, 4, 4\)"):
         pool.init_from(torch.ones(3, 4, 4))
     with pytest.raises(ValueError, match=r"init_from: made for channels=3, found 2 channels"):
         pool.init_from(torch.ones(1, 2, 8, 8))
@@ -204,7 +204,7 @@ def test_mop_is_its_parts():
     assert pool(x).shape[1] == pool.out_channels(3) == 3 + 2 * 2 * 3
 
 
-def test_mop_of_one_cell_regions_is_netvlad():
+def test_mop_of_one_position_regions_is_netvlad():
     x, pool = distinct(2, 3, 4, 4), MOPPool2d(channels=3, clusters=2, scales=[4]).double()
     assert_close(pool(x)[:, 3:], pool.vlads[0](x))
 

@@ -47,11 +47,11 @@ def test_haar_with_2x2_windows_is_average_pooling_and_half_of_the_orthonormal_ba
     assert_close(2 * y, band)
 
 
-def test_a_filter_that_cannot_be_centred_lies_half_a_cell_after_the_middle():
+def test_a_filter_that_cannot_be_centred_lies_half_an_element_after_the_middle():
     """So Haar with the 3x3 window of stride 2 and padding 1 of a residual network is average pooling of 2x2 too."""
     x = distinct(2, 2, 12, 16)
     assert_close(P.wavelet_pool2d(x, 3, 2, 1), P.wavelet_pool2d(x, 2))
-    delta = torch.eye(9, dtype=torch.float64)[4].expand(1, 9, 9)  # the odd filter 5/3 lies on the 4th of cells 0..8
+    delta = torch.eye(9, dtype=torch.float64)[4].expand(1, 9, 9)  # the odd filter 5/3 lies on the 4th of elements 0..8
     y = P.wavelet_pool2d(delta, 3, 1, 1, wavelet="bior2.2")[0, 4]
     assert_close(8 * y, torch.tensor([0, 0, -1, 2, 6, 2, -1, 0, 0], dtype=torch.float64))
 

@@ -1,5 +1,9 @@
 """The page in a real browser: nothing on its console, nothing cut, and its table can be sorted, filtered and sent."""
 
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
 import pytest
 
 from poolab.report.write import write_report
@@ -165,3 +169,39 @@ def test_without_scripts_the_table_is_there(browser, pages):
     browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
     assert browser.run(ARMS) == ["max", "lp", "avg"]
     assert browser.run("return document.querySelector('.tools').hidden") is True
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["the folder", "index.html alone"])
+def test_a_copy_at_another_place_needs_nothing_of_the_first(browser, pages, tmp_path, whole):
+    """Without a network, and with the folder that it was written into out of reach."""
+    first = pages["three"].parent
+    elsewhere = tmp_path / "elsewhere"
+    hidden = first.with_name("moved away")
+    if whole:
+        shutil.copytree(first, elsewhere)
+    else:
+        elsewhere.mkdir()
+        shutil.copy(first / "index.html", elsewhere)
+    first.rename(hidden)
+    browser.cdp("Network.enable")
+    browser.cdp("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+    try:
+        browser.media()
+        browser.open(elsewhere / "index.html")
+        assert browser.log() == []
+        assert browser.run("return performance.getEntriesByType('resource').map(one => one.name)") == []
+        assert browser.run(ARMS) == ["max", "lp", "avg"]
+        browser.run(SORT, "arm")
+        assert browser.run(ARMS) == ["avg", "lp", "max"]
+        assert browser.run(CUT) == []
+        assert browser.run("return document.querySelectorAll('figure svg path').length") > 20
+        links = browser.run("return [...document.querySelectorAll('a')].map(a => a.href).filter(a => !a.includes('#'))")
+    finally:
+        hidden.rename(first)
+        browser.cdp("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1,
+                    uploadThroughput=-1)  # fmt: skip
+    files = [Path(unquote(urlsplit(link).path)) for link in links]
+    assert files
+    assert all(file.is_relative_to(elsewhere) for file in files)
+    if whole:
+        assert [file for file in files if not file.exists()] == []

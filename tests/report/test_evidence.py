@@ -7,6 +7,7 @@ from poolab.records import gather as gather_records
 from poolab.report.analysis import analyse
 from poolab.report.arm_sentences import sentences_of
 from poolab.report.gathering import gather
+from poolab.report.methods import methods
 from poolab.report.verdict import verdict
 from tests.report.made import answer, document, evidence, read, record, saved, study
 
@@ -137,6 +138,31 @@ def test_ways_of_training_are_settings_and_poolings_are_arms():
     records = [*study(TWO), *study(TWO, optim__lr=0.01)]
     found = evidence(records)
     assert [one.label for one in found.settings] == ["digits, keras_cnn, lr=0.001", "digits, keras_cnn, lr=0.01"]
+
+
+def test_a_setting_that_was_tuned_for_each_arm_tells_neither_arms_nor_settings_apart():
+    slow = study({"max": [0.5, 0.6], "lp": [0.55, 0.63]}, optim__lr=0.001)
+    fast = study({"avg": [0.4, 0.51]}, optim__lr=0.003)
+    assert len(evidence([*slow, *fast]).settings) == 2
+    found = evidence([*slow, *fast], tuned=["optim.lr"])
+    assert arms(found) == {"max": [0, 1], "lp": [0, 1], "avg": [0, 1]}
+    text = " ".join(document(analyse(found)).remarks)
+    assert "Tuned for each arm, as declared: digits, keras_cnn: optim.lr 0.001 (max, lp) and 0.003 (avg)." in text
+    assert "Tuned for each arm: optim.lr 0.001 (max, lp) and 0.003 (avg)." in methods(analyse(found))
+    assert not [one for one in document(analyse(evidence(slow))).remarks if "Tuned" in one]
+
+
+@pytest.mark.parametrize(("tuned", "said"), [
+    ("optim.l", "tuned optim.l: no run has this setting; did you mean optim.lr"),
+    ("seed", "tuned seed: arms and settings are told apart by"),
+    ("pooling.k", "tuned pooling.k: arms and settings are told apart by"),
+    ("optim.lr", "tuned optim.lr: max in digits, keras_cnn has runs with 0.001, 0.003; report the runs with"),
+])  # fmt: skip
+def test_what_cannot_have_been_tuned_is_told(tuned, said):
+    runs = [record("max", 0, 0.5), record("max", 1, 0.5, optim__lr=0.003), record("avg", 0, 0.4)]
+    with pytest.raises(ConfigError) as caught:
+        evidence(runs, tuned=[tuned])
+    assert str(caught.value).startswith(said)
 
 
 def test_where_no_pooling_differs_whatever_varies_makes_the_arms():

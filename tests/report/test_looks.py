@@ -62,7 +62,7 @@ def test_looks_are_counted_and_seeds_added_after_a_whole_look_change_the_rule(tm
     grown(tmp_path, 3)
     first, page = report(tmp_path)
     assert first["stopping"] == {"rule": "fixed", "declared": None, "seen": []}
-    assert "the number of seeds counts as fixed before the study began" in page
+    assert "the number of seeds counts as fixed in advance" in page
     assert "shows no earlier look at these arms" in page
     assert main(["study", "table", str(tmp_path / "s.yaml"), "--runs", str(tmp_path / "runs")]) == 0
     again, page = report(tmp_path)
@@ -117,7 +117,10 @@ def test_looks_at_other_settings_are_of_another_study():
 def test_records_without_a_folder_say_that_nothing_is_known(tmp_path):
     found = evidence(study(drawn({"max": 0.8, "avg": 0.7}, 4)))
     assert found.looked is None
-    assert "The records have no journal: earlier looks at them are not known." in document(analyse(found)).looks
+    assert (
+        "The records come without the journal of a study: earlier looks at them are not known."
+        in document(analyse(found)).looks
+    )
     study_file = grown(tmp_path, 3)
     assert with_looks(found, [(study_file, tmp_path / "saved.jsonl")]).looked is None
 
@@ -165,7 +168,7 @@ def test_the_journal_of_attempts_is_left_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize(("looks", "said"), [
-    (None, "No looks were declared"),
+    (None, "No looks at intermediate results were declared"),
     (Looks(()), "Seeds are added without a plan (looks: [])"),
     (Looks((2, 4)), "this is one of them"),
     (Looks((3, 5)), "this is none of them"),

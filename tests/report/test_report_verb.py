@@ -71,7 +71,7 @@ def test_a_study_with_its_folder_names_what_is_missing(study_folder, capsys, mon
     monkeypatch.chdir(study_folder)
     assert main(["report", "s.yaml", "--out", "out"]) == 0
     text = capsys.readouterr().out
-    assert "not in it: digits, keras_cnn, avg: no run of seed 3" in text
+    assert "not in the report: digits, keras_cnn, avg: no run of seed 3" in text
     arms = {arm["arm"]: arm for arm in told(study_folder / "out")["settings"][0]["arms"]}
     assert (arms["max"]["n"], arms["avg"]["n"], arms["avg"]["missing"]) == (4, 3, 1)
 
@@ -200,7 +200,7 @@ def test_a_damaged_line_is_named_and_the_others_are_reported(records, tmp_path, 
     file.write_text("{damaged\n" + file.read_text())
     report([str(file), "--out", str(tmp_path / "out")])
     assert "line 1 of" in " ".join(told(tmp_path / "out")["faults"])
-    assert "not in it: line 1 of" in capsys.readouterr().out
+    assert "not in the report: line 1 of" in capsys.readouterr().out
 
 
 def test_formats():

@@ -5,7 +5,12 @@ import pytest
 
 from poolab.report.arm_sentences import sentences_of
 from poolab.report.details import packed
-from tests.report.made import answer, record, study
+from poolab.report.figures.forest import forest
+from poolab.report.page import render
+from poolab.report.power import power_rows
+from poolab.report.tables import latex_table
+from poolab.report.terminal import verdict_text
+from tests.report.made import answer, document, record, study
 
 
 def notes(records):
@@ -66,3 +71,46 @@ def test_what_the_images_decide_is_told():
         "Over the seeds the difference of avg hardly varies: interval and p come from the outcomes of the single test "
         "images."
     ) in told
+
+
+FEW = {"max": [0.5, 0.6], "avg": [0.3, 0.75], "lp": [0.501, 0.601]}
+
+
+def test_an_interval_is_told_as_far_as_it_is_possible():
+    """Two pairs that differ by 20 and -15 points: the paired t gives -275 to +270 points with two arms."""
+    analysis = answer(study(FEW))
+    row = next(row for row in analysis.tables[0].others if row.label == "avg")
+    assert row.compared.interval[0] < -2  # results.json and the CSV table keep what was computed
+    told = [str(one) for one in sentences_of(analysis, analysis.tables[0])]
+    assert any("(interval -100.00 to +100.00; 2 paired seeds)" in text for text in told)
+    assert (
+        "The interval of avg is cut at 100 points, as far as two shares can differ: 2 paired seeds say hardly anything."
+    ) in told
+    assert "-100.00 to +100.00" in verdict_text(analysis, 500)
+    assert "-100.00 to +100.00" in latex_table(analysis.tables[0], analysis)
+
+
+def test_what_two_pairs_can_show_is_no_more_than_possible():
+    analysis = answer(study({name: FEW[name] for name in ("max", "avg")}))
+    (line,) = power_rows(analysis, analysis.tables[0])
+    assert line.detectable == "none that is possible"
+    assert line.deviation.endswith(" to 100.00)")
+    assert "for those with rare large values, it was 73 to 96 % in simulated studies." in render(document(analysis))
+    assert (
+        "No arm can gain more than 45.00 points over max, and with these runs no difference that is possible is shown "
+        "with 80 % power."
+    ) in notes(study({name: FEW[name] for name in ("max", "avg")}))
+
+
+def test_a_metric_without_bounds_is_not_cut():
+    analysis = answer(study({"max": [5.0, 6.0], "avg": [3.0, 7.5]}, metric="test/loss"), metric="test/loss")
+    told = [str(one) for one in sentences_of(analysis, analysis.tables[0])]
+    assert any("interval -22.49 to +21.99" in text for text in told)
+    assert not any("is cut" in text for text in told)
+
+
+def test_the_forest_plot_ends_where_differences_end():
+    analysis = answer(study(FEW))
+    figure = forest(analysis, analysis.tables[0])
+    low, high = figure.axes[0].get_xlim()
+    assert -112 < low < -100 < 100 < high < 112

@@ -1,5 +1,6 @@
 """How the time of a report grows with its records, by ratios within one process."""
 
+import math
 from collections import Counter
 from time import process_time
 
@@ -74,3 +75,54 @@ def test_a_figure_is_laid_out_once_and_drawn_once_in_each_format(tmp_path, monke
     figures = sum(bool(one.svg) for one in drawn_ones)
     assert figures > 2
     assert counts == {"draw": 3 * figures, "execute": figures}
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Which texts Matplotlib measures in earnest, each with its font, by renderer."""
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.textpath import TextToPath
+
+    from poolab.report.figures import printing
+
+    printing._size.cache_clear()
+    printing._measuring.cache_clear()
+    counts = Counter()
+    for owner in (RendererAgg, TextToPath):
+        original = owner.get_text_width_height_descent
+
+        def counted(self, text, font, ismath, owner=owner, original=original):
+            counts[owner.__name__, text, hash(font)] += 1
+            return original(self, text, font, ismath)
+
+        monkeypatch.setattr(owner, "get_text_width_height_descent", counted)
+    return counts
+
+
+def test_a_text_is_measured_once_for_the_figures_of_all_settings(measured):
+    """Matplotlib measures it anew in each figure: an arm's name was measured ten times for ten settings."""
+    draw_all(analyse(gather(read(settings(3, 4, 4)))))
+    assert any(text == "arm2" for _, text, _ in measured)
+    assert set(measured.values()) == {1}
+
+
+def test_the_layout_measures_the_widest_name_alone(measured):
+    means = {f"arm{name}": 0.8 for name in (*"abcdefghijkl", "wwww", "iiii")}
+    draw_all(answer(study(drawn(means, 4))))
+    assert {text for renderer, text, _ in measured if renderer == "RendererAgg" and text in means} == {"armwwww"}
+
+
+def test_each_pair_of_arms_is_estimated_once(monkeypatch):
+    """The baseline's pairs serve all lines of an arm; the ranks compare every two arms."""
+    from poolab.report.statistics import pairs
+
+    counts = Counter()
+    original = pairs.paired_estimate
+
+    def counted(differences):
+        counts["estimates"] += 1
+        return original(differences)
+
+    monkeypatch.setattr(pairs, "paired_estimate", counted)
+    answer(study(drawn({f"arm{i}": 0.8 for i in range(12)}, 6)))
+    assert counts["estimates"] == 11 + math.comb(12, 2)

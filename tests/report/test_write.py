@@ -80,7 +80,7 @@ def written(tmp_path_factory):
 
 def test_every_file_is_there(written):
     names = {str(path.relative_to(written)) for path in written.rglob("*") if path.is_file()}
-    wanted = {"index.html", "report.md", "results.json", "methods.txt", "figures/heat.svg"}
+    wanted = {"index.html", "report.md", "results.json", "methods.txt", "figures/heat.svg", ".written.json"}
     for number, label in ((1, "digits-keras_cnn"), (2, "mnist-keras_cnn")):
         wanted |= {f"tables/table-{number}-{label}.{form}" for form in ("csv", "tex")}
         wanted |= {f"figures/{name}-{number}-{label}.svg" for name in ("forest", "seeds", "pareto", "curves", "ranks")}

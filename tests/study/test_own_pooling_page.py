@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from poolab import own_code
 from poolab.cli import main
+from poolab.own_code import finding
 from poolab.pooling import registry as pools
 from poolab.testing import ITEMS
 from poolab.testing.__main__ import main as conformance
@@ -35,7 +35,7 @@ def page(pytestconfig, tmp_path, monkeypatch):
         [block["text"] for block in blocks if block["kind"] == "python" and not block["file"]],
     )
     sys.path[:] = path
-    own_code._FOUND.clear()
+    finding._FOUND.clear()
     pools.OWN.clear()
     for name in set(sys.modules) - modules:
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
@@ -52,6 +52,7 @@ def done(line):
     return main([*words[1:], *small])
 
 
+@pytest.mark.processes
 def test_the_page_is_done_as_it_stands_with_two_forked_workers(page, capsys, monkeypatch):
     commands, scripts = page
     few = {name: ITEMS[name] for name in ("geometry", "oracle", "gradient", "attributes")}  # the others take 10 s

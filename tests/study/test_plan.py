@@ -3,6 +3,7 @@
 import math
 import subprocess
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,7 @@ from poolab.records import RunFolder, signature
 from poolab.study import read_study
 from poolab.study.commands.verbs import study as study_verb
 from poolab.study.plan.estimate import from_records, like_records, measured
-from poolab.study.plan.page import page
+from poolab.study.plan.page import _detects, page
 from poolab.study.plan.plan import plan
 from poolab.study.plan.power import detectable, paired_deviation
 from tests.study.compared import compare, read
@@ -104,6 +105,13 @@ def test_what_seeds_can_detect():
     # 34 pairs see half a deviation at 80 %: the textbooks' figure for a paired t-test at 5 %.
     assert detectable(34, 1.0) == pytest.approx(0.5, abs=0.01)
     assert detectable(5, 1.0, 12) > detectable(5, 1.0) > detectable(10, 1.0)
+
+
+@pytest.mark.parametrize(("arms", "told"), [(2, "a difference of "), (40, "no difference that is possible to ")])
+def test_a_difference_beyond_what_is_possible_is_not_told(arms, told):
+    """Two pairs and 39 comparisons detect 318 points."""
+    cells = [SimpleNamespace(arm=arm, setting="one") for arm in range(arms)]
+    assert _detects(SimpleNamespace(seeds=(0, 1), cells=cells, settings=["one"]), []).startswith(told)
 
 
 def test_the_deviation_of_paired_differences(two_arms, recorded):

@@ -38,7 +38,7 @@ def repeatable(record):
     return {name: value for name, value in record["metrics"].items() if not name.startswith(NOT_REPEATABLE)}
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_a_study_whose_runner_is_killed_ends_as_runs_alone(study_file, tiny, launched, tmp_path):
     words = [*tiny, "trainer.epochs=12"]
     command = [sys.executable, "-m", "poolab", "study", "run", study_file, "--workers", "2", *words]

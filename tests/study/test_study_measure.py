@@ -44,7 +44,7 @@ def measured():
     }
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_kill_9_in_the_middle_of_four(launched, tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for pooling in ("max", "avg"):

@@ -94,6 +94,7 @@ def test_force_that_fails_keeps_the_finished_record(launched, monkeypatch, tmp_p
     assert kept.latest == first  # the attempt is forgotten
 
 
+@pytest.mark.processes
 def test_force_that_is_killed_keeps_the_finished_record(launched, configured, tmp_path):
     _, folder, _ = launched(tmp_path, "trainer.epochs=1")
     files = {name: (folder / name).read_bytes() for name in ("result.json", "test_examples.npz", "last.ckpt")}

@@ -110,7 +110,7 @@ def plain():
         ("backbone__width", 10**9, r"backbone\.width must be an int from 1 to 4096 \(channels\)"),
         ("backbone__name", 5, r"backbone\.name must be a text, found 5"),
         ("backbone__match_to", 5, r"backbone\.match_to"),
-        ("pooling__kernel_size", 10_000, r"from 1 to 1024 or a pair of them \(cells\), or null"),
+        ("pooling__kernel_size", 10_000, r"from 1 to 1024 or a pair of them \(elements\), or null"),
         ("pooling__padding", -1, r"pooling\.padding must be an int from 0 to 1024"),
         ("pooling__ceil_mode", "yes", r"pooling\.ceil_mode .*write true"),
         ("pooling__k", "abc", r"pooling\.k must be an int >= 1, found 'abc'"),

@@ -23,7 +23,7 @@ def train(folder, *overrides):
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=240)
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_a_sweep_of_two_processes_makes_one_record_for_each_arm(tmp_path, tiny, launched):
     # 101 test images and batches of 32: the processes' shares are uneven
     sizes = ["data.limit_test=101", "data.eval_batch_size=32"]
@@ -46,7 +46,7 @@ def test_a_sweep_of_two_processes_makes_one_record_for_each_arm(tmp_path, tiny, 
                 assert (examples["label"] == others["label"]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_ctrl_c_to_the_parent_alone_stops_both_processes_between_two_steps(tmp_path, tiny):
     """A terminal sends it to all three; a launcher or `kill` to the one that it knows."""
     command = [sys.executable, "-m", "poolab", "train", *tiny, *DDP, "trainer.epochs=10000", f"runs_dir={tmp_path}"]

@@ -156,7 +156,7 @@ def test_a_measure_that_failed_keeps_its_note_while_another_is_taken():
     assert (metrics, left.keys()) == ({}, {"calibration", "cost/peak_memory_bytes"})
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_kill_9_between_two_measures_loses_none(trained, tiny):
     """The process is killed when its record has the costs and not the rest; the next one takes the rest."""
     words = [*tiny, *FULL, "measure.latency_batch_size=2", f"runs_dir={trained}"]

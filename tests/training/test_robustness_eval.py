@@ -81,7 +81,7 @@ def test_calibration_is_that_of_the_stored_examples(full):
 def test_the_gradient_support_is_that_of_the_poolings(full):
     metrics = full[0]
     assert (metrics["gradient_support/pool1/input_coverage"], metrics["gradient_support/pool1/entropy"]) == (0.25, 0.0)
-    # The map before pool2 has 5 x 5 cells, of which 2x2 windows see 4 x 4.
+    # The map before pool2 has 5 x 5 elements, of which 2x2 windows see 4 x 4.
     assert metrics["gradient_support/pool2/input_coverage"] == pytest.approx(16 / 25)
     assert metrics["gradient_support/pool2/entropy"] == pytest.approx(np.log(4), abs=1e-5)
 

@@ -74,6 +74,7 @@ def finish(runs, monkeypatch):
     return train
 
 
+@pytest.mark.processes
 def test_ctrl_c_and_then_sigterm_leave_a_checkpoint_from_which_the_same_command_goes_on(runs, finish):
     code, output = runs.interrupt(signal.SIGINT, step=3)
     assert code == 130
@@ -91,6 +92,7 @@ def test_ctrl_c_and_then_sigterm_leave_a_checkpoint_from_which_the_same_command_
     assert (runs.result.status, runs.result.metrics["epochs"]) == ("completed", 2)
 
 
+@pytest.mark.processes
 def test_after_kill_9_the_same_command_finishes(runs, finish):
     code, output = runs.interrupt(signal.SIGKILL, step=STEPS + 2)
     assert code == -signal.SIGKILL, output

@@ -45,6 +45,6 @@ def least_bytes(direction: str, shape: Shape, outputs: int, itemsize: int) -> in
     (80, 144)
     """
     n, c, h, w = shape
-    cells = n * c * h * w
-    forward, backward = cells + outputs, 2 * cells + outputs
+    elements = n * c * h * w
+    forward, backward = elements + outputs, 2 * elements + outputs
     return itemsize * {"forward": forward, "backward": backward, "both": forward + backward}[direction]

@@ -75,10 +75,10 @@ def _minimum(x: Tensor, kernel: Kernel, ours: Any) -> Tensor:
 
 
 def _stochastic(x: Tensor, kernel: Kernel, ours: Any) -> Tensor:
-    cells = unfolded(x, kernel, 0.0).movedim(2, -1)
-    chances = cells.detach().float().clamp(min=0).flatten(0, -2) + torch.finfo(torch.float32).tiny
-    drawn = torch.multinomial(chances, 1).view(*cells.shape[:-1], 1)
-    return cells.gather(-1, drawn).squeeze(-1)
+    taps = unfolded(x, kernel, 0.0).movedim(2, -1)
+    chances = taps.detach().float().clamp(min=0).flatten(0, -2) + torch.finfo(torch.float32).tiny
+    drawn = torch.multinomial(chances, 1).view(*taps.shape[:-1], 1)
+    return taps.gather(-1, drawn).squeeze(-1)
 
 
 def _softpool(x: Tensor, kernel: Kernel, ours: Any) -> Tensor:

@@ -100,7 +100,7 @@ def card(name: str, /, **given: Any) -> Card:
         use={title: fact for title, fact in _use(cls).items() if fact},
         cost={
             "parameters": cost.parameters,
-            "kept for backward": f"{cost.saved:.4g} bytes per input cell, beyond the input itself",
+            "kept for backward": f"{cost.saved:.4g} bytes per input element, beyond the input itself",
             "output": str(cost.output),
         },
         measured_on=f"{cost.made}, a float32 map {cost.input}",
@@ -119,12 +119,12 @@ def allowed(option: Option) -> str:
 
     >>> from poolab.pooling.core.options import Choice, Integer, Real
     >>> allowed(Integer(2, within_window=True)), allowed(Real(None, least=0.0)), allowed(Choice("a", ("a", "b")))
-    ('an int from 1 to the number of cells of the window', 'a number >= 0, or null', "one of 'a', 'b'")
+    ('an int from 1 to the number of taps of the window', 'a number >= 0, or null', "one of 'a', 'b'")
     """
     refused = object()  # a value that no option allows
     words = str(option.fault(refused, None)).split(", found ")[0].removeprefix("must be ").removesuffix(" or None")
     if getattr(option, "within_window", False):
-        words = re.sub(r">= (\d+)", r"from \1 to the number of cells of the window", words)
+        words = re.sub(r">= (\d+)", r"from \1 to the number of taps of the window", words)
     words = words.replace("one of True, False", "true or false") + ", or inf" * getattr(option, "infinite", False)
     return f"{words}, or null" if option.fault(None, None) is None else words
 

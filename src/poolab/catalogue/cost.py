@@ -21,7 +21,7 @@ class Cost:
     Attributes:
         made: the method as it prints itself.
         parameters: how many numbers are learned, in words.
-        saved: the bytes kept for backward beyond the input, for each cell of the input.
+        saved: the bytes kept for backward beyond the input, for each element of the input.
         input, output: the shapes of the map that it was measured on, and of what came out.
     """
 
@@ -33,7 +33,7 @@ class Cost:
 
 
 def measured(cls: type[Pool], given: dict[str, Any]) -> Cost:
-    """Measure the cost of a method with the given options in plain torch, at 64 channels on a map of 16x16 cells in
+    """Measure the cost of a method with the given options in plain torch, at 64 channels on a map of 16x16 in
     float32.
 
     Raises:
@@ -46,7 +46,7 @@ def measured(cls: type[Pool], given: dict[str, Any]) -> Cost:
 
     pool, _ = make(cls, given, channels=CHANNELS)
     # "auto" takes a kernel where this process, or one before it, has made one, and kernels of adapool, gem and ordinal
-    # keep other bytes (adapool 0.008 instead of 0.0001 a cell): a card would depend on what ran before.
+    # keep other bytes (adapool 0.008 instead of 0.0001 an element): a card would depend on what ran before.
     with use_backend("plain"), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         input = torch.rand(BATCH, CHANNELS, *MAP)

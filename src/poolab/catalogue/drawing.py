@@ -47,7 +47,7 @@ def tiled(maps: Tensor, empty: float = 1.0) -> Tensor:
 def scale() -> Any:
     """Map a gradient to a colour value: 0 is white, positive is blue, negative is red, full at 1; by the square root.
 
-    The root makes a sixteenth, a cell's share in the mean of a window of 4x4, a quarter of the full colour.
+    The root makes a sixteenth, a tap's share in the mean of a window of 4x4, a quarter of the full colour.
     """
     from matplotlib.colors import FuncNorm
 
@@ -90,7 +90,7 @@ def draw_map(axes: Any, maps: Tensor, extent: Any = None) -> bool:
 
 def draw_gradient(axes: Any, gradient: Tensor, full: float = 1.0) -> None:
     """Draw a gradient; `full` is the gradient with the full colour."""
-    shown = tiled(gradient / full, empty=float("nan")).numpy()  # a border must not look like a cell with gradient 0
+    shown = tiled(gradient / full, empty=float("nan")).numpy()  # a border must not look like an element with gradient 0
     axes.imshow(shown, cmap=colours(), norm=scale(), interpolation="nearest")
     plain(axes)
 

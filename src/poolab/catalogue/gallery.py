@@ -15,13 +15,13 @@ from poolab.catalogue.table import listed
 from poolab.pooling import Pool
 
 COLUMNS = 8
-DPI = 200  # twice the width of a README's column, for sharp cells
+DPI = 200  # twice the width of a README's column, for sharp pixels
 WIDE, TILE, GAP = 8.5, 0.98, 0.06  # inches: the picture, a tile, and the space between tiles
 FRAME = 0.5  # points
 LABEL, LEGEND = 0.36, 0.86  # inches: the name over a tile, and the lines under all
 CAPTION = (
     "Above, what comes out of each window method at a kernel and stride of 4 (or as its second line says), with its "
-    "default options. Below, where the gradient of some output cells goes, each window by itself, on the part of the "
+    "default options. Below, where the gradient of some outputs goes, each window by itself, on the part of the "
     "photograph at the top left; the frames are the windows. Methods that learn are shown at the weights that training "
     'starts from; "stretched" is an output that is far beyond the photograph\'s values.'
 )
@@ -93,7 +93,7 @@ def _legend(figure: Any, height: float) -> None:
     caption = "\n".join(wrap(CAPTION, 172))
     figure.text(GAP / WIDE, (LEGEND - 0.16) / height, caption, fontsize=7, va="top", color=drawing.INK)
     level = 0.1 / height
-    figure.text(GAP / WIDE, level, "share of a cell in the gradient:", fontsize=7, color=drawing.INK)
+    figure.text(GAP / WIDE, level, "share of a tap in the gradient:", fontsize=7, color=drawing.INK)
     for index, (label, share) in enumerate(drawing.SHARES):
         left = (1.75 + 0.5 * index) / WIDE
         box = Rectangle(

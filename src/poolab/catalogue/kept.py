@@ -19,8 +19,8 @@ class Kept:
     Attributes:
         output: what came out, without the batch dimension.
         gradient: d sum(y) / dx, summed over the input's channels: where the gradient arrives.
-        apart: the same for output cells so far from each other that the windows of a local method do not meet.
-        step: every how many-th output cell that is.
+        apart: the same for output elements so far from each other that the windows of a local method do not meet.
+        step: every how many-th output element that is.
     """
 
     output: Tensor
@@ -55,7 +55,7 @@ def _step(pool: Pool) -> int:
 
 
 def _every(output: Tensor, step: int) -> Tensor:
-    """Return ones at every `step`-th output cell in both directions, from the middle of the first `step` on."""
+    """Return ones at every `step`-th output element in both directions, from the middle of the first `step` on."""
     mask = torch.zeros_like(output)
     if output.dim() == 4:
         mask[..., step // 2 :: step, step // 2 :: step] = 1

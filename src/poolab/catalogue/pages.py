@@ -16,7 +16,7 @@ INDEX = f"""# Poolings
 
 ![What the window methods keep of a photograph](../images/gallery.png)
 
-*The output of each method, and below it the gradient of some outputs with respect to their cells
+*The output of each method, and below it the gradient of some outputs with respect to their taps
 (`poolab pools NAME --show FILE` shows it larger, with any option, on any photograph).*
 
 `poolab pools` prints the same table, `poolab pools NAME` a page. The role says where a method is used: `window` in

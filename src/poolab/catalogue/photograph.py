@@ -8,7 +8,7 @@ from poolab.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIDE = 128  # small enough that single cells show, large enough that the thing is known again
+SIDE = 128  # small enough that single pixels show, large enough that the thing is known again
 FLOWER = (153, 62, 463, 372)  # left, top, right, bottom of the blossom in scikit-learn's sample image
 LUMINANCE = (0.299, 0.587, 0.114)
 

@@ -1,4 +1,4 @@
-"""A picture of what one method keeps of an image: what comes out, and which cells its gradient goes to."""
+"""A picture of what one method keeps of an image: what comes out, and which pixels its gradient goes to."""
 
 from pathlib import Path
 from textwrap import fill
@@ -21,7 +21,7 @@ DPI, WIDE, HIGH = 120, 3.3, 8.0  # inches: a column, and the picture
 MAPS = 8  # the channels that heads and channel methods get
 SIDES = {"global": 24, "channel": 48}  # the side of their maps
 GRADIENT = (
-    "Gradient: the derivative of the sum of the output with respect to each input cell. Blue is positive, red "
+    "Gradient: the derivative of the sum of the output with respect to each input pixel. Blue is positive, red "
     "negative; the colour's depth is the square root of the absolute value, full at {full:.3g}."
 )
 
@@ -61,7 +61,7 @@ def _start(pool: Pool) -> str:
     return "It learns: shown with the weights that training starts from, drawn with seed 0." if learns else ""
 
 
-# --- window methods: above the whole photograph, below a part of it where single cells show
+# --- window methods: above the whole photograph, below a part of it where single pixels show
 
 
 def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | None) -> Any:
@@ -89,7 +89,7 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
         drawing.draw_gradient(gradients[0], told.gradient)
         drawing.draw_gradient(gradients[1], told.apart)
         drawing.draw_windows(gradients[1], single, told.output, told.step)
-        outputs[1].set_title("its cells there", fontsize=10)
+        outputs[1].set_title("its elements there", fontsize=10)
         gradients[1].set_title(f"every {_nth(told.step)} window by itself", fontsize=10)
         focused += [gradients[1]] + [outputs[1]] * (len(told.output) == 1)
     for axes in focused:
@@ -106,7 +106,7 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
 
 
 def _single(cls: type[Pool], given: dict[str, Any], pool: Pool, colour: Tensor) -> tuple[Pool, Tensor]:
-    """Return the method for one channel, which shows single cells, unless it needs all three."""
+    """Return the method for one channel, which shows single pixels, unless it needs all three."""
     try:
         return make(cls, given, channels=1, kernels=KERNELS)[0], grey(colour)
     except ConfigError:
@@ -134,7 +134,7 @@ def part(light: Tensor, pool: Any, told: Kept) -> tuple[float, float, float, flo
 
 
 def extent(pool: Any, output: Tensor, light: Tensor) -> tuple[float, float, float, float]:
-    """Return where an output's cells lie over the input: each around the middle of its window."""
+    """Return where an output's elements lie over the input: each around the middle of its window."""
     g, sizes = pool.geometry, tuple(light.shape[-2:])
     if tuple(output.shape[-2:]) != g.output_size(*sizes):
         return -0.5, sizes[1] - 0.5, sizes[0] - 0.5, -0.5

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poolab.errors import ConfigError
+from poolab.export.run_argument import run_parser
 
 EXAMPLES = """examples:
   poolab export runs/0123456789ab --out model.onnx            for ONNX Runtime and others
@@ -22,13 +23,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the verb's arguments."""
     from poolab.export.formats import FORMATS
 
-    words = argparse.ArgumentParser(
-        prog="poolab export",
-        description=f"{description[0].upper()}{description[1:]}.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    words.add_argument("run", metavar="RUN", help="the folder of a finished run, runs/<signature>")
+    words = run_parser("export", description, EXAMPLES)
     words.add_argument("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)} (default: what FILE's suffix says)")
     words.add_argument("--out", metavar="FILE", help="the file (default: model with the format's suffix)")
     words.add_argument("--int8", action="store_true", help="8 bits, scaled by training images (onnx, torch_export)")

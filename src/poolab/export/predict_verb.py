@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poolab.errors import ConfigError, DataError, PoolabError
+from poolab.export.run_argument import run_parser
 from poolab.text import one_line
 
 EXAMPLES = """examples:
@@ -20,13 +21,7 @@ EXAMPLES = """examples:
 
 def parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the verb's arguments."""
-    words = argparse.ArgumentParser(
-        prog="poolab predict",
-        description=f"{description[0].upper()}{description[1:]}.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    words.add_argument("run", metavar="RUN", help="the folder of a finished run, runs/<signature>")
+    words = run_parser("predict", description, EXAMPLES)
     words.add_argument("images", nargs="+", metavar="IMAGE", help="picture files, and folders of them")
     words.add_argument("--top", type=int, default=1, metavar="K", help="classes for each picture (default: 1)")
     words.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -137,8 +137,8 @@ def _blur(length: int, sigma: float) -> Tensor:
 
 def _contrast(images: Tensor, factor: float) -> Tensor:
     # The sum of integers is exact, so the mean does not depend on the batch.
-    cells = images.shape[2] * images.shape[3]
-    mean = images.sum((2, 3), keepdim=True, dtype=torch.int64).float() / cells
+    pixels = images.shape[2] * images.shape[3]
+    mean = images.sum((2, 3), keepdim=True, dtype=torch.int64).float() / pixels
     return _as_uint8((images - mean) * factor + mean)
 
 

@@ -1,4 +1,4 @@
-"""The support of a pooling layer's gradient: which input cells its output depends on, and how evenly."""
+"""The support of a pooling layer's gradient: which input elements its output depends on, and how evenly."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +20,9 @@ class GradientSupport:
     """The gradient support of one pooling layer.
 
     Attributes:
-        input_coverage: the share of input cells on which the output depends, from 0 to 1.
-        entropy: the mean entropy, in nats, of the gradient of one output over the input cells. exp(entropy) is an
-            effective number of cells.
+        input_coverage: the share of input elements on which the output depends, from 0 to 1.
+        entropy: the mean entropy, in nats, of the gradient of one output over the input elements. exp(entropy) is an
+            effective number of elements.
     """
 
     input_coverage: float
@@ -42,10 +42,11 @@ def gradient_support(
     Both figures come from the gradient of the layer's output y with respect to its input x, in eval mode (a random
     pooling draws nothing there).
 
-    - Input coverage: the share of input cells i with d(sum_o w_o y_o)/dx_i != 0. The weights w_o are random in
+    - Input coverage: the share of input elements i with d(sum_o w_o y_o)/dx_i != 0. The weights w_o are random in
       [0.5, 1.5), so that no two paths cancel.
-    - Entropy of one output y_o: H = -sum_i p_i ln p_i with p_i = |dy_o/dx_i| / sum_j |dy_o/dx_j|, over all input cells
-      of its image. It is averaged over `outputs` random outputs of each image. Outputs without a gradient are left out.
+    - Entropy of one output y_o: H = -sum_i p_i ln p_i with p_i = |dy_o/dx_i| / sum_j |dy_o/dx_j|, over all input
+      elements of its image. It is averaged over `outputs` random outputs of each image. Outputs without a gradient are
+      left out.
 
     A 2x2 maximum has coverage 0.25 and entropy 0; a 2x2 mean has coverage 1 and entropy ln 4 = 1.386.
 
@@ -90,15 +91,15 @@ def gradient_at(output: Tensor, input: Tensor, weights: Tensor) -> Tensor:
 
 @dataclass
 class _Tally:
-    """Cell counts and entropies of one layer, summed over its calls."""
+    """Counts of elements and entropies of one layer, summed over its calls."""
 
-    cells: int = 0
+    elements: int = 0
     kept: int = 0
     entropies: list[Tensor] = field(default_factory=list)
 
     def add(self, output: Tensor, input: Tensor, outputs: int, generator: torch.Generator) -> None:
         weights = 0.5 + torch.rand(output.shape, generator=generator).to(output)
-        self.cells += input.numel()
+        self.elements += input.numel()
         self.kept += int(gradient_at(output, input, weights).count_nonzero())
         images, each = len(output), output[0].numel()
         chosen = torch.randint(each, (outputs, images), generator=generator).to(output.device)
@@ -107,9 +108,9 @@ class _Tally:
             self.entropies.append(_entropies(gradient_at(output, input, single.view(output.shape))))
 
     def result(self) -> GradientSupport:
-        if not self.cells:  # the layer was not called
+        if not self.elements:  # the layer was not called
             return GradientSupport(float("nan"), float("nan"))
-        return GradientSupport(self.kept / self.cells, torch.cat(self.entropies).double().mean().item())
+        return GradientSupport(self.kept / self.elements, torch.cat(self.entropies).double().mean().item())
 
 
 def _entropies(gradient: Tensor) -> Tensor:

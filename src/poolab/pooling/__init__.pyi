@@ -94,7 +94,8 @@ class AdaptiveMaxPool2d(_head_basic.AdaptiveMaxPool2d):
     ) -> None: ...
 
 class AttentionPool2d(_head_attention.AttentionPool2d):
-    """Apply attention pooling: y = sum_i a_i x_i over all cells i of the map, a = softmax_i(w^T tanh(V x_i + b))."""
+    """Apply attention pooling: y = sum_i a_i x_i over all positions i of the map, a = softmax_i(w^T tanh(V x_i +
+    b))."""
 
     def __init__(
         self,
@@ -210,8 +211,8 @@ class DetailPreservingPool2d(_window_dpp.DetailPreservingPool2d):
     ) -> None: ...
 
 class DiffStridePool2d(_window_diffstride.DiffStridePool2d):
-    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m a
-    ramp to the crop."""
+    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * elements out / elements
+    in, m a ramp to the crop."""
 
     def __init__(
         self,
@@ -255,7 +256,7 @@ class FractionalMaxPool2d(_window_subsampled.FractionalMaxPool2d):
     ) -> None: ...
 
 class FrequencyLowCutPool2d(_window_fourier.FrequencyLowCutPool2d):
-    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * cells out / cells in."""
+    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * elements out / elements in."""
 
     def __init__(
         self,
@@ -793,8 +794,8 @@ class SpatialPyramidPool2d(_head_spatial_pyramid.SpatialPyramidPool2d):
     ) -> None: ...
 
 class SpectralPool2d(_window_fourier.SpectralPool2d):
-    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete
-    Fourier transform."""
+    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * elements out / elements in, F the
+    discrete Fourier transform."""
 
     def __init__(
         self,
@@ -837,8 +838,8 @@ class StridedConv2d(_window_controls.StridedConv2d):
     ) -> None: ...
 
 class Subsample2d(_window_controls.Subsample2d):
-    """Apply plain subsampling; output (i, j) is the cell (i * stride, j * stride), or the last one where that lies
-    outside."""
+    """Apply plain subsampling; output (i, j) is the element (i * stride, j * stride), or the last one where that
+    lies outside."""
 
     def __init__(
         self,
@@ -850,8 +851,8 @@ class Subsample2d(_window_controls.Subsample2d):
     ) -> None: ...
 
 class SuperpixelPool2d(_head_superpixel.SuperpixelPool2d):
-    """Apply superpixel pooling, over regions of a label map: y[n, c, k] = max (or mean) of x[n, c, p] over the cells
-    p of label k."""
+    """Apply superpixel pooling, over regions of a label map: y[n, c, k] = max (or mean) of x[n, c, p] over the
+    positions p of label k."""
 
     reduction: Literal["max", "mean"]
     regions: int | None
@@ -1088,8 +1089,8 @@ class DetailPreservingPool3d(DetailPreservingPool2d):
     ) -> None: ...
 
 class DiffStridePool1d(DiffStridePool2d):
-    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m a
-    ramp to the crop."""
+    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * elements out / elements
+    in, m a ramp to the crop."""
 
     def __init__(
         self,
@@ -1103,8 +1104,8 @@ class DiffStridePool1d(DiffStridePool2d):
     ) -> None: ...
 
 class DiffStridePool3d(DiffStridePool2d):
-    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m a
-    ramp to the crop."""
+    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * elements out / elements
+    in, m a ramp to the crop."""
 
     def __init__(
         self,
@@ -1178,7 +1179,7 @@ class FractionalMaxPool3d(FractionalMaxPool2d):
     ) -> None: ...
 
 class FrequencyLowCutPool1d(FrequencyLowCutPool2d):
-    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * cells out / cells in."""
+    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * elements out / elements in."""
 
     def __init__(
         self,
@@ -1192,7 +1193,7 @@ class FrequencyLowCutPool1d(FrequencyLowCutPool2d):
     ) -> None: ...
 
 class FrequencyLowCutPool3d(FrequencyLowCutPool2d):
-    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * cells out / cells in."""
+    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * elements out / elements in."""
 
     def __init__(
         self,
@@ -1882,8 +1883,8 @@ class SpaceToDepth3d(SpaceToDepth2d):
     ) -> None: ...
 
 class SpectralPool1d(SpectralPool2d):
-    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete
-    Fourier transform."""
+    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * elements out / elements in, F the
+    discrete Fourier transform."""
 
     def __init__(
         self,
@@ -1895,8 +1896,8 @@ class SpectralPool1d(SpectralPool2d):
     ) -> None: ...
 
 class SpectralPool3d(SpectralPool2d):
-    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete
-    Fourier transform."""
+    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * elements out / elements in, F the
+    discrete Fourier transform."""
 
     def __init__(
         self,
@@ -1970,8 +1971,8 @@ class StridedConv3d(StridedConv2d):
     ) -> None: ...
 
 class Subsample1d(Subsample2d):
-    """Apply plain subsampling; output (i, j) is the cell (i * stride, j * stride), or the last one where that lies
-    outside."""
+    """Apply plain subsampling; output (i, j) is the element (i * stride, j * stride), or the last one where that
+    lies outside."""
 
     def __init__(
         self,
@@ -1983,8 +1984,8 @@ class Subsample1d(Subsample2d):
     ) -> None: ...
 
 class Subsample3d(Subsample2d):
-    """Apply plain subsampling; output (i, j) is the cell (i * stride, j * stride), or the last one where that lies
-    outside."""
+    """Apply plain subsampling; output (i, j) is the element (i * stride, j * stride), or the last one where that
+    lies outside."""
 
     def __init__(
         self,

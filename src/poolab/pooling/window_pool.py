@@ -21,15 +21,15 @@ class WindowPool2d(Pool):
     """Pool over local windows: the base of layers that give one formula over `Windows`.
 
     Input (N, C, H, W) or (C, H, W), any floating dtype; output of the same dtype, device and memory format and of the
-    size that `nn.MaxPool2d` gives. Padding never takes part: a window is its real cells. `siblings` makes the same
-    method for (N, C, L) and (N, C, D, H, W).
+    size that `nn.MaxPool2d` gives. Padding never takes part: a window consists of its real taps. `siblings` makes the
+    same method for (N, C, L) and (N, C, D, H, W).
 
     Args:
         kernel_size: the size of the window.
         stride: the step from one window to the next; None means `kernel_size`.
-        padding: cells around the map that windows may cover, at most half of `kernel_size`; they hold no value. "valid"
-            is 0; "same" keeps the map's size, at stride 1 as in `torch.nn.Conv2d`.
-        dilation: the step between the cells of one window.
+        padding: elements around the map that windows may cover, at most half of `kernel_size`; they hold no value.
+            "valid" is 0; "same" keeps the map's size, at stride 1 as in `torch.nn.Conv2d`.
+        dilation: the step between the taps of one window.
         ceil_mode: round the output size up instead of down.
         channels: the number of channels of the input.
         generator: the source of random numbers in training; None means torch's global one.
@@ -57,10 +57,10 @@ class WindowPool2d(Pool):
         **options: Any,
     ):
         super().__init__()
-        owner, faults, cells = type(self).__name__, [], None
+        owner, faults, taps = type(self).__name__, [], None
         try:
             self.geometry = Geometry.of(owner, kernel_size, stride, padding, dilation, ceil_mode, self.dims)
-            cells = self.geometry.taps
+            taps = self.geometry.taps
         except ValueError as fault:
             faults.append(str(fault))
         if generator is not None and not self.random:
@@ -68,7 +68,7 @@ class WindowPool2d(Pool):
         elif generator is not None and not isinstance(generator, torch.Generator):
             faults.append(f"{owner}: generator must be a torch.Generator, found {generator!r}")
         self.generator = generator
-        self._take(options, cells, channels, faults)
+        self._take(options, taps, channels, faults)
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool a batch of maps, or one map."""
@@ -117,7 +117,7 @@ class WindowPool2d(Pool):
 
     @property
     def dilation(self) -> Sizes:
-        """Return the step between the cells of one window."""
+        """Return the step between the taps of one window."""
         return self.geometry.dilation
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -28,10 +28,14 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Keys:
-    """Holds what makes an arm: settings with these names or below them, but for the factors, which make settings."""
+    """Holds what makes an arm: settings with these names or below them, but for the factors, which make settings.
+
+    The settings that were tuned for each arm make neither.
+    """
 
     arm: tuple[str, ...]
     factors: tuple[str, ...] = ()
+    tuned: tuple[str, ...] = ()
 
 
 def content_facts(run: Record) -> dict[str, str]:
@@ -41,8 +45,13 @@ def content_facts(run: Record) -> dict[str, str]:
     return {**facts, SOURCE: source or ""}
 
 
-def arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> Keys:
+def arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool, tuned: Sequence[str] = ()) -> Keys:
     """Return the keys that arms differ by: those of poolings and heads, or all that vary where no two differ there."""
+    kept = [{key: value for key, value in one.items() if not below(key, tuple(tuned))} for one in everyone]
+    return replace(_untuned_keys(kept, searched), tuned=tuple(tuned))
+
+
+def _untuned_keys(everyone: Sequence[Mapping[str, Any]], searched: bool) -> Keys:
     arms = (split(one, Keys(ARM))[1] for one in everyone)
     first = next(arms, None)
     if not searched and any(arm != first for arm in arms):
@@ -103,7 +112,9 @@ def _words(key: str, value: Any) -> str:
 
 @lru_cache(maxsize=4096)
 def _side(key: str, keys: Keys) -> int | None:
-    """Return 0 for a key of the setting, 1 for one of the arm, None for one that changes no result."""
+    """Return 0 for a key of the setting, 1 for one of the arm, None for one that changes no result or was tuned."""
+    if below(key, keys.tuned):
+        return None
     if key in keys.arm or (below(key, keys.arm) and key not in keys.factors and not below(key, NEITHER)):
         return 1
     return None if below(key, (*NEITHER, SOURCE)) else 0

@@ -39,8 +39,8 @@ def _ranking(analysis: Analysis, table: Table) -> list[Sentence]:
         Sentence(
             "note",
             f"{best.label} has the best mean validation score; its mean {metric.title} is "
-            f"{metric.value(best.compared.mean)}. Choose an arm by validation: the best of several test scores leads "
-            "by luck too.",
+            f"{metric.value(best.compared.mean)}. Choose an arm by its validation score: the best of several test "
+            "scores is partly luck.",
         )
     ]
 
@@ -52,13 +52,10 @@ def _headroom(analysis: Analysis, table: Table) -> list[Sentence]:
     seen = [row.compared.detectable for row in table.others if row.compared.detectable is not None]
     if room is None or not seen or room >= min(seen):
         return []
-    return [
-        Sentence(
-            "note",
-            f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and these runs show a difference "
-            f"of {metric.size(min(seen))} or more (80 % power).",
-        )
-    ]
+    shown = f"these runs show a difference of {metric.size(min(seen))} or more (80 % power)"
+    if metric.is_share and min(seen) > 1:
+        shown = "with these runs no difference that is possible is shown with 80 % power"
+    return [Sentence("note", f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and {shown}.")]
 
 
 def _moderated_note(table: Table) -> list[Sentence]:
@@ -171,7 +168,9 @@ def _more_seeds(row: Row) -> str:
         return ""
     ends = row.compared.seeds_needed_range
     most = None if ends is None else f"{MAX_SEEDS} or more" if ends[1] >= MAX_SEEDS else str(ends[1])
-    spread = "" if ends is None or ends[0] == ends[1] else f" ({ends[0]} to {most}, as far as the deviation is known)"
+    spread = ""
+    if ends is not None and ends[0] != ends[1]:
+        spread = f" ({ends[0]} to {most}, since the deviation is known only roughly)"
     return f"; if this is the true difference, about {needed} seeds would decide it{spread}"
 
 

@@ -22,8 +22,8 @@ def cost_sentences(analysis: Analysis, table: Table) -> list[Sentence]:
         found.append(
             Sentence(
                 "cost",
-                "Times and memory are shown but rank nothing: the records do not say that they were measured one at a "
-                "time on one idle machine.",
+                "Times and memory are shown, but no arm is called faster or smaller: the records do not say that they "
+                "were measured one at a time on one idle machine.",
             )
         )
     if "peak_memory_mb" in base.costs and any(str(run.environment.get("device")) == "cpu" for run in base.arm.runs):

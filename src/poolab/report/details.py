@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,20 @@ def history_of(run: Record) -> dict[str, list[float | None]]:
     """Return the figures of each epoch by name, or nothing where no history was kept."""
     if run.history is not None:
         return {str(name): list(values) for name, values in run.history.items() if isinstance(values, Sequence)}
-    return compact_history(Path(run.where) / run.signature / "history.jsonl")
+    return compact_history(_beside(run, "history.jsonl"))
 
 
-def compact_history(path: Path) -> dict[str, list[float | None]]:
+def _beside(run: Record, name: str) -> str:
+    """Return the path of a file in the run's folder."""
+    # Not by pathlib, which takes longer than to find out that there is no such file: a report asks for every run.
+    return os.path.join(run.where, run.signature, name)
+
+
+def compact_history(path: str | Path) -> dict[str, list[float | None]]:
     """Read history.jsonl: one list for each figure of `KEPT`; damaged lines end it."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
     rows = []
@@ -55,10 +63,10 @@ def correct_of(run: Record) -> np.ndarray | None:
     """Return which test images the run classified correctly (bool, in the order of the test set), or None."""
     if run.test_correct is not None:
         return unpacked(run.test_correct)
-    return read_correct(Path(run.where) / run.signature / "test_examples.npz")
+    return read_correct(_beside(run, "test_examples.npz"))
 
 
-def read_correct(path: Path) -> np.ndarray | None:
+def read_correct(path: str | Path) -> np.ndarray | None:
     """Read correctness from a run's test_examples.npz; None without the file, or for labels that are masks."""
     import numpy as np
 

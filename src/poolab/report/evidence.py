@@ -66,6 +66,7 @@ class Evidence:
 
     Args:
         planned: how many seeds the study file names; None without one, or for a search.
+        tuned: the settings whose values were chosen for each arm, as declared.
         looked: the earlier looks at these arms, by the study's journal; None where there is no journal.
     """
 
@@ -76,6 +77,7 @@ class Evidence:
     searched: bool = False
     planned: int | None = None
     looked: tuple[Look, ...] | None = None
+    tuned: tuple[str, ...] = ()
 
     @property
     def runs(self) -> list[Record]:

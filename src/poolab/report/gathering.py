@@ -12,6 +12,7 @@ from poolab.report.arm_keys import Key, Keys, arm_keys, content_facts, split
 from poolab.report.doubles import without_doubles
 from poolab.report.evidence import Arm, Evidence, LeftOut, Setting
 from poolab.report.labels import CONTENT, setting_labels
+from poolab.report.tuning import check_known, tuned_values
 
 Tables = dict[Key, dict[Key, list[Record]]]
 
@@ -24,6 +25,7 @@ def gather(
     expected: Sequence[Mapping[str, Any]] = (),
     faults: Sequence[str] = (),
     searched: bool = False,
+    tuned: Sequence[str] = (),
 ) -> Evidence:
     """Sort runs into settings and arms.
 
@@ -33,11 +35,16 @@ def gather(
             missing in an arm if another arm of its setting has it.
         faults: sentences on records that could not be read.
         searched: the runs were drawn by a search. Each has settings of its own, so that whatever differs makes an arm.
+        tuned: settings whose values were chosen for each arm, e.g. `optim.lr`; they make neither arms nor settings.
+
+    Raises:
+        ConfigError: no run has a tuned setting, or an arm has several values of it in one setting.
     """
     kept, doubled = without_doubles(runs)
     planned = [flatten(config) for config in expected]
     known = [{**run.settings, **content_facts(run)} for run in kept]
-    keys = arm_keys([*known, *planned], searched)
+    check_known(tuned, [*known, *planned])
+    keys = arm_keys([*known, *planned], searched, tuned)
     tables = _tables(kept, known, keys)
     wanted = _wanted(planned, keys, tables)
     arms = sorted(
@@ -48,11 +55,13 @@ def gather(
     setting_of = dict(zip(places, setting_labels([dict(place) for place in places]), strict=True))
     settings, left_out = [], []
     for place in places:
-        setting, out = _setting(setting_of[place], place, tables.get(place, {}), wanted.get(place), arm_of)
+        setting, out = _setting(setting_of[place], place, tables.get(place, {}), wanted.get(place), arm_of, tuned)
         settings.append(setting)
         left_out += out
     seeds = len({config["seed"] for config in planned}) or None
-    return Evidence(tuple(settings), tuple(left_out), tuple(doubled), tuple(faults), searched, seeds)
+    return Evidence(
+        tuple(settings), tuple(left_out), tuple(doubled), tuple(faults), searched, seeds, tuned=tuple(tuned)
+    )
 
 
 def _tables(runs: Sequence[Record], known: Sequence[Mapping[str, Any]], keys: Keys) -> Tables:
@@ -108,18 +117,20 @@ def _setting(
     table: Mapping[Key, Sequence[Record]],
     wanted: Mapping[Key, set[int]] | None,
     labels: Mapping[Key, str],
+    tuned: Sequence[str],
 ) -> tuple[Setting, list[LeftOut]]:
     arms, left_out = [], []
     everywhere = {run.seed for runs in table.values() for run in runs if run.finished}
     for key in dict.fromkeys((*table, *(wanted or ()))):
         seeds = everywhere if wanted is None else wanted.get(key, set())
-        arm, out = _arm(labels[key], key, table.get(key, ()), seeds)
+        values = tuned_values(tuned, table.get(key, ()), f"{labels[key]} in {label}")
+        arm, out = _arm(labels[key], {**dict(key), **values}, table.get(key, ()), seeds)
         arms.append(arm)
         left_out += [replace(one, setting=label) for one in out]
     return Setting(label, dict(place), tuple(arms)), left_out
 
 
-def _arm(label: str, key: Key, runs: Sequence[Record], seeds: set[int]) -> tuple[Arm, list[LeftOut]]:
+def _arm(label: str, settings: Mapping[str, Any], runs: Sequence[Record], seeds: set[int]) -> tuple[Arm, list[LeftOut]]:
     by_seed: dict[int, list[Record]] = defaultdict(list)
     for run in sorted(runs, key=lambda one: (not one.completed, one.started)):
         by_seed[run.seed].append(run)
@@ -143,6 +154,6 @@ def _arm(label: str, key: Key, runs: Sequence[Record], seeds: set[int]) -> tuple
         failed=failed,
         stopped=tuple(run for run in unfinished if run not in failed),
         missing=tuple(sorted(seeds - chosen.keys())),
-        settings=dict(key),
+        settings=settings,
     )
     return arm, left_out

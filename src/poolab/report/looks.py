@@ -96,7 +96,7 @@ def rule_sentence(declared: Looks | None, added: Look | None, methods: Sequence[
             "looks were declared: the intervals are those of a t e-process, which hold at any number of seeds."
         )
     if declared is None:
-        return "No looks were declared: the number of seeds counts as fixed before the study began."
+        return "No looks at intermediate results were declared: the number of seeds counts as fixed in advance."
     if not declared.declared:
         return (
             "Seeds are added without a plan (looks: []): the intervals are those of a t e-process, which hold at any "
@@ -118,7 +118,7 @@ def rule_sentence(declared: Looks | None, added: Look | None, methods: Sequence[
 def seen_sentence(looked: Sequence[Look] | None) -> str:
     """Count the looks that the journal shows, by their numbers of seeds."""
     if looked is None:
-        return "The records have no journal: earlier looks at them are not known."
+        return "The records come without the journal of a study: earlier looks at them are not known."
     if not looked:
         return "The study's journal shows no earlier look at these arms."
     counts = Counter(look.seeds for look in looked)

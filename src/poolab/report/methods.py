@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from poolab.report.analysis import Analysis, Table
 from poolab.report.provenance import facts, hours
 from poolab.report.sentence import listed
+from poolab.report.tuning import tuned_words
 
 RECIPE = (
     ("optim.name", "optimiser {}"),
@@ -21,7 +24,7 @@ def methods(analysis: Analysis) -> str:
     """Write what was compared, how it was trained, how it was tested, and with what."""
     parts = [
         _arms(analysis),
-        *(_training(table) for table in analysis.tables),
+        *(_training(table, analysis.evidence.tuned) for table in analysis.tables),
         _statistics(analysis),
         _software(analysis),
     ]
@@ -38,7 +41,7 @@ def _arms(analysis: Analysis) -> str:
     )
 
 
-def _training(table: Table) -> str:
+def _training(table: Table, tuned: Sequence[str]) -> str:
     facts_of = table.setting.facts
     recipe = [words.format(facts_of[key]) for key, words in RECIPE if facts_of.get(key) not in (None, "null")]
     counts = sorted({len(row.arm.runs) for row in table.rows if row.arm.runs})
@@ -51,7 +54,8 @@ def _training(table: Table) -> str:
     what = f"{facts_of.get('backbone.name', 'the network')} on {facts_of.get('data.name', 'the data')}"
     images = facts_of.get("data_fingerprint")
     told = f" (content {images})" if images else ""
-    return f"{table.label}: we trained {what}{told} with {', '.join([*recipe, *limits])}, {seeds} seeds an arm."
+    chosen = f" Tuned for each arm: {tuned_words(table.setting, tuned)}." if tuned else ""
+    return f"{table.label}: we trained {what}{told} with {', '.join([*recipe, *limits])}, {seeds} seeds an arm.{chosen}"
 
 
 def _statistics(analysis: Analysis) -> str:

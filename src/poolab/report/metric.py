@@ -86,13 +86,23 @@ class Metric:
         text = f"{100 * abs(number):.2f}" if self.is_share else f"{abs(number):.4g}"
         return f"{text} {self.unit}".strip()
 
-    def interval(self, ends: tuple[float, float] | None) -> str:
-        """Write an interval of differences.
+    def possible(self, ends: tuple[float, float]) -> tuple[float, float]:
+        """Return the part of an interval of differences that is possible: between -1 and 1 for a share.
 
-        >>> Metric("test/accuracy").interval((-0.019, 0.0007))
-        '-1.90 to +0.07'
+        What is cut off cannot be true, so that the interval holds the true difference as often as before.
+
+        >>> Metric("test/accuracy").possible((-1.27, 0.9)), Metric("test/loss").possible((-1.27, 0.9))
+        ((-1.0, 0.9), (-1.27, 0.9))
         """
-        return "-" if ends is None else f"{self.signed(ends[0])} to {self.signed(ends[1])}"
+        return (max(ends[0], -1.0), min(ends[1], 1.0)) if self.is_share else ends
+
+    def interval(self, ends: tuple[float, float] | None) -> str:
+        """Write an interval of differences, as far as it is possible.
+
+        >>> Metric("test/accuracy").interval((-0.019, 0.0007)), Metric("test/accuracy").interval((-1.27, 0.9))
+        ('-1.90 to +0.07', '-100.00 to +90.00')
+        """
+        return "-" if ends is None else " to ".join(map(self.signed, self.possible(ends)))
 
 
 def _positive_zero(text: str) -> str:

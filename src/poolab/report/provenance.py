@@ -13,6 +13,7 @@ from poolab.records import Record
 from poolab.report.details import history_of
 from poolab.report.evidence import Arm, Evidence, Setting
 from poolab.report.rounding import rounding_remarks
+from poolab.report.tuning import tuned_remark
 
 FEWEST_PAIRS = 6  # below it a sign-flip test over seeds cannot reach 0.05
 SEVERAL = 4  # settings from which a statement over settings is possible
@@ -99,6 +100,7 @@ def remarks(evidence: Evidence, metric: str, selected_by: str | None = None, bas
         *(_size_remark(setting) for setting in evidence.settings),
         *(_convergence_remark(setting) for setting in evidence.settings),
         _selection_remark(metric, selected_by),
+        tuned_remark(evidence),
         _failures_remark(evidence),
     ]
     return [remark for remark in found if remark]

@@ -8,7 +8,7 @@ from poolab.report.sentence import Sentence, listed
 
 def seed_notes(analysis: Analysis, table: Table) -> list[Sentence]:
     """Return what limits the pairs of a setting: one sentence for each kind of limit."""
-    texts = [_unequal(analysis, table), _unscored(analysis, table), _by_images(table)]
+    texts = [_unequal(analysis, table), _unscored(analysis, table), _cut(analysis, table), _by_images(table)]
     return [Sentence("note", text) for text in texts if text]
 
 
@@ -37,6 +37,20 @@ def _unscored(analysis: Analysis, table: Table) -> str:
     """Name the arms with completed runs that have no value of the metric."""
     told = [f"{row.label} {row.compared.unscored}" for row in table.rows if row.compared.unscored]
     return f"Completed runs without a value of {analysis.metric.name} are left out: {listed(told)}." if told else ""
+
+
+def _cut(analysis: Analysis, table: Table) -> str:
+    """Name the arms whose interval is wider than what is possible."""
+    known = [(row, row.compared.interval) for row in table.others if row.compared.interval is not None]
+    rows = [row for row, ends in known if analysis.metric.possible(ends) != ends]
+    if not rows:
+        return ""
+    pairs = sorted({row.compared.pairs for row in rows})
+    seeds = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    return (
+        f"The interval of {listed([row.label for row in rows])} is cut at 100 points, as far as two shares can differ: "
+        f"{seeds} paired seeds say hardly anything."
+    )
 
 
 def _by_images(table: Table) -> str:

@@ -42,7 +42,7 @@ def _aside(analysis: Analysis) -> list[Sentence]:
             Sentence(
                 "note",
                 "The runs were drawn by a search, which tries settings where it expects a good score. The best of them "
-                "leads by luck too: run it and the baseline again with new seeds before you believe in a difference.",
+                "is partly luck: run it and the baseline again with new seeds before you believe in a difference.",
             )
         )
     return found

@@ -18,6 +18,7 @@ from poolab.report.markdown import markdown
 from poolab.report.page import render
 from poolab.report.results import results
 from poolab.report.tables import csv_table, latex_table
+from poolab.report.written import LIST, as_text, list_of, read_list, remove_stale
 
 # PDF and PNG take three quarters of the time of a figure, and nobody prints the figures of so many settings.
 SETTINGS_IN_ALL_FORMATS = 3
@@ -31,10 +32,12 @@ def write_report(
 ) -> Path:
     """Write all files of a report and return the path of its page.
 
-    A figure that cannot be drawn costs a sentence, not the report. The page is written last: where it is, all is.
+    A figure that cannot be drawn costs a sentence, not the report. Figures and tables that an earlier report wrote into
+    the folder, and this one does not, are removed. The page is written last: where it is, all is.
 
     Args:
-        say: is told of each figure that could not be drawn, and of formats that were left out.
+        say: is told of each figure that could not be drawn, of formats that were left out, and of files of an earlier
+            report that stay since somebody changed them.
         formats: of the figures' files, some of svg, pdf and png; the page has its own. None takes all of them, or svg
             alone where there are more than three settings.
 
@@ -44,9 +47,12 @@ def write_report(
     chosen = _formats(document.analysis, say) if formats is None else tuple(formats)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        before = read_list(folder)
         figures = draw_all(document.analysis, folder / "figures", say, chosen)
         whole = replace(document, figures=tuple(figures), formats=chosen)
-        _tables(whole, folder / "tables")
+        names = [*_figures(whole), *_tables(whole, folder)]
+        remove_stale(folder, before, names, say)
+        _text(folder / LIST, as_text(list_of(folder, names)))
         _text(folder / "results.json", json.dumps(results(document.analysis), indent=1, allow_nan=False) + "\n")
         _text(folder / "methods.txt", "\n\n".join(document.methods) + "\n")
         _text(folder / "report.md", markdown(whole))
@@ -66,13 +72,22 @@ def _formats(analysis: Analysis, say: Callable[[str], None]) -> tuple[str, ...]:
     return FORMATS[:1]
 
 
-def _tables(document: Document, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
+def _figures(document: Document) -> list[str]:
+    """Return the files of the figures."""
+    return [f"figures/{one.name}.{form}" for one in document.figures if one.svg for form in document.formats]
+
+
+def _tables(document: Document, folder: Path) -> list[str]:
+    """Write the tables and return their files."""
+    (folder / "tables").mkdir(exist_ok=True)
+    names = []
     several = len(document.analysis.tables) > 1
     for number, table in enumerate(document.analysis.tables, 1):
-        name = f"table-{number}-{slug(table.label)}" if several else "table"
+        name = f"tables/table-{number}-{slug(table.label)}" if several else "tables/table"
         _text(folder / f"{name}.csv", csv_table(table, document.analysis))
         _text(folder / f"{name}.tex", latex_table(table, document.analysis))
+        names += [f"{name}.csv", f"{name}.tex"]
+    return names
 
 
 def _text(path: Path, text: str) -> None:

@@ -83,4 +83,4 @@ def study_evidence(study: Study, runs: Path, extra: Sequence[str] = ()) -> tuple
     cells = Cells()
     cells.add(study, records, with_added(runs, study.name, extra), runs)
     own = cells.of(records)
-    return gather(own, expected=cells.expected, faults=errors, searched=cells.searched), own
+    return gather(own, expected=cells.expected, faults=errors, searched=cells.searched, tuned=study.tuned), own

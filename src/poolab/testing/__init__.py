@@ -2,7 +2,7 @@
 
     from poolab.testing import check_pooling, pooling_checks
 
-    check_pooling(MyPool2d, oracle=lambda cells, module: cells.max())   # everything at once
+    check_pooling(MyPool2d, oracle=lambda taps, module: taps.max())   # everything at once
 
     @pytest.mark.parametrize(("name", "check"), pooling_checks(MyPool2d))  # or one test for each check
     def test_my_pool(name, check):

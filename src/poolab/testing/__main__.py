@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--markdown", action="store_true", help="print a table of methods and items")
     for name, takes in (
-        ("oracle", "(real cells of a window, 1-d float64; module) -> number, for a window method"),
+        ("oracle", "(real taps of a window, 1-d float64; module) -> number, for a window method"),
         ("reference", "(x in float64, geometry or None, module) -> y, for a head or a method of positions"),
     ):
         parser.add_argument(f"--{name}", metavar="MODULE:FUNCTION", help=f"what the values are held to: {takes}")

@@ -70,7 +70,7 @@ def _parameters_are_true(subject: Subject) -> None:
 
 
 def _positional_is_true(subject: Subject) -> None:
-    """Check that `positional` says whether moving the cells inside the first window changes the output."""
+    """Check that `positional` says whether moving the taps inside the first window changes the output."""
     kernel = (3, 3, 2)[: subject.dims]
     shape = subject.shape(Shape.of(kernel, kernel))
     module = subject.make(shape, dtype=torch.float64)
@@ -85,6 +85,6 @@ def _positional_is_true(subject: Subject) -> None:
     same = bool(torch.allclose(module(x), module(moved), rtol=1e-9, atol=1e-9))
     expect(
         same != subject.cls.positional,
-        f"{module}: positional is {subject.cls.positional}, and moving the cells of a window changes"
+        f"{module}: positional is {subject.cls.positional}, and moving the taps of a window changes"
         f" {'nothing' if same else 'the output'}",
     )

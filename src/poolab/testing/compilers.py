@@ -98,5 +98,5 @@ def open_shapes(subject: Subject) -> list[Shape]:
 
 
 def open_dims(x: Tensor) -> dict[int, torch.export.Dim]:
-    """Return names for the batch and each side; from 4 cells on, since torch takes an output of one cell as fixed."""
+    """Return names for the batch and each side; from 4 elements on, since torch takes an output of size 1 as fixed."""
     return {axis: torch.export.Dim(f"size{axis}", min=4 if axis > 1 else 1) for axis in range(x.dim()) if axis != 1}

@@ -14,7 +14,7 @@ from poolab.testing.subject import Subject, mode
 
 @item("purity")
 def purity(subject: Subject) -> None:
-    """Check that the input is neither written nor returned, not even by a window of one cell."""
+    """Check that the input is neither written nor returned, not even by a window of one tap."""
     one = subject.shape(Shape.even(subject.dims, 1, 1))
     shapes = [*subject.shapes, one] if subject.is_window and "geometry" not in subject.cls.exempt else subject.shapes
     for training in (False, True):

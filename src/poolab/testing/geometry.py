@@ -60,7 +60,7 @@ def _agrees_on_padding(subject: Subject, shape: Shape) -> None:
 
 @item("padding", roles=("window",), variants="learned")
 def padding(subject: Subject) -> None:
-    """Check that windows at the border of a constant map give what complete ones give: padded cells take no part."""
+    """Check that windows at the border of a constant map give what complete ones give: padding takes no part."""
     module = subject.make()
     for constant in (2.0, -2.0):
         y = module(torch.full((1, subject.channels, *subject.sizes(9, 9, 7)), constant)).detach()
@@ -71,7 +71,7 @@ def padding(subject: Subject) -> None:
 
 @item("dimensions", roles=("window",), dims=(2,), variants="choice")
 def dimensions(subject: Subject) -> str | None:
-    """Check that in one and three dimensions it is the two-dimensional method on a map one cell high, or deep."""
+    """Check that in one and three dimensions it is the two-dimensional method on a map of height 1, or of depth 1."""
     pool = subject.cls
     assert issubclass(pool, WindowPool2d)
     flat = subject.make(subject.shape(Shape.of((1, 3), (1, 2), (0, 1))))

@@ -1,4 +1,4 @@
-"""The gradient: that of the forward, and its order where cells tie."""
+"""The gradient: that of the forward, and its order where taps tie."""
 
 from itertools import pairwise, product
 
@@ -47,14 +47,14 @@ def _agrees(module: Pool, x: Tensor, said: str, whole: bool) -> None:
 
 @item("ties", roles=("window",), variants="learned")
 def ties(subject: Subject) -> None:
-    """Check that in a window of equal cells no cell has a larger gradient than one before it."""
+    """Check that in a window of equal taps no tap has a larger gradient than one before it."""
     kernel = {1: (3,), 2: (3, 3), 3: (2, 3, 2)}[subject.dims]
     shape = subject.shape(Shape.of(kernel, kernel, (1,) * subject.dims))
     for value in (1.0, 0.0):
         module = subject.make(shape, dtype=torch.float64)
         x = torch.full((1, subject.channels, *subject.sizes(8, 8, 5)), value, dtype=torch.float64, requires_grad=True)
         (slope,) = torch.autograd.grad(module(x).sum(), x)
-        falls = each_window(slope, shape, lambda cells: bool((cells.diff() <= 1e-7).all()))
+        falls = each_window(slope, shape, lambda taps: bool((taps.diff() <= 1e-7).all()))
         if not falls.all():
             found = ", ".join(f"{number:.4g}" for number in _first_rising(slope, shape))
             said = f"{module} on a map of {value}: gradients must not rise inside a window"
@@ -62,7 +62,7 @@ def ties(subject: Subject) -> None:
 
 
 def _first_rising(slope: Tensor, shape: Shape) -> list[float]:
-    _, cells = windows(shape, tuple(slope.shape[2:]))
+    _, boxes = windows(shape, tuple(slope.shape[2:]))
     flat = slope.flatten(2)
-    inside = (flat[n, c, places].tolist() for n, c in product(*map(range, flat.shape[:2])) for _, places in cells)
-    return next(cells for cells in inside if any(b > a + 1e-7 for a, b in pairwise(cells)))
+    inside = (flat[n, c, places].tolist() for n, c in product(*map(range, flat.shape[:2])) for _, places in boxes)
+    return next(taps for taps in inside if any(b > a + 1e-7 for a, b in pairwise(taps)))

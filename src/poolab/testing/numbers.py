@@ -1,4 +1,4 @@
-"""Hard numbers: large, tiny, equal and zero cells in every precision, NaN and infinities."""
+"""Hard numbers: large, tiny, equal and zero elements in every precision, NaN and infinities."""
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ def hard(subject: Subject, dtype: torch.dtype) -> dict[str, Tensor]:
 
 @item("numbers", variants="learned")
 def numbers(subject: Subject) -> str | None:
-    """Check that large, tiny, subnormal, equal and zero cells give finite, precise values and gradients."""
+    """Check that large, tiny, subnormal, equal and zero elements give finite, precise values and gradients."""
     for dtype in DTYPES:
         maps = hard(subject, dtype)
         module = subject.make(dtype=dtype)
@@ -58,11 +58,11 @@ def numbers(subject: Subject) -> str | None:
 
 def _all_finite(values: Tensor, names: list[str], said: str, what: str) -> None:
     for name, row in zip(names, values, strict=True):
-        expect(row.isfinite().all(), said, f"on {name} cells: {what} that are not finite")
+        expect(row.isfinite().all(), said, f"on {name} elements: {what} that are not finite")
 
 
 def _right(subject: Subject, module: Pool, x: Tensor, output: Tensor, names: list[str]) -> None:
-    """Check each map's values, to the precision of the largest cell or, where a sum cancels, of its terms."""
+    """Check each map's values, to the precision of the largest element or, where a sum cancels, of its terms."""
     exact = x.double()
     expected = expected_of(subject, exact, subject.usual, module)
     if expected is None:
@@ -72,7 +72,7 @@ def _right(subject: Subject, module: Pool, x: Tensor, output: Tensor, names: lis
     limits = torch.finfo(x.dtype)
     for row, name in enumerate(names):
         atol = 2 * limits.eps * exact[row].abs().max().item() + limits.tiny * limits.eps
-        said = f"{module} in {x.dtype} on {name} cells"
+        said = f"{module} in {x.dtype} on {name} elements"
         expect_close(output[row].double(), expected[row], said, rtol=4 * limits.eps, atol=atol)
 
 
@@ -87,7 +87,7 @@ def nan(subject: Subject) -> None:
             found = module(x).isnan()
             said = f"{module} {mode(training)}"
             if subject.is_window:
-                holds = each_window(x, shape, lambda cells: bool(cells.isnan().any())).bool()
+                holds = each_window(x, shape, lambda taps: bool(taps.isnan().any())).bool()
                 expect(
                     found.shape == holds.shape and torch.equal(found, holds),
                     said,
@@ -107,7 +107,7 @@ def _map_nan(found: Tensor, subject: Subject, said: str) -> None:
 
 @item("infinities", variants="learned")
 def infinities(subject: Subject) -> str | None:
-    """Check that infinite cells give the limit of the formula, and spoil the gradient of their own windows alone."""
+    """Check that infinite elements give the limit of the formula, and spoil the gradient of their own windows alone."""
     if not subject.is_window:
         _map_infinities(subject)
         return None
@@ -120,14 +120,14 @@ def infinities(subject: Subject) -> str | None:
         if limit is None:
             limit = subject.make(dtype=torch.float64)(large).detach()
         expected = torch.where(limit.abs() > 1e15, torch.copysign(torch.tensor(torch.inf), limit), limit)
-        said = f"{module} in {dtype} on infinite cells"
+        said = f"{module} in {dtype} on infinite elements"
         expect_close(module(x).detach().double(), expected, said, rtol=0.03, atol=0.03)
     _gradient_stays(subject)
     return None if subject.oracle or subject.reference else BY_ITSELF
 
 
 def _infinite(subject: Subject, infinity: float) -> Tensor:
-    """Return a map with one infinite cell in channel 0 and whole infinite windows in channel 1, unless channels are
+    """Return a map with one infinite element in channel 0 and whole infinite windows in channel 1, unless channels are
     mixed.
     """
     x = subject.normal(4, 8, 8, 5).mul(10).round().div(10)
@@ -139,13 +139,13 @@ def _infinite(subject: Subject, infinity: float) -> Tensor:
 
 def _gradient_stays(subject: Subject) -> None:
     x = subject.normal(4, 8, 8, 5).float()
-    x[(0, 0, *subject.sizes(0, 0, 0))] = torch.inf  # in the first window alone, with other real cells
+    x[(0, 0, *subject.sizes(0, 0, 0))] = torch.inf  # in the first window alone, with other real taps
     module = subject.make()
     (slope,) = torch.autograd.grad(module(x.requires_grad_()).sum(), x)
     corner = torch.zeros(slope.shape[2:], dtype=torch.bool)
     g = subject.usual
     reach = [d * (k - 1) + 1 - p for k, p, d in zip(g.kernel_size, g.padding, g.dilation, strict=True)]
-    corner[tuple(slice(0, cells) for cells in reach)] = True
+    corner[tuple(slice(0, size) for size in reach)] = True
     first = corner.expand(slope.shape)
     expect(slope[~first].isfinite().all(), f"{module}: an infinity in the first window spoils other windows' gradients")
 

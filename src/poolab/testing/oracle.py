@@ -25,7 +25,7 @@ def expected_of(subject: Subject, x: Tensor, shape: Shape, module: Pool) -> Tens
         return None if found is None else torch.as_tensor(found, dtype=torch.float64)
     if subject.oracle is not None:
         oracle = subject.oracle
-        return each_window(x, shape, lambda cells: oracle(cells, module))
+        return each_window(x, shape, lambda taps: oracle(taps, module))
     return None
 
 
@@ -78,13 +78,13 @@ def _by_itself(subject: Subject) -> str:
         module = subject.make(shape, dtype=torch.float64)
         x = subject.normal(seed, *sizes)
         y = module(x).detach().flatten(2)
-        for place, (box, cells) in enumerate(windows(shape, sizes)[1]):
+        for place, (box, inside) in enumerate(windows(shape, sizes)[1]):
             if box != shape.kernel_size and "padding" in subject.cls.exempt:
                 continue
             alone = subject.make(Shape.of(box, box), dtype=torch.float64)
             if _same_state(module, alone):
                 found = y[..., place : place + 1]
-                expected = alone(x.flatten(2)[..., cells].unflatten(2, box)).detach().flatten(2)
+                expected = alone(x.flatten(2)[..., inside].unflatten(2, box)).detach().flatten(2)
                 expect_close(found, expected, f"{module}, window {place} of {list(sizes)}", rtol=1e-9, atol=1e-12)
                 compared += 1
     return BY_ITSELF if compared else NOTHING

@@ -45,7 +45,7 @@ def check_pooling(
         cls: a subclass of `WindowPool2d`, `HeadPool2d` or `MapPool2d`.
         options: the method's options, over those of `cls.trial`.
         channels: the channels of the maps, where `cls.trial` does not say.
-        oracle: (real cells of a window, 1-d float64 in raster order; module) -> number, for a window method. Without
+        oracle: (real taps of a window, 1-d float64 in raster order; module) -> number, for a window method. Without
             it each window is compared with the method on that window alone, which proves the geometry but no formula;
             the report then says "no oracle given" and never "ok".
         reference: (x in float64, geometry or None, module) -> y, for a head or a method of positions; None for maps
@@ -60,7 +60,8 @@ def check_pooling(
     >>> class MidrangePool2d(WindowPool2d):
     ...     "The middle between the extremes, y = (max_i x_i + min_i x_i) / 2."
     ...     formula = staticmethod(lambda windows: (windows.maximum() + windows.minimum()) / 2)
-    >>> report = check_pooling(MidrangePool2d, oracle=lambda cells, module: (cells.max() + cells.min()) / 2)
+    >>> oracle = lambda taps, module: (taps.max() + taps.min()) / 2
+    >>> report = check_pooling(MidrangePool2d, oracle=oracle, items=["oracle", "gradient"])  # without `items`: all
     >>> report.passed, report.mark("gradient", dims=3)
     (True, 'ok')
     """

@@ -1,4 +1,4 @@
-"""Geometries and the cells of their windows, from torch's documentation and not from poolab's own geometry."""
+"""Geometries and the taps of their windows, from torch's documentation and not from poolab's own geometry."""
 
 import math
 import random
@@ -49,8 +49,8 @@ class Shape:
         return dict(vars(self))
 
     @property
-    def cells(self) -> int:
-        """The cells of a complete window."""
+    def taps(self) -> int:
+        """The taps of a complete window."""
         return math.prod(self.kernel_size)
 
     def places(self, axis: int, length: int) -> list[list[int]]:
@@ -66,7 +66,7 @@ class Shape:
         return [[start + d * j for j in range(k)] for start in starts]
 
     def fits(self, sizes: Sequence[int]) -> bool:
-        """Return True if there is a window along each axis, and a real cell in each window."""
+        """Return True if there is a window along each axis, and a real tap in each window."""
         along = [self.places(axis, length) for axis, length in enumerate(sizes)]
         return all(
             windows and all(any(0 <= place < length for place in window) for window in windows)
@@ -76,30 +76,30 @@ class Shape:
 
 @lru_cache(maxsize=256)
 def windows(shape: Shape, sizes: Sizes) -> tuple[Sizes, list[tuple[Sizes, Tensor]]]:
-    """Return the pooled sizes, and for each window in raster order the box of its real cells and their flat places."""
+    """Return the pooled sizes, and for each window in raster order the box of its real taps and their flat places."""
     along = [
         [[place for place in window if 0 <= place < length] for window in shape.places(axis, length)]
         for axis, length in enumerate(sizes)
     ]
     index = torch.arange(math.prod(sizes)).view(sizes)
-    cells = []
+    boxes = []
     for places in product(*along):
         box = index
         for axis, kept in enumerate(places):
             box = box.index_select(axis, torch.tensor(kept, dtype=torch.int64))
-        cells.append((tuple(box.shape), box.flatten()))
-    return tuple(map(len, along)), cells
+        boxes.append((tuple(box.shape), box.flatten()))
+    return tuple(map(len, along)), boxes
 
 
 def each_window(x: Tensor, shape: Shape, value: Callable[[Tensor], Any]) -> Tensor:
-    """Apply `value` to the real cells (1-d, raster order) of each window and channel of (N, C, *sizes), in float64."""
-    pooled, cells = windows(shape, tuple(x.shape[2:]))
+    """Apply `value` to the real taps (1-d, raster order) of each window and channel of (N, C, *sizes), in float64."""
+    pooled, boxes = windows(shape, tuple(x.shape[2:]))
     flat = x.flatten(2)
-    found = [float(value(flat[n, c, places])) for n in range(len(x)) for c in range(x.shape[1]) for _, places in cells]
+    found = [float(value(flat[n, c, places])) for n in range(len(x)) for c in range(x.shape[1]) for _, places in boxes]
     return torch.tensor(found, dtype=torch.float64).view(*x.shape[:2], *pooled)
 
 
-# Overlapping windows, cut at every border. Fewer cells in three dimensions, where everything costs more.
+# Overlapping windows, cut at every border. Fewer elements in three dimensions, where everything costs more.
 USUAL = {
     1: Shape.of((3,), (2,), (1,)),
     2: Shape.of((3, 3), (2, 2), (1, 1)),

@@ -26,7 +26,7 @@ class Subject:
         cls: the pooling class; its `dims` says for how many spatial dimensions.
         options: the method's options, those of `cls.trial` among them.
         channels: the channels of every input.
-        oracle: (real cells of a window, 1-d float64 in raster order; module) -> number.
+        oracle: (real taps of a window, 1-d float64 in raster order; module) -> number.
         reference: (x in float64, geometry or None, module) -> y; None where it does not say.
         kind: "default", "learned" for another way to learn, "choice" for another value of one option.
         variant: the options that make the kind.
@@ -79,7 +79,7 @@ class Subject:
 
     @property
     def small(self) -> Shape:
-        """Overlapping windows, cut at a border; few cells, two but for the main case, so that tracing is quick."""
+        """Overlapping windows, cut at a border; few taps, two but for the main case, so that tracing is quick."""
         is_main = self.dims == 2 and self.kind == "default"
         kernel = (2, 2) if is_main else (*(1,) * (self.dims - 1), 2)
         return self.shape(Shape.of(kernel, (1,) * self.dims, [k // 2 for k in kernel]))
@@ -146,7 +146,7 @@ class Subject:
         arguments = {**self.options, **({"generator": generator} if generator else {})}
         if self.is_window:
             shape = shape or self.usual
-            arguments |= {**shape.arguments, **self.within(shape.cells)}
+            arguments |= {**shape.arguments, **self.within(shape.taps)}
         module = self.build(**{**arguments, **options}).to(dtype)
         # A start value such as 0.7 in float32 and then in float64 is another number.
         module.reset_parameters()
@@ -158,10 +158,10 @@ class Subject:
             arguments = {"channels": self.channels, **arguments}
         return self.cls(**arguments)
 
-    def within(self, cells: int) -> dict[str, Any]:
-        """Return the options that the window's size bounds, with values that a window of `cells` cells allows."""
+    def within(self, taps: int) -> dict[str, Any]:
+        """Return the options that the window's size bounds, with values that a window of so many `taps` allows."""
         bounded = [n for n, option in self.cls.options.items() if isinstance(option, Integer) and option.within_window]
-        return {name: min(self._value(name), cells) for name in bounded}
+        return {name: min(self._value(name), taps) for name in bounded}
 
     def output_size(self, size: int) -> dict[str, Any]:
         """Return the option that sets the number of bins, where the class has it."""
@@ -176,7 +176,7 @@ class Subject:
         return distinct(batch, self.channels, *self.sizes(*lengths), dtype=dtype)
 
     def normal(self, seed: int, *lengths: int, batch: int = 1) -> Tensor:
-        """Return a map of normal values in float64; an odd seed rounds them, so that cells tie and zeros occur."""
+        """Return a map of normal values in float64; an odd seed rounds them, so that taps tie and zeros occur."""
         generator = torch.Generator().manual_seed(seed)
         shape = (batch, self.channels, *self.sizes(*lengths))
         values = 2 * torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -194,7 +194,7 @@ def distinct(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> 
     """Values in (-2, 2) in random order, clearly apart from each other, from minus each other and from 0."""
     count, generator = torch.Size(shape).numel(), torch.Generator().manual_seed(seed)
     order = torch.randperm(count, generator=generator)
-    # Off the grid, on which the sums of two groups of cells would often be equal.
+    # Off the grid, on which the sums of two groups of elements would often be equal.
     off = 0.2 + 0.2 * torch.rand(count, generator=generator, dtype=torch.float64)
     return ((order + off) / count * 4 - 2).reshape(shape).to(dtype)
 

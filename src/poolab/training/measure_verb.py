@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from poolab.arguments import verb_parser
 from poolab.configuration import compose
 from poolab.errors import INTERRUPTED, ConfigError, PoolabError
 from poolab.records import Record, RunFolder, read_record
@@ -25,12 +26,7 @@ FREE_TRAINER = ("accelerator", "threads", "backend", "progress_bar")
 
 def parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the verb's arguments."""
-    words = argparse.ArgumentParser(
-        prog="poolab measure",
-        description=f"{description[0].upper()}{description[1:]}.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    words = verb_parser("measure", description, EXAMPLES)
     words.add_argument("words", nargs="+", metavar="RUN|key=value", help="folders of finished runs, and settings")
     words.add_argument("--again", action="store_true", help="take all measures, also those that are there already")
     return words

@@ -78,7 +78,7 @@ def draws() -> list[str]:
 
     def numbers(windows, shared, tap):
         def drawn():
-            return windows.uniform_of_cells()[tap] if shared == "cell" else windows.uniform(shared=shared)
+            return windows.uniform_of_positions()[tap] if shared == "position" else windows.uniform(shared=shared)
 
         drawn()
         return drawn() + 0 * windows.taps(0.0)[0]
@@ -86,7 +86,7 @@ def draws() -> list[str]:
     faults = []
     geometry = Geometry.of("test", 2, dims=2)
     for layout in (torch.contiguous_format, torch.channels_last):
-        for shared, tap in (("window", 0), ("channel", 0), ("sample", 0), ("cell", 0), ("cell", 3)):
+        for shared, tap in (("window", 0), ("channel", 0), ("sample", 0), ("position", 0), ("position", 3)):
             found = []
             for way in ("fused", "plain"):
                 x = torch.zeros(3, 4, 6, 8).contiguous(memory_format=layout)

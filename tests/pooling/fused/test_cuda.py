@@ -40,7 +40,7 @@ def test_every_geometry_gives_what_plain_torch_gives(shape: Shape, dtype: torch.
 
 
 def test_the_interpreter_and_the_gpu_agree_on_the_random_numbers():
-    """`draws` of the interpreted tests, on the device: the drawn cell is the same to the last bit."""
+    """`draws` of the interpreted tests, on the device: the drawn element is the same to the last bit."""
     for name in ("stochastic", "rank_stochastic", "mixed_random", "max_dropout"):
         fused, plain = (results(name, WHOLE, way, device="cuda") for way in ("fused", "plain"))
         torch.testing.assert_close(fused, plain, rtol=1e-6, atol=1e-6)

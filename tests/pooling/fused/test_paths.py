@@ -63,7 +63,7 @@ def is_local(case: Case) -> bool:
 LOCAL = [case for name in WINDOWS for case in forms(name) if is_local(case)]
 
 
-def test_what_is_computed_from_the_cells_of_a_window_alone():
+def test_what_is_computed_from_the_taps_of_a_window_alone():
     """The rest looks beyond its window, convolves, or is torch's own: it has one path."""
     names = {case.name for case in LOCAL}
     assert names >= {
@@ -168,7 +168,7 @@ def test_the_paths_agree_under_any_geometry(case):
     check()
 
 
-def test_infinite_and_nan_cells_are_the_same_in_all_paths():
+def test_infinite_and_nan_elements_are_the_same_in_all_paths():
     x = torch.randn(1, 4, 6, 6, generator=torch.Generator().manual_seed(0))
     x[0, 0, 1, 1], x[0, 1, 2, 3], x[0, 2, 4, 4] = torch.inf, -torch.inf, torch.nan
     x[0, 3] = -torch.inf
@@ -183,7 +183,7 @@ def test_infinite_and_nan_cells_are_the_same_in_all_paths():
                 assert torch.equal(ours[1].isfinite(), expected[1].isfinite()), str(case)
 
 
-def test_ties_go_to_the_first_cell_in_every_path():
+def test_ties_go_to_the_first_tap_in_every_path():
     x = torch.zeros(1, 2, 6, 6)
     for name in ("avg_topk", "rank_weighted", "min"):
         for padding in (0, 1):
@@ -194,7 +194,7 @@ def test_ties_go_to_the_first_cell_in_every_path():
 
 
 def test_draws_are_the_same_numbers_in_every_path_and_layout():
-    """A drawn cell is one of the map's, so that equal means equal to the last bit."""
+    """A drawn element is one of the map's, so that equal means equal to the last bit."""
     x = torch.randn(3, 5, 8, 8, generator=torch.Generator().manual_seed(0)).abs()
     for case in (Case("stochastic", (), True), Case("rank_stochastic", (), True), Case("max_dropout", (), True)):
         pool = case.make(kernel_size=2)

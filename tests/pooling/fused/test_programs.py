@@ -31,16 +31,16 @@ def recipe_of(formula, **arguments):
 ], ids=["the map", "its size", "flip", "cumsum", "a branch", "a mean over windows", "another shape"])  # fmt: skip
 def test_a_formula_that_looks_beyond_its_window_is_not_local(formula):
     assert formula_traits(recipe_of(formula)) is None
-    with pytest.raises(NotFusable, match="looks at more than the cells of its window"):
+    with pytest.raises(NotFusable, match="looks at more than the taps of its window"):
         program(recipe_of(formula), is_masked=False, dtype=torch.float32)
 
 
 def test_draws_are_counted():
     def formula(windows, generator=None):
-        kept = windows.uniform_of_cells()[0] < windows.uniform(generator, "channel")
+        kept = windows.uniform_of_positions()[0] < windows.uniform(generator, "channel")
         return torch.where(kept, windows.maximum(), windows.uniform(generator, "sample"))
 
-    assert formula_traits(recipe_of(formula)).draws == ("cell", "channel", "sample")
+    assert formula_traits(recipe_of(formula)).draws == ("position", "channel", "sample")
 
 
 def test_arguments_that_are_no_numbers_for_channels():
@@ -93,7 +93,7 @@ def test_such_a_method_is_computed_by_its_formula():
 
 
 def test_a_tensor_from_elsewhere_is_refused():
-    with pytest.raises(NotFusable, match="neither a cell nor one of its arguments"):
+    with pytest.raises(NotFusable, match="neither a tap nor one of its arguments"):
         program(recipe_of(lambda windows: windows.maximum() * OUTSIDE), is_masked=False, dtype=torch.float32)
 
 
@@ -121,7 +121,7 @@ def test_large_windows_are_left_to_the_formula():
     assert pool(x).shape == (1, 2, 2, 2)
 
 
-def test_a_rank_formula_of_8x8_cells_is_fused():
+def test_a_rank_formula_of_8x8_taps_is_fused():
     pool = create_pool("avg_topk", kernel_size=8)
     recipe, _ = to_spec(type(pool).formula, pool.geometry, pool.arguments(), 3)
     assert len(program(recipe, is_masked=False, dtype=torch.float32).backward.nodes) > 8_000

@@ -35,7 +35,7 @@ peers = pytest.mark.parametrize("band", [by_pywt, by_pytorch_wavelets])
 @pytest.mark.parametrize("wavelet", FILTERS)
 @pytest.mark.parametrize("size", SIZES)
 def test_the_periodic_band_is_the_transform_by_periodization(band, wavelet: str, size: tuple[int, int]):
-    """For even sizes the same cells; theirs is orthonormal, so 2 y."""
+    """For even sizes the same elements; theirs is orthonormal, so 2 y."""
     x = distinct(2, 2, *size)
     ours = 2 * P.wavelet_pool2d(x, 2, wavelet=wavelet, mode="periodic")
     torch.testing.assert_close(ours, band(x, wavelet, "periodization"))
@@ -44,11 +44,11 @@ def test_the_periodic_band_is_the_transform_by_periodization(band, wavelet: str,
 @peers
 @pytest.mark.parametrize("wavelet", FILTERS)
 @pytest.mark.parametrize("mode", ["symmetric", "reflect", "periodic"])
-def test_the_band_of_another_mode_is_theirs_without_the_cells_that_they_add(band, wavelet: str, mode: str):
-    """Theirs has (n + L - 1) / 2 cells and begins at cell 2 - L, ours n / 2 and at 1 - L/2.
+def test_the_band_of_another_mode_is_theirs_without_the_elements_that_they_add(band, wavelet: str, mode: str):
+    """Theirs has (n + L - 1) / 2 elements and begins at element 2 - L, ours n / 2 and at 1 - L/2.
 
-    Where L/2 is even (db2, db4) theirs begins an odd number of cells earlier: ours with a padding of 2 of a 4x4 window
-    begins there.
+    Where L/2 is even (db2, db4) theirs begins an odd number of elements earlier: ours with a padding of 2 of a 4x4
+    window begins there.
     """
     x, half = distinct(2, 2, 16, 20), len(FILTERS[wavelet]) // 2
     geometry = {"kernel_size": 2} if half % 2 else {"kernel_size": 4, "stride": 2, "padding": 2}
@@ -68,8 +68,8 @@ def test_the_size_differs_for_every_filter_but_haar(band):
 
 
 @peers
-def test_an_odd_size_differs_by_the_cell_that_periodization_adds(band):
-    """7 cells: they repeat the last one and give 4, we give 3 as max pooling; with ceil_mode the 4th wraps around."""
+def test_an_odd_size_differs_by_the_element_that_periodization_adds(band):
+    """7 elements: they repeat the last one and give 4, we give 3 as max pooling; with ceil_mode the 4th wraps."""
     x = distinct(1, 1, 7, 7)
     ours, theirs = 2 * P.wavelet_pool2d(x, 2, ceil_mode=True, mode="periodic"), band(x, "haar", "periodization")
     assert P.wavelet_pool2d(x, 2, mode="periodic").shape == (1, 1, 3, 3)

@@ -38,7 +38,7 @@ def test_mean_and_maximum_are_timms(size: tuple[int, int]):
     ("fast", "slow", "ours"), [("fastmax", "max", "global_max"), ("fastavgmax", "avgmax", "global_avgmax")]
 )
 def test_timms_fast_maximum_splits_a_tie_that_adaptive_pooling_gives_to_the_first(fast: str, slow: str, ours: str):
-    """timm's 'fast' poolings take amax: a quarter for each cell of a 2x2 map of zeros; nn.AdaptiveMaxPool2d, timm's
+    """timm's 'fast' poolings take amax: a quarter for each element of a 2x2 map of zeros; nn.AdaptiveMaxPool2d, timm's
     other poolings and ours give it all to the first, so that the two train differently after a ReLU."""
     zeros = torch.zeros(1, 1, 2, 2)
     assert_close(slope(create_pool(ours), zeros), slope(SelectAdaptivePool2d(pool_type=slow), zeros))
@@ -161,8 +161,8 @@ def test_clips_attention_is_torchs_multihead_attention(heads: int, position: str
         theirs.in_proj_bias.copy_(torch.cat([ours.query.bias, ours.key.bias, ours.value.bias]))
         theirs.out_proj.load_state_dict(ours.output.state_dict())
     x = distinct(2, C, 4, 5)
-    cells = x.flatten(2).transpose(1, 2)
-    tokens = torch.cat([cells.mean(1, keepdim=True), cells], 1)
+    vectors = x.flatten(2).transpose(1, 2)
+    tokens = torch.cat([vectors.mean(1, keepdim=True), vectors], 1)
     if position == "learned":
         tokens = tokens + ours.embedding
     expected, _ = theirs(tokens[:, :1], tokens, tokens)
@@ -170,7 +170,7 @@ def test_clips_attention_is_torchs_multihead_attention(heads: int, position: str
 
 
 def test_torchs_lp_pooling_takes_the_power_of_signed_values():
-    """pytorch/pytorch#184037: NaN for a negative cell and p = 2.5; on positive cells it is the sum form."""
+    """pytorch/pytorch#184037: NaN for a negative element and p = 2.5; on positive elements it is the sum form."""
     x = distinct(1, C, 4, 4)
     assert nn.LPPool2d(2.5, 4)(x).isnan().any()
     assert P.global_lp_pool2d(x, p=2.5).isfinite().all()

@@ -45,11 +45,11 @@ def test_blur_is_adobes_for_every_stride(stride: int):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("filter_size", FILTERS)
-def test_timm_centres_an_even_filter_one_cell_earlier(size: int, filter_size: int):
-    """timm pads an even filter with filter_size // 2 cells on both sides.
+def test_timm_centres_an_even_filter_one_element_earlier(size: int, filter_size: int):
+    """timm pads an even filter with filter_size // 2 elements on both sides.
 
-    So its output i is centred one cell before 2 i, and an even size gives one row and column more: 5x5 for 8x8. Away
-    from that it is the same filter: shifting our map by the extra cell gives its output.
+    So its output i is centred one element before 2 i, and an even size gives one row and column more: 5x5 for 8x8. Away
+    from that it is the same filter: shifting our map by the extra element gives its output.
     """
     layers = pytest.importorskip("timm.layers")
     x = distinct(2, 2, size, size, dtype=torch.float32)
@@ -72,7 +72,7 @@ def test_timm_centres_an_even_filter_one_cell_earlier(size: int, filter_size: in
 def test_kornia_pads_with_zeros(size: int, filter_size: int):
     """kornia 0.9 has adobe's size and centres (older versions gave 4 for 9x9 and an even filter), but zeros outside.
 
-    A constant darkens at the border, down to 0.47 for a filter of 5 cells; with padding_mode="zeros" it is ours.
+    A constant darkens at the border, down to 0.47 for a filter of 5 taps; with padding_mode="zeros" it is ours.
     """
     peer = pytest.importorskip("kornia.filters").BlurPool2D(filter_size)
     x = distinct(2, 2, size, size, dtype=torch.float32)

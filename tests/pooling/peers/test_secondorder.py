@@ -17,7 +17,7 @@ from tests.pooling.support import distinct
 
 def test_torchs_bilinear_layer_is_another_thing():
     """`nn.Bilinear` gives learned forms x^T A_k y + b_k of two vectors, without pooling. Only with A_k = e_i e_j^T, no
-    bias, y = x and the mean over the cells is it the bilinear head before normalisation."""
+    bias, y = x and the mean over the positions is it the bilinear head before normalisation."""
     x = distinct(2, 3, 4, 5)
     layer = nn.Bilinear(3, 3, 9, bias=False).double()
     nn.init.zeros_(layer.weight)
@@ -25,8 +25,8 @@ def test_torchs_bilinear_layer_is_another_thing():
         for i in range(3):
             for j in range(3):
                 layer.weight[3 * i + j, i, j] = 1.0
-    cells = x.flatten(2).transpose(1, 2).contiguous()
-    assert_close(layer(cells, cells).mean(1), bilinear_pool2d(x, normalize=False))
+    vectors = x.flatten(2).transpose(1, 2).contiguous()
+    assert_close(layer(vectors, vectors).mean(1), bilinear_pool2d(x, normalize=False))
     assert list(nn.Bilinear(3, 3, 9).parameters()), "it learns, the head does not"
 
 
@@ -45,7 +45,7 @@ def test_the_root_is_that_of_torchs_covariance_by_eigenvectors():
 
 def test_the_sketch_is_scikit_learns_tensor_sketch_with_the_same_hashes():
     """`PolynomialCountSketch` takes single vectors, draws its hashes from a seed of its own and adds nothing after:
-    with our hashes put in, the mean over the cells is our sketch, to the rounding of its FFT."""
+    with our hashes put in, the mean over the positions is our sketch, to the rounding of its FFT."""
     approximation = pytest.importorskip("sklearn.kernel_approximation")
     x = distinct(2, 5, 3, 4)
     pool = CompactBilinearPool2d(channels=5, output_dim=16, normalize=False).double()

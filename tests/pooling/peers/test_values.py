@@ -37,7 +37,7 @@ def test_torchs_power_sum_of_signed_input_is_nan(dims: int, p: float):
 
 
 def test_torchs_power_sum_of_an_odd_power_can_be_negative_where_ours_is_not():
-    """p = 1 in torch is the plain sum, of the signed cells."""
+    """p = 1 in torch is the plain sum, of the signed taps."""
     x = torch.tensor([[[-1.0, -2.0], [0.5, -0.25]]])
     assert nn.LPPool2d(1, 2)(x).item() in (-2.75, 3.75)  # 3.75 once torch takes absolute values
     assert P.lp_pool2d(x, 2, p=1.0, norm="sum").item() == 3.75
@@ -45,7 +45,7 @@ def test_torchs_power_sum_of_an_odd_power_can_be_negative_where_ours_is_not():
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_torchs_power_sum_scales_cut_windows_as_whole_ones(dims: int):
-    """The mean over the real cells times the cells of a whole window: 2^dims for one corner cell; ours is 1."""
+    """The mean over the real taps times the taps of a whole window: 2^dims for one corner tap; ours is 1."""
     x = torch.ones(1, 1, *(3,) * dims)
     torchs = TORCH[dims](1, 2, ceil_mode=True)(x)
     ours = create_pool("lp", dims=dims, kernel_size=2, p=1.0, norm="sum", ceil_mode=True)(x)
@@ -65,7 +65,7 @@ def test_torchs_power_sum_overflows_and_vanishes_where_ours_does_not():
 @given(st.integers(0, 1000), st.integers(1, 5), st.integers(1, 5))
 @few(20)
 def test_the_median_of_odd_windows_is_torchs(seed: int, height: int, width: int):
-    """An even window differs: torch.median takes the lower of the two middle cells, ours is their mean."""
+    """An even window differs: torch.median takes the lower of the two middle taps, ours is their mean."""
     x = torch.from_numpy(random_map(seed, 1, 1, height, width))
     low = x.flatten().median()
     high = -(-x).flatten().median()
@@ -113,8 +113,8 @@ def test_the_median_of_complete_windows_is_timms_for_odd_counts_alone(kernel: in
         assert_close(ours, (theirs - median_pool.MedianPool2d(kernel, stride)(-x)) / 2)
 
 
-def test_the_median_at_a_border_is_of_the_real_cells_and_not_of_a_reflection():
-    """timm pads by reflection: the corner of 3x3 with padding 1 counts the cell (1, 1) four times; ours has 4 cells."""
+def test_the_median_at_a_border_is_of_the_real_taps_and_not_of_a_reflection():
+    """timm pads by reflection: a corner of 3x3 with padding 1 counts element (1, 1) four times; ours has 4 taps."""
     median_pool = pytest.importorskip("timm.layers.median_pool")
     x = distinct(1, 1, 5, 5)
     theirs, ours = median_pool.MedianPool2d(3, 1, 1)(x), MedianPool2d(3, 1, 1)(x)
@@ -133,7 +133,7 @@ def test_half_a_mixture_over_the_map_is_timms_avgmax():
 
 
 def test_the_median_inside_a_map_is_kornias():
-    """kornia's filter pads with zeros, so that the border of a positive map is darker; ours ranks the real cells."""
+    """kornia's filter pads with zeros, so that the border of a positive map is darker; ours ranks the real taps."""
     kornia = pytest.importorskip("kornia")
     x = distinct(1, CHANNELS, 7, 8).abs()
     theirs, ours = kornia.filters.median_blur(x, (3, 3)), MedianPool2d(3, 1, 1)(x)

@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from report_simulation import cells
+from report_simulation import cells, forms
 from report_simulation.cells import Cell, run_cell
 
 from poolab.report.statistics import family, paired, sequential
@@ -160,3 +160,11 @@ def test_cells_differ_in_what_they_say():
         values = cells.noise(cell, 20_000, np.random.default_rng(0))
         found = (values[:, :, 1:] - values[:, :, :1]).std(axis=(0, 1))
         assert found == pytest.approx(cells.difference_deviations(cell), rel=0.05)
+
+
+def test_power_of_other_forms_lies_in_the_range_that_the_page_gives():
+    found = forms.rows(100)
+    assert all(row.low - 3 * row.error <= row.share <= row.high + 3 * row.error for row in found)
+    # The range is no wider than what was seen.
+    assert min(row.share for row in found) < found[0].low + 0.03
+    assert max(row.share for row in found) > found[0].high - 0.03

@@ -189,7 +189,7 @@ def test_hydras_launcher(studied, tiny, tmp_path):
     command = [sys.executable, "-m", "poolab", "train", *words, *tiny]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert "k must be an int from 1 to 4 (the window has no more cells), found 9" in done.stderr
+    assert "k must be an int from 1 to 4 (the window has no more taps), found 9" in done.stderr
     assert [json.loads(path.read_text())["status"] for path in tmp_path.glob("runs/*/result.json")] == ["completed"]
     (script,) = tmp_path.glob("runs/multirun/*/.submitit/*/*_submission.sh")
     assert {"#SBATCH --requeue", "#SBATCH --open-mode=append"} <= set(script.read_text().splitlines())

@@ -50,7 +50,7 @@ class Pool(nn.Module):
         random: whether it draws random numbers in training.
         learns: whether it has parameters: never, by an option, or always.
         uses_channels: whether it must know the number of channels: never, by an option, or always.
-        positional: whether a cell's place in the window matters, beyond its value.
+        positional: whether a tap's place in the window matters, beyond its value.
         resizes: whether the output's size may change while it learns.
         output_shape: the output's shape for an input (N, C, H, W), as Python writes it; a window method needs none.
         options: the method's own options by name.
@@ -156,11 +156,11 @@ class Pool(nn.Module):
             raise ValueError(f"{name}: made for channels={self.channels}, found {found} channels in {shape}")
 
     def _take(
-        self, options: Mapping[str, Any], cells: int | None, channels: int | None, faults: list[str] | None = None
+        self, options: Mapping[str, Any], taps: int | None, channels: int | None, faults: list[str] | None = None
     ) -> None:
         """Check and keep the options and `channels`, tell all faults at once, then build."""
         owner, faults = type(self).__name__, list(faults or ())
-        values, wrong = sorted_out(self.options, options, cells)
+        values, wrong = sorted_out(self.options, options, taps)
         for name, value in values.items():
             setattr(self, name, value)
         self.channels = channels

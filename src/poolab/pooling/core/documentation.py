@@ -18,7 +18,7 @@ PAIRS = {1: "", 2: ", or a pair (height, width) of them", 3: ", or a triple (dep
 EXTRAS = {
     "input": "the map; its shape is below.",
     "training": "compute what the layer computes in training (True, the default) or in evaluation (False).",
-    "labels": "a label for each cell of the map, (N, H, W) of an integer dtype. Default: None.",
+    "labels": "a label for each position of the map, (N, H, W) of an integer dtype. Default: None.",
 }
 FUNCTIONS = "poolab.pooling.functional"
 LENGTHS = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poolab.pooling.core.options import is_whole
-from poolab.pooling.core.padding_words import PaddingWord, in_cells
+from poolab.pooling.core.padding_words import PaddingWord, padding_sizes
 
 Sizes = tuple[int, ...]
 IntOrSizes = int | Sequence[int]
@@ -44,13 +44,13 @@ class Geometry:
     ) -> "Geometry":
         """Check torch's arguments; `owner` is the class that a message names."""
         step = kernel_size if stride is None else stride
-        cells: object = 0 if isinstance(padding, str) else padding
-        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, cells, dilation))
+        margin: object = 0 if isinstance(padding, str) else padding
+        sizes = tuple(_sizes(value, dims) for value in (kernel_size, step, margin, dilation))
         faults = _faults(sizes, ceil_mode, dims)
         if isinstance(padding, str) and not faults:
             kernel, steps, _, spread = sizes
-            cells, fault = in_cells(padding, kernel, steps, spread)
-            sizes, faults = (kernel, steps, cells, spread), [fault] if fault else []
+            margin, fault = padding_sizes(padding, kernel, steps, spread)
+            sizes, faults = (kernel, steps, margin, spread), [fault] if fault else []
         if faults:
             given = f"kernel_size={kernel_size!r}, stride={stride!r}, padding={padding!r}, dilation={dilation!r}"
             raise ValueError(f"{owner}({given}, ceil_mode={ceil_mode!r}): " + "; ".join(faults))
@@ -74,7 +74,7 @@ class Geometry:
 
     @property
     def is_dilated(self) -> bool:
-        """Return True if the cells of a window lie apart."""
+        """Return True if the taps of a window lie apart."""
         return any(step > 1 for step in self.dilation)
 
     @property
@@ -83,7 +83,7 @@ class Geometry:
         return any(self.padding)
 
     def span(self, axis: int) -> int:
-        """Return how many cells of the map a window spans, from its first tap to its last."""
+        """Return how many elements of the map a window spans, from its first tap to its last."""
         return self.dilation[axis] * (self.kernel_size[axis] - 1) + 1
 
     def output_size(self, *lengths: int) -> Sizes:
@@ -91,10 +91,10 @@ class Geometry:
         return tuple(self._output_length(length, axis) for axis, length in enumerate(lengths))
 
     def reach(self, axis: int) -> int:
-        """Return how many cells after the map the windows may reach, whatever its size: with so many filled in, as many
-        windows fit into the map as torch counts.
+        """Return how many elements after the map the windows may reach, whatever its size.
 
-        In ceil mode the last window may begin up to stride - 1 cells later, but inside the map or its left padding.
+        With so many filled in, as many windows fit into the map as torch counts.
+        In ceil mode the last window may begin up to stride - 1 elements later, but inside the map or its left padding.
         """
         padding, last = self.padding[axis], self.span(axis) - 1
         return min(padding + self.stride[axis] - 1, last) if self.ceil_mode else padding

@@ -52,15 +52,15 @@ class Option:
         """Return an allowed value as the pooling keeps it: of one type, whatever a configuration or numpy gives."""
         return value
 
-    def fits(self, value: Any, cells: int | None) -> bool:
-        """Return True if a value, no allowed None, is right for a window of `cells` taps (None: no window)."""
-        raise TypeError(f"{type(self).__name__} does not say what it allows: give it a method fault(value, cells)")
+    def fits(self, value: Any, taps: int | None) -> bool:
+        """Return True if a value, no allowed None, is right for a window of so many `taps` (None: no window)."""
+        raise TypeError(f"{type(self).__name__} does not say what it allows: give it a method fault(value, taps)")
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return what is allowed, as the end of "must be ..."."""
         return "another value"
 
-    def hint(self, value: Any, cells: int | None) -> str:
+    def hint(self, value: Any, taps: int | None) -> str:
         """Return how to mend a value that is not allowed, where that can be told; else nothing."""
         return ""
 
@@ -72,16 +72,16 @@ class Option:
         """
         return self._described(None)
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """Return what is wrong with a value, for a window of so many `cells` (None: no window); None if nothing is."""
-        if self.is_open(value) or self.fits(value, cells):
+    def fault(self, value: Any, taps: int | None) -> str | None:
+        """Return what is wrong with a value, for a window of so many `taps` (None: no window); None if nothing is."""
+        if self.is_open(value) or self.fits(value, taps):
             return None
-        hint = self.hint(value, cells)
-        return f"must be {self._described(cells)}, found {shown(value)}{'; ' + hint if hint else ''}".strip()
+        hint = self.hint(value, taps)
+        return f"must be {self._described(taps)}, found {shown(value)}{'; ' + hint if hint else ''}".strip()
 
-    def _described(self, cells: int | None) -> str:
+    def _described(self, taps: int | None) -> str:
         unit = f" ({self.unit})" if self.unit else ""
-        return f"{self.words(cells)}{unit}{' or None' if self.is_open(None) else ''}"
+        return f"{self.words(taps)}{unit}{' or None' if self.is_open(None) else ''}"
 
 
 @dataclass(frozen=True)
@@ -96,28 +96,28 @@ class Integer(Option):
     def _type(self) -> Any:
         return int
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True for a whole number within the bounds."""
-        most = cells if self.within_window else self.most
+        most = taps if self.within_window else self.most
         return is_whole(value) and value >= self.least and (most is None or value <= most)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the bounds."""
-        most = cells if self.within_window else self.most
+        most = taps if self.within_window else self.most
         if most is None:
             return f"an int >= {self.least}"
         return f"an int from {self.least} to {'2**63 - 1' if most == 2**63 - 1 else most}"
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
-        """Return what is wrong with a value; of a number beyond the window's cells, why."""
-        told = super().fault(value, cells)
-        if told and self.within_window and cells is not None and is_whole(value) and value > self.least:
-            return told.replace(", found", " (the window has no more cells), found", 1)
+    def fault(self, value: Any, taps: int | None) -> str | None:
+        """Return what is wrong with a value; of a number beyond the window's taps, why."""
+        told = super().fault(value, taps)
+        if told and self.within_window and taps is not None and is_whole(value) and value > self.least:
+            return told.replace(", found", " (the window has no more taps), found", 1)
         return told
 
-    def hint(self, value: Any, cells: int | None) -> str:
+    def hint(self, value: Any, taps: int | None) -> str:
         """Return the whole number that a float or a text stands for, where it would be right."""
-        return whole_hint(value, lambda whole: self.fits(whole, cells))
+        return whole_hint(value, lambda whole: self.fits(whole, taps))
 
     def kept(self, value: Any) -> int | None:
         """Return an int."""
@@ -137,7 +137,7 @@ class Real(Option):
     def _type(self) -> Any:
         return float
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True for a number within the bounds."""
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             return False
@@ -149,7 +149,7 @@ class Real(Option):
             return self.infinite and number == math.inf
         return (number > self.least if self.open_least else number >= self.least) and number <= self.most
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the bounds."""
         low = f"{'>' if self.open_least else '>='} {self.least:g}" if self.least > -math.inf else ""
         high = f"<= {self.most:g}" if self.most < math.inf else ""
@@ -172,7 +172,7 @@ class Choice(Option):
         values = tuple(one for one in self.allowed if one is not None)
         return bool if set(map(type, values)) == {bool} else Literal[values]
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True for one of the values; the type must fit too: 1 == True, but `learnable=1` is a slip."""
         return any(type(value) is type(one) and value == one for one in self.allowed)
 
@@ -180,11 +180,11 @@ class Choice(Option):
         """Return True for None where it is one of the values, or `optional`."""
         return value is None and (self.optional or None in self.allowed)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the values."""
         return f"one of {', '.join(map(repr, self.allowed))}"
 
-    def hint(self, value: Any, cells: int | None) -> str:
+    def hint(self, value: Any, taps: int | None) -> str:
         """Return the values that look like it."""
         if any(one is True for one in self.allowed):
             word = str(value).lower()
@@ -192,9 +192,9 @@ class Choice(Option):
             return f"write {meant}" if meant else ""
         return nearest(value, [one for one in self.allowed if isinstance(one, str)]) if _is_text(value) else ""
 
-    def _described(self, cells: int | None) -> str:
+    def _described(self, taps: int | None) -> str:
         """Return what is allowed, without "or None" where None is among the values that are listed."""
-        return self.words(cells) if None in self.allowed else super()._described(cells)
+        return self.words(taps) if None in self.allowed else super()._described(taps)
 
 
 @dataclass(frozen=True)
@@ -208,18 +208,18 @@ class Size(Option):
     def _type(self) -> Any:
         return int | tuple[int, int]
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True for one of them, or a list of two."""
         pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
         return len(pair) == 2 and all(self._one.fits(side, None) for side in pair)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the bounds."""
         return f"{self._one.words()} or a pair of them"
 
-    def hint(self, value: Any, cells: int | None) -> str:
+    def hint(self, value: Any, taps: int | None) -> str:
         """Return the whole number that a float or a text stands for, where it would be right."""
-        return whole_hint(value, lambda whole: self.fits(whole, cells))
+        return whole_hint(value, lambda whole: self.fits(whole, taps))
 
     def kept(self, value: Any) -> int | tuple[int, ...] | None:
         """Return an int or a tuple."""
@@ -247,12 +247,12 @@ class Integers(Option):
         """Return the type of a tuple."""
         return tuple[int, ...]
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True for such a list."""
         listed = isinstance(value, list | tuple) and len(value) > 0 and len(value) <= (self.longest or len(value))
         return listed and all(Integer(1, least=self.least, most=self.most).fits(one, None) for one in value)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the bounds."""
         bounds = f">= {self.least}" if self.most is None else f"from {self.least} to {self.most}"
         return f"a list of {f'1 to {self.longest} ' if self.longest else ''}ints {bounds}"
@@ -272,7 +272,7 @@ def flag(default: bool) -> Choice:
     return Choice(default, (True, False))
 
 
-def checked(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any], cells: int | None) -> dict[str, Any]:
+def checked(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any], taps: int | None) -> dict[str, Any]:
     """Check the given options and return all declared ones, with the given values over the defaults.
 
     Raises:
@@ -283,21 +283,21 @@ def checked(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any]
     ...
     ValueError: AvgTopKPool2d: no option K (did you mean k? options: k); k must be an int >= 1, found 0
     """
-    values, faults = sorted_out(declared, given, cells)
+    values, faults = sorted_out(declared, given, taps)
     if faults:
         raise ValueError(f"{owner}: {'; '.join(faults.values())}")
     return values
 
 
 def sorted_out(
-    declared: Mapping[str, Option], given: Mapping[str, Any], cells: int | None
+    declared: Mapping[str, Option], given: Mapping[str, Any], taps: int | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return each declared option's value, the default where the given one is wrong; and what is wrong, by name."""
     faults = {name: f"no option {name} ({_hint(name, declared)})" for name in given if name not in declared}
     values = {}
     for name, option in declared.items():
         value = given.get(name, option.default)
-        fault = option.fault(value, cells)
+        fault = option.fault(value, taps)
         if fault:
             faults[name] = f"{name} {fault}"
         values[name] = option.default if fault else option.kept(value)

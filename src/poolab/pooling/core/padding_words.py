@@ -7,12 +7,12 @@ Sizes = tuple[int, ...]
 PaddingWord = Literal["same", "valid"]
 
 
-def in_cells(
+def padding_sizes(
     word: str, kernel_size: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> tuple[tuple[int, ...], str]:
     """Return the padding along each axis, and what is wrong with the word here, or "".
 
-    >>> in_cells("same", (3, 5), (1, 1), (1, 1))
+    >>> padding_sizes("same", (3, 5), (1, 1), (1, 1))
     ((1, 2), '')
     """
     none = (0,) * len(kernel_size)
@@ -22,15 +22,15 @@ def in_cells(
         return none, f"padding must be an int >= 0, 'same' or 'valid', found {word!r}"
     around = [step * (kernel - 1) for kernel, step in zip(kernel_size, dilation, strict=True)]
     most = [2 * (kernel // 2) for kernel in kernel_size]
-    half = tuple(cells // 2 for cells in around)
-    alike = all(cells % 2 == 0 and cells <= limit for cells, limit in zip(around, most, strict=True))
+    half = tuple(total // 2 for total in around)
+    alike = all(total % 2 == 0 and total <= limit for total, limit in zip(around, most, strict=True))
     if any(step != 1 for step in stride):
         instead = _instead(half if alike else None, tuple(kernel_size), tuple(stride))
         return none, f"padding='same' needs stride=1, as in torch's convolutions, {instead}"
     if not alike:
         return none, (
-            "padding='same' needs as many cells before the map as after it, at most half of kernel_size: take an odd "
-            "kernel_size without dilation, or pad the map before, with -inf for max (torch.nn.functional.pad)"
+            "padding='same' needs as many elements before the map as after it, at most half of kernel_size: take an "
+            "odd kernel_size without dilation, or pad the map before, with -inf for max (torch.nn.functional.pad)"
         )
     return half, ""
 

@@ -42,12 +42,12 @@ def output_size(
     ceil mode the size is rounded up, but no window starts behind the map and its left padding.
 
     Args:
-        input_size: the side of the map in cells, or its sides: (length,), (height, width), (depth, height, width).
+        input_size: the side of the map in elements, or its sides: (length,), (height, width), (depth, height, width).
         kernel_size: the size of the window, an int or one for each side; so are the next three.
         stride: the step from one window to the next; None means `kernel_size`.
-        padding: cells on each side, at most half of `kernel_size`; or "valid", or "same" at stride 1. For other strides
-            the message says what to write in place of Keras' `padding="same"`.
-        dilation: the step between the cells of one window.
+        padding: elements on each side, at most half of `kernel_size`; or "valid", or "same" at stride 1. For other
+            strides the message says what to write in place of Keras' `padding="same"`.
+        dilation: the step between the taps of one window.
         ceil_mode: round the size up instead of down.
 
     Returns:
@@ -99,8 +99,9 @@ class Same(NamedTuple):
 def same_padding(sides: Sizes, kernel_size: Sizes, stride: Sizes, dilation: Sizes) -> Same | None:
     """Return what takes the place of Keras' `padding="same"` for a map of these sides; None where nothing does.
 
-    Keras gives ceil(n / stride) windows and puts the smaller half of the missing cells before the map. torch pads both
-    sides alike; in ceil mode the last window may reach beyond the map, as over the cell that Keras adds at the end.
+    Keras gives ceil(n / stride) windows and puts the smaller half of the missing elements before the map. torch pads
+    both sides alike; in ceil mode the last window may reach beyond the map, as over the element that Keras adds at the
+    end.
 
     >>> print(same_padding((32,), (3,), (1,), (1,)), same_padding((33,), (2,), (2,), (1,)), sep="; ")
     padding=1; padding=0, ceil_mode=True

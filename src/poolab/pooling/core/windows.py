@@ -26,9 +26,9 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
 class Windows:
     """Give a formula all windows of a map (N, C, H, W) under one geometry; of (N, C, L) and (N, C, D, H, W) likewise.
 
-    A window is its real cells: padded cells, and cells that only `ceil_mode` adds, are not in it.
+    A window consists of its real taps: padded ones, and those that only `ceil_mode` adds, are not in it.
     Every quantity has the shape (N, C, oH, oW) of the pooled map. `taps` are strided views of the input, one for each
-    position in the window, so that no path holds the unfolded copy (k*k times the map).
+    tap of the window, so that no path holds the unfolded copy (k*k times the map).
 
     Attributes:
         input: the map, always batched.
@@ -62,21 +62,21 @@ class Windows:
         return is_open(*self.sizes)
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "Windows":
-        """Return the same windows over function(cell), element by element."""
+        """Return the same windows over function(tap), element by element."""
         return Windows(function(self.input), self.geometry, self.noise)
 
     # -- whole windows, by torch's own kernels where torch has one
 
     def maximum(self) -> Tensor:
-        """Return the largest cell; on a tie the gradient goes to the first, NaN wins."""
+        """Return the largest tap; on a tie the gradient goes to the first, NaN wins."""
         return self._largest(self.input)
 
     def minimum(self) -> Tensor:
-        """Return the smallest cell; on a tie the gradient goes to the first, NaN wins."""
+        """Return the smallest tap; on a tie the gradient goes to the first, NaN wins."""
         return -self._largest(-self.input)
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
-        """Return the mean cell; with `count_include_pad` padded zeros are cells too (never those that ceil mode adds).
+        """Return the mean of the taps; `count_include_pad` counts padded zeros too, never those that ceil mode adds.
 
         In float32 for narrower dtypes.
         """
@@ -102,17 +102,17 @@ class Windows:
             return MAX_POOL[2](input.unsqueeze(2), *sizes, ceil_mode).squeeze(2)
         return MAX_POOL[self.dims](input, g.kernel_size, g.stride, g.padding, g.dilation, ceil_mode)
 
-    # -- cells
+    # -- taps
 
     @property
     def complete(self) -> bool:
-        """Return True if every window has all its cells, so that nothing has to be filled or counted."""
+        """Return True if every window has all its taps, so that nothing has to be filled or counted."""
         if self.geometry.is_padded or self.is_open:
             return not (self.geometry.is_padded or self.geometry.ceil_mode)
         return all(self._extent(axis) <= length for axis, length in enumerate(self.sizes))
 
     def padded(self, fill: float) -> Tensor:
-        """Return the map, cropped or filled up to the cells that the windows reach along each axis.
+        """Return the map, cropped or filled up to the elements that the windows reach along each axis.
 
         Where its size is open it is not cropped.
         """
@@ -122,7 +122,7 @@ class Windows:
         return self._fitted([self._extent(axis) for axis in range(self.dims)], fill)
 
     def taps(self, fill: float) -> list[Tensor]:
-        """Return one view (N, C, oH, oW) for each position in the window, in raster order; missing cells hold `fill`.
+        """Return one view (N, C, oH, oW) for each tap of the window, in raster order; missing taps hold `fill`.
 
         In float32 for narrower dtypes. With a stride s > 1 the map is split into its s*s phases and a tap is a slice of
         one phase: the backward of that split is one stack, where a strided slice would fill the whole map with zeros
@@ -163,27 +163,27 @@ class Windows:
         return taps
 
     def counts(self, count_include_pad: bool = False) -> Tensor | int:
-        """Return the number of cells of each window: an int where all are complete, else a map (oH, oW)."""
+        """Return the number of taps of each window: an int where all are complete, else a map (oH, oW)."""
         if self.complete:
             return self.geometry.taps
         along = [self._inside(axis, count_include_pad).sum(1) for axis in range(self.dims)]
         return _outer(along, torch.mul).to(compute_dtype(self.input.dtype))
 
     def real(self) -> list[Tensor] | None:
-        """Return for each tap in which windows (oH, oW) it is a real cell; None where all are."""
+        """Return for each tap in which windows (oH, oW) it is a real tap; None where all are."""
         if self.complete:
             return None
         along = [self._inside(axis).unbind(1) for axis in range(self.dims)]
         return [_outer(list(place), torch.logical_and) for place in product(*along)]
 
     def ranks(self) -> list[Tensor]:
-        """Return each tap's rank in its window, 0 for the largest cell, as numbers without a gradient.
+        """Return each tap's rank in its window, 0 for the largest tap, as numbers without a gradient.
 
-        Equal cells rank in raster order, so that the first takes the gradient as in `nn.MaxPool2d`, which neither
-        `torch.topk` nor `torch.maximum` promises. Counting who is ahead and weighting the cells by it keeps the
+        Equal taps rank in raster order, so that the first takes the gradient as in `nn.MaxPool2d`, which neither
+        `torch.topk` nor `torch.maximum` promises. Counting who is ahead and weighting the taps by it keeps the
         comparisons out of autograd: forward and backward of rank_weighted on 64x64x32x32 took half the time of sorting
         by exchanges for 2x2/2 (203 against 415 ms, one thread of a busy machine), a third for 3x3/2 (606 against 1783).
-        Missing cells rank last. Where a window holds NaN its ranks mean nothing.
+        Missing taps rank last. Where a window holds NaN its ranks mean nothing.
         """
         with torch.no_grad():
             taps = self._ranked()
@@ -196,13 +196,13 @@ class Windows:
         return ranks
 
     def _ranked(self) -> list[Tensor]:
-        """Return the cells as they are compared: a missing one is -inf, a real -inf the lowest number."""
+        """Return the taps as they are compared: a missing one is -inf, a real -inf the lowest number."""
         if self.complete:
             return self.taps(0.0)
         return self.mapped(lambda tap: tap.clamp(min=torch.finfo(tap.dtype).min)).taps(-torch.inf)
 
     def sum_by_rank(self, term: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """Return the sum of term(rank, cell) over each window, where missing cells are 0; NaN where it holds NaN."""
+        """Return the sum of term(rank, tap) over each window, where missing taps are 0; NaN where it holds NaN."""
         summed = total([term(rank, tap) for rank, tap in zip(self.ranks(), self.taps(0.0), strict=True)])
         with torch.no_grad():
             has_nan = self.has_nan()
@@ -240,11 +240,15 @@ class Windows:
         }[shared]
         return noise.uniform(first, shape, self.dtype)
 
-    def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
-        """Draw for each tap the number of its cell from [0, 1), the same in all windows that hold the cell."""
+    def uniform_of_positions(self, generator: torch.Generator | None = None) -> list[Tensor]:
+        """Draw for each tap the number from [0, 1) of its position on the map, the same in all windows over it."""
         noise = self._noise(generator)
         numbers = noise.uniform(noise.map * prod(self.sizes), tuple(self.input.shape), self.dtype)
         return Windows(numbers, self.geometry).taps(0.0)
+
+    def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
+        """Return `uniform_of_positions`, for formulas of users that know it by its first name."""
+        return self.uniform_of_positions(generator)
 
     def _noise(self, generator: torch.Generator | None) -> Noise:
         if self.noise is None:
@@ -254,11 +258,11 @@ class Windows:
     # -- geometry
 
     def _extent(self, axis: int) -> int:
-        """Return cells along an axis from the first window's first tap to the last window's last one."""
+        """Return how many elements of an axis lie from the first window's first tap to the last window's last one."""
         return (self.output_size[axis] - 1) * self.geometry.stride[axis] + self.geometry.span(axis)
 
     def _fitted(self, lengths: Sequence[int], fill: float) -> Tensor:
-        """Return the map cropped or filled up to `lengths`, beginning `padding` cells before it."""
+        """Return the map cropped or filled up to `lengths`, beginning `padding` elements before it."""
         fitted, before_and_after = self.input, []
         for axis, (length, have, before) in enumerate(zip(lengths, self.sizes, self.geometry.padding, strict=True)):
             after = length - before - have
@@ -279,7 +283,7 @@ class Windows:
 
 
 def _pairs(around: Sequence[tuple[int, int]]) -> list[int]:
-    """Return what `F.pad` takes, from the cells before and after the map along each axis."""
+    """Return what `F.pad` takes, from the numbers of elements before and after the map on each axis."""
     return [size for pair in reversed(around) for size in pair]
 
 

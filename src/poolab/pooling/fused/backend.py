@@ -25,17 +25,17 @@ from poolab.pooling.fused.taps import FormulaTraits, formula_traits
 Backend = Literal["auto", "plain", "fused"]
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
-# To record a formula takes 50 ms to 1 s. Plain torch does not work in blocks on maps with fewer cells than these: the
+# To record a formula takes 50 ms to 1 s. Plain torch does not work in blocks on maps with fewer elements than these: the
 # formula itself is done with them before.
 BLOCKS_FROM = 500_000
 # On other devices than the CPU the host does not wait for what it starts, so that its time says nothing. There "auto"
-# makes a kernel after so many cells.
+# makes a kernel after so many elements.
 PAYS_FROM = 200_000_000
 
 _chosen: Backend = "auto"  # by the process
 _chosen_here: ContextVar[Backend | None] = ContextVar("poolab_backend", default=None)  # by a thread or a task
 _chosen_in_trace: Backend | None = None  # by code that torch.compile traces, which cannot set a context variable
-_cells_done: dict[Key, int] = {}
+_elements_done: dict[Key, int] = {}
 
 
 def set_backend(name: Backend) -> None:
@@ -239,5 +239,5 @@ def _compiled(key: Key, input: Tensor) -> Kernel | None:
 
 
 def _pays(key: Key, input: Tensor) -> bool:
-    _cells_done[key] = _cells_done.get(key, 0) + input.numel()
-    return _cells_done[key] > PAYS_FROM
+    _elements_done[key] = _elements_done.get(key, 0) + input.numel()
+    return _elements_done[key] > PAYS_FROM

@@ -84,7 +84,8 @@ def _inputs(program: Program) -> list[str]:
     if program.is_masked:
         given += [*(f"REAL({tap})" for tap in taps), "COUNT"]
     for draw, kind in enumerate(program.draws):
-        given += [f"NOISE_CELL({draw}, {tap})" for tap in taps] if kind == "cell" else [f"{NOISE[kind]}({draw})"]
+        by_tap = kind == "position"
+        given += [f"NOISE_POSITION({draw}, {tap})" for tap in taps] if by_tap else [f"{NOISE[kind]}({draw})"]
     return given + [f"VALUE({index})" for index in range(program.values)]
 
 

@@ -7,7 +7,7 @@
 #define NOISE_WINDOW(draw) uniform(t->seed, draw, (map + lane) * windows + window, windows)
 #define NOISE_CHANNEL(draw) uniform(t->seed, draw, map + lane, 1)
 #define NOISE_SAMPLE(draw) uniform(t->seed, draw, n, 0)
-#define NOISE_CELL(draw, tap) uniform(t->seed, draw, (map + lane) * plane + tap_place[tap], plane)
+#define NOISE_POSITION(draw, tap) uniform(t->seed, draw, (map + lane) * plane + tap_place[tap], plane)
 #define GRAD_OUTPUT load(grad_output + at)
 #define PUT(v) store(y + at, v)
 #define ADD_PARAM_GRAD(index, v) add_up(param_grads[index] + at, v)
@@ -28,7 +28,7 @@ typedef element sum;
 #define GIVE(tap, v) STORE_SUM(to[tap] + at, v)
 #endif
 
-// Full vectors of a window that has all its cells, full vectors of another one, and the channels that are left, which
+// Full vectors of a window that has all its taps, full vectors of another one, and the channels that are left, which
 // are copied to make a full vector (SHORT): statements with loads of any length take several times as long.
 #define LANES_OF(WHOLE, MASKED, SHORT) \
   long lane = 0; \
@@ -37,7 +37,7 @@ typedef element sum;
   if (lane < lanes) { SHORT }
 #define COPY(to, from, count) for (long i = 0; i < (count); i++) (to)[i] = (from)[i];
 
-// The rows of cells of one row of windows: where each begins on the map, and whether it is there.
+// The rows of elements of one row of windows: where each begins on the map, and whether it is there.
 typedef struct {
   long begin[ROWS];
   int real[ROWS], all_real;
@@ -54,7 +54,7 @@ INLINE rows rows_of(const task *t, long row) {
   return r;
 }
 
-// The places of a window's cells on the map (for a missing cell that of the first, which may be read) and which are
+// The places of a window's taps on the map (for a missing tap that of the first, which may be read) and which are
 // real; the number of real ones.
 INLINE int place(const task *t, const rows *r, long ow, long *tap_place, int *real_tap) {
   const long first = ow * SW - t->pw;
@@ -79,13 +79,13 @@ INLINE int place(const task *t, const rows *r, long ow, long *tap_place, int *re
 static void forward_short(const task *t, long n, long lane, long window, const long *tap_place, const int *real_tap,
                           int real_taps) {
   const long windows = t->od * t->oh * t->ow, plane = t->d * t->h * t->w, map = n * t->c, count = t->c - lane, at = 0;
-  element cells[TAPS][LANES] = {{0}}, output[LANES], *y = output;
+  element elements[TAPS][LANES] = {{0}}, output[LANES], *y = output;
   const element *tap_data[TAPS];
   real value_data[VALUES + 1][LANES] = {{0}};
   const real *value[VALUES + 1];
   for (int tap = 0; tap < TAPS; tap++) {
-    COPY(cells[tap], t->x + (n * plane + tap_place[tap]) * t->c + lane, count)
-    tap_data[tap] = cells[tap];
+    COPY(elements[tap], t->x + (n * plane + tap_place[tap]) * t->c + lane, count)
+    tap_data[tap] = elements[tap];
   }
   for (int i = 0; i < VALUES; i++) { COPY(value_data[i], t->value[i] + lane, count) value[i] = value_data[i]; }
   (void)windows; (void)map; (void)value; (void)real_tap; (void)real_taps;
@@ -121,16 +121,16 @@ static void backward_short(const task *t, long n, long first, long lane, long co
                            const int *real_tap, int real_taps, sum *const *gradient) {
   const long windows = t->od * t->oh * t->ow, plane = t->d * t->h * t->w, map = n * t->c + first, at = 0;
   const long from = first + lane;
-  element cells[TAPS][LANES] = {{0}}, grad_output[LANES] = {0};
+  element elements[TAPS][LANES] = {{0}}, grad_output[LANES] = {0};
   sum sums[TAPS][LANES] = {{0}}, *to[TAPS];
   const element *tap_data[TAPS];
   real value_data[VALUES + 1][LANES] = {{0}};
   const real *value[VALUES + 1];
   double param_grad_data[VALUES + 1][LANES] = {{0}}, *param_grads[VALUES + 1];
   for (int tap = 0; tap < TAPS; tap++) {
-    COPY(cells[tap], t->x + (n * plane + tap_place[tap]) * t->c + from, count)
+    COPY(elements[tap], t->x + (n * plane + tap_place[tap]) * t->c + from, count)
     COPY(sums[tap], gradient[tap] + lane, OVERLAP ? count : 0)
-    tap_data[tap] = cells[tap];
+    tap_data[tap] = elements[tap];
     to[tap] = sums[tap];
   }
   COPY(grad_output, t->grad_output + (n * windows + window) * t->c + from, count)
@@ -146,7 +146,7 @@ static void backward_short(const task *t, long n, long first, long lane, long co
     for (long j = 0; j < count; j++) t->param_grads[i][map + lane + j] += param_grad_data[i][j];
 }
 
-// Sets cells of a row of the gradient to 0.
+// Sets elements of a row of the gradient to 0.
 INLINE void clear(const task *t, sum *row, long from, long to, long lanes) {
   if (lanes == t->c) memset(row + from * t->c, 0, (to - from) * lanes * sizeof(sum));
   else for (long w = from; w < to; w++) memset(row + w * t->c, 0, lanes * sizeof(sum));
@@ -163,7 +163,7 @@ static void backward_block(const task *t, long n, long first, long lanes, sum *r
   sum *gradient = t->gx + n * plane * t->c + first;
 #endif
   memset(is_begun, 0, t->d * t->h);
-  // Windows side by side write each of their cells; only what lies behind the last one has to be cleared.
+  // Windows side by side write each of their elements; only what lies behind the last one has to be cleared.
   const long from = GAPLESS ? least(t->ow * SW - t->pw, t->w) : 0;
   double *param_grads[VALUES + 1];
   const real *value[VALUES + 1];

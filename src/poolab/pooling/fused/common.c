@@ -69,7 +69,7 @@ FUNCTION(EXP, exp)
 FUNCTION(EXPM1, expm1)
 FUNCTION(LOG, log)
 #else
-// Written out for float: a call of libmvec empties all vector registers, and a window has an exponential for each cell.
+// Written out for float: a call of libmvec empties all vector registers, and a window has an exponential for each tap.
 // exp(x) = 2^n exp(r) with r in [-ln 2 / 2, ln 2 / 2], and Cephes' polynomial for (exp(r) - 1 - r) / r^2 (S. Moshier,
 // expf.c). Largest error over all floats: see tests/pooling/fused/test_functions.py.
 typedef struct { vreal n, less_one; vmask half, rest; } power_of_e;
@@ -153,10 +153,10 @@ typedef _Float16 element;
 #define TAPS (ROWS * KW)
 // Windows that do not overlap write each gradient once; the others add it up.
 #define OVERLAP (ED * (KD - 1) >= SD || EH * (KH - 1) >= SH || EW * (KW - 1) >= SW)
-// Windows lie side by side: each cell between the first and the last one is in one of them.
+// Windows lie side by side: each element between the first and the last one is in one of them.
 #define GAPLESS (!OVERLAP && ED * KD == SD && EH * KH == SH && EW * KW == SW && ED * EH * EW == 1)
 // Sums of several half-precision gradients are kept in float until they are complete; but where a window passes its
-// gradient on to one cell, each sum is rounded as torch's max pooling does.
+// gradient on to one element, each sum is rounded as torch's max pooling does.
 #define WIDE_SUM (OVERLAP && ELEMENT >= 2 && !PASSES_ON)
 #if OVERLAP && ELEMENT >= 2 && PASSES_ON
 #define ROUNDED(v) WIDEN(NARROW(v))

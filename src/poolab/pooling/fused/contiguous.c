@@ -1,4 +1,4 @@
-// Contiguous maps: the lanes are windows of one row, whose cells are first split into the phases of the stride.
+// Contiguous maps: the lanes are windows of one row, whose elements are first split into the phases of the stride.
 
 #define TAP(tap) load_real(tap_data[tap] + lane)
 #define REAL(tap) (((vmask){0} - real_row[(tap) / KW]) & load_mask(r.real_columns + ((tap) % KW) * r.lanes + lane))
@@ -7,7 +7,7 @@
 #define NOISE_WINDOW(draw) uniform(t->seed, draw, map * windows + row * t->ow + lane, 1)
 #define NOISE_CHANNEL(draw) uniform(t->seed, draw, map, 0)
 #define NOISE_SAMPLE(draw) uniform(t->seed, draw, map / t->c, 0)
-#define NOISE_CELL(draw, tap) \
+#define NOISE_POSITION(draw, tap) \
   uniform(t->seed, draw, map * plane + place[(tap) / KW] + lane * SW - t->pw + ((tap) % KW) * EW, SW)
 #define GRAD_OUTPUT load(grad_output)
 #define PUT(v) store(y, v)
@@ -25,9 +25,9 @@
   }
 #define COPY(to, from, count) for (long i = 0; i < (count); i++) (to)[i] = (from)[i];
 
-// Room for one row of windows: the phases of its rows of cells, the gradients of the taps, who is real.
+// Room for one row of windows: the phases of its rows of elements, the gradients of the taps, who is real.
 typedef struct {
-  long lanes, length;  // windows of a row in whole vectors; cells of one phase
+  long lanes, length;  // windows of a row in whole vectors; elements of one phase
   real *phases, *gradients, *count, *sums;
   integer *real_columns;
 } workspace;
@@ -54,7 +54,7 @@ static void free_workspace(workspace r) { free(r.phases); free(r.gradients); fre
 
 // Splits a row of the map into the SW phases of the stride, as numbers; what lies outside keeps its zeros.
 static inline void split(const task *t, const element *restrict row, real *restrict phases, long length) {
-  // Cell i of phase f is column i * SW + f - pw; the middle, where every phase is on the map, has no test.
+  // Element i of phase f is column i * SW + f - pw; the middle, where every phase is on the map, has no test.
   const long from = (t->pw + SW - 1) / SW, to = least((t->w + t->pw) / SW, length);
   for (long i = 0; i < least(from, length); i++) for (long f = 0; f < SW; f++) {
     const long w = i * SW + f - t->pw;
@@ -68,7 +68,7 @@ static inline void split(const task *t, const element *restrict row, real *restr
   }
 }
 
-// Reads the rows of cells of one row of windows; true where all of them are on the map.
+// Reads the rows of elements of one row of windows; true where all of them are on the map.
 static inline int gather(const task *t, const element *plane, long row, workspace *r, long *place, int *real_row,
                          const real **tap_data) {
   const long od = row / t->oh, oh = row % t->oh;
@@ -133,8 +133,8 @@ typedef element sum;
 #define READ_SUM(v) WIDEN(v)
 #define WRITTEN_SUM(v) NARROW(v)
 #endif
-// The columns w of a row, cell i of phase f each; the middle, where every phase is on the map, has no test.
-#define EACH_CELL(statement) { \
+// The columns w of a row, element i of phase f each; the middle, where every phase is on the map, has no test.
+#define EACH_ELEMENT(statement) { \
   const long from = (t->pw + SW - 1) / SW, to = least((t->w + t->pw) / SW, length); \
   for (long i = 0; i < length; i++) { \
     if (i == from && to > from) { \
@@ -154,7 +154,7 @@ static inline void add_gradients(const task *t, const real *gradients, sum *rest
   real *restrict sums = r->sums;
   const long length = r->length;
 #if OVERLAP
-  EACH_CELL(sums[f * length + i] = READ_SUM(row[w]))
+  EACH_ELEMENT(sums[f * length + i] = READ_SUM(row[w]))
 #else
   memset(sums, 0, SW * length * sizeof(real));
 #endif
@@ -163,7 +163,7 @@ static inline void add_gradients(const task *t, const real *gradients, sum *rest
     const real *restrict from = gradients + k * r->lanes;
     for (long ow = 0; ow < t->ow; ow++) to[ow] = ROUNDED(to[ow] + from[ow]);
   }
-  EACH_CELL(row[w] = WRITTEN_SUM(sums[f * length + i]))
+  EACH_ELEMENT(row[w] = WRITTEN_SUM(sums[f * length + i]))
 }
 
 #undef BEFORE

@@ -24,7 +24,7 @@ class CpuKernel:
     """Run the forward and the backward of a recipe for one dtype and layout, any sizes.
 
     Raises:
-        NotFusable: the formula needs more than the cells of a window.
+        NotFusable: the formula needs more than the taps of a window.
         NoCompiler: this machine cannot compile the kernel.
     """
 
@@ -71,7 +71,7 @@ def source_of(recipe: Recipe, dtype: torch.dtype, is_channels_last: bool) -> str
     """Return the C source of a kernel.
 
     Raises:
-        NotFusable: the formula needs more than the cells of a window.
+        NotFusable: the formula needs more than the taps of a window.
     """
     wide = compute_dtype(dtype)
     whole, masked = (program(recipe, is_masked=is_masked, dtype=wide) for is_masked in (False, True))

@@ -18,12 +18,12 @@ class Range:
     """Tell for which maps and windows a kernel is the faster one.
 
     Attributes:
-        least_cells: of the map. A call of a kernel takes some 0.1 ms more of Python than one of torch.
+        least_elements: of the map. A call of a kernel takes some 0.1 ms more of Python than one of torch.
         most_taps: of the window. The kernel's backward recomputes the forward; torch's has kept an index.
         largest_stride: along the last axis. A contiguous row is first split into as many phases.
     """
 
-    least_cells: int
+    least_elements: int
     most_taps: int
     largest_stride: int
 
@@ -44,7 +44,7 @@ def outruns_torch(input: Tensor, geometry: Geometry) -> bool:
     bounds = CONTIGUOUS if is_contiguous else CHANNELS_LAST.get(input.dtype)
     return (
         bounds is not None
-        and input.numel() >= bounds.least_cells
+        and input.numel() >= bounds.least_elements
         and geometry.taps <= bounds.most_taps
         and geometry.stride[-1] <= bounds.largest_stride
     )

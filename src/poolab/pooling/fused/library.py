@@ -70,7 +70,7 @@ def _load(data: bytes | None) -> ctypes.CDLL | None:
 
 
 def _kept(name: str) -> bytes | None:
-    """Return the number of cells, not yet a whole one, that a stride leaves of an axis."""
+    """Return the bytes of a library of the cache folder, or None where it has no such file."""
     try:
         folder = open_folder(cache_folder(), make=False)
     except NotPrivate:

@@ -1,6 +1,6 @@
-"""A formula as a program over the cells of one window, forward and backward: what kernels are generated from.
+"""A formula as a program over the taps of one window, forward and backward: what kernels are generated from.
 
-The formula is run once on a few cells. Whatever it does to them is noted, and what autograd then does for its gradient,
+The formula is run once on a few taps. Whatever it does to them is noted, and what autograd then does for its gradient,
 as a graph of element-wise operations. So a method has one definition, and a user's own is fused as the library's; a
 formula must be a function of its arguments, since what else it reads is what that was when it was recorded.
 """
@@ -18,7 +18,7 @@ from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.recorder import NotFusable, Recorder, in_clean_thread, part
 from poolab.pooling.fused.taps import LANES, NotLocal, TapWindows, formula_traits
 
-# The rank formulas have 5 operations for each pair of cells: 7x7 windows are fused, 9x9 (and 20 s of compiling) not.
+# The rank formulas have 5 operations for each pair of taps: 7x7 windows are fused, 9x9 (and 20 s of compiling) not.
 MOST_NODES = 12_000
 
 
@@ -26,10 +26,10 @@ MOST_NODES = 12_000
 class Program:
     """Hold the forward and the backward of one window as graphs over lanes.
 
-    The placeholders are, in order: a cell for each tap; a flag for each tap (whether it is real) and the count, where
-    the windows may be incomplete; the random numbers of each draw (one for each tap where it is for cells); each value;
-    and in the backward the gradient of the output. The forward gives y, the backward a gradient for each tap and then
-    for each value, None where it is always 0.
+    The placeholders are, in order: the value of each tap; a flag for each tap (whether it is real) and the count, where
+    the windows may be incomplete; the random numbers of each draw (one for each tap where positions have their own);
+    each value; and in the backward the gradient of the output. The forward gives y, the backward a gradient for each
+    tap and then for each value, None where it is always 0.
     """
 
     forward: fx.Graph
@@ -41,10 +41,10 @@ class Program:
 
 
 def program(recipe: Recipe, *, is_masked: bool, dtype: torch.dtype) -> Program:
-    """Return the program of a recipe, for complete windows or for those that may lack cells.
+    """Return the program of a recipe, for complete windows or for those that may lack taps.
 
     Raises:
-        NotFusable: the formula needs more than the cells, or it is too long.
+        NotFusable: the formula needs more than the taps, or it is too long.
     """
     g, one = recipe.geometry, (1,) * recipe.geometry.dims
     # Stride, dilation and ceil mode are for the loops; without them, more recipes share a program.
@@ -60,12 +60,12 @@ def _program(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
 def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
     traits, count = formula_traits(recipe), recipe.geometry.taps
     if traits is None:
-        raise NotFusable("the formula looks at more than the cells of its window")
+        raise NotFusable("the formula looks at more than the taps of its window")
     recorder = Recorder()
     given = _Inputs(recorder, dtype)
-    taps = given.numbers("cell", count)
+    taps = given.numbers("tap", count)
     flags, counts = (given.flags(count), given.numbers("count", 1)[0]) if is_masked else (None, None)
-    noise = given.numbers("noise", sum(count if kind == "cell" else 1 for kind in traits.draws))
+    noise = given.numbers("noise", sum(count if kind == "position" else 1 for kind in traits.draws))
     values = given.numbers("value", recipe.values)
     leaves = [leaf.requires_grad_() for leaf in (*taps, *values)]
     try:
@@ -137,4 +137,4 @@ class _Given:
         self.numbers, self.taps = iter(numbers), taps
 
     def __call__(self, shared: str) -> Any:
-        return [next(self.numbers) for _ in range(self.taps)] if shared == "cell" else next(self.numbers)
+        return [next(self.numbers) for _ in range(self.taps)] if shared == "position" else next(self.numbers)

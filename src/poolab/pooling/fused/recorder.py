@@ -51,7 +51,7 @@ class Recorder(TorchDispatchMode):
             return None
         node = self._nodes.get(_place(value))
         if node is None and value.numel() != 1:
-            raise NotFusable("the formula uses a tensor that is neither a cell nor one of its arguments")
+            raise NotFusable("the formula uses a tensor that is neither a tap nor one of its arguments")
         return value.item() if node is None else node
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""A formula run on the cells of one window: whether it needs anything else, and how many random numbers it takes."""
+"""A formula run on the taps of one window: whether it needs anything else, and how many random numbers it takes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.recorder import in_clean_thread
 
-LANES = 5  # how many windows the symbolic cells stand for; the number means nothing
+LANES = 5  # how many windows the symbolic taps stand for; the number means nothing
 
 Draw = Callable[[str], Any]  # what to draw for: see TapWindows
 
@@ -24,13 +24,13 @@ class NotLocal(Exception):
 
 
 class TapWindows(Windows):
-    """Give a formula its windows where each tap is a row of LANES cells instead of a view of a map.
+    """Give a formula its windows where each tap is a row of LANES numbers instead of a view of a map.
 
     Args:
-        cells: the taps.
-        real: for each tap, in which windows it is a real cell; None where the windows are complete.
-        counts: the number of real cells of each window; None where the windows are complete.
-        draw: gives the random numbers: "window", "channel" and "sample" one for each lane, "cell" one for each tap.
+        taps: the taps.
+        real: for each tap, in which windows it is a real tap; None where the windows are complete.
+        counts: the number of real taps of each window; None where the windows are complete.
+        draw: gives the random numbers: "window", "channel" and "sample" one for each lane, "position" one for each tap.
         geometry: of which the kernel size counts.
     """
 
@@ -82,7 +82,7 @@ class TapWindows(Windows):
         """Return how many taps are there."""
         if count_include_pad and self.geometry.is_padded:
             if self.geometry.ceil_mode:
-                raise NotLocal("padded zeros count as cells, and those that ceil mode adds do not")
+                raise NotLocal("padded zeros count as taps, and those that ceil mode adds do not")
             return self.geometry.taps
         return self.geometry.taps if self._counts is None else self._counts
 
@@ -134,9 +134,9 @@ class TapWindows(Windows):
         number: Tensor = self._draw(shared)
         return number
 
-    def uniform_of_cells(self, generator: torch.Generator | None = None) -> list[Tensor]:
-        """Return the next random number of each cell."""
-        numbers: list[Tensor] = self._draw("cell")
+    def uniform_of_positions(self, generator: torch.Generator | None = None) -> list[Tensor]:
+        """Return for each tap the next random number of its position."""
+        numbers: list[Tensor] = self._draw("position")
         return numbers
 
 
@@ -146,7 +146,7 @@ class FormulaTraits:
 
     Attributes:
         draws: what it draws for, one word for each map of numbers.
-        uses_taps: whether it looks at the cells, beside their maximum, minimum and mean.
+        uses_taps: whether it looks at the taps, beside their maximum, minimum and mean.
     """
 
     draws: tuple[str, ...]
@@ -157,7 +157,7 @@ class FormulaTraits:
 def formula_traits(recipe: Recipe) -> FormulaTraits | None:
     """Return what the formula asks of its windows; None where it is not local.
 
-    Local is a formula that computes each window of each channel from the cells of that window alone, element by
+    Local is a formula that computes each window of each channel from the taps of that window alone, element by
     element: so torch tags its operations. Only such a formula can be run on parts of a map, or in a kernel.
     """
     return in_clean_thread(lambda: _formula_traits(recipe))
@@ -168,7 +168,7 @@ def _formula_traits(recipe: Recipe) -> FormulaTraits | None:
 
     def draw(shared: str) -> Any:
         asked.append(shared)
-        return taps if shared == "cell" else taps[0]
+        return taps if shared == "position" else taps[0]
 
     taps = [torch.full((LANES,), 0.5) for _ in range(recipe.geometry.taps)]
     windows = TapWindows(taps, None, None, draw, recipe.geometry)

@@ -26,7 +26,7 @@ class TorchKernel:
     """Run the forward and the backward of a recipe for CPU tensors of any size and layout.
 
     Raises:
-        NotFusable: the formula needs more than the cells of a window.
+        NotFusable: the formula needs more than the taps of a window.
     """
 
     def __init__(self, recipe: Recipe, dtype: torch.dtype):
@@ -101,11 +101,11 @@ class TorchKernel:
     def _noise(self, windows: Windows) -> list[Tensor]:
         numbers: list[Tensor] = []
         for kind in self._program(False).draws:
-            numbers += windows.uniform_of_cells() if kind == "cell" else [windows.uniform(shared=kind)]
+            numbers += windows.uniform_of_positions() if kind == "position" else [windows.uniform(shared=kind)]
         return numbers
 
     def _on_map(self, part: Tensor, gradients: list[Any]) -> Tensor:
-        """Sum the taps' gradients over the cells that they were."""
+        """Sum the taps' gradients over the elements that they were."""
         g, sizes = self.recipe.geometry, part.shape[2:]
         reach = [size + 2 * g.padding[axis] + g.span(axis) + g.stride[axis] for axis, size in enumerate(sizes)]
         whole = torch.empty((*part.shape[:2], *reach), dtype=self.dtype, memory_format=memory_format(part)).zero_()

@@ -21,7 +21,7 @@ from poolab.pooling.fused.program import program
 from poolab.pooling.fused.triton_source import Lanes, names, triton_source
 
 THREADS = 128
-# Without fused multiply-add the backward finds the very numbers of the forward, so that a draw takes the same cell.
+# Without fused multiply-add the backward finds the very numbers of the forward, so that a draw takes the same tap.
 OPTIONS = {"num_warps": THREADS // 32, "enable_fp_fusion": False}
 FEW_TAPS = 4
 MOST_NUMBERS = 2**31  # as many as 32-bit offsets can tell apart
@@ -36,14 +36,14 @@ class TritonKernel:
         is_channels_last: its layout.
 
     Raises:
-        NotFusable: the formula needs more than the cells of a window, or its backward is too long.
+        NotFusable: the formula needs more than the taps of a window, or its backward is too long.
         NoCompiler: there is no Triton, or it cannot compile for this machine.
     """
 
     def __init__(self, recipe: Recipe, dtype: torch.dtype, is_channels_last: bool):
         self.recipe, self.dtype, self.is_channels_last = recipe, dtype, is_channels_last
         self.wide, g = compute_dtype(dtype), recipe.geometry
-        # Only padding and ceil mode leave windows without some of their cells.
+        # Only padding and ceil mode leave windows without some of their taps.
         text = program(recipe, is_masked=g.is_padded or g.ceil_mode, dtype=self.wide)
         self.lanes = Lanes(text, g, self.wide, is_channels_last)
         self.names = {direction: names(self.lanes, direction) for direction in ("forward", "backward")}

@@ -1,9 +1,9 @@
 """The Triton source of a recipe's two kernels: places and loads around the statements of a program.
 
-A lane of the forward is a window, a lane of the backward a block of cells, as many as a window steps over. The cells of
-a block belong to a fixed number of windows, whose gradients the lane computes again and adds in one order: there are no
-atomics, the kernels are deterministic, and every cell is written once. Lanes follow the memory: (n, c, h, w) in
-contiguous maps, (n, h, w, c) in channels_last ones, there VECTOR channels to a lane.
+A lane of the forward is a window, a lane of the backward a block of elements, as many as a window steps over. The
+elements of a block belong to a fixed number of windows, whose gradients the lane computes again and adds in one order:
+there are no atomics, the kernels are deterministic, and every element is written once. Lanes follow the memory: (n, c,
+h, w) in contiguous maps, (n, h, w, c) in channels_last ones, there VECTOR channels to a lane.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Lanes:
 
     @property
     def reach(self) -> Sizes:
-        """Return how many windows before its own may hold a block's cells, along each axis."""
+        """Return how many windows before its own may hold a block's elements, along each axis."""
         g = self.geometry
         return tuple((g.span(axis) - 1) // g.stride[axis] for axis in range(g.dims))
 
@@ -101,7 +101,7 @@ class _Writer:
         self.real = "tl.float64" if lanes.dtype == torch.float64 else "tl.float32"
         self.body = Body(self.real)
         self.known: set[str] = set()  # names that are written when they are first used
-        self.cells: dict[Sizes, str] = {}  # the cells that were read, by their place from the lane's first one
+        self.elements: dict[Sizes, str] = {}  # the elements that were read, by their place from the lane's first one
         self._lane()
 
     # -- where a lane is
@@ -150,14 +150,14 @@ class _Writer:
         return raster
 
     def _shift(self, place: Sizes) -> str:
-        """Return how far a cell is in memory from the lane's first one: the same for all lanes."""
+        """Return how far an element is in memory from the lane's first one: the same for all lanes."""
         shift = str(place[0])
         for axis in self.axes[1:]:
             shift = f"({shift} * size{axis} + {place[axis]})"
         return f"{shift} * packs * VECTOR" if self.lanes.is_channels_last else shift
 
     def _inside(self, axis: int, place: int) -> str:
-        """Return the flag of lanes whose cell lies on the map along an axis; written once."""
+        """Return the flag of lanes whose element lies on the map along an axis; written once."""
         at = f"first{axis} + {place}"
         # Blocks and windows begin at minus the padding.
         low = "" if place >= self.geometry.padding[axis] else f"({at} >= 0) & "
@@ -169,24 +169,24 @@ class _Writer:
             self.known.add(self.body.note(name, expression))
         return name
 
-    def _is_cell(self, place: Sizes) -> str:
+    def _is_element(self, place: Sizes) -> str:
         return " & ".join(self._inside(axis, at) for axis, at in enumerate(place))
 
     # -- what a lane reads
 
-    def _cell(self, place: Sizes) -> str:
-        """Return a cell, read once."""
-        if place not in self.cells:
-            name = f"x{len(self.cells)}"
-            mask = f"is_lane & {self._is_cell(place)}"
+    def _element(self, place: Sizes) -> str:
+        """Return an element, read once."""
+        if place not in self.elements:
+            name = f"x{len(self.elements)}"
+            mask = f"is_lane & {self._is_element(place)}"
             self.body.note(
                 name, f"tl.load(x + (origin + {self._shift(place)}), mask={mask}, other=0.0).to({self.real})"
             )
-            self.cells[place] = name
-        return self.cells[place]
+            self.elements[place] = name
+        return self.elements[place]
 
     def _taps(self, before: Sizes) -> Iterator[Sizes]:
-        """Return the cells of the window that begins so many strides before the lane's first cell."""
+        """Return the taps of the window that begins so many strides before the lane's first element."""
         g = self.geometry
         for place in product(*map(range, g.kernel_size)):
             yield tuple(k * g.dilation[a] - before[a] * g.stride[a] for a, k in enumerate(place))
@@ -194,7 +194,7 @@ class _Writer:
     def _inputs(self, before: Sizes, prefix: str) -> list[str]:
         """Return what the program is given for a window."""
         taps = list(self._taps(before))
-        given = [self._cell(tap) for tap in taps]
+        given = [self._element(tap) for tap in taps]
         if self.program.is_masked:
             given += [self._is_real(tap, before, prefix) for tap in taps]
             given.append(self._count(before, prefix))
@@ -213,11 +213,11 @@ class _Writer:
 
     def _is_always_real(self, axis: int, place: int, before: Sizes) -> bool:
         g = self.geometry
-        first = place + before[axis] * g.stride[axis]  # from the window's first cell
+        first = place + before[axis] * g.stride[axis]  # from the window's first tap
         return not g.ceil_mode and g.padding[axis] <= first < g.span(axis) - g.padding[axis]
 
     def _count(self, before: Sizes, prefix: str) -> str:
-        """Return how many cells of the window are on the map: a product over the axes."""
+        """Return how many taps of the window are on the map: a product over the axes."""
         g, factors = self.geometry, []
         for axis in self.axes:
             places = [k * g.dilation[axis] - before[axis] * g.stride[axis] for k in range(g.kernel_size[axis])]
@@ -227,9 +227,9 @@ class _Writer:
         return self.body.note(f"{prefix}count", " * ".join(f"({factor})" for factor in factors))
 
     def _numbers(self, draw: int, kind: str, windows: list[str], taps: list[Sizes], prefix: str) -> list[str]:
-        """Return the random numbers of a draw: the places that `Windows.uniform` and `uniform_of_cells` give them."""
+        """Return the random numbers of a draw, at the places of `Windows.uniform` and `uniform_of_positions`."""
         step = f"tl.full((), {draw * STEP % 2**32}, tl.uint32)"
-        if kind == "cell":
+        if kind == "position":
             places = [self._raster([f"(first{a} + {tap[a]})" for a in self.axes], "size") for tap in taps]
         else:
             places = [{"window": self._raster(windows, "out"), "channel": "map", "sample": "sample"}[kind]]
@@ -257,7 +257,7 @@ class _Writer:
         self._store("y", place, output, "is_lane")
 
     def backward(self) -> None:
-        """Write the backward: each lane is a block of cells and sums the gradients of all windows over it."""
+        """Write the backward: each lane is a block of elements and sums the gradients of all windows over it."""
         self._begin()
         steps = self.geometry.stride
         sums: dict[Sizes, str] = {}
@@ -270,8 +270,9 @@ class _Writer:
                 for n, gradient in zip(own, given, strict=True):
                     sums[taps[n]] = f"{sums[taps[n]]} + {gradient}" if taps[n] in sums else gradient
         for place in product(*map(range, steps)):
-            gradient = sums.get(place, self.body.literal(0.0))  # a cell between the windows
-            self._store("gradient", f"(origin + {self._shift(place)})", gradient, f"is_lane & {self._is_cell(place)}")
+            gradient = sums.get(place, self.body.literal(0.0))  # an element between the windows
+            mask = f"is_lane & {self._is_element(place)}"
+            self._store("gradient", f"(origin + {self._shift(place)})", gradient, mask)
 
     def _window(self, before: Sizes, number: int, own: list[int], param_grads: int) -> list[str]:
         """Return the gradients of the own taps of one of the windows over a block; store those of its values."""

@@ -18,7 +18,7 @@ def adaptive_max(input: Tensor, output_size: Grid) -> Tensor:
     bins = _pair(output_size)
     if bins == (1, 1) or not torch.compiler.is_exporting():
         return F.adaptive_max_pool2d(input, output_size)
-    # The last axis first: of equal cells the first in raster order remains.
+    # The last axis first: of equal elements the first in raster order remains.
     for axis, count in ((3, bins[1]), (2, bins[0])):
         outside = ~_bins(input, axis, count)
         input = input.unsqueeze(axis).masked_fill(outside, -torch.inf).max(axis + 1).values
@@ -72,9 +72,9 @@ def _pair(size: Grid) -> tuple[int, int]:
 
 
 def _bins(input: Tensor, axis: int, count: int) -> Tensor:
-    """Return which cells of an axis lie in each bin, (count, length) and a 1 for the axis behind.
+    """Return which positions of an axis lie in each bin, (count, length) and a 1 for the axis behind.
 
-    Bin i has the cells floor(i length / count) to ceil((i + 1) length / count) - 1.
+    Bin i has the positions floor(i length / count) to ceil((i + 1) length / count) - 1.
     """
     length, device = input.shape[axis], input.device
     bin, place = torch.arange(count, device=device)[:, None], torch.arange(length, device=device)

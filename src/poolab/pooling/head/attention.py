@@ -13,12 +13,12 @@ from poolab.pooling.core.windows import compute_dtype
 from poolab.pooling.map_pool import HeadPool2d
 from poolab.pooling.registry import register
 
-MIXES = "the weight of a cell depends on all its channels, so NaN reaches the other channels of its sample"
+MIXES = "the weight of a position depends on all its channels, so NaN reaches the other channels of its sample"
 
 
 @register("attention")
 class AttentionPool2d(HeadPool2d):
-    """Apply attention pooling: y = sum_i a_i x_i over all cells i of the map, a = softmax_i(w^T tanh(V x_i + b)).
+    """Apply attention pooling: y = sum_i a_i x_i over all positions i of the map, a = softmax_i(w^T tanh(V x_i + b)).
 
     Gated: a = softmax_i(w^T (tanh(V x_i + b) * sigmoid(U x_i + d))). w starts at zero, so that the layer starts as
     global average pooling; V and U start as torch's linear layers do.
@@ -55,18 +55,18 @@ class AttentionPool2d(HeadPool2d):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Set the parameters so that no cell is preferred."""
+        """Set the parameters so that no position is preferred."""
         nn.init.zeros_(self.score)
 
     @staticmethod
     def formula(input: Tensor, projection: nn.Linear, gate: nn.Linear | None, score: Tensor) -> Tensor:
         """Compute sum_i softmax_i(score) x_i."""
-        cells = tokens(input)
-        hidden = projected(projection, cells).tanh()
+        vectors = tokens(input)
+        hidden = projected(projection, vectors).tanh()
         if gate is not None:
-            hidden = hidden * projected(gate, cells).sigmoid()
-        weights = F.linear(hidden, score.to(hidden.dtype)[None]).to(cells.dtype).softmax(1)
-        return (weights * cells).sum(1)[..., None, None]
+            hidden = hidden * projected(gate, vectors).sigmoid()
+        weights = F.linear(hidden, score.to(hidden.dtype)[None]).to(vectors.dtype).softmax(1)
+        return (weights * vectors).sum(1)[..., None, None]
 
 
 @register("simpool")
@@ -74,7 +74,7 @@ class SimPool2d(HeadPool2d):
     """Apply SimPool attention pooling: y = sum_i a_i v_i, a = softmax_i(q . k_i / sqrt(d)), q = W_q mean(x), k_i =
     W_k v_i, v_i = LN(x_i).
 
-    One output (N, C, 1, 1); the values are the normalised cells themselves, without a projection of theirs or of the
+    One output (N, C, 1, 1); the values are the normalised vectors themselves, without a projection of theirs or of the
     output. With `gamma`, a power mean of the values above their least one, y = (sum_i a_i (v_i - min v + 1e-6)^gamma)
     ^(1/gamma).
 
@@ -115,9 +115,9 @@ class SimPool2d(HeadPool2d):
         input: Tensor, norm: nn.LayerNorm, query: nn.Linear, key: nn.Linear, heads: int = 1, gamma: float | None = None
     ) -> Tensor:
         """Compute sum_i softmax_i(q . k_i / sqrt(d)) v_i for each head."""
-        cells = tokens(input)
-        values = _normalised(norm, cells)
-        asked, keys = projected(query, cells.mean(1, keepdim=True)), projected(key, values)
+        vectors = tokens(input)
+        values = _normalised(norm, vectors)
+        asked, keys = projected(query, vectors.mean(1, keepdim=True)), projected(key, values)
         if gamma is None:
             return attended(asked, keys, values, heads)[..., None, None]
         lowest = values.amin(1, keepdim=True)
@@ -128,14 +128,14 @@ class SimPool2d(HeadPool2d):
 
 
 def tokens(input: Tensor) -> Tensor:
-    """Return the cells (N, HW, C) of a map, in float32 at least."""
+    """Return the vectors of the positions of a map, (N, HW, C), in float32 at least."""
     return input.to(compute_dtype(input.dtype)).flatten(2).transpose(1, 2)
 
 
-def projected(layer: nn.Linear, cells: Tensor) -> Tensor:
-    """Apply the layer in the cells' dtype (autocast may choose another), and return to it."""
-    bias = None if layer.bias is None else layer.bias.to(cells.dtype)
-    return F.linear(cells, layer.weight.to(cells.dtype), bias).to(cells.dtype)
+def projected(layer: nn.Linear, vectors: Tensor) -> Tensor:
+    """Apply the layer in the vectors' dtype (autocast may choose another), and return to it."""
+    bias = None if layer.bias is None else layer.bias.to(vectors.dtype)
+    return F.linear(vectors, layer.weight.to(vectors.dtype), bias).to(vectors.dtype)
 
 
 def attended(query: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
@@ -150,7 +150,7 @@ def attention_logits(query: Tensor, keys: Tensor, heads: int) -> Tensor:
     return (query * (1 / math.sqrt(query.shape[-1])) * keys).sum(3, keepdim=True)
 
 
-def _normalised(norm: nn.LayerNorm, cells: Tensor) -> Tensor:
+def _normalised(norm: nn.LayerNorm, vectors: Tensor) -> Tensor:
     return F.layer_norm(
-        cells, norm.normalized_shape, norm.weight.to(cells.dtype), norm.bias.to(cells.dtype), norm.eps
-    ).to(cells.dtype)
+        vectors, norm.normalized_shape, norm.weight.to(vectors.dtype), norm.bias.to(vectors.dtype), norm.eps
+    ).to(vectors.dtype)

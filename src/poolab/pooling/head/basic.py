@@ -50,13 +50,13 @@ class GlobalMaxPool2d(HeadPool2d):
     reference = Reference("Oquab et al.", 2015, "CVPR 2015")
     disagreements = (
         "timm's 'fastmax' (SelectAdaptivePool2d) is amax, which splits a tie's gradient evenly: a quarter to each "
-        "cell of a 2x2 map of zeros, where torch's adaptive pooling and this give it all to the first.",
+        "element of a 2x2 map of zeros, where torch's adaptive pooling and this give it all to the first.",
     )
 
     @staticmethod
     def formula(input: Tensor) -> Tensor:
         """Compute max_i x_i."""
-        # Not amax: that splits the gradient of a tie, and after a ReLU many cells tie at 0.
+        # Not amax: that splits the gradient of a tie, and after a ReLU many elements tie at 0.
         return F.adaptive_max_pool2d(input, 1)
 
 

@@ -1,4 +1,4 @@
-"""CLIP's attention head: one query, the mean of the map, over all its cells."""
+"""CLIP's attention head: one query, the mean of the map, over all its positions."""
 
 import math
 from collections.abc import Iterator
@@ -33,9 +33,9 @@ class CLIPAttentionPool2d(HeadPool2d):
     """Apply CLIP's attention pooling: y = W_o sum_i a_i W_v t_i with a = softmax_i((W_q t_0)^T (W_k t_i) /
     sqrt(d)), by heads.
 
-    The tokens are t_0 = mean(x) + e_0 and t_i = x_i + e_i for each cell; the query is token 0. The output is
+    The tokens are t_0 = mean(x) + e_0 and t_i = x_i + e_i for each position i; the query is token 0. The output is
     (N, output_dim). Any height and width will do: the learned positions e are those of a map of `size` and are resized
-    to any other (by antialiased interpolation; e_0 stays). Rotary positions turn the cells' keys by angles that depend
+    to any other (by antialiased interpolation; e_0 stays). Rotary positions turn the keys by angles that depend
     on row and column, scaled so that the whole map always spans `size`.
 
     Args:
@@ -119,10 +119,10 @@ class CLIPAttentionPool2d(HeadPool2d):
         interpolation: str = "bicubic",
     ) -> Tensor:
         """Compute the attention of token 0 over all tokens, and the output projection."""
-        cells = tokens(input)
-        all_tokens = torch.cat([cells.mean(1, keepdim=True), cells], 1)
+        vectors = tokens(input)
+        all_tokens = torch.cat([vectors.mean(1, keepdim=True), vectors], 1)
         if embedding is not None:
-            all_tokens = all_tokens + resized(embedding.to(cells.dtype), size, input.shape[2:], interpolation)
+            all_tokens = all_tokens + resized(embedding.to(vectors.dtype), size, input.shape[2:], interpolation)
         count = head_count(input.shape[1], heads)
         keys = projected(key, all_tokens)
         if position == "rotary":

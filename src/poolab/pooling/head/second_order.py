@@ -127,6 +127,6 @@ class CompactBilinearPool2d(HeadPool2d):
 
 
 def second_moment(input: Tensor) -> Tensor:
-    """Return (1/n) sum x x^T over the cells of each map, (N, C, C); in float32 for narrower dtypes."""
-    cells = input.to(compute_dtype(input.dtype)).flatten(2)
-    return cells @ cells.transpose(1, 2) / cells.shape[2]
+    """Return (1/n) sum x x^T over the positions of each map, (N, C, C); in float32 for narrower dtypes."""
+    vectors = input.to(compute_dtype(input.dtype)).flatten(2)
+    return vectors @ vectors.transpose(1, 2) / vectors.shape[2]

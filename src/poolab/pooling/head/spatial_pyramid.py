@@ -21,7 +21,7 @@ class SpatialPyramidPool2d(HeadPool2d):
 
     The features of one level follow those of the level before it; within a level they run over channel, row, column.
     The bins are those of adaptive pooling, bin i over the rows floor(iH/n) to ceil((i+1)H/n) - 1: any map has all of
-    them and every cell is in one. That is our reading; the paper's windows are not.
+    them and every position is in one. That is our reading; the paper's windows are not.
 
     Args:
         levels: how many bins along each side, level by level.
@@ -52,9 +52,9 @@ class SpatialPyramidPool2d(HeadPool2d):
     @staticmethod
     def formula(input: Tensor, levels: Sequence[int] = (1, 2, 4), mode: str = "max") -> Tensor:
         """Compute the bins of every level, one level after the other."""
-        cells = input if mode == "max" else input.to(compute_dtype(input.dtype))
+        values = input if mode == "max" else input.to(compute_dtype(input.dtype))
         pool = adaptive_max if mode == "max" else adaptive_avg
-        return torch.cat([pool(cells, level).flatten(1) for level in levels], 1)
+        return torch.cat([pool(values, level).flatten(1) for level in levels], 1)
 
 
 @register("pixel_pyramid")
@@ -62,12 +62,12 @@ class PixelPyramidPool2d(MapPool2d):
     """Apply per-pixel pyramid pooling (4P), stride 1; the map pooled with M windows, side by side as C * M
     channels.
 
-    The window of a cell is centred on it and is its real cells: at a border it is cut, never padded. The C maps of one
-    window follow those of the window before it. Window 1 is the map itself.
+    The window of a position is centred on it and consists of its real taps: at a border it is cut, never padded. The C
+    maps of one window follow those of the window before it. Window 1 is the map itself.
 
     Args:
         windows: the sides of the windows, odd numbers.
-        mode: "max", or "avg" for the mean of the real cells.
+        mode: "max", or "avg" for the mean of the real taps.
         project: blend the C*M maps to C again by a learned 1x1 convolution, as the paper's network does.
         channels: the number of channels; `project` needs it.
 
@@ -126,18 +126,18 @@ class PixelPyramidPool2d(MapPool2d):
     @staticmethod
     def formula(input: Tensor, windows: Sequence[int] = (27, 9, 3, 1), mode: str = "max") -> Tensor:
         """Compute the pooled maps of every window, one window after the other."""
-        cells = input if mode == "max" else input.to(compute_dtype(input.dtype))
-        return torch.cat([_centred(cells, window, mode) for window in windows], 1)
+        values = input if mode == "max" else input.to(compute_dtype(input.dtype))
+        return torch.cat([_centred(values, window, mode) for window in windows], 1)
 
 
-def _centred(cells: Tensor, window: int, mode: str) -> Tensor:
+def _centred(values: Tensor, window: int, mode: str) -> Tensor:
     """Pool one window at stride 1: along the rows, then along the columns, which costs 2 * window instead of window^2.
 
     The first of the largest of each row, then the first row that has the largest, is the first in raster order; a
-    window's real cells are a rectangle, so the mean of its rows' means is its mean.
+    window's real taps are a rectangle, so the mean of its rows' means is its mean.
     """
     half = window // 2
     if mode == "max":
-        return F.max_pool2d(F.max_pool2d(cells, (1, window), 1, (0, half)), (window, 1), 1, (half, 0))
-    rows = F.avg_pool2d(cells, (1, window), 1, (0, half), count_include_pad=False)
+        return F.max_pool2d(F.max_pool2d(values, (1, window), 1, (0, half)), (window, 1), 1, (half, 0))
+    rows = F.avg_pool2d(values, (1, window), 1, (0, half), count_include_pad=False)
     return F.avg_pool2d(rows, (window, 1), 1, (half, 0), count_include_pad=False)

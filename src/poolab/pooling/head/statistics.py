@@ -1,8 +1,8 @@
-"""Heads that give one value for each channel of the whole map: power means, soft maxima, means of the largest cells.
+"""Heads that give one value for each channel of the whole map: power means, soft maxima, means of the largest elements.
 
 The formulas of the window methods on the one window that is the whole map, written as reductions over the map: a tap
-for each of its H*W cells would be a list of as many tensors. A head that has a window method takes its options and the
-way it learns from there.
+for each of its H*W positions would be a list of as many tensors. A head that has a window method takes its options and
+the way it learns from there.
 """
 
 import math
@@ -46,7 +46,7 @@ class GlobalLpPool2d(HeadPool2d):
     learned = LpPool2d.learned
     options = LpPool2d.options
     disagreements = (
-        "torch.nn.LPPool2d over the whole map takes the power of the signed value (NaN for a negative cell and a "
+        "torch.nn.LPPool2d over the whole map takes the power of the signed value (NaN for a negative element and a "
         "non-integer p, pytorch/pytorch#184037) and sums, which is norm='sum' here.",
     )
 
@@ -61,14 +61,14 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
     """Apply global generalized-mean pooling (GeM): y = ((1/HW) sum_i max(x_i, eps)^p)^(1/p).
 
     Computed in float32 at least, with the largest value M factored out, as M exp(log((1/HW) sum_i (x_i/M)^p) / p), so
-    that p may be small or large. Cells below eps count as eps and get no gradient.
+    that p may be small or large. Elements below eps count as eps and get no gradient.
 
     Args:
         p: the exponent; 1 is the mean, inf the maximum. Where it is learned the start value (above
             1e-6 and below 1e6).
         learnable: learn p = exp(rho), from 1e-6 to 1e6 whatever the step of an optimizer.
         per_channel: learn one p for each channel; needs `learnable` and `channels`.
-        eps: the smallest value that a cell counts as.
+        eps: the smallest value that an element counts as.
 
     Example:
         >>> import torch
@@ -87,11 +87,11 @@ class GlobalGeMPool2d(GeneralizedMean, HeadPool2d):
     @staticmethod
     def formula(input: Tensor, p: float | Tensor = 3.0, eps: float = 1e-6) -> Tensor:
         """Compute M * (mean of (max(x, eps) / M)^p)^(1/p)."""
-        cells = input.to(compute_dtype(input.dtype)).clamp(min=eps)
+        values = input.to(compute_dtype(input.dtype)).clamp(min=eps)
         if isinstance(p, float) and p == math.inf:
-            return F.adaptive_max_pool2d(cells, 1)
-        top = cells.detach().amax(MAP, keepdim=True)  # the formula does not depend on the scale: nor does the gradient
-        share = rescue_infinite(cells, top, cells / top, 1.0, 0.0).clamp(min=torch.finfo(cells.dtype).tiny)
+            return F.adaptive_max_pool2d(values, 1)
+        top = values.detach().amax(MAP, keepdim=True)  # the formula does not depend on the scale: nor does the gradient
+        share = rescue_infinite(values, top, values / top, 1.0, 0.0).clamp(min=torch.finfo(values.dtype).tiny)
         return top * (_log_mean_exp(p * share.log()) / p).exp()
 
 
@@ -127,23 +127,23 @@ class GlobalLSEPool2d(HeadPool2d):
     @staticmethod
     def formula(input: Tensor, r: float | Tensor = 10.0) -> Tensor:
         """Compute M + (1/r) log mean exp(r (x - M))."""
-        cells = input.to(compute_dtype(input.dtype))
-        top = cells.detach().amax(MAP, keepdim=True)  # y(x + c) = y(x) + c: the shift changes no gradient
-        below = cells - top
+        values = input.to(compute_dtype(input.dtype))
+        top = values.detach().amax(MAP, keepdim=True)  # y(x + c) = y(x) + c: the shift changes no gradient
+        below = values - top
         away = below == -torch.inf  # no weight, and no 0 * inf in the gradient of r
-        return top + _log_mean_exp(r * below.masked_fill(away | cells.isinf(), 0.0), away) / r
+        return top + _log_mean_exp(r * below.masked_fill(away | values.isinf(), 0.0), away) / r
 
 
 @register("global_topk")
 class GlobalTopKPool2d(HeadPool2d):
     """Apply global top-k pooling, the mean of the k largest: y = (1/k) sum_{r<=k} x_(r) over the map.
 
-    k = 1 is the maximum, k = HW the mean. Equal cells rank in raster order, so that the first takes the gradient.
+    k = 1 is the maximum, k = HW the mean. Equal elements rank in raster order, so that the first takes the gradient.
 
     Args:
-        k: how many cells; a map that has fewer gives the mean of all.
-        share: where given, the share of the map's cells that takes the place of k, rounded to a whole
-            number of cells and at least one. It follows the size of the map, k does not.
+        k: how many elements; a map that has fewer gives the mean of all.
+        share: where given, the share of the map's elements that takes the place of k, rounded to a whole
+            number of elements and at least one. It follows the size of the map, k does not.
 
     Example:
         >>> import torch
@@ -154,21 +154,22 @@ class GlobalTopKPool2d(HeadPool2d):
     reference = Reference("Dogan", 2023, "doi:10.18280/ts.400216")
     options = {"k": Integer(8, most=67_108_864), "share": Real(None, least=0.0, most=1.0, open_least=True)}
     disagreements = (
-        "Top-t% aggregation (arXiv:2002.07613) is `share`; GAMP (Dogan 2023) fixes the number of cells, which is `k`.",
-        "torch.topk, on which public versions stand, promises no order among equal cells, so neither which of them "
+        "Top-t% aggregation (arXiv:2002.07613) is `share`; GAMP (Dogan 2023) fixes the number of elements, which is "
+        "`k`.",
+        "torch.topk, on which public versions stand, promises no order among equal elements, so neither which of them "
         "takes the gradient.",
     )
 
     @staticmethod
     def formula(input: Tensor, k: int = 8, share: float | None = None) -> Tensor:
         """Compute (1/k) sum_{r<=k} x_(r)."""
-        cells = input.to(compute_dtype(input.dtype)).flatten(2)
-        count = cells.shape[2]
+        values = input.to(compute_dtype(input.dtype)).flatten(2)
+        count = values.shape[2]
         if torch.compiler.is_exporting():
-            return _mean_of_largest(cells, k, share)[..., None, None]
+            return _mean_of_largest(values, k, share)[..., None, None]
         k = min(k, count) if share is None else max(1, int(share * count + 0.5))
-        # A stable sort ranks NaN first, and equal cells by their place.
-        largest = cells.sort(dim=2, descending=True, stable=True).values[..., :k]
+        # A stable sort ranks NaN first, and equal elements by their place.
+        largest = values.sort(dim=2, descending=True, stable=True).values[..., :k]
         return largest.mean(2)[..., None, None]
 
 
@@ -192,7 +193,7 @@ class GlobalAvgMaxPool2d(HeadPool2d):
     options = {"mode": Choice("mean", ("mean", "cat"))}
     disagreements = (
         "timm's 'fastavgmax' and 'fastcatavgmax' take the maximum by amax, which splits the gradient of a tie evenly; "
-        "its 'avgmax' and 'catavgmax', torch's adaptive pooling and this give it to the first cell.",
+        "its 'avgmax' and 'catavgmax', torch's adaptive pooling and this give it to the first element.",
     )
 
     def out_channels(self, channels: int) -> int:
@@ -202,22 +203,22 @@ class GlobalAvgMaxPool2d(HeadPool2d):
     @staticmethod
     def formula(input: Tensor, mode: str = "mean") -> Tensor:
         """Compute (mean + max) / 2, or both."""
-        cells = input.to(compute_dtype(input.dtype))
-        mean, top = F.adaptive_avg_pool2d(cells, 1), F.adaptive_max_pool2d(cells, 1)
+        values = input.to(compute_dtype(input.dtype))
+        mean, top = F.adaptive_avg_pool2d(values, 1), F.adaptive_max_pool2d(values, 1)
         return torch.cat([mean, top], 1) if mode == "cat" else 0.5 * mean + 0.5 * top
 
 
-def _mean_of_largest(cells: Tensor, k: int, share: float | None) -> Tensor:
+def _mean_of_largest(values: Tensor, k: int, share: float | None) -> Tensor:
     """Compute `global_topk` for an exporter, which may leave the size open, and for ONNX, which has no stable sort.
 
-    Equal cells have the same value, so the values do not ask which comes first; the gradient of a tie goes to any.
+    Equal elements have the same value, so the values do not ask which comes first; the gradient of a tie goes to any.
     """
-    count = as_tensor(cells.shape[2], cells)
+    count = as_tensor(values.shape[2], values)
     kept = count.clamp(max=k) if share is None else (share * count.double() + 0.5).floor().clamp(min=1)
-    largest = cells.topk(cells.shape[2], dim=2).values
-    taken = torch.arange(cells.shape[2], device=cells.device) < kept
-    mean = largest.masked_fill(~taken, 0.0).sum(2) / kept.to(cells.dtype)
-    return mean.masked_fill(cells.isnan().any(2), torch.nan)
+    largest = values.topk(values.shape[2], dim=2).values
+    taken = torch.arange(values.shape[2], device=values.device) < kept
+    mean = largest.masked_fill(~taken, 0.0).sum(2) / kept.to(values.dtype)
+    return mean.masked_fill(values.isnan().any(2), torch.nan)
 
 
 def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
@@ -231,7 +232,7 @@ def _log_mean_exp(exponents: Tensor, away: Tensor | None = None) -> Tensor:
 
 
 def _power_mean(sizes: Tensor, p: float | Tensor, norm: str) -> Tensor:
-    """Return the power mean of non-negative cells over the map."""
+    """Return the power mean of non-negative elements over the map."""
     if isinstance(p, float) and p == math.inf:
         return F.adaptive_max_pool2d(sizes, 1)
     sizes = sizes.to(compute_dtype(sizes.dtype))

@@ -16,19 +16,19 @@ from poolab.pooling.registry import register
 @register("superpixel")
 class SuperpixelPool2d(HeadPool2d):
     """Apply superpixel pooling, over regions of a label map: y[n, c, k] = max (or mean) of x[n, c, p] over the
-    cells p of label k.
+    positions p of label k.
 
-    An empty region gives 0. One label for each cell is the flattened map, one label for all the global pooling. On a
-    tie the gradient of the maximum goes to the first cell. The labels get no gradient: they are no function of the
-    input here. Labels outside 0..K-1 are an error that is raised without waiting for the device: at once on a CPU, as
-    a device-side assertion at the next synchronisation on a GPU.
+    An empty region gives 0. One label for each position gives the flattened map, one label for all gives the global
+    pooling. On a tie the gradient of the maximum goes to the first element. The labels get no gradient: they are no
+    function of the input here. Labels outside 0..K-1 are an error that is raised without waiting for the device: at
+    once on a CPU, as a device-side assertion at the next synchronisation on a GPU.
 
     With `torch.use_deterministic_algorithms(True)` the sums of the mean, and of the gradient, have one order on a GPU.
 
     Args:
         reduction: how the values of a region are pooled.
         regions: K, where every call brings labels.
-        grid: where no labels come, K = h * w rectangles for a pair (h, w): the cell of row i lies in rectangle
+        grid: where no labels come, K = h * w rectangles for a pair (h, w): a position in row i lies in rectangle
             floor(i * h / H). They do not overlap, as adaptive pooling's bins may; on a map smaller than the grid some
             are empty. Of no use beside `regions`.
 
@@ -50,7 +50,7 @@ class SuperpixelPool2d(HeadPool2d):
     disagreements = (
         "bermanmaxim/superpixPool returns a gradient of zeros for the labels instead of none, and leaves an empty "
         "region undefined.",
-        "torch.scatter_reduce's amax splits the gradient of a tie evenly; here it goes to the first cell.",
+        "torch.scatter_reduce's amax splits the gradient of a tie evenly; here it goes to the first element.",
     )
 
     def forward(self, input: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -81,8 +81,8 @@ class SuperpixelPool2d(HeadPool2d):
             places, count = _rectangles(input, grid)
         else:
             places, count = _checked(input, labels, regions or 0), regions or 0
-        cells, places = input.flatten(2), places.expand(*input.shape[:2], -1)
-        return _mean(cells, places, count) if reduction == "mean" else _maximum(cells, places, count)
+        values, places = input.flatten(2), places.expand(*input.shape[:2], -1)
+        return _mean(values, places, count) if reduction == "mean" else _maximum(values, places, count)
 
 
 def _rectangles(input: Tensor, grid: int | tuple[int, int]) -> tuple[Tensor, int]:
@@ -109,21 +109,21 @@ def _checked(input: Tensor, labels: Tensor, count: int) -> Tensor:
     return batched.long().flatten(1).unsqueeze(1)
 
 
-def _mean(cells: Tensor, places: Tensor, count: int) -> Tensor:
-    cells = cells.to(compute_dtype(cells.dtype))
-    zeros = cells.new_zeros(*cells.shape[:2], count)
-    sums = zeros.scatter_add(2, places, cells)
-    sizes = zeros.scatter_add(2, places, torch.ones_like(cells))
+def _mean(values: Tensor, places: Tensor, count: int) -> Tensor:
+    values = values.to(compute_dtype(values.dtype))
+    zeros = values.new_zeros(*values.shape[:2], count)
+    sums = zeros.scatter_add(2, places, values)
+    sizes = zeros.scatter_add(2, places, torch.ones_like(values))
     return sums / sizes.clamp(min=1)
 
 
-def _maximum(cells: Tensor, places: Tensor, count: int) -> Tensor:
-    """Return the maxima by the place of each region's first largest cell, so that this cell alone has the gradient."""
+def _maximum(values: Tensor, places: Tensor, count: int) -> Tensor:
+    """Return the maxima by the place of each region's first largest element, so that it alone has the gradient."""
     with torch.no_grad():
-        shape, last = (*cells.shape[:2], count), cells.shape[2]
-        top = cells.new_full(shape, -torch.inf).scatter_reduce(2, places, cells, "amax")
-        largest = (cells == top.gather(2, places)) | cells.isnan()
-        order = torch.arange(last, device=cells.device).expand_as(places)
+        shape, last = (*values.shape[:2], count), values.shape[2]
+        top = values.new_full(shape, -torch.inf).scatter_reduce(2, places, values, "amax")
+        largest = (values == top.gather(2, places)) | values.isnan()
+        order = torch.arange(last, device=values.device).expand_as(places)
         first = places.new_full(shape, last).scatter_reduce(2, places, order.masked_fill(~largest, last), "amin")
-    picked = cells.gather(2, first.clamp(max=last - 1))
+    picked = values.gather(2, first.clamp(max=last - 1))
     return picked.masked_fill(first == last, 0.0)

@@ -1,4 +1,4 @@
-"""Vectors of locally aggregated descriptors: what is left of each cell after its nearest centroid, learned."""
+"""Vectors of locally aggregated descriptors: the residual of each vector to its nearest centroid, learned."""
 
 import math
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ class NetVLADPool2d(HeadPool2d):
     """Apply NetVLAD pooling, the residuals to K centroids: V_k = sum_i a_k(x_i) (x_i - c_k), shares a(x) =
     softmax_k(w_k . x + b_k).
 
-    Each cell x_i (its C channels) is brought to length 1 first, then each V_k, then all of them together: features
-    (N, K * C). A length is |v| = sqrt(sum v^2 + 1e-8), so that a vector much shorter than 1e-4 (a cluster without
-    cells) fades to zero instead of being blown up. In float32 for narrower dtypes and under autocast.
+    Each vector x_i (the C channels of a position) is brought to length 1 first, then each V_k, then all of them
+    together: features (N, K * C). A length is |v| = sqrt(sum v^2 + 1e-8), so that a vector much shorter than 1e-4 (a
+    cluster without members) fades to zero instead of being blown up. In float32 for narrower dtypes and under autocast.
 
     w, b and c are learned each for itself and start tied as in the paper, w = 2 alpha c, b = -alpha |c|^2, so that the
     shares are softmax(-alpha |x - c_k|^2). The start needs no data: centroids in random directions (from torch's global
@@ -36,7 +36,7 @@ class NetVLADPool2d(HeadPool2d):
     Args:
         channels: the number of channels C.
         clusters: the number of centroids K.
-        normalize_input: bring each cell to length 1 first, as the authors' and most public code does.
+        normalize_input: bring each vector to length 1 first, as the authors' and most public code does.
 
     Example:
         >>> import torch
@@ -80,25 +80,25 @@ class NetVLADPool2d(HeadPool2d):
     def init_from(self, features: Tensor, seed: int = 0) -> None:
         """Start from features (N, C, H, W) or (C, H, W), such as one batch of the maps that the layer will get.
 
-        The centroids are those of k-means over all cells (started by k-means++ from a generator with `seed`). alpha
-        makes the nearest centroid's share a hundred times the second one's, in the geometric mean over the cells:
+        The centroids are those of k-means over all vectors (started by k-means++ from a generator with `seed`). alpha
+        makes the nearest centroid's share a hundred times the second one's, in the geometric mean over the vectors:
         alpha = log(100) / mean(|x - c_second|^2 - |x - c_nearest|^2).
 
         Raises:
-            ValueError: fewer cells than clusters, or other channels than the layer's.
+            ValueError: fewer vectors than clusters, or other channels than the layer's.
         """
         check_floating("NetVLADPool2d.init_from", features)
         batched = features if features.dim() == 4 else features.unsqueeze(0)
         self.check_channels(batched, "NetVLADPool2d.init_from")
-        cells = descriptors(batched, self.normalize_input).transpose(1, 2).flatten(0, 1)
-        if len(cells) < self.clusters:
+        vectors = descriptors(batched, self.normalize_input).transpose(1, 2).flatten(0, 1)
+        if len(vectors) < self.clusters:
             raise ValueError(
-                f"NetVLADPool2d.init_from: {self.clusters} clusters need at least as many cells, found {len(cells)} in "
-                f"{tuple(features.shape)}; give more maps or use fewer clusters"
+                f"NetVLADPool2d.init_from: {self.clusters} clusters need at least as many vectors, found "
+                f"{len(vectors)} in {tuple(features.shape)}; give more maps or use fewer clusters"
             )
-        centroids = k_means(cells, self.clusters, seed)
+        centroids = k_means(vectors, self.clusters, seed)
         self.centroids.copy_(centroids)
-        nearest = squared_distances(cells, centroids).topk(min(2, self.clusters), dim=1, largest=False).values
+        nearest = squared_distances(vectors, centroids).topk(min(2, self.clusters), dim=1, largest=False).values
         gap = float((nearest[:, -1] - nearest[:, 0]).mean())
         self._tie(math.log(RATIO) / max(gap, NEAREST_GAP) if self.clusters > 1 else 1.0)
 
@@ -116,13 +116,13 @@ class NetVLADPool2d(HeadPool2d):
     ) -> Tensor:
         """Compute the residuals V, each of length 1, together of length 1."""
         with without_autocast(input):
-            cells = descriptors(input, normalize_input)
-            weight, bias, centroids = (own.to(cells.dtype) for own in (weight, bias, centroids))
-            shares = (weight @ cells + bias[:, None]).softmax(1)
-            # sum a x - (sum a) c, as the residual of every cell to every centroid would be K maps. Both from the mean
-            # cell, which changes nothing but the rounding: 20 times less where the cells are nearly equal.
-            middle = cells.detach().mean(2).unsqueeze(1)
-            apart = cells.transpose(1, 2) - middle
+            vectors = descriptors(input, normalize_input)
+            weight, bias, centroids = (own.to(vectors.dtype) for own in (weight, bias, centroids))
+            shares = (weight @ vectors + bias[:, None]).softmax(1)
+            # sum a x - (sum a) c, as the residual of every vector to every centroid would be K maps. Both from the mean
+            # vector, which changes nothing but the rounding: 20 times less where the vectors are nearly equal.
+            middle = vectors.detach().mean(2).unsqueeze(1)
+            apart = vectors.transpose(1, 2) - middle
             residuals = shares @ apart - shares.sum(2, keepdim=True) * (centroids - middle)
             return unit(unit(residuals, 2).flatten(1), 1).to(input.dtype)
 
@@ -138,8 +138,8 @@ class MOPPool2d(HeadPool2d):
 
     Our trainable reading. The paper takes the activations of a fixed network for the whole image and for patches of a
     half and of a quarter of its side, and aggregates the patches of each size by PCA and VLAD, offline. Here a region
-    of scale s is a window of ceil(H/s) x ceil(W/s) cells, at every place (on an 8x8 map 25 and 49 regions, as many as
-    the paper has patches), described by its mean; a `NetVLADPool2d` of its own aggregates those of each scale. The
+    of scale s is a window of ceil(H/s) x ceil(W/s) positions, at every place (on an 8x8 map 25 and 49 regions, as many
+    as the paper has patches), described by its mean; a `NetVLADPool2d` of its own aggregates those of each scale. The
     mean of the map is brought to length 1 as the others are: features (N, C + len(scales) * K * C).
 
     Args:
@@ -186,7 +186,7 @@ class MOPPool2d(HeadPool2d):
     def formula(input: Tensor, vlads: nn.ModuleList, scales: Sequence[int]) -> Tensor:
         """Compute [mean; NetVLAD of the regions of each scale]."""
         with without_autocast(input):
-            # The sum, as its length is taken out again: a mean of subnormal cells would be rounded.
+            # The sum, as its length is taken out again: a mean of subnormal vectors would be rounded.
             total = input.to(compute_dtype(input.dtype)).sum((2, 3))
             mean = unit(total, 1, short=SHORT * input.shape[2] * input.shape[3])
             parts = [vlad(regions(input, scale)) for scale, vlad in zip(scales, vlads, strict=True)]
@@ -194,9 +194,9 @@ class MOPPool2d(HeadPool2d):
 
 
 def descriptors(input: Tensor, normalize: bool) -> Tensor:
-    """Return the cells (N, C, n) in float32 for narrower dtypes, each of length 1 where `normalize` says so."""
-    cells = input.to(compute_dtype(input.dtype)).flatten(2)
-    return unit(cells, 1) if normalize else cells
+    """Return the vectors (N, C, n) in float32 for narrower dtypes, each of length 1 where `normalize` says so."""
+    vectors = input.to(compute_dtype(input.dtype)).flatten(2)
+    return unit(vectors, 1) if normalize else vectors
 
 
 def regions(input: Tensor, scale: int) -> Tensor:

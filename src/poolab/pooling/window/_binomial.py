@@ -12,7 +12,7 @@ from poolab.pooling.core.windows import Windows, compute_dtype
 
 
 def dense_maximum(windows: Windows) -> Tensor:
-    """Return the largest real cell of the window at every place, stride 1; place i * stride is window i of the
+    """Return the largest real tap of the window at every place, stride 1; place i * stride is window i of the
     geometry.
 
     There are so many places as `nn.MaxPool2d` gives at stride 1, and in ceil mode those up to the last window.
@@ -43,10 +43,11 @@ def dense_lengths(windows: Windows) -> list[Tensor]:
 def blurred(
     input: Tensor, filter_size: int, mode: str, stride: Sizes, count: Sizes, lengths: list[Tensor] | None = None
 ) -> Tensor:
-    """Filter the map by binomial weights along each axis and subsample: output i is centred on cell i * stride.
+    """Filter the map by binomial weights along each axis and subsample: output i is centred on element i * stride.
 
-    Or on the last cell where i * stride lies outside. A filter of even size reaches one cell further behind its centre
-    than before it. In float32 for narrower dtypes. Where the sizes are open, `lengths` may say how many cells count.
+    Or on the last element where i * stride lies outside. A filter of even size reaches one element further behind its
+    centre than before it. In float32 for narrower dtypes. Where the sizes are open, `lengths` may say how many elements
+    count.
     """
     output, sizes = input.to(compute_dtype(input.dtype)), input.shape[2:]
     open = is_open(*sizes, *count)
@@ -60,9 +61,9 @@ def blurred(
 
 
 def extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Tensor:
-    """Extend the map by cells before and after it along one dimension.
+    """Extend the map by elements before and after it along one dimension.
 
-    "reflect" leaves out the border cell; a map that is not longer than the margin falls back to "replicate", with
+    "reflect" leaves out the border element; a map that is not longer than the margin falls back to "replicate", with
     "zeros" too. "circular" wraps as often as it must.
     """
     length = input.shape[dim]
@@ -88,7 +89,7 @@ def extended(input: Tensor, dim: int, before: int, after: int, mode: str) -> Ten
 
 def _blurred_along(input: Tensor, axis: int, filter_size: int, mode: str, step: int, count: int) -> Tensor:
     dim, length, dims = axis + 2, input.shape[axis + 2], input.dim() - 2
-    beyond = (count - 1) * step >= length  # the last outputs are centred on the last cell
+    beyond = (count - 1) * step >= length  # the last outputs are centred on the last element
     pace, kept = (1, length) if beyond else (step, count)
     reached = extended(input, dim, (filter_size - 1) // 2, filter_size // 2, mode)
     reached = reached.narrow(dim, 0, (kept - 1) * pace + filter_size)

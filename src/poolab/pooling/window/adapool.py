@@ -17,8 +17,8 @@ class AdaPool2d(WindowPool2d):
     """Apply adaPool, a blend of two weighted means: y = beta y_eDSCW + (1 - beta) y_eM; y_eM is SoftPool and
     y_eDSCW = sum_i softmax(DSC(x_i, m))_i x_i.
 
-    DSC(a, b) = 2 |a b| / (a^2 + b^2) is the likeness of a cell to the window's mean m, from 0 to 1; DSC(0, 0) = 1 (our
-    reading: equal cells are alike). The gradient is the true one, through the weights and the mean.
+    DSC(a, b) = 2 |a b| / (a^2 + b^2) is the likeness of a tap to the window's mean m, from 0 to 1; DSC(0, 0) = 1 (our
+    reading: equal taps are alike). The gradient is the true one, through the weights and the mean.
 
     Args:
         beta: the weight of the likeness, 0 is SoftPool; the start value where it is learned.
@@ -40,7 +40,7 @@ class AdaPool2d(WindowPool2d):
         "alexandrosstergiou/adaPool makes beta for one size of the output map, so that the input size is fixed (its"
         " issues 5, 6 and 13), starts it from clamped normal numbers of which half are 0, and clamps it by a call "
         "that changes nothing, so that it can leave [0, 1]; it runs on CUDA alone.",
-        "Its DSC is 0/0 where a cell and the mean are 0, which it replaces by 0 afterwards: a window of zeros "
+        "Its DSC is 0/0 where a tap and the mean are 0, which it replaces by 0 afterwards: a window of zeros "
         "survives only by that.",
         "Its backward treats the weights as constants, as SoftPool's does: not the gradient of its forward.",
     )
@@ -59,7 +59,7 @@ class AdaPool2d(WindowPool2d):
 
 
 def _alike(windows: Windows) -> Tensor:
-    """Return the mean of the cells with the weights exp(DSC(x_i, m))."""
+    """Return the mean of the taps with the weights exp(DSC(x_i, m))."""
     taps, real = windows.taps(0.0), windows.real()
     top = peak([tap.abs() for tap in taps])  # y(a x) = a y(x): the scale changes neither the value nor the gradient
     scale = torch.where(top == 0, 1.0, top)
@@ -73,7 +73,7 @@ def _alike(windows: Windows) -> Tensor:
             weight = weight.masked_fill(~real[place], 0.0)
         weights = weights + weight
         weighted = weighted + weight * share
-    return scale * (weighted / weights)  # not top: in a window of zeros each cell has the slope 1/n
+    return scale * (weighted / weights)  # not top: in a window of zeros each tap has the slope 1/n
 
 
 def _likeness(a: Tensor, b: Tensor) -> Tensor:

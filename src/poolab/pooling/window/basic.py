@@ -40,7 +40,7 @@ class AvgPool2d(WindowPool2d):
     """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit.
 
     Args:
-        count_include_pad: count padded zeros as cells (torch's default); cells that only `ceil_mode` adds never count.
+        count_include_pad: count padded zeros as taps (torch's default); taps that only `ceil_mode` adds never count.
 
     Example:
         >>> import torch
@@ -50,7 +50,7 @@ class AvgPool2d(WindowPool2d):
 
     reference = Reference("LeCun et al.", 1989, "doi:10.1162/neco.1989.1.4.541")
     disagreements = (
-        "torch, ONNX and ONNX Runtime disagree on which cells count where ceil_mode and count_include_pad meet "
+        "torch, ONNX and ONNX Runtime disagree on which taps count where ceil_mode and count_include_pad meet "
         "(pytorch/pytorch issues 99424, 183528; onnx/onnx issue 4958); this is torch's rule.",
         "LeCun et al. follow the mean by a learned gain and bias; this is the mean alone.",
     )

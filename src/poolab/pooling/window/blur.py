@@ -1,4 +1,4 @@
-"""Anti-aliased subsampling: a binomial blur before the cells are thrown away."""
+"""Anti-aliased subsampling: a binomial blur before the elements are thrown away."""
 
 from torch import Tensor
 
@@ -12,13 +12,13 @@ from poolab.pooling.window_pool import WindowPool2d
 ZHANG_2019 = Reference("Zhang", 2019, "arXiv:1904.11486")
 PADDING_MODES = ("reflect", "replicate", "circular", "zeros")
 EXEMPT = {
-    "nan": "the filter reaches beyond the window and leaves out cells of it, and so does its NaN",
+    "nan": "the filter reaches beyond the window and leaves out taps of it, and so does its NaN",
     "ties": "the filter's weights go by place, the largest in its middle",
 }
 DISAGREEMENTS = (
     "adobe/antialiased-cnns and kornia take no kernel and give ceil(size / stride) outputs; here the size is that of "
     "nn.MaxPool2d: the same for kernel 3, stride 2, padding 1, one less for kernel 2, stride 2 on odd sizes.",
-    "timm's BlurPool2d pads an even filter alike on both sides, so that it is centred one cell earlier and an even "
+    "timm's BlurPool2d pads an even filter alike on both sides, so that it is centred one element earlier and an even "
     "size gives one row and column more (8x8, stride 2: 5x5).",
     "kornia pads with zeros, so that constants darken at the border (its documentation says so, antialiased-cnns does "
     "not do it); here only padding_mode='zeros' does.",
@@ -32,10 +32,10 @@ class BlurPool2d(WindowPool2d):
     """Apply blur pooling, a binomial filter and a stride: y_i = sum_j b_j x_(i s + j - c) along each axis, b_j =
     binom(f - 1, j) / 2^(f - 1).
 
-    f is `filter_size`, c = floor((f - 1) / 2) and s the stride: output i is centred on the cell i * stride (the last
-    cell, where that lies outside), whatever the kernel, padding and dilation, which set the size alone. That is the
-    rule of `Subsample2d`, which `filter_size=1` is. A filter of even size reaches one cell further behind its centre,
-    so that `filter_size=2` with stride 2 is average pooling on even sizes.
+    f is `filter_size`, c = floor((f - 1) / 2) and s the stride: output i is centred on the element i * stride (the last
+    element, where that lies outside), whatever the kernel, padding and dilation, which set the size alone. That is the
+    rule of `Subsample2d`, which `filter_size=1` is. A filter of even size reaches one element further behind its
+    centre, so that `filter_size=2` with stride 2 is average pooling on even sizes.
 
     Args:
         filter_size: the binomial filter's size along each axis: 3 is (1, 2, 1) / 4, 4 is (1, 3, 3, 1) / 8.
@@ -65,7 +65,7 @@ class MaxBlurPool2d(WindowPool2d):
     """Apply max-blur pooling, maxima at stride 1 and a blur: y_i = sum_j b_j m_(i s + j - c) with m_l the maximum
     of window l.
 
-    The maxima are those of the kernel's real cells at every place, stride 1; output i is centred on the maximum of
+    The maxima are those of the kernel's real taps at every place, stride 1; output i is centred on the maximum of
     window i. Blur and weights are those of `BlurPool2d`; the padding mode is for the map of maxima.
 
     Args:

@@ -22,7 +22,7 @@ CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.con
 class StridedConv2d(WindowPool2d):
     """Apply a strided convolution in place of a pooling: y = b + sum_c sum_i w_ci x_ci.
 
-    Missing cells are zeros, as in any convolution. It adds channels * channels / groups * n weights (and a bias), so
+    Missing taps are zeros, as in any convolution. It adds channels * channels / groups * n weights (and a bias), so
     that an arm with it is larger than the others.
 
     Args:
@@ -43,14 +43,14 @@ class StridedConv2d(WindowPool2d):
     has_bias: bool
     options = {"groups": Integer(1, most=65536), "bias": flag(True)}
     exempt = {
-        "padding": "a convolution needs a value at every position: missing cells are zeros",
+        "padding": "a convolution needs a value at every position: missing taps are zeros",
         "nan": "a convolution mixes the channels, so NaN reaches the other channels of its window",
         "ties": "a convolution ranks nothing",
     }
     disagreements = (
         "The paper's all-convolutional network replaces a 3x3/2 pooling by a 3x3/2 convolution and a ReLU; this layer "
         "is the convolution alone, with the window of the pooling that it replaces.",
-        "Keras' padding='same' puts the odd cell of padding after the map, torch's padding puts as much before it: "
+        "Keras' padding='same' puts the odd element of padding after the map, torch's padding puts as much before it: "
         "with kernel size 3, stride 2 and an even map the two sample other places.",
     )
 
@@ -100,14 +100,14 @@ class SpaceToDepth2d(WindowPool2d):
     side as channels.
 
     With kernel size equal to stride nothing is lost before the projection (`torch.nn.functional.pixel_unshuffle`).
-    Missing cells are zeros. The projection of the cells of a window is a convolution with that window, so that this arm
+    Missing taps are zeros. The projection of the taps of a window is a convolution with that window, so that this arm
     can compute exactly what `strided_conv` can, from a start of the same distribution; it keeps a name of its own
     because papers compare the two as if they were not one.
 
     Args:
         channels: the number of channels that come in.
         project: a 1x1 convolution with a bias back to `channels`; without it channels * n come out, channel by channel,
-            each with its n cells in raster order.
+            each with its n taps in raster order.
 
     Example:
         >>> pool = SpaceToDepth2d(2, channels=1, project=False)
@@ -122,14 +122,14 @@ class SpaceToDepth2d(WindowPool2d):
     project: bool = True
     options = {"project": flag(True)}
     exempt = {
-        "padding": "a projection needs a value at every position: missing cells are zeros",
+        "padding": "a projection needs a value at every position: missing taps are zeros",
         "nan": "the projection mixes the channels, so NaN reaches the other channels of its window",
         "ties": "a projection ranks nothing",
     }
     disagreements = (
         "LabSAINT/SPD-Conv issue 5 asks what tells it from a convolution with kernel size equal to stride: nothing "
         "does.",
-        "LabSAINT/SPD-Conv, tf.nn.space_to_depth and ONNX's DCR mode order the channels cell by cell; here, as in "
+        "LabSAINT/SPD-Conv, tf.nn.space_to_depth and ONNX's DCR mode order the channels tap by tap; here, as in "
         "torch.nn.PixelUnshuffle and ONNX's CRD mode, they go channel by channel.",
     )
 
@@ -149,17 +149,17 @@ class SpaceToDepth2d(WindowPool2d):
         g = windows.geometry
         if projection is None:
             return torch.stack(windows.taps(0.0), 2).flatten(1, 2)
-        # By one convolution over the map, which holds no copy of each window's cells.
+        # By one convolution over the map, which holds no copy of each window's taps.
         weight = projection.weight.unflatten(1, (-1, g.taps)).view(-1, windows.input.shape[1], *g.kernel_size)
         return CONVOLVE[windows.dims](windows.padded(0.0), weight, projection.bias, g.stride, 0, g.dilation)
 
 
 @register("subsample")
 class Subsample2d(WindowPool2d):
-    """Apply plain subsampling; output (i, j) is the cell (i * stride, j * stride), or the last one where that lies
+    """Apply plain subsampling; output (i, j) is the element (i * stride, j * stride), or the last one where that lies
     outside.
 
-    With kernel size equal to stride it is x[..., ::s, ::s]; the window's other cells are thrown away.
+    With kernel size equal to stride it is x[..., ::s, ::s]; the window's other taps are thrown away.
 
     Example:
         >>> Subsample2d(2)(torch.arange(16.0).view(1, 4, 4)).flatten().tolist()

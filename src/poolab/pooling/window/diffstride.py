@@ -16,8 +16,8 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("diffstride")
 class DiffStridePool2d(WindowPool2d):
-    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * cells out / cells in, m
-    a ramp to the crop.
+    """Apply DiffStride, spectral pooling with a learned stride: y = Re F^-1(crop(m F x)) * elements out / elements in,
+    m a ramp to the crop.
 
     Along each axis m_p = clip((R + L - |p|) / R, 0, 1), with R the smoothness and R + L = (kept + 1) / 2 the first
     frequency that is not kept; kept = o s0 / s is a real number, with o the geometry's output size, s0 its stride and s
@@ -25,7 +25,7 @@ class DiffStridePool2d(WindowPool2d):
 
     The output's size is `kept`, rounded: at the start (s = s0) that of the geometry, then it follows s, so that the
     network needs a head for any size. The gradient reaches s through m alone. s counts as at least 1 (the output never
-    grows beyond its input, or the geometry's output) and at most what leaves 2 cells; beyond, the parameter gets the
+    grows beyond its input, or the geometry's output) and at most what leaves 2 elements; beyond, the parameter gets the
     bound's gradient, so that it can come back. To know the size the forward waits for s; on the meta device, which has
     no values, the size is the geometry's. The parameter `strides` has one number for each axis.
 
@@ -56,10 +56,10 @@ class DiffStridePool2d(WindowPool2d):
     }
     disagreements = (
         "google-research/diffstride lets the ramp begin at the kept size and crops where it ends, so that a stride s "
-        "gives n / s + 2 R cells and not n / s; here the ramp ends there, and s is the true stride. Both have the same "
-        "masks, counted differently.",
+        "gives n / s + 2 R elements and not n / s; here the ramp ends there, and s is the true stride. Both have the "
+        "same masks, counted differently.",
         "google-research/diffstride transforms back without stating the width, so that it is always even, and does not "
-        "rescale: a constant comes out multiplied by cells in / cells out.",
+        "rescale: a constant comes out multiplied by elements in / elements out.",
         "google-research/diffstride writes the clipped stride into its parameter on every forward; here the forward "
         "writes nothing. It has one bin more along the width than along the height, and can share one stride.",
     )
@@ -107,7 +107,7 @@ def mask(places: Tensor, kept: Tensor, smoothness: float) -> Tensor:
 
 
 def _kept(windows: Windows, stride: Tensor, axis: int) -> Tensor:
-    """Return the number of cells, not yet a whole one, that a stride leaves of an axis."""
+    """Return the number of elements, not yet a whole one, that a stride leaves of an axis."""
     start, out, length = windows.geometry.stride[axis], windows.output_size[axis], windows.sizes[axis]
     if torch.compiler.is_exporting():  # the sizes may be open
         whole, before, after = (as_tensor(size, stride) for size in (out * start, length, out))

@@ -1,4 +1,4 @@
-"""Detail-preserving pooling: cells count by how far they stand out (Saeedan et al. 2018)."""
+"""Detail-preserving pooling: taps count by how far they stand out (Saeedan et al. 2018)."""
 
 import math
 
@@ -13,7 +13,7 @@ from poolab.pooling.window.lip import exponentials, weighted_mean
 from poolab.pooling.window_pool import WindowPool2d
 
 EPS = 1e-3  # keeps a window without any detail at equal weights
-MOST = 10.0  # of log alpha and log lambda: beyond it the layer is the mean, or all but one cell
+MOST = 10.0  # of log alpha and log lambda: beyond it the layer is the mean, or all but one tap
 
 
 @register("dpp")
@@ -21,17 +21,17 @@ class DetailPreservingPool2d(WindowPool2d):
     """Apply detail-preserving pooling (DPP): y = sum_i w_i x_i / sum_j w_j with w_i = alpha + (d_i / mean_j
     d_j)^(lambda / 2).
 
-    d_i = (x_i - s)^2 + 0.001 is how far a cell stands out from the smoothed window s. alpha and lambda are learned for
+    d_i = (x_i - s)^2 + 0.001 is how far a tap stands out from the smoothed window s. alpha and lambda are learned for
     each channel, as the exponentials (at most exp(10)) of free numbers that start from U(-1/sqrt(C), 1/sqrt(C)), the
-    published start. lambda towards 0 or a large alpha gives the mean, a large lambda the cell that stands out most. The
-    published layer is for disjoint 2x2 windows of an even map; here any window stands for itself, its missing cells
+    published start. lambda towards 0 or a large alpha gives the mean, a large lambda the tap that stands out most. The
+    published layer is for disjoint 2x2 windows of an even map; here any window stands for itself, its missing taps
     left out. Keep weight decay away from both numbers, as the authors do.
 
     Args:
         channels: the number of channels, kept.
         variant: s is the window's mean ("lite"); or sum_i v_i x_i with a learned mask v for each channel, which starts
-            as the mean and where a missing cell counts as the mean of the others ("full").
-        symmetric: whether cells below s stand out too, or only those above it.
+            as the mean and where a missing tap counts as the mean of the others ("full").
+        symmetric: whether taps below s stand out too, or only those above it.
 
     Example:
         >>> import torch
@@ -52,7 +52,7 @@ class DetailPreservingPool2d(WindowPool2d):
     options = {"variant": Choice("lite", ("lite", "full")), "symmetric": flag(True)}
     disagreements = (
         "visinf/dpp's full variants smooth by a 3x3 convolution of stride 2 with a bias and a random start, so that s "
-        "sees beyond its window and an all-zero map has details at its border; here the mask has the window's cells "
+        "sees beyond its window and an all-zero map has details at its border; here the mask has the window's taps "
         "alone.",
         "visinf/dpp writes 10 into the parameter where log alpha is larger, and leaves log lambda unbounded.",
         "visinf/dpp's Python code (DPPinPytorch) does not run: it needs Tensor Comprehensions, which are discontinued.",
@@ -98,12 +98,12 @@ class DetailPreservingPool2d(WindowPool2d):
         weights = [weight + floor for weight in weights]
         if real is not None:
             weights = [w * here for w, here in zip(weights, real, strict=True)]
-        # Every cell has a weight: an infinite one decides the mean and the output alike.
+        # Every tap has a weight: an infinite one decides the mean and the output alike.
         return torch.where(mean.isfinite(), weighted_mean(taps, weights), mean)
 
 
 def _smoothed_less_mean(apart: list[Tensor], mean: Tensor, mask: Tensor) -> Tensor:
-    """Return sum_i v_i x_i - m, where a missing cell is the mean m: sum_i v_i (x_i - m) + (sum_i v_i - 1) m."""
+    """Return sum_i v_i x_i - m, where a missing tap is the mean m: sum_i v_i (x_i - m) + (sum_i v_i - 1) m."""
     dims = mean.dim() - 2
     weights = [w.view(-1, *(1,) * dims) for w in mask.to(mean.dtype).flatten(1).unbind(1)]
     return total([w * d for w, d in zip(weights, apart, strict=True)]) + (total(weights) - 1) * mean

@@ -1,4 +1,4 @@
-"""Weights by information: each cell's part of its window's entropy."""
+"""Weights by information: each tap's part of its window's entropy."""
 
 import torch
 from torch import Tensor
@@ -14,9 +14,9 @@ class EntropyWeightedPool2d(WindowPool2d):
     """Apply entropy-weighted pooling: y = sum_i w_i x_i with w_i = p_i log p_i / sum_j p_j log p_j and p_i = |x_i|
     / sum_j |x_j|.
 
-    Our reading: the paper weighs by the entropy of the window and the mutual information between a cell and its window,
-    and its abstract does not say how these are estimated. A window without entropy, where at most one cell is not 0,
-    gives that cell (or 0). A cell that is 0 has no weight and the gradient 0; near 0 the slope of p log p has no bound.
+    Our reading: the paper weighs by the entropy of the window and the mutual information between a tap and its window,
+    and its abstract does not say how these are estimated. A window without entropy, where at most one tap is not 0,
+    gives that tap (or 0). A tap that is 0 has no weight and the gradient 0; near 0 the slope of p log p has no bound.
 
     Example:
         >>> EntropyWeightedPool2d(2)(torch.full((1, 2, 2), 3.0)).item()

@@ -18,7 +18,7 @@ from poolab.pooling.window_pool import WindowPool2d
 WHOLE_MAP = {  # what no method of the whole map can promise
     "nan": "each output is a sum over the whole map, so a NaN reaches all of its map's outputs",
     "infinities": "each output is a sum over the whole map with weights of both signs: inf - inf is NaN",
-    "memory": "the Fourier transform of one dimension holds complex numbers, two for each cell",
+    "memory": "the Fourier transform of one dimension holds complex numbers, two for each element",
 }
 
 
@@ -40,18 +40,18 @@ def low_pass(input: Tensor, sizes: Sequence[int], weights: Sequence[Tensor]) -> 
 
     A weight stands for all bins of its frequency; with 1 for frequency 0 a constant stays. In float32 for narrower
     dtypes. Weighting and dropping go axis by axis. Along an axis they are one real matrix, which the FFT does not
-    beat before the axis has about 1000 cells: forward and backward on one core 19 against 98 ms for 64x64x32x32, 88
+    beat before the axis has about 1000 elements: forward and backward on one core 19 against 98 ms for 64x64x32x32, 88
     against 264 ms for 2x64x224x224, 251 against 227 ms for 1x4x1024x1024. But a matrix is not made where it would be
-    larger than a map, as in one dimension: 1024 cells 89 against 24 ms.
+    larger than a map, as in one dimension: 1024 elements 89 against 24 ms.
     """
     output = input.to(compute_dtype(input.dtype))
-    device, cells = input.device.type, math.prod(input.shape[2:])
+    device, elements = input.device.type, math.prod(input.shape[2:])
     # A matrix in bfloat16 would not even keep a constant.
     exact = torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
     with exact:
         for axis, (out, weight) in reversed(list(enumerate(zip(sizes, weights, strict=True), start=2))):
             # torch 2.14's FFT refuses an empty batch on the CPU ("Inconsistent configuration parameters", oneMKL).
-            small = is_open(output.shape[axis], out) or output.shape[axis] * out <= cells or output.numel() == 0
+            small = is_open(output.shape[axis], out) or output.shape[axis] * out <= elements or output.numel() == 0
             along = by_matrix if small else by_fft
             output = along(output, axis, out, weight)
     return output.contiguous()
@@ -85,13 +85,13 @@ def by_fft(input: Tensor, axis: int, out: int, weights: Tensor) -> Tensor:
 
 def _turns(length: int, places: Tensor) -> Tensor:
     """Return the angles 2 pi p i / length, (length, p); whole turns are taken off while the numbers are whole."""
-    cells = torch.arange(length, device=places.device, dtype=places.dtype)
-    return (cells[:, None] * places) % length * (2 * math.pi / length)
+    positions = torch.arange(length, device=places.device, dtype=places.dtype)
+    return (positions[:, None] * places) % length * (2 * math.pi / length)
 
 
 @register("spectral")
 class SpectralPool2d(WindowPool2d):
-    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * cells out / cells in, F the discrete
+    """Apply spectral pooling, the low frequencies: y = Re F^-1(crop(F x)) * elements out / elements in, F the discrete
     Fourier transform.
 
     The crop is the centred block of the output's size. So y is the map without its frequencies above the output's
@@ -105,7 +105,7 @@ class SpectralPool2d(WindowPool2d):
 
     Example:
         >>> import torch
-        >>> x = torch.cos(2 * torch.pi * torch.arange(10.0) / 10)  # one period, on 10 cells and then on 5
+        >>> x = torch.cos(2 * torch.pi * torch.arange(10.0) / 10)  # one period, on 10 elements and then on 5
         >>> y = SpectralPool2d(2)(x.expand(1, 10, 10))[0, 0]
         >>> torch.allclose(y, torch.cos(2 * torch.pi * torch.arange(5.0) / 5), atol=1e-6)
         True
@@ -115,8 +115,8 @@ class SpectralPool2d(WindowPool2d):
     positional = True
     exempt = WHOLE_MAP
     disagreements = (
-        "google-research/diffstride (FixedSpectralPooling) does not rescale: a constant comes out multiplied by cells "
-        "in / cells out, 4 for 8x8 to 4x4; it rounds the kept size down to an even one, at least 2.",
+        "google-research/diffstride (FixedSpectralPooling) does not rescale: a constant comes out multiplied by "
+        "elements in / elements out, 4 for 8x8 to 4x4; it rounds the kept size down to an even one, at least 2.",
         "The paper, as diffstride, sets what is not real in the Nyquist bins to zero; the cosine of the new Nyquist "
         "frequency then comes out at half its size, relative to the others.",
     )
@@ -131,7 +131,7 @@ class SpectralPool2d(WindowPool2d):
 
 @register("flc")
 class FrequencyLowCutPool2d(WindowPool2d):
-    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * cells out / cells in.
+    """Apply FrequencyLowCut pooling, free of aliasing: y = Re F^-1(crop(w F x)) * elements out / elements in.
 
     As `SpectralPool2d`, with two differences. The crop is one-sided, as in the published code: of the two frequencies
     that an even output cannot tell apart, -n/2 and +n/2, it keeps -n/2 alone, and the real part of that is half of

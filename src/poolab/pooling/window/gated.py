@@ -17,7 +17,7 @@ class GatedPool2d(WindowPool2d):
     """Apply gated pooling, max and mean by a learned gate: y = g max_i x_i + (1 - g) mean_i x_i with g =
     logistic(sum_i w_i x_i).
 
-    The mask w has the window's shape and no bias. A missing cell adds nothing to the gate, and takes no part in maximum
+    The mask w has the window's shape and no bias. A missing tap adds nothing to the gate, and takes no part in maximum
     and mean. The masks start at zero, which is the mixture with 0.5 each for every input: a start that is the same for
     every seed, and from which a single mask learns (Lee et al. draw it from N(0, 0.1) in their AlexNet).
 
@@ -41,7 +41,7 @@ class GatedPool2d(WindowPool2d):
     }
     disagreements = (
         "treeano's gated_pool puts the gate on the mean and adds a bias; without the bias that is the sign of w.",
-        "chl260/general-pooling (the authors' Caffe code) gives every cell that ties for the maximum the whole "
+        "chl260/general-pooling (the authors' Caffe code) gives every tap that ties for the maximum the whole "
         "gradient of the maximum; here the first one has it, as in nn.MaxPool2d.",
         "Several PyTorch ports compute the gate by a full convolution over all channels, which is another model.",
     )
@@ -69,7 +69,7 @@ class TreePool2d(WindowPool2d):
     """Apply tree pooling, a soft binary tree over filters; a leaf is v.x = sum_i v_i x_i, a node g left + (1 - g)
     right, g = logistic(w.x).
 
-    All masks have the window's shape, are shared by the channels and have no bias; missing cells are zeros. A leaf is
+    All masks have the window's shape, are shared by the channels and have no bias; missing taps are zeros. A leaf is
     any filter, so that a constant does not stay that constant. All masks start from N(0, 0.1), as the authors' do:
     equal leaves would get equal gradients and never part.
 
@@ -90,9 +90,9 @@ class TreePool2d(WindowPool2d):
     levels: int
     options = {"levels": Integer(2, least=2, most=6)}
     exempt = {
-        "padding": "a filter needs a value at every position: missing cells are zeros",
+        "padding": "a filter needs a value at every position: missing taps are zeros",
         "ties": "a filter ranks nothing",
-        "infinities": "a filter of both signs makes inf - inf of two infinite cells",
+        "infinities": "a filter of both signs makes inf - inf of two infinite taps",
     }
     disagreements = (
         "The paper counts the levels with the leaves, chl260/general-pooling without: its treepool_kernel_1layer is "
@@ -145,7 +145,7 @@ def _finite_without(share: Tensor, value: Tensor) -> Tensor:
 
 
 def bounded(windows: Windows) -> Windows:
-    """Return the windows with infinite cells as huge ones, so that a weight of 0, or one of each sign, makes no NaN."""
+    """Return the windows with infinite taps as huge ones, so that a weight of 0, or one of each sign, makes no NaN."""
     dtype = compute_dtype(windows.input.dtype)
     most = torch.finfo(dtype).max ** 0.5
     return Windows(windows.input.to(dtype).clamp(-most, most), windows.geometry)

@@ -1,4 +1,4 @@
-"""Local importance: a small network says for every cell of the map how much it counts (Gao et al. 2019)."""
+"""Local importance: a small network says for every position of the map how much it counts (Gao et al. 2019)."""
 
 from collections import OrderedDict
 
@@ -13,7 +13,7 @@ from poolab.pooling.window.controls import CONV
 from poolab.pooling.window_pool import WindowPool2d
 
 WIDTH = 128  # of the bottleneck, for every number of channels
-STEEPNESS = 12.0  # logits lie between 0 and 12: the most that one cell counts beside another is exp(12) = 160,000
+STEEPNESS = 12.0  # logits lie between 0 and 12: the most that one tap counts beside another is exp(12) = 160,000
 
 
 @register("lip")
@@ -23,8 +23,8 @@ class LIPPool2d(WindowPool2d):
 
     G works at the map's full size and ends in l = 12 logistic(gamma norm(conv(x)) + beta), norm being instance
     normalisation. gamma and beta start at 0, all logits are equal then and the layer is average pooling. Only the real
-    cells of a window have a weight. A map of one cell has nothing to normalise (torch's instance norm raises there in
-    training): its norm is 0, and its one cell is the output whatever its logit. Normalising needs the whole map, so
+    taps of a window have a weight. A map of one element has nothing to normalise (torch's instance norm raises there in
+    training): its norm is 0, and its one element is the output whatever its logit. Normalising needs the whole map, so
     that a window's output depends on what lies outside it.
 
     Args:
@@ -46,7 +46,7 @@ class LIPPool2d(WindowPool2d):
     options = {"logit": Choice("simplified", ("simplified", "bottleneck"))}
     exempt = {
         "nan": "the logits are normalised over the whole map and come from all channels, so NaN reaches every window",
-        "infinities": "the logits are normalised over the whole map, where an infinite cell leaves no finite deviation",
+        "infinities": "the logits are normalised over the whole map, where an infinity leaves no finite deviation",
     }
     disagreements = (
         "sebgao/LIP zeroes the last convolution, not the scale of the norm that follows it: the same start, but that "
@@ -69,7 +69,7 @@ class LIPPool2d(WindowPool2d):
 
 
 def lip(windows: Windows, logits: Tensor) -> Tensor:
-    """Return sum_i exp(l_i) x_i / sum_j exp(l_j) over each window's real cells, for a map of logits like the input's.
+    """Return sum_i exp(l_i) x_i / sum_j exp(l_j) over each window's real taps, for a map of logits like the input's.
 
     >>> from poolab.pooling.core.geometry import Geometry
     >>> x = torch.tensor([[[[1.0, 2.0], [4.0, 3.0]]]])
@@ -113,8 +113,8 @@ def logit_network(kind: str, channels: int, dims: int) -> nn.Sequential:
 class MapNorm(nn.Module):
     """Normalise each map in any number of dimensions, (x - mean) / sqrt(var + eps) * weight + bias.
 
-    Mean and variance are those of one channel of one map, in float32 for narrower dtypes; a map of one cell gives the
-    bias, where `torch.nn.InstanceNorm2d` raises in training.
+    Mean and variance are those of one channel of one map, in float32 for narrower dtypes; a map of one element gives
+    the bias, where `torch.nn.InstanceNorm2d` raises in training.
 
     Args:
         channels: the number of channels.

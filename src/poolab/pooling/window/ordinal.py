@@ -20,12 +20,12 @@ LARGEST = 0.99  # the first rank's weight for init="max"; nearer to 1 the other 
 class OrdinalPool2d(WindowPool2d):
     """Apply ordinal pooling, learned weights by rank: y = sum_r w_r x_(r) with w = softmax(logits).
 
-    Max, mean, min and median pooling are among them. A window with k < n real cells at the border takes the first k
+    Max, mean, min and median pooling are among them. A window with k < n real taps at the border takes the first k
     weights, divided by their sum.
 
     Args:
         init: "uniform" draws the weights from (0, 1) and normalises them, as the published code does; "avg" is the
-            mean; "max" gives the largest cell the weight 0.99 (a softmax has no weight 1) and the others the rest.
+            mean; "max" gives the largest tap the weight 0.99 (a softmax has no weight 1) and the others the rest.
         sharing: weights for each channel, (C, n), or one set for the layer, (n,).
 
     Example:
@@ -42,11 +42,11 @@ class OrdinalPool2d(WindowPool2d):
         "mistasse/ordinal-pooling-layers (ordinal_pooling.py) keeps the weights valid by setting negative ones to 0"
         " and dividing by their sum, in the forward and after each step: a weight at 0 has no gradient and all at 0"
         " is 0/0. A softmax reaches every positive weighting and needs no projection.",
-        "There padded zeros take part in the ranking; here a border window ranks its real cells.",
-        "Its sorting by pairwise maximum and minimum splits the gradient of equal cells; here they rank in raster "
+        "There padded zeros take part in the ranking; here a border window ranks its real taps.",
+        "Its sorting by pairwise maximum and minimum splits the gradient of equal taps; here they rank in raster "
         "order.",
     )
-    exempt = {"ties": "learned weights need not fall with the rank, so the first of equal cells may get a smaller one"}
+    exempt = {"ties": "learned weights need not fall with the rank, so the first of equal taps may get a smaller one"}
     options = {
         "init": Choice("uniform", ("uniform", "avg", "max")),
         "sharing": Choice("channel", ("channel", "layer")),

@@ -20,9 +20,10 @@ class PolyphasePool2d(WindowPool2d):
 
     The s^2 polyphase components (for stride s and two axes; offsets 0 to s - 1 along each) are compared for each
     sample over all channels jointly, on the blurred map where there is a blur; on a tie the first in raster order
-    wins. The choice has no gradient. Cells beyond the map are those of its other end, so that an odd size with stride 2
-    gets one circular row. Kernel, padding and dilation set the output size alone; where it is the size over the stride
-    exactly, a circular shift of the input shifts the output circularly, and a global average sees no shift at all.
+    wins. The choice has no gradient. Elements beyond the map are those of its other end, so that an odd size with
+    stride 2 gets one circular row. Kernel, padding and dilation set the output size alone; where it is the size over
+    the stride exactly, a circular shift of the input shifts the output circularly, and a global average sees no shift
+    at all.
 
     Args:
         norm: the component of the largest "l2", "l1" or "linf" norm, or of the smallest, "l2_min" or "l1_min".
@@ -41,8 +42,8 @@ class PolyphasePool2d(WindowPool2d):
         "filter_size": Integer(None, most=64),
     }
     exempt = {
-        "nan": "most cells of a window are thrown away, and all channels choose together",
-        "ties": "the cell of the chosen component takes the gradient wherever it lies in the window",
+        "nan": "most taps of a window are thrown away, and all channels choose together",
+        "ties": "the tap of the chosen component takes the gradient wherever it lies in the window",
     }
     disagreements = (
         "achaman2/truly_shift_invariant_cnns compares the components of the unblurred map in one state of its code and "
@@ -70,7 +71,7 @@ class PolyphasePool2d(WindowPool2d):
 
 
 def _wrapped(input: Tensor, dim: int, length: int) -> Tensor:
-    """Return the first cells along a dimension; after the last one comes the first again."""
+    """Return the first elements along a dimension; after the last one comes the first again."""
     if is_open(input.shape[dim], length):
         return input.index_select(dim, torch.arange(length, device=input.device) % as_tensor(input.shape[dim], input))
     more = max(0, length - input.shape[dim])

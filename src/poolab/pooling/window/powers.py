@@ -1,4 +1,4 @@
-"""Means by powers of the cells: power means and Lehmer means."""
+"""Means by powers of the taps: power means and Lehmer means."""
 
 import math
 from collections.abc import Iterator
@@ -36,16 +36,16 @@ class LpPool2d(WindowPool2d):
     learns = "option"
     learned = above_one("p")
     disagreements = (
-        "torch.nn.LPPool2d takes powers of the signed value: NaN for a negative cell and non-integer p "
+        "torch.nn.LPPool2d takes powers of the signed value: NaN for a negative tap and non-integer p "
         "(pytorch/pytorch issue 184037, open; so in 2.15), NaN and a NaN gradient for odd p where the powers add up"
         " to a negative number.",
         "torch sums where this class averages by default; norm='sum' is torch's on non-negative complete windows, "
         "and p=1 there is n times the mean.",
-        "torch scales a window cut by ceil_mode by the cells of a complete one: a corner cell of ones gives 4 for "
-        "2x2 and p=1. Here it counts its own cells.",
+        "torch scales a window cut by ceil_mode by the taps of a complete one: a corner tap of 1 gives 4 for "
+        "2x2 and p=1. Here it counts its own taps.",
         "For p=0 torch once raised ZeroDivisionError (issue 134841) and refuses it by name in 2.15; here p is at "
         "least 1.",
-        "torch has no padding and no dilation here, and its powers overflow: 2x2 cells of 1e25 give inf for p=2 in "
+        "torch has no padding and no dilation here, and its powers overflow: 2x2 taps of 1e25 give inf for p=2 in "
         "float32.",
         "Sermanet et al. weigh the powers by a Gaussian within the window; this is the plain mean.",
         "rentainhe/pytorch-pooling (LpPool.py) averages without the absolute value and only for stride = kernel.",
@@ -94,15 +94,15 @@ class GeneralizedMean(Pool):
 class GeMPool2d(GeneralizedMean, WindowPool2d):
     """Apply generalized-mean pooling (GeM): y = ((1/n) sum_i max(x_i, eps)^p)^(1/p).
 
-    Computed as M exp(log(1 + (1/n) sum_i ((x_i/M)^p - 1)) / p), M the largest clamped cell, in float32 for half
-    precision: no power underflows to 0, and p may be small or large. Cells below eps count as eps and get no gradient.
+    Computed as M exp(log(1 + (1/n) sum_i ((x_i/M)^p - 1)) / p), M the largest clamped tap, in float32 for half
+    precision: no power underflows to 0, and p may be small or large. Taps below eps count as eps and get no gradient.
 
     Args:
         p: the exponent; 1 is the mean, inf the maximum. Where it is learned the start value (above
             1e-6 and below 1e6).
         learnable: learn p = exp(rho), from 1e-6 to 1e6 whatever the step of an optimizer.
         per_channel: learn one p for each channel; needs `learnable` and `channels`.
-        eps: the smallest value that a cell counts as.
+        eps: the smallest value that a tap counts as.
 
     Example:
         >>> round(GeMPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item(), 4)  # 25^(1/3)
@@ -114,8 +114,8 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
         "The published layer pools the whole map; this one pools windows, and the head `global_gem` the map.",
         "filipradenovic/cnnimageretrieval-pytorch learns p itself, which can cross 0, and takes powers in the dtype"
         " of the input: in float16 eps^3 is 0, a dark window gives 0 and dy/dp is NaN; in float32 p = 200 gives 0 "
-        "where all cells are below 0.27.",
-        "There, too, the clamp hides negative cells (its issue 73): give the absolute value, or use `lp`, where "
+        "where all taps are below 0.27.",
+        "There, too, the clamp hides negative taps (its issue 73): give the absolute value, or use `lp`, where "
         "they count.",
     )
 
@@ -139,9 +139,9 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
 class LehmerPool2d(WindowPool2d):
     """Apply Lehmer-mean pooling: y = sum_i x_i^(a+1) / sum_i x_i^a over the positive values.
 
-    Negative cells count as 0, as in stochastic pooling, whose evaluation is a = 1; a window without a positive cell
-    gives 0 with gradient 0: our reading, the formula is one of positive numbers. With a > 0 a cell that is 0 has no
-    weight; a = 0 is the mean of all cells. For a < 1 the slope at a small positive cell has no bound.
+    Negative taps count as 0, as in stochastic pooling, whose evaluation is a = 1; a window without a positive tap
+    gives 0 with gradient 0: our reading, the formula is one of positive numbers. With a > 0 a tap that is 0 has no
+    weight; a = 0 is the mean of all taps. For a < 1 the slope at a small positive tap has no bound.
 
     Args:
         a: the power of the weights; towards infinity the maximum. Where it is learned the start value

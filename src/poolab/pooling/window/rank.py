@@ -1,4 +1,4 @@
-"""Weights by rank: the mean of the largest cells, geometric weights, the median, and the choice between two of them."""
+"""Weights by rank: the mean of the largest taps, geometric weights, the median, and the choice between two of them."""
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class AvgTopKPool2d(WindowPool2d):
         "The paper's abstract says weighted average; the author's code (cuneytozdemir/Avg-TopK) is this plain mean,"
         " for 3x3 windows with k = 5 by default.",
         "Code by others pads with zeros through unfold, which enter the k largest where a border window has fewer "
-        "than k non-negative cells; here padding takes no part.",
+        "than k non-negative taps; here padding takes no part.",
         "The same function was published in 2016 as rank-based average pooling (`rank_avg`).",
     )
     options = {"k": Integer(2, within_window=True)}
@@ -64,7 +64,7 @@ class RankAvgPool2d(WindowPool2d):
     reference = SHI_2016
     disagreements = (
         "The authors' Caffe code (shizenglin/Rank-based-Pooling-for-Deep-Convolutional-Neural-Networks) takes t = 5"
-        " by default, supports no padding, and ranks equal cells in raster order, as here.",
+        " by default, supports no padding, and ranks equal taps in raster order, as here.",
     )
     options = {"t": Integer(2, within_window=True)}
 
@@ -79,8 +79,8 @@ class RankWeightedPool2d(WindowPool2d):
     """Apply rank-based weighted pooling (RWP): y = sum_r p_r x_(r) with p_r = alpha (1 - alpha)^(r-1).
 
     Args:
-        alpha: the weight of the largest cell; 1 is max pooling.
-        normalize: divide by sum_r p_r = 1 - (1 - alpha)^n over the window's real cells, so that a constant stays that
+        alpha: the weight of the largest tap; 1 is max pooling.
+        normalize: divide by sum_r p_r = 1 - (1 - alpha)^n over the window's real taps, so that a constant stays that
             constant; False is the published form.
 
     Example:
@@ -110,7 +110,7 @@ class MedianPool2d(WindowPool2d):
     """Apply median pooling: y = x_((n+1)/2) for an odd number n of values and (x_(n/2) + x_(n/2+1)) / 2 for an even
     one.
 
-    The middle cells share the gradient; on a tie those are the middle ones in raster order.
+    The middle taps share the gradient; on a tie those are the middle ones in raster order.
 
     Example:
         >>> MedianPool2d(2)(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -120,11 +120,11 @@ class MedianPool2d(WindowPool2d):
     reference = Reference("Gallagher, Wise (median filters)", 1981, "doi:10.1109/TASSP.1981.1163708")
     disagreements = (
         "torch.median, and with it timm's MedianPool2d (timm/layers/median_pool.py) and its copies, takes the lower"
-        " of the two middle cells for an even number: 2 and not 2.5 for the cells 1, 2, 3, 4.",
+        " of the two middle taps for an even number: 2 and not 2.5 for the taps 1, 2, 3, 4.",
         "timm's MedianPool2d is a filter by default (3x3, stride 1) and pads by reflection; here padding takes no "
         "part.",
     )
-    exempt = {"ties": "the middle cells have the gradient, and among equal cells those are not the first"}
+    exempt = {"ties": "the middle taps have the gradient, and among equal taps those are not the first"}
 
     @staticmethod
     def formula(windows: Windows) -> Tensor:
@@ -171,7 +171,7 @@ class TMaxAvgPool2d(WindowPool2d):
         "threshold": Real(0.7, least=-1e12, most=1e12, infinite=True),
         "rule": Choice("all", ("all", "max", "mean")),
     }
-    # The suite has windows of two cells, and cells of 0.7, which bfloat16 rounds to below 0.7.
+    # The suite has windows of two taps, and taps of 0.7, which bfloat16 rounds to below 0.7.
     trial = {"k": 2, "threshold": 0.68}
 
     @staticmethod

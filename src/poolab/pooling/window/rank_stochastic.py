@@ -1,4 +1,4 @@
-"""Draws by rank: of a rank with geometric probability, and of the cells that are kept before the maximum is taken."""
+"""Draws by rank: of a rank with geometric probability, and of the taps that are kept before the maximum is taken."""
 
 import torch
 from torch import Tensor
@@ -16,10 +16,10 @@ class RankStochasticPool2d(WindowPool2d):
     """Apply rank-based stochastic pooling (RSP); in training the value of a drawn rank, P(r) = p_r / sum_s p_s, p
     as in RWP.
 
-    The probabilities are normalised over the window's real cells.
+    The probabilities are normalised over the window's real taps.
 
     Args:
-        alpha: the weight of the largest cell.
+        alpha: the weight of the largest tap.
 
     Example:
         >>> round(RankStochasticPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item(), 4)
@@ -47,7 +47,7 @@ class RankStochasticPool2d(WindowPool2d):
         mark = windows.uniform(generator) * (1 - (1 - alpha) ** counts)
         # The first r ranks hold 1 - (1 - alpha)^r of the probability.
         passed = [(mark >= 1 - (1 - alpha) ** r).to(mark.dtype) for r in range(1, windows.geometry.taps)]
-        drawn = sum(passed, torch.zeros_like(mark)).clamp(max=counts - 1)  # rounding may pass the last real cell
+        drawn = sum(passed, torch.zeros_like(mark)).clamp(max=counts - 1)  # rounding may pass the last real tap
         return windows.sum_by_rank(lambda rank, tap: torch.where(rank == drawn, tap, 0.0))
 
 
@@ -56,13 +56,13 @@ class MaxDropoutPool2d(WindowPool2d):
     """Apply max pooling with dropout of values; in training the maximum of those kept, each with probability p, P(y
     = x_(r)) = p (1 - p)^(r-1).
 
-    A dropped cell is not in the window, and a window that keeps no cell gives 0 (with gradient 0). The paper has
-    non-negative input, where this is the same as setting dropped cells to 0; for signed input it is our reading, so
-    that the evaluation stays the expectation of the training. A cell is kept or dropped once for all windows that
+    A dropped tap is not in the window, and a window that keeps no tap gives 0 (with gradient 0). The paper has
+    non-negative input, where this is the same as setting dropped taps to 0; for signed input it is our reading, so
+    that the evaluation stays the expectation of the training. An element is kept or dropped once for all windows that
     hold it.
 
     Args:
-        retain: p, the probability of keeping a cell; 1 is max pooling.
+        retain: p, the probability of keeping a tap; 1 is max pooling.
 
     Example:
         >>> MaxDropoutPool2d(2).eval()(torch.tensor([[[1.0, 2.0], [4.0, 3.0]]])).item()
@@ -73,12 +73,12 @@ class MaxDropoutPool2d(WindowPool2d):
     random = True
     evaluates = "The expectation sum_r p (1 - p)^(r-1) x_(r), which the paper calls probabilistic weighted pooling."
     disagreements = (
-        "The usual code sets dropped cells to 0, so that 0 beats the negative cells that are kept; here they are "
+        "The usual code sets dropped taps to 0, so that 0 beats the negative taps that are kept; here they are "
         "left out.",
         "The evaluations that the paper compares with, the plain maximum and p times the maximum, are not the "
         "expectation.",
     )
-    exempt = {"padding": "the fewer cells a window has, the likelier is 0: a constant c gives c (1 - (1 - p)^n)"}
+    exempt = {"padding": "the fewer taps a window has, the likelier is 0: a constant c gives c (1 - (1 - p)^n)"}
     options = {"retain": Real(0.5, least=0.0, most=1.0, open_least=True)}
 
     @staticmethod
@@ -88,15 +88,15 @@ class MaxDropoutPool2d(WindowPool2d):
         """Compute the largest kept value in training, its expectation otherwise."""
         if not training:
             return RankWeightedPool2d.formula(windows, retain, normalize=False)
-        taps, numbers, real = windows.taps(0.0), windows.uniform_of_cells(generator), windows.real()
-        # NaN is not lost. A missing cell is not kept.
+        taps, numbers, real = windows.taps(0.0), windows.uniform_of_positions(generator), windows.real()
+        # NaN is not lost. A missing tap is not kept.
         kept = [(number < retain) | tap.isnan() for number, tap in zip(numbers, taps, strict=True)]
         if real is not None:
             kept = [keep & here for keep, here in zip(kept, real, strict=True)]
         largest = torch.zeros_like(taps[0])
         any_kept = torch.zeros_like(kept[0])
         for tap, keep in zip(taps, kept, strict=True):
-            # Of equal cells the first keeps the gradient, as in `nn.MaxPool2d`.
+            # Of equal taps the first keeps the gradient, as in `nn.MaxPool2d`.
             largest = torch.where(keep & (~any_kept | (tap > largest) | tap.isnan()), tap, largest)
             any_kept = any_kept | keep
         return largest

@@ -38,7 +38,7 @@ class SoftPool2d(WindowPool2d):
         "Its CUDA backward passes on w_i alone, the weights taken as constants; its kernel takes the output size "
         "from H / stride where its Python code allocates (H - k) // stride + 1, so that the rows are mixed up where"
         " the stride is not the kernel size (issue 35).",
-        "It exponentiates the cells themselves, which gives inf / inf from 89 on in float32 and from 12 on in "
+        "It exponentiates the taps themselves, which gives inf / inf from 89 on in float32 and from 12 on in "
         "float16, and replaces NaN afterwards; here the window's maximum is taken off first, and NaN stays NaN.",
         "The published function has no temperature (T = 1 here).",
     )

@@ -1,4 +1,4 @@
-"""Draws of one cell with a probability that depends on its value."""
+"""Draws of one tap with a probability that depends on its value."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ class StochasticPool2d(WindowPool2d):
     """Apply stochastic pooling; in training x_l with l drawn by p_i = x_i / sum_j x_j, in evaluation sum_i x_i^2 /
     sum_i x_i.
 
-    Negative cells have probability 0, and a window without a positive cell gives 0 (with gradient 0): our reading, the
+    Negative taps have probability 0, and a window without a positive tap gives 0 (with gradient 0): our reading, the
     paper has non-negative input.
 
     Example:
@@ -24,13 +24,13 @@ class StochasticPool2d(WindowPool2d):
 
     reference = Reference("Zeiler, Fergus", 2013, "arXiv:1301.3557")
     random = True
-    evaluates = "The expectation sum_i x_i^2 / sum_i x_i over the positive cells, the Lehmer mean with a = 1."
+    evaluates = "The expectation sum_i x_i^2 / sum_i x_i over the positive taps, the Lehmer mean with a = 1."
     disagreements = (
-        "rentainhe/pytorch-pooling (StochasticPool.py) and its copies draw a cell uniformly, for 2x2 alone, on CUDA"
+        "rentainhe/pytorch-pooling (StochasticPool.py) and its copies draw a tap uniformly, for 2x2 alone, on CUDA"
         " alone, and in evaluation too: another method, whose expectation is the mean.",
         "A class of this name in a tutorial adds Gaussian noise and averages adaptively; its output has another "
         "size in training than in evaluation where the stride is not the kernel size.",
-        "shizenglin's Caffe layer draws the first cell of a window of zeros; there and in pylearn2 negative input "
+        "shizenglin's Caffe layer draws the first tap of a window of zeros; there and in pylearn2 negative input "
         "is undefined.",
     )
 
@@ -53,7 +53,7 @@ def _draw(taps: list[Tensor], weights: list[Tensor], uniform: Tensor) -> Tensor:
     mark, passed = uniform * whole, torch.zeros_like(whole)
     drawn = torch.zeros_like(whole)
     for tap, weight in zip(taps, weights, strict=True):
-        # The last cell that starts at or before the mark and has a weight: no rounding can leave a window undrawn.
+        # The last tap that starts at or before the mark and has a weight: no rounding can leave a window undrawn.
         drawn = torch.where((mark >= passed) & (weight > 0), tap, drawn)
         passed = passed + weight
     return torch.where(whole.isnan(), whole, drawn)

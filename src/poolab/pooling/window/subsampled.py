@@ -21,7 +21,7 @@ class S3Pool2d(WindowPool2d):
     """Apply S3 pooling, a stochastic stride after maxima; in training window maxima in drawn rows and columns, in
     evaluation their means.
 
-    Training: the maximum of the window at every place (stride 1, real cells only); its rows are cut into strips of
+    Training: the maximum of the window at every place (stride 1, real taps only); its rows are cut into strips of
     `grid_size`, and each strip keeps, sorted and without replacement, as many random rows as outputs start in it; so
     along every axis, the same for the whole batch and all channels. The last strip absorbs the remainder. Evaluation:
     output i is the mean of the maxima at the places i * stride to (i + 1) * stride - 1, those there are. For the
@@ -48,8 +48,8 @@ class S3Pool2d(WindowPool2d):
     options = {"grid_size": Integer(None, most=8192)}
     evaluates = "the mean of the stride-1 maxima from which training draws with the default grid"
     exempt = {
-        "nan": "the drawn or averaged places at stride 1 hold cells of the neighbouring window",
-        "ties": "the maxima of overlapping windows at stride 1 are averaged, each with the first of its own cells",
+        "nan": "the drawn or averaged places at stride 1 hold taps of the neighbouring window",
+        "ties": "the maxima of overlapping windows at stride 1 are averaged, each with the first of its own taps",
     }
     disagreements = (
         "Shuangfei/s3pool averages in evaluation over bins shifted by half the stride (padding stride // 2), where the "
@@ -116,13 +116,14 @@ class FractionalMaxPool2d(WindowPool2d):
     Along each axis, with alpha = (size - k) / (output size - 1), which need not be whole; u is drawn from [0, 1) for
     each sample, channel and axis in training and is 1/2 in evaluation. The last region ends with the map. The output
     size is `output_size`, or floor(size * `output_ratio`), or, with neither, that of nn.MaxPool2d for the stride,
-    padding, dilation and ceil mode, which count for nothing else: the k cells of a region are adjacent and all real
-    (all cells of a map that has fewer than k). Where alpha is whole nothing is drawn, and this is strided max pooling:
-    with kernel 2 and output_ratio 0.5 on even sizes it is exactly MaxPool2d(2); take another ratio, or kernel 3.
+    padding, dilation and ceil mode, which count for nothing else: the k elements of a region are adjacent and all real
+    (all elements of a map that has fewer than k). Where alpha is whole nothing is drawn, and this is strided max
+    pooling: with kernel 2 and output_ratio 0.5 on even sizes it is exactly MaxPool2d(2); take another ratio, or kernel
+    3.
 
     Args:
         output_ratio: the output size over the map's size.
-        output_size: the output size, where a pair is (height, width); a larger one than the map repeats cells.
+        output_size: the output size, where a pair is (height, width); a larger one than the map repeats elements.
 
     Example:
         >>> import torch
@@ -138,15 +139,15 @@ class FractionalMaxPool2d(WindowPool2d):
     evaluates = "the maxima of the regions of the fixed sample u = 1/2"
     exempt = {
         "nan": "the regions are not the windows of the geometry",
-        "ties": "the regions are not the windows of the geometry; in each region the first cell takes the gradient",
+        "ties": "the regions are not the windows of the geometry; in each region the first element takes the gradient",
         "expectation": "evaluation takes the regions of one fixed sample; the mean of many is another function",
     }
     disagreements = (
         "torch.nn.FractionalMaxPool2d draws its regions in evaluation too (pytorch/pytorch#114028), and compiled it "
         "draws others than in eager mode (pytorch/pytorch#141538, #183249).",
-        "The paper ties regions to their boundaries (disjoint, or overlapping by one cell) and shares them between "
-        "channels; torch and this class take k cells from each start, and draw the starts for each channel.",
-        "torch computes the starts in the input's precision; here a whole alpha never rounds to another cell.",
+        "The paper ties regions to their boundaries (disjoint, or overlapping by one element) and shares them between "
+        "channels; torch and this class take k elements from each start, and draw the starts for each channel.",
+        "torch computes the starts in the input's precision; here a whole alpha never rounds to another element.",
     )
 
     def conflicts(self) -> Iterator[str]:
@@ -168,7 +169,7 @@ class FractionalMaxPool2d(WindowPool2d):
         pooled, sizes = windows.input, _output_size(windows, output_ratio, output_size)
         shape, device = (*pooled.shape[:2], windows.dims), pooled.device
         samples = torch.rand(shape, generator=generator, device=device) if training else None
-        # The last axis first: of equal cells the first in raster order remains.
+        # The last axis first: of equal elements the first in raster order remains.
         for axis in reversed(range(windows.dims)):
             kernel, length, out = windows.geometry.kernel_size[axis], windows.sizes[axis], sizes[axis]
             sample = None if samples is None else samples[..., axis, None]
@@ -200,7 +201,7 @@ def _output_size(windows: Windows, ratio: float | None, size: int | Sizes | None
 
 def _starts(free: int, index: Tensor, count: int, sample: Tensor | None) -> Tensor:
     """Return floor(alpha (i + u)) - floor(alpha u), alpha = free / (count - 1): where each region starts."""
-    if count == 1:  # as torch: the last cells
+    if count == 1:  # as torch: the last elements
         return index + free
     return _spread(free, index, count - 1, sample)
 
@@ -222,7 +223,7 @@ def _spread(free: Any, index: Tensor, gaps: Any, sample: Tensor | None) -> Tenso
 
 
 def _maximum_along(input: Tensor, dim: int, starts: Tensor, kernel: int) -> Tensor:
-    """Return the maximum of `kernel` cells from each start; on a tie the gradient goes to the first, NaN wins."""
+    """Return the maximum of `kernel` elements from each start; on a tie the gradient goes to the first, NaN wins."""
     count = starts.shape[-1]
     shape = (*input.shape[:dim], count, *input.shape[dim + 1 :])
     # starts (o,) for all, or (N, C, o): o goes to `dim`, behind N, C and any axis that comes before it
@@ -232,7 +233,7 @@ def _maximum_along(input: Tensor, dim: int, starts: Tensor, kernel: int) -> Tens
         place, top = starts, input.gather(dim, starts)
         for offset in range(1, kernel):
             following = starts + offset
-            if is_open(input.shape[dim]):  # a map that may be shorter than the kernel has its last cell again
+            if is_open(input.shape[dim]):  # a map that may be shorter than the kernel has its last element again
                 following = torch.minimum(following, as_tensor(input.shape[dim] - 1, input))
             tap = input.gather(dim, following)
             ahead = (tap > top) | tap.isnan()

@@ -19,9 +19,9 @@ class UniversalPool2d(WindowPool2d):
 
     The paper's abstract calls it a channel-wise local spatial attention that contains mean, maximum and stride pooling;
     which module makes the logits we could not read. This is our reading of it, the smallest that contains them: the
-    logits of the n positions are an affine function of the window's n cells, A of n*n numbers for each channel, b of n.
+    logits of the n positions are an affine function of the window's n taps, A of n*n numbers for each channel, b of n.
     All start at 0, which is the mean; A = t I is `softpool` and goes to the maximum with t, a large b_k takes position
-    k. A missing cell is 0 to the logits and has no weight.
+    k. A missing tap is 0 to the logits and has no weight.
 
     Args:
         channels: the number of channels, kept; the layer has channels * n * (n + 1) parameters.
@@ -50,7 +50,7 @@ class UniversalPool2d(WindowPool2d):
     )
 
     def build(self) -> None:
-        """Make A (channel, position, cells of the window) and b (channel, position)."""
+        """Make A (channel, position, taps of the window) and b (channel, position)."""
         assert self.channels is not None
         self.weight = nn.Parameter(torch.empty(self.channels, self.geometry.taps, *self.kernel_size))
         self.bias = nn.Parameter(torch.empty(self.channels, self.geometry.taps))
@@ -63,9 +63,9 @@ class UniversalPool2d(WindowPool2d):
 
     @staticmethod
     def formula(windows: Windows, weight: Tensor, bias: Tensor) -> Tensor:
-        """Compute sum_k w_k x_k with w = softmax(A x + b) over the real cells."""
+        """Compute sum_k w_k x_k with w = softmax(A x + b) over the real taps."""
         weights = exponentials(_logits(windows, weight, bias))
-        # Where no weight is left an infinite cell takes no part: 0 * inf would be NaN.
+        # Where no weight is left an infinite tap takes no part: 0 * inf would be NaN.
         taps = [
             tap.masked_fill(tap.isinf() & (share == 0), 0.0)
             for tap, share in zip(windows.taps(0.0), weights, strict=True)

@@ -13,7 +13,7 @@ from poolab.pooling.core.windows import Windows, total
 from poolab.pooling.registry import register
 from poolab.pooling.window_pool import WindowPool2d
 
-# Scaling filters in the order of the cells, up to a factor: they are divided by their sum where they are used.
+# Scaling filters in the order of the elements, up to a factor: they are divided by their sum where they are used.
 # haar and db (extremal phase): Daubechies 1992, Ten Lectures on Wavelets, table 6.1; bior2.2: Cohen, Daubechies,
 # Feauveau 1992, the longer filter of the pair 5/3, with a zero at the end so that all lengths are even.
 FILTERS: dict[str, tuple[float, ...]] = {
@@ -38,13 +38,13 @@ class WaveletPool2d(WindowPool2d):
 
     h is the wavelet's scaling filter, used along each axis. For a 2x2 window of stride 2 this is the discrete wavelet
     transform; its orthonormal low-low band is 2 y. Other geometries generalise it: the filter keeps its length and is
-    centred on each window, half a cell after the middle where the lengths differ by an odd number. Kernel size and
+    centred on each window, half an element after the middle where the lengths differ by an odd number. Kernel size and
     dilation say where the middle is, and the output's size, no more; so a filter shorter than the window leaves
-    cells out, and a longer one reaches beyond it. Haar with 2x2/2 is average pooling.
+    taps out, and a longer one reaches beyond it. Haar with 2x2/2 is average pooling.
 
     Args:
         wavelet: "haar", "db2", "db3", "db4" (Daubechies, extremal phase), "bior2.2" (the 5/3 filter of JPEG 2000).
-        mode: the cells outside the map: "symmetric" (b a | a b c), "reflect" (c b | a b c) or "periodic". Zeros
+        mode: the elements outside the map: "symmetric" (b a | a b c), "reflect" (c b | a b c) or "periodic". Zeros
             are left out, since a constant would not stay that constant at the border.
 
     Example:
@@ -61,13 +61,14 @@ class WaveletPool2d(WindowPool2d):
         "mode": Choice("symmetric", ("symmetric", "reflect", "periodic")),
     }
     exempt = {
-        "nan": "the filter has its own length: a NaN in a cell of the window that it leaves out does not come out",
+        "nan": "the filter has its own length: a NaN in a tap of the window that it leaves out does not come out",
         "ties": "a filter ranks nothing",
     }
     disagreements = (
         "LiQiufu/WaveCNet and fbcotter/pytorch_wavelets give the orthonormal band, 2 y for two dimensions.",
-        "fbcotter/pytorch_wavelets gives (n + length - 1) / 2 cells unless its mode is periodization; here it is "
-        "always n / 2 for 2x2 windows. Its periodization repeats the last cell of an odd n first, `periodic` does not.",
+        "fbcotter/pytorch_wavelets gives (n + length - 1) / 2 elements unless its mode is periodization; here it is "
+        "always n / 2 for 2x2 windows. Its periodization repeats the last element of an odd n first, `periodic` does "
+        "not.",
         "Williams and Li (ICLR 2018) drop the details of level 1 and rebuild it from level 2; one level is left here.",
     )
 
@@ -82,7 +83,7 @@ class WaveletPool2d(WindowPool2d):
 
 
 def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], mode: str) -> Tensor:
-    """Return the sum of the weighted cells along an axis, at the geometry's stride."""
+    """Return the sum of the weighted elements along an axis, at the geometry's stride."""
     g, length = windows.geometry, len(weights)
     first = -g.padding[axis] - (length - g.span(axis)) // 2
     extent = (windows.output_size[axis] - 1) * g.stride[axis] + length
@@ -94,7 +95,7 @@ def _low_band(input: Tensor, windows: Windows, axis: int, weights: list[float], 
 
 
 def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Tensor:
-    """Return the cells first, first + 1, ... of an axis, which begins with cell 0 and goes on by the mode."""
+    """Return the elements first, first + 1, ... of an axis, which begins with element 0 and goes on by the mode."""
     length = input.shape[dim]
     open = is_open(length, extent)
     if not open and first >= 0 and first + extent <= length:
@@ -102,7 +103,7 @@ def _extended(input: Tensor, dim: int, first: int, extent: int, mode: str) -> Te
     places = torch.arange(first, first + extent, device=input.device)
     if mode == "periodic":
         return input.index_select(dim, places % (as_tensor(length, input) if open else length))
-    # There and back again: after the last cell comes itself (symmetric) or the one before it (reflect).
+    # There and back again: after the last element comes itself (symmetric) or the one before it (reflect).
     repeated = 1 if mode == "symmetric" else 0
     whole = 2 * (length - 1 + repeated)
     period: Any = as_tensor(whole, input).clamp(min=1) if open else max(whole, 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import PALETTE, canvas, name_rows, row_height, shortened, strokes
+from poolab.report.figures.style import PALETTE, canvas, lines, name_rows, row_height, shortened, strokes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ CALIBRATION = (
     ("test/calibration_error", "expected calibration error"),
     ("calibration/brier", "Brier score"),
 )
-BAR = 11.0  # points; a line for each bar is drawn in a fifth of the time of a rectangle
+BAR = 11.0  # points
 
 
 def robustness(analysis: Analysis, table: Table) -> Figure | str:
@@ -45,19 +45,14 @@ def _bars(table: Table, panels: Sequence[tuple[str, str]]) -> Figure | None:
     figure, axes_list = canvas(row_height(len(rows)), len(found), sharey=True)
     for axes, (title, name) in zip(axes_list, found.items(), strict=True):
         known = [(place, row, values) for place, row in enumerate(reversed(rows)) if (values := row.arm.values(name))]
-        axes.hlines(
-            [place for place, _, _ in known],
-            0,
-            [statistics.mean(values) for _, _, values in known],
-            colors=[PALETTE[1] if row.is_baseline else PALETTE[0] for _, row, _ in known],
-            lw=BAR,
-            capstyle="butt",
-        )
+        for colour, is_baseline in ((PALETTE[0], False), (PALETTE[1], True)):
+            some = [(place, values) for place, row, values in known if row.is_baseline == is_baseline]
+            lines(axes, [((0, place), (statistics.mean(values), place)) for place, values in some], colour, BAR)
         strokes(axes, [(value, place) for place, _, values in known for value in values], 0.13, "#333435")
         axes.set_xlim(left=0)
         axes.set_ylim(-0.7, len(rows) - 0.3)
         axes.set_xlabel(title)
-        axes.set_yticks([])
+        axes.yaxis.set_visible(False)
     name_rows(axes_list[0], [shortened(row.label) for row in reversed(rows)])
     axes_list[0].set_title(table.label)
     return figure

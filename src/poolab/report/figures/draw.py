@@ -16,6 +16,7 @@ from poolab.report.figures.curves import curves
 from poolab.report.figures.forest import forest
 from poolab.report.figures.heat import heat
 from poolab.report.figures.pareto import pareto
+from poolab.report.figures.printing import print_pdf, print_png, print_svg
 from poolab.report.figures.ranks import ranks
 from poolab.report.figures.seeds import seeds
 from poolab.report.figures.style import styled
@@ -131,7 +132,7 @@ def _svg(figure: Figure) -> str:
         engine.execute(figure)
         figure.set_layout_engine("none")
     buffer = io.StringIO()
-    _print(figure, "svg", buffer)
+    print_svg(figure, buffer)
     return buffer.getvalue()
 
 
@@ -139,24 +140,7 @@ def _save(figure: Figure, svg: str, path: Path, form: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if form == "svg":
         path.write_text(svg, encoding="utf-8", newline="\n")
-    else:
-        _print(figure, form, path)
-
-
-PIXELS = 200  # of a PNG, an inch
-
-
-def _print(figure: Figure, form: str, out: Path | io.StringIO) -> None:
-    """Draw a figure once in one format."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    if form == "svg":
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     elif form == "pdf":
-        FigureCanvasPdf(figure).print_pdf(out, metadata={"CreationDate": None})
+        print_pdf(figure, path)
     else:
-        figure.set_facecolor("white")
-        figure.set_dpi(PIXELS)
-        FigureCanvasAgg(figure).print_png(out)
+        print_png(figure, path)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import GREY, INK, VERDICTS, canvas, name_rows, row_height, shortened, strokes
+from poolab.report.figures.style import GREY, INK, VERDICTS, canvas, lines, name_rows, row_height, shortened, strokes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,16 +38,14 @@ def forest(analysis: Analysis, table: Table) -> Figure | str:
 def _draw(axes: Axes, rows: Sequence[Row], base: Row, analysis: Analysis) -> None:
     """Draw the rows from below to above: intervals, seeds, differences; each kind in one go, which is far faster."""
     scale, metric = analysis.metric.scale, analysis.metric.name
-    colours = [VERDICTS[str(row.compared.verdict)][0] for row in rows]
     for name, width in (("interval", 1.4), ("interval_single", 3.6)):
-        known = [(place, ends) for place, row in enumerate(rows) if (ends := getattr(row.compared, name))]
-        axes.hlines(
-            [place for place, _ in known],
-            [scale * ends[0] for _, ends in known],
-            [scale * ends[1] for _, ends in known],
-            colors=[colours[place] for place, _ in known],
-            lw=width,
-        )
+        for verdict, (colour, _) in VERDICTS.items():
+            known = [
+                ((scale * ends[0], place), (scale * ends[1], place))
+                for place, row in enumerate(rows)
+                if row.compared.verdict == verdict and (ends := _ends(row, name, analysis))
+            ]
+            lines(axes, known, colour, width)
     other = base.arm.scores(metric)
     own = [row.arm.scores(metric) for row in rows]
     seeds = [
@@ -60,6 +58,11 @@ def _draw(axes: Axes, rows: Sequence[Row], base: Row, analysis: Analysis) -> Non
         some = [(place, row) for place, row in enumerate(rows) if row.compared.verdict == verdict]
         means = [scale * (row.compared.difference or 0.0) for _, row in some]
         axes.plot(means, [place for place, _ in some], marker, color=colour, ms=6, mec="white", mew=0.7)
+
+
+def _ends(row: Row, name: str, analysis: Analysis) -> tuple[float, float] | None:
+    ends = getattr(row.compared, name)
+    return None if ends is None else analysis.metric.possible(ends)
 
 
 def _legend(figure: Figure, verdicts: set[str], analysis: Analysis) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Row, Table
 from poolab.report.costs import COSTS
-from poolab.report.figures.style import GREY, PALETTE, canvas, shortened
+from poolab.report.figures.style import GREY, PALETTE, Point, canvas, lines, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,22 +54,20 @@ def _panel(axes: Axes, rows: Sequence[Row], name: str, analysis: Analysis) -> No
     points = [(row.costs[name].median, scale * (row.compared.mean or 0.0)) for row in rows]
     best = front(points, analysis.metric.higher_is_better)
     for colour, chosen in ((GREY, [i for i in range(len(rows)) if i not in best]), (PALETTE[0], best)):
-        spreads = [rows[i].costs[name] for i in chosen]
-        axes.errorbar(
-            [points[i][0] for i in chosen],
-            [points[i][1] for i in chosen],
-            yerr=[scale * (rows[i].compared.sd or 0.0) / max(rows[i].compared.n, 1) ** 0.5 for i in chosen],
-            xerr=[[one.median - one.least for one in spreads], [one.most - one.median for one in spreads]],
-            fmt="o",
-            ms=4,
-            color=colour,
-            elinewidth=0.6,
-        )
+        axes.plot([points[i][0] for i in chosen], [points[i][1] for i in chosen], "o", ms=4, color=colour)
+        lines(axes, [bar for i in chosen for bar in _bars(rows[i], points[i], name, scale)], colour, 0.6)
     axes.plot([points[i][0] for i in best], [points[i][1] for i in best], "-", color=PALETTE[0], lw=0.8, zorder=0)
     axes.set_xlabel(COSTS[name].title)
     axes.margins(x=0.18)
     axes.locator_params(axis="x", nbins=3)
     _label(axes, {i: points[i] for i in best}, rows)
+
+
+def _bars(row: Row, point: Point, name: str, scale: float) -> list[tuple[Point, Point]]:
+    """Return the standard error of the score, and the least and the largest cost, as lines through a point."""
+    (x, y), spread = point, row.costs[name]
+    error = scale * (row.compared.sd or 0.0) / max(row.compared.n, 1) ** 0.5
+    return [((x, y - error), (x, y + error)), ((spread.least, y), (spread.most, y))]
 
 
 POINTS = 9.0  # between two labels

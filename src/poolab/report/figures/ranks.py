@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import INK, PALETTE, canvas, name_rows, row_height, shortened
+from poolab.report.figures.style import INK, PALETTE, canvas, lines, name_rows, row_height, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,9 +21,8 @@ def ranks(analysis: Analysis, table: Table) -> Figure | str:
 
     figure, (axes,) = canvas(row_height(len(labels)))
     ends = [sets[label] for label in labels]
-    axes.hlines(
-        range(len(labels)), [best - 0.25 for best, _ in ends], [worst + 0.25 for _, worst in ends], PALETTE[0], lw=5
-    )
+    bars = [((best - 0.25, place), (worst + 0.25, place)) for place, (best, worst) in enumerate(ends)]
+    lines(axes, bars, PALETTE[0], 5)
     name_rows(axes, [shortened(label) for label in labels])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     axes.set_xlim(0.5, len(labels) + 0.5)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poolab.report.analysis import Analysis, Table
-from poolab.report.figures.style import GREY, INK, canvas, name_rows, row_height, shortened
+from poolab.report.figures.style import GREY, INK, canvas, name_rows, row_height, shortened, strokes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,9 @@ def _down(table: Table, lines: Lines, means: Sequence[float], labels: Sequence[s
     places = range(len(labels))
     gap = float("nan")
     scores = [score for line in lines for score in (*line, gap)]
-    axes.plot(scores, [*places, gap] * len(lines), "-o", color=GREY, lw=0.8, ms=2.5, alpha=0.8)
+    axes.plot(scores, [*places, gap] * len(lines), "-", color=GREY, lw=0.8, alpha=0.8)
+    # A short thick stroke with round ends is a dot: a thousand markers took a sixth of the time of a setting's figures.
+    strokes(axes, [point for line in lines for point in zip(line, places, strict=True)], 0.01, GREY, 2.5, "round")
     axes.plot(means, places, "|", color=INK, ms=9, mew=2, label="mean")
     name_rows(axes, labels)
     axes.invert_yaxis()

@@ -11,7 +11,7 @@ from poolab.report.arm_sentences import sentences_of
 from poolab.report.columns import Column, columns
 from poolab.report.document import Document
 from poolab.report.figures.inline import inlined
-from poolab.report.power import power_rows
+from poolab.report.power import SUPPOSED, power_rows
 
 
 def render(document: Document) -> str:
@@ -29,6 +29,7 @@ def render(document: Document) -> str:
         script=_source("page.js"),
         columns=[_column(one) for one in columns(analysis)],
         settings=[_setting(number, table, document) for number, table in enumerate(analysis.tables, 1)],
+        supposed=SUPPOSED,
         overall=[one for one in document.figures if not one.setting and one.svg],
     )
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
-from scipy import stats
 
 from poolab.errors import ConfigError
 from poolab.report.statistics.meta import random_effects
@@ -136,6 +135,9 @@ def critical_difference(settings: Sequence[SettingComparison]) -> tuple[Critical
 
 
 def _mean_ranks(names: list[str], means: np.ndarray, higher_is_better: bool, alpha: float) -> CriticalDifference:
+    # Only here: scipy.stats takes longer to import than everything else of scipy that a report needs.
+    from scipy import stats
+
     ranks = stats.rankdata(-means if higher_is_better else means, axis=1).mean(axis=0)
     pairs = list(itertools.combinations(range(len(names)), 2))
     adjusted = holm([_wilcoxon(means[:, first] - means[:, second]) for first, second in pairs])
@@ -151,6 +153,8 @@ def _mean_ranks(names: list[str], means: np.ndarray, higher_is_better: bool, alp
 
 
 def _wilcoxon(differences: np.ndarray) -> float:
+    from scipy import stats
+
     return float(stats.wilcoxon(differences).pvalue) if np.any(differences) else 1.0
 
 

@@ -29,17 +29,23 @@ class Pairs:
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         """The shared seeds, ascending."""
+        if self.arm.seeds == self.baseline.seeds:
+            return self.arm.seeds
         return tuple(sorted(self.arm.valid.keys() & self.baseline.valid.keys()))
 
     @cached_property
     def first(self) -> Floats:
         """The arm's scores of the shared seeds."""
-        return np.array([self.arm.valid[seed] for seed in self.seeds])
+        return self._scores(self.arm)
 
     @cached_property
     def second(self) -> Floats:
         """The baseline's scores of the shared seeds."""
-        return np.array([self.baseline.valid[seed] for seed in self.seeds])
+        return self._scores(self.baseline)
+
+    def _scores(self, arm: ArmScores) -> Floats:
+        # Forty arms have 780 pairs, mostly of the same seeds.
+        return arm.values if arm.seeds == self.seeds else np.array([arm.valid[seed] for seed in self.seeds])
 
     @cached_property
     def differences(self) -> Floats:
@@ -147,9 +153,10 @@ def hardly_varies(differences: Floats, size: float, resolution: float) -> bool:
     >>> hardly_varies(np.array([0.001, 0.002, 0.003]), 0.9, 1 / 364)
     True
     """
-    steps = np.unique(np.round(differences / max(RELATIVE_ROUNDING * size, 1e-300)))
-    few = 2 if resolution else min(3, len(differences))
-    return len(steps) < few or bool(differences.std(ddof=1) < resolution)
+    steps = set(np.round(differences / max(RELATIVE_ROUNDING * size, 1e-300)).tolist())
+    if not resolution:
+        return len(steps) < min(3, len(differences))
+    return len(steps) < 2 or bool(differences.std(ddof=1) < resolution)
 
 
 def difference_matrix(pairs: Sequence[Pairs]) -> Floats:

@@ -1,6 +1,7 @@
 """Ranks with their uncertainty: confidence sets from all pairs of arms."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 from poolab.report.statistics.paired import holm
@@ -40,10 +41,5 @@ def rank_sets(
         tested.append((first.name, second.name, p) if ahead else (second.name, first.name, p))
     adjusted = holm([p for *_, p in tested])
     shown = [(first, second) for (first, second, _), p in zip(tested, adjusted, strict=True) if p <= alpha]
-    return {
-        arm.name: (
-            1 + sum(worse == arm.name for _, worse in shown),
-            len(arms) - sum(better == arm.name for better, _ in shown),
-        )
-        for arm in arms
-    }
+    losses, wins = Counter(worse for _, worse in shown), Counter(better for better, _ in shown)
+    return {arm.name: (1 + losses[arm.name], len(arms) - wins[arm.name]) for arm in arms}

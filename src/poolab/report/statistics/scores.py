@@ -73,6 +73,16 @@ class ArmScores:
             if score is not None and math.isfinite(score)
         }
 
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the finite scores, ascending."""
+        return tuple(self.valid)
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """The finite scores in the order of the seeds."""
+        return np.array(list(self.valid.values()))
+
     @property
     def n(self) -> int:
         """The number of completed runs with a score."""

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from poolab.errors import ConfigError
 from poolab.report.statistics import describe, family
 from poolab.report.statistics.divergence import clopper_pearson, worst_case, worst_score
@@ -93,12 +91,8 @@ def compare_setting(
     pairs = [Pairs(arm, reference) for arm in arms if arm.name != baseline]
     tested = [pair for pair in pairs if pair.estimate is not None]
     lines = _lines(tested, chosen)
-    found = [
-        _own_line(arm, chosen)
-        if arm.name == baseline
-        else _arm_line(Pairs(arm, reference), lines.get(arm.name), chosen)
-        for arm in arms
-    ]
+    described = {pair.arm.name: _arm_line(pair, lines.get(pair.arm.name), chosen) for pair in pairs}
+    found = [_own_line(arm, chosen) if arm.name == baseline else described[arm.name] for arm in arms]
     alphas = [line.inference.alpha for line in lines.values()]
     return SettingComparison(
         setting=setting,
@@ -160,7 +154,7 @@ def _lines(tested: Sequence[Pairs], chosen: _Choices) -> Mapping[str, _Line]:
 
 def _own_line(arm: ArmScores, chosen: _Choices) -> ArmComparison:
     """Describe an arm by its own runs, as the baseline's line does; the other arms' lines are made from it."""
-    scores = np.array(list(arm.valid.values()))
+    scores = arm.values
     return ArmComparison(
         arm=arm.name,
         n=arm.n,
@@ -188,7 +182,7 @@ def _paired_line(pair: Pairs, chosen: _Choices, line: ArmComparison) -> ArmCompa
     first, second = pair.first, pair.second
     deviation, deviation_interval = describe.deviation(pair, chosen.confidence)
     correlation, gain = describe.pairing(first, second)
-    own, reference = (np.array(list(arm.valid.values())) for arm in (pair.arm, pair.baseline))
+    own, reference = pair.arm.values, pair.baseline.values
     return replace(
         line,
         pairs=len(pair.seeds),

@@ -1,6 +1,5 @@
 """`poolab new study`: a study file from the words of a command line."""
 
-import argparse
 import json
 import math
 import os
@@ -12,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from poolab.arguments import verb_parser
 from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.study.sweep.grid import MOST, grid_cells
 
@@ -30,12 +30,7 @@ def new(given: Sequence[str], description: str) -> int:
         ConfigError: the words are no settings, or do not fit each other; all errors at once.
         PoolabError: the file cannot be written.
     """
-    parser = argparse.ArgumentParser(
-        prog="poolab new",
-        description=f"{description[0].upper()}{description[1:]}.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser("new", description, EXAMPLES)
     parser.add_argument("kind", nargs="?", metavar="study", help="what is made: a study")
     parser.add_argument(
         "words", nargs="*", metavar="key=value", help="settings; several values, key=a,b, are compared with each other"
@@ -107,6 +102,7 @@ def study_text(words: Sequence[str], file: str, command: str) -> str:
         f"#   poolab study plan {place}     checks all runs; estimates time and detectable difference\n"
         f"#   poolab study run {place}      runs them; the same command goes on after Ctrl-C\n"
         f"#   poolab study table {place}    compares them\n"
+        f"#   poolab report {place}         writes the verdict, tables and figures\n"
         "program: train.py\nmethod: grid\nparameters:\n"
         + "".join(f"  {key}: {_flow(values)}\n" for key, values in parameters.items())
         + f"command: {json.dumps(AGENT)}  # for `wandb agent` alone\n"

@@ -60,6 +60,13 @@ def words(program: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--metric", metavar="NAME", help="a metric of the records (default: test/accuracy or test/mean_iou)"
     )
+    parser.add_argument(
+        "--tuned",
+        metavar="KEY",
+        action="append",
+        help="a setting whose value was chosen for each arm, e.g. optim.lr: runs that differ in it alone are one arm's "
+        "in one setting (default: the study's declaration); may be given several times",
+    )
     parser.add_argument("--out", metavar="DIR", help="the folder of the report (default: report)")
     parser.add_argument(
         "--formats",
@@ -100,9 +107,9 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
     print("\n" + verdict_text(analysis, width(), details=False))
     _said(f"\nreport: {page}")
     for sentence in document.left_out[:SHOWN]:
-        _said(f"not in it: {sentence}")
+        _said(f"not in the report: {sentence}")
     if len(document.left_out) > SHOWN:
-        print(f"not in it: {len(document.left_out) - SHOWN} more, which the report names")
+        print(f"not in the report: {len(document.left_out) - SHOWN} more; the page names all")
     if target is not None:
         from poolab.study.wandb.report_run import log_report
 
@@ -204,8 +211,14 @@ def _evidence(chosen: argparse.Namespace) -> tuple[Given, Evidence]:
         return given, versus(old, new, *(name for name, _ in given.sources))
     runs = [record for _, records in given.sources for record in records]
     cells = given.cells
-    evidence = gather(runs, expected=cells.expected, faults=given.errors, searched=cells.searched)
+    tuned = _tuned(chosen.tuned, given.studies)
+    evidence = gather(runs, expected=cells.expected, faults=given.errors, searched=cells.searched, tuned=tuned)
     return given, with_looks(evidence, given.journals)
+
+
+def _tuned(asked: Sequence[str] | None, studies: Sequence[Study]) -> tuple[str, ...]:
+    """Return the settings that were tuned for each arm: those of --tuned, or else of the studies' declarations."""
+    return tuple(dict.fromkeys(asked if asked is not None else (key for study in studies for key in study.tuned)))
 
 
 def read_sources(what: Sequence[str], runs: str | None = None) -> Given:

@@ -103,8 +103,9 @@ def _detects(plan: Plan, records: Sequence[Record]) -> str:
         if known
         else f"assumed, without similar records: seeds deviate by {100 * ASSUMED:g} points, and arms independently"
     )
+    what = f"a difference of {100 * least:.2f} points" if least <= 1 else "no difference that is possible"
     return (
-        f"a difference of {100 * least:.2f} points to the baseline with {seeds} paired seeds ({POWER:.0%} power, "
+        f"{what} to the baseline with {seeds} paired seeds ({POWER:.0%} power if differences are normal, "
         f"{ALPHA:.0%} level, Holm over {comparisons} comparison{'s' * (comparisons != 1)}; {source})"
     )
 

@@ -1,6 +1,6 @@
-"""Settings of a study's report, declared before it runs: the margin of equivalence, and the looks at the results.
+"""Settings of a study's report, declared before it runs: the margin, the looks at the results, and what was tuned.
 
-Both stand in a file beside the study's, study.report.yaml for study.yaml: a study file is a plain sweep file, and W&B's
+They stand in a file beside the study's, study.report.yaml for study.yaml: a study file is a plain sweep file, and W&B's
 schema of those (package sweeps 0.3.0, sweeps/config/schema.json: additionalProperties is false) allows no further keys.
 The client 0.31 itself sends such keys to its server without a word (tests/study/test_report_wandb.py).
 """
@@ -14,7 +14,7 @@ from poolab.errors import nearest
 from poolab.study.sweep.parameters import cut
 from poolab.study.sweep.yaml_file import read_yaml
 
-ANSWER_KEYS = ("margin", "looks")
+ANSWER_KEYS = ("margin", "looks", "tuned")
 
 
 class Declared(NamedTuple):
@@ -22,6 +22,7 @@ class Declared(NamedTuple):
 
     margin: float | None = None
     looks: tuple[int, ...] | None = None
+    tuned: tuple[str, ...] = ()
 
 
 def beside(path: Path, errors: list[str]) -> Declared:
@@ -46,11 +47,15 @@ def beside(path: Path, errors: list[str]) -> Declared:
     if found:
         return Declared()
     margin, looks = content.get("margin"), content.get("looks")
-    return Declared(None if margin is None else float(margin), None if looks is None else tuple(looks))
+    return Declared(
+        None if margin is None else float(margin),
+        None if looks is None else tuple(looks),
+        tuple(content.get("tuned") or ()),
+    )
 
 
 def answer_errors(content: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield the errors of the keys, the margin and the looks."""
+    """Yield the errors of the keys, the margin, the tuned settings and the looks."""
     for key in content:
         if key not in ANSWER_KEYS:
             yield f"there is no key {key}; {nearest(str(key), list(ANSWER_KEYS))}it takes {' and '.join(ANSWER_KEYS)}"
@@ -58,6 +63,9 @@ def answer_errors(content: Mapping[Any, Any]) -> Iterator[str]:
     fits = isinstance(margin, int | float) and not isinstance(margin, bool) and math.isfinite(margin) and margin > 0
     if margin is not None and not fits:
         yield f"margin must be a number above 0, in points (0.5 is half a point of accuracy), found {cut(margin)}"
+    tuned = content.get("tuned")
+    if tuned is not None and not (isinstance(tuned, list) and all(isinstance(one, str) for one in tuned)):
+        yield f"tuned must be a list of settings that were chosen for each arm, e.g. [optim.lr], found {cut(tuned)}"
     looks = content.get("looks")
     if looks is None:
         return

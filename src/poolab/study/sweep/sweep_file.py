@@ -61,6 +61,7 @@ class Study:
     description: str = ""
     margin: float | None = None  # points within which arms are equivalent, for the report
     looks: tuple[int, ...] | None = None  # numbers of seeds at which the results are looked at
+    tuned: tuple[str, ...] = ()  # settings whose values were chosen for each arm, for the report
     trains: bool = True  # whether its program is poolab's: then a cell is a configuration, and its run has a signature
 
     @property
@@ -105,6 +106,7 @@ def read_study(path: str | Path) -> Study:
         run_cap=content.get("run_cap"),
         margin=declared.margin,
         looks=declared.looks,
+        tuned=declared.tuned,
         description=str(content.get("description") or ""),
         trains=start.trains,
     )

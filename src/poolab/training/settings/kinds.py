@@ -24,19 +24,19 @@ class Nullable(Option):
     default: Any = None
     option: Option = field(kw_only=True)
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the value is null or fits the other option."""
-        return value is None or self.option.fits(value, cells)
+        return value is None or self.option.fits(value, taps)
 
     def is_open(self, value: Any) -> bool:
         """Return True if the value is null."""
         return value is None
 
-    def hint(self, value: Any, cells: int | None) -> str:
+    def hint(self, value: Any, taps: int | None) -> str:
         """Return the other option's hint."""
-        return self.option.hint(value, cells)
+        return self.option.hint(value, taps)
 
-    def _described(self, cells: int | None) -> str:
+    def _described(self, taps: int | None) -> str:
         return f"{self.option.describe().removesuffix(' or None')}, or null"
 
 
@@ -52,18 +52,18 @@ class Text(Option):
     longest: int = 128
     without: str = ""
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the value is such a text."""
         if not isinstance(value, str) or not 0 < len(value) <= self.longest:
             return False
         return value.isprintable() and not set(value) & set(self.without)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the bounds."""
         without = f" without {' '.join(self.without)}" if self.without else ""
         return f"a text of 1 to {self.longest} characters{without}"
 
-    def hint(self, value: Any, cells: int | None) -> str:
+    def hint(self, value: Any, taps: int | None) -> str:
         """Return how to write a number as a text."""
         if isinstance(value, bool | int | float):
             return "write it in quotes to have it as a text"
@@ -74,14 +74,14 @@ class Text(Option):
 class Place(Option):
     """The path of a file or folder, which need not exist."""
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the system can have a path of that name."""
         if not isinstance(value, str | os.PathLike) or not os.fspath(value):
             return False
         text = os.fsdecode(os.fspath(value))
         return "\0" not in text and len(text) <= 4095 and all(len(part) <= 255 for part in text.split("/"))
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return a description of a path."""
         return "a path (a text of at most 4095 characters, 255 for each folder)"
 
@@ -92,19 +92,19 @@ class Devices(Option):
 
     most: int = 1024
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the value is one of these."""
         if isinstance(value, list | tuple):
             return self._indices(value)
         return value == "auto" or (is_whole(value) and (1 <= value <= self.most or value == -1))
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the allowed forms of devices."""
         return f"a number >= 1 and <= {self.most}, a list of device indices, or auto"
 
-    def hint(self, value: Any, cells: int | None) -> str:
+    def hint(self, value: Any, taps: int | None) -> str:
         """Return the whole number that a float or a text stands for, if it is allowed."""
-        return whole_hint(value, lambda whole: self.fits(whole, cells))
+        return whole_hint(value, lambda whole: self.fits(whole, taps))
 
     def _indices(self, value: Any) -> bool:
         whole = all(is_whole(one) and 0 <= one < self.most for one in value)
@@ -115,13 +115,13 @@ class Devices(Option):
 class Betas(Option):
     """Adam's two decay rates."""
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the value is a pair of numbers from 0 to below 1."""
         if not isinstance(value, list | tuple) or len(value) != 2:
             return False
         return all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one < 1 for one in value)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the bounds."""
         return "two numbers in [0, 1)"
 
@@ -134,21 +134,21 @@ class Several(Option):
     empty: bool = False
     longest: int = 32
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
+    def fault(self, value: Any, taps: int | None) -> str | None:
         """Return the error of the list, or of its first value that is not allowed."""
         listed = isinstance(value, list | tuple) and len(value) <= self.longest
         if not listed or not (value or self.empty):
             return f"must be {self.describe()}, found {shown(value)}"
-        faults = [fault for fault in (self.option.fault(one, cells) for one in value) if fault]
+        faults = [fault for fault in (self.option.fault(one, taps) for one in value) if fault]
         twice = [one for index, one in enumerate(value) if one in value[:index]]
         faults += [f"must not have {shown(twice[0])} twice"] if twice else []
         return faults[0] if faults else None
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the list has no error."""
-        return self.fault(value, cells) is None
+        return self.fault(value, taps) is None
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the allowed values of the list."""
         return f"a list of {'at most' if self.empty else '1 to'} {self.longest} values, each {self.option.describe()}"
 
@@ -157,14 +157,14 @@ class Several(Option):
 class Slots(Option):
     """All slots, one slot or a list of slots, by name."""
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the value names slots."""
         names = [value] if isinstance(value, str) else value
         listed = isinstance(names, list | tuple) and 0 < len(names) <= 4096
         named = listed and all(isinstance(name, str) and re.fullmatch(r"[\w.]{1,200}", name) for name in names)
         return named and len(set(names)) == len(names)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the allowed forms."""
         return "all, or a list of slot names such as [pool1], each once"
 
@@ -173,11 +173,11 @@ class Slots(Option):
 class AtSlots(Option):
     """Poolings of single slots, by the slot's name."""
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True if the value is a mapping; each pooling in it is checked separately."""
         return isinstance(value, Mapping)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the form of the mapping."""
         return "poolings by the names of their slots: pooling.at.pool1=avg"
 
@@ -186,7 +186,7 @@ class AtSlots(Option):
 class Anything(Option):
     """An argument of a class outside of poolab, which checks it itself."""
 
-    def fits(self, value: Any, cells: int | None) -> bool:
+    def fits(self, value: Any, taps: int | None) -> bool:
         """Return True: it may always be given."""
         return True
 
@@ -201,7 +201,7 @@ class Code(Option):
     def __init__(self, code: OwnCode):
         object.__setattr__(self, "code", code)
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
+    def fault(self, value: Any, taps: int | None) -> str | None:
         """Return what is wrong where the hash is another one: the file was changed since it was taken."""
         assert self.code is not None
         if value in (None, self.code.sha256):
@@ -217,10 +217,10 @@ class Code(Option):
 class BatchSize(Integer):
     """A number of images; "auto" has become one before the settings of a run are checked."""
 
-    def fault(self, value: Any, cells: int | None) -> str | None:
+    def fault(self, value: Any, taps: int | None) -> str | None:
         """Return what is wrong with a number, and why "auto" cannot stand here."""
-        return ONE_RUN if value == AUTO else super().fault(value, cells)
+        return ONE_RUN if value == AUTO else super().fault(value, taps)
 
-    def words(self, cells: int | None = None) -> str:
+    def words(self, taps: int | None = None) -> str:
         """Return the bounds."""
-        return f"{super().words(cells)}, or auto in a single run"
+        return f"{super().words(taps)}, or auto in a single run"

@@ -119,11 +119,11 @@ ROOTS: Table = {
 }
 
 # What every pooling takes beside its own options; null keeps the slot's own geometry.
-SIDE = Size(1, most=1024, unit="cells")
+SIDE = Size(1, most=1024, unit="elements")
 GEOMETRY: Table = {
     "kernel_size": nullable(SIDE),
     "stride": nullable(SIDE),
-    "padding": nullable(Size(0, least=0, most=1024, unit="cells")),
+    "padding": nullable(Size(0, least=0, most=1024, unit="elements")),
     "dilation": nullable(SIDE),
     "ceil_mode": nullable(flag(False)),
 }
