@@ -106,7 +106,7 @@ class AttentionPool2d(_head_attention.AttentionPool2d):
     ) -> None: ...
 
 class AvgPool2d(_window_basic.AvgPool2d):
-    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel."""
+    """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit."""
 
     count_include_pad: bool
     def __init__(
@@ -532,7 +532,7 @@ class MaxDropoutPool2d(_window_rank_stochastic.MaxDropoutPool2d):
     ) -> None: ...
 
 class MaxPool2d(_window_basic.MaxPool2d):
-    """Apply max pooling: y = max_i x_i, by torch's own kernel."""
+    """Apply max pooling: y = max_i x_i, the same as `nn.MaxPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -967,7 +967,7 @@ class AdaPool3d(AdaPool2d):
     ) -> None: ...
 
 class AvgPool1d(AvgPool2d):
-    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel."""
+    """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -981,7 +981,7 @@ class AvgPool1d(AvgPool2d):
     ) -> None: ...
 
 class AvgPool3d(AvgPool2d):
-    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel."""
+    """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -1489,7 +1489,7 @@ class MaxDropoutPool3d(MaxDropoutPool2d):
     ) -> None: ...
 
 class MaxPool1d(MaxPool2d):
-    """Apply max pooling: y = max_i x_i, by torch's own kernel."""
+    """Apply max pooling: y = max_i x_i, the same as `nn.MaxPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -1501,7 +1501,7 @@ class MaxPool1d(MaxPool2d):
     ) -> None: ...
 
 class MaxPool3d(MaxPool2d):
-    """Apply max pooling: y = max_i x_i, by torch's own kernel."""
+    """Apply max pooling: y = max_i x_i, the same as `nn.MaxPool2d` to the last bit."""
 
     def __init__(
         self,

@@ -25,8 +25,8 @@ from poolab.pooling.fused.taps import FormulaTraits, formula_traits
 Backend = Literal["auto", "plain", "fused"]
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
-# To record a formula takes 50 ms to 1 s. Plain torch does not work in blocks on maps with fewer elements than these: the
-# formula itself is done with them before.
+# To record a formula takes 50 ms to 1 s. Plain torch does not work in blocks on maps with fewer elements than these:
+# the formula itself is done with them before.
 BLOCKS_FROM = 500_000
 # On other devices than the CPU the host does not wait for what it starts, so that its time says nothing. There "auto"
 # makes a kernel after so many elements.

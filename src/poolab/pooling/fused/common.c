@@ -41,6 +41,14 @@ INLINE vreal all(real value) { return value - (vreal){0}; }  // keeps -0
 #else
 #define SELECT(flag, a, b) ((vreal)(((vmask)(a) & (flag)) | ((vmask)(b) & ~(flag))))
 #endif
+// The lower or higher one; b where one is NaN.
+#if defined __AVX__ && !defined __AVX512F__ && ELEMENT != 1
+#define LOWER(a, b) ((vreal)__builtin_ia32_minps256(a, b))
+#define HIGHER(a, b) ((vreal)__builtin_ia32_maxps256(a, b))
+#else
+#define LOWER(a, b) SELECT((a) < (b), a, b)
+#define HIGHER(a, b) SELECT((a) > (b), a, b)
+#endif
 #define CHOOSE(flag, a, b) (((a) & (flag)) | ((b) & ~(flag)))
 #define NUMBER(flag) ((vreal)((vmask)all(1) & (flag)))
 #define FABS(v) ((vreal)((vmask)(v) & ~(vmask)all(-(real)0.0)))
@@ -74,8 +82,8 @@ FUNCTION(LOG, log)
 // expf.c). Largest error over all floats: see tests/pooling/fused/test_functions.py.
 typedef struct { vreal n, less_one; vmask half, rest; } power_of_e;
 INLINE power_of_e reduced(vreal x) {
-  x = SELECT(x > all(90), all(90), x);  // infinite from here on
-  x = SELECT(x < all(-105), all(-105), x);  // 0 from here on
+  x = LOWER(all(90), x);  // infinite from here on
+  x = HIGHER(all(-105), x);  // 0 from here on
   const vreal shifted = x * (real)1.44269504088896341 + (real)12582912;  // 1.5 * 2^23: rounds to a whole number
   power_of_e e;
   e.n = shifted - (real)12582912;
