@@ -35,7 +35,7 @@ typedef element sum;
   if (real_taps == TAPS) for (; lane + LANES <= lanes; lane += LANES) { const long at = lane; WHOLE } \
   else for (; lane + LANES <= lanes; lane += LANES) { const long at = lane; MASKED } \
   if (lane < lanes) { SHORT }
-#define COPY(to, from, count) for (long i = 0; i < (count); i++) (to)[i] = (from)[i];
+#define COPY(to, from, count) for (long copied = 0; copied < (count); copied++) (to)[copied] = (from)[copied];
 
 // The rows of elements of one row of windows: where each begins on the map, and whether it is there.
 typedef struct {

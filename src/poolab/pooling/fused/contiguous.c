@@ -23,7 +23,7 @@
     if (lane >= begin && lane + count <= end) { WHOLE } else { MASKED } \
     AFTER \
   }
-#define COPY(to, from, count) for (long i = 0; i < (count); i++) (to)[i] = (from)[i];
+#define COPY(to, from, count) for (long copied = 0; copied < (count); copied++) (to)[copied] = (from)[copied];
 
 // Room for one row of windows: the phases of its rows of elements, the gradients of the taps, who is real.
 typedef struct {
