@@ -89,7 +89,7 @@ def passes_on(program: Program) -> bool:
     """Return True if each tap's gradient is that of the output or 0, as in max pooling."""
     *_, grad_output = [node for node in program.backward.nodes if node.op == "placeholder"]
     *_, output = program.backward.nodes
-    sources: list[Any] = list(output.args[0][: program.taps])  # type: ignore[index,arg-type]
+    sources: list[Any] = list(output.args[0][: program.taps])
     seen = set()
     while sources:
         source = sources.pop()
