@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 BENCHMARKS = {
     "ops": ("poolab.bench.ops", "each pooling beside nn.MaxPool2d: time, memory, share of the copy bandwidth"),
     "net": ("poolab.bench.net", "a training step of ResNet-18 with a pooling in every slot beside max pooling"),
+    "gpu": ("poolab.bench.gpu", "every figure for a GPU in one run of at most 8 minutes, as JSON"),
     "data": ("poolab.data.bench", "images a second that the batched path prepares, beside torchvision's loop"),
     "startup": ("poolab.bench.startup", "seconds from a command to its help and to the first training step"),
     "compare": ("poolab.bench.compare", "what a change did: two results of ops or net, ratio by ratio"),

@@ -37,8 +37,8 @@ def _wandb_does_not_wait_for_its_service():
 @pytest.fixture(autouse=True)
 def settled(monkeypatch):
     """No "auto" that changes its path within a test: when it does depends on the tests before, and rounding on it."""
-    monkeypatch.setattr("poolab.pooling.fused.backend.PAYS_FROM", float("inf"))
-    monkeypatch.setattr("poolab.pooling.fused.backend.LOOKS_FROM", float("inf"))
+    monkeypatch.setattr("poolab.pooling.fused.background.PAYS_FROM", float("inf"))
+    monkeypatch.setattr("poolab.pooling.fused.background.LOOKS_FROM", float("inf"))
 
 
 @pytest.fixture(scope="session")

@@ -32,11 +32,12 @@ class Place:
     dtype: str
     device: str
     mode: str
+    network: str = "resnet18_cifar"
 
     def described(self) -> Setting:
         """Return the benchmark setting as the result has it."""
         return {
-            "network": f"resnet18-{self.width}",
+            "network": f"resnet18-{self.width}" if self.network == "resnet18_cifar" else self.network,
             "shape": f"{self.batch_size}x3x{SIDE}x{SIDE}",
             "layout": self.layout,
             "dtype": self.dtype,
@@ -57,11 +58,13 @@ class TrainingStep:
     def __init__(self, place: Place, method: str, backend: str) -> None:
         self.place = place
         size = {"in_channels": 3, "num_classes": 10, "image_size": SIDE, "width_mult": place.width / WIDTH}
-        model = create_backbone("resnet18_cifar", pooling={"name": method}, seed=0, **size)  # type: ignore[arg-type]
+        model = create_backbone(place.network, pooling={"name": method}, seed=0, **size)  # type: ignore[arg-type]
         if (method, backend) == BASELINE:
             for slot in (name for name in model.slots if name != "head"):
                 parent, _, name = model.path_of(slot).rpartition(".")
-                setattr(model.get_submodule(parent), name, nn.MaxPool2d(2))
+                ours = model.get_submodule(model.path_of(slot))
+                own = nn.MaxPool2d(ours.kernel_size, ours.stride, ours.padding)  # type: ignore[arg-type]
+                setattr(model.get_submodule(parent), name, own)
         format = torch.channels_last if place.layout == "channels_last" else torch.contiguous_format
         model = model.to(place.device).train()
         if place.layout == "channels_last":
@@ -78,12 +81,16 @@ class TrainingStep:
 
     def __call__(self) -> None:
         """Run one step."""
-        kind = torch.device(self.place.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.place.dtype == "bfloat16"):
-            loss = F.cross_entropy(self.model(self.images), self.labels)
+        loss = self.loss()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
+
+    def loss(self) -> torch.Tensor:
+        """Run the forward and return the loss."""
+        kind = torch.device(self.place.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.place.dtype == "bfloat16"):
+            return F.cross_entropy(self.model(self.images), self.labels)
 
 
 def measure_group(

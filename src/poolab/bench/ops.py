@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from itertools import product
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any
 
 from poolab.bench import choices
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         choices=("torch", "timm", "kornia", "antialiased-cnns"),
         help="compare other implementations of the same methods; without a name all installed ones",
+    )
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count the processor time of one thread, where other programs use the machine; needs --threads 1",
     )
     add_plan_arguments(parser)
     add_output_arguments(parser)
@@ -128,12 +134,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
     check_output(arguments)
     check_devices(arguments.devices)
+    if arguments.processor_time and (arguments.threads != 1 or arguments.devices != ["cpu"]):
+        raise ConfigError("--processor-time counts one thread of the CPU: it needs --threads 1 and --devices cpu.")
     paths = arguments.backends or list(backends.BACKENDS)
     names, packages = choices.methods(arguments.methods), peers.chosen(arguments.peers)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     directions = [name for name in choices.DIRECTIONS if name in arguments.directions]
     settings = {"methods": names, "backends": paths, "peers": packages, **asdict(plan_of(arguments))}
+    settings["clock"] = "processor time of one thread" if arguments.processor_time else "wall"
     document = new_document("ops", arguments.devices, settings)
     bandwidth = {device: copy_bandwidth(device) for device in arguments.devices}
     document["bandwidth"] = {device: interval_of(found) for device, found in bandwidth.items()}
@@ -143,6 +152,7 @@ def _run(arguments: argparse.Namespace) -> int:
     groups = []
     for place in _places(arguments):
         how = {"paths": paths, "packages": packages, "directions": directions, "plan": plan_of(arguments)}
+        how["clock"] = thread_time if arguments.processor_time else perf_counter
         groups.append((_title(place), _group(place, names, bandwidth[place.device].median, how)))
     return carry_out(arguments, document, groups, group_table)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -103,6 +104,7 @@ def measure_group(
     plan: Plan | None = None,
     bandwidth: float | None = None,
     progress: Progress = lambda done, total, text: None,
+    clock: Callable[[], float] = perf_counter,
 ) -> Group:
     """Measure all layers of a group in the same interleaved rounds, with `nn.MaxPool2d`.
 
@@ -115,6 +117,7 @@ def measure_group(
         plan: how many rounds.
         bandwidth: the device's copy bandwidth in bytes a second.
         progress: called with the state of the measurement.
+        clock: seconds.
     """
     layers, faults = _layers(place, methods, paths, packages)
     cases = {
@@ -127,7 +130,7 @@ def measure_group(
         for direction in directions
     }
     device = torch.device(place.device)
-    timed = Interleaved(cases, plan or Plan(), synchronise=lambda: synchronise(device), progress=progress)
+    timed = Interleaved(cases, plan or Plan(), synchronise=lambda: synchronise(device), clock=clock, progress=progress)
     timed.run()
     cells: list[Cell] = []
     for layer in layers:

@@ -145,7 +145,7 @@ class AttentionPool2d(_head_attention.AttentionPool2d):
     ) -> None: ...
 
 class AvgPool2d(_window_basic.AvgPool2d):
-    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel."""
+    """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit."""
 
     count_include_pad: bool
     def __init__(
@@ -702,7 +702,7 @@ class MaxDropoutPool2d(_window_rank_stochastic.MaxDropoutPool2d):
     ) -> None: ...
 
 class MaxPool2d(_window_basic.MaxPool2d):
-    """Apply max pooling: y = max_i x_i, by torch's own kernel."""
+    """Apply max pooling: y = max_i x_i, the same as `nn.MaxPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -1214,7 +1214,7 @@ class AdaptiveLowPassPool3d(AdaptiveLowPassPool2d):
     ) -> None: ...
 
 class AvgPool1d(AvgPool2d):
-    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel."""
+    """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -1228,7 +1228,7 @@ class AvgPool1d(AvgPool2d):
     ) -> None: ...
 
 class AvgPool3d(AvgPool2d):
-    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel."""
+    """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -1986,7 +1986,7 @@ class MaxDropoutPool3d(MaxDropoutPool2d):
     ) -> None: ...
 
 class MaxPool1d(MaxPool2d):
-    """Apply max pooling: y = max_i x_i, by torch's own kernel."""
+    """Apply max pooling: y = max_i x_i, the same as `nn.MaxPool2d` to the last bit."""
 
     def __init__(
         self,
@@ -1998,7 +1998,7 @@ class MaxPool1d(MaxPool2d):
     ) -> None: ...
 
 class MaxPool3d(MaxPool2d):
-    """Apply max pooling: y = max_i x_i, by torch's own kernel."""
+    """Apply max pooling: y = max_i x_i, the same as `nn.MaxPool2d` to the last bit."""
 
     def __init__(
         self,

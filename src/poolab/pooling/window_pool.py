@@ -13,7 +13,7 @@ from poolab.pooling.core.documentation import document
 from poolab.pooling.core.geometry import AXES, Geometry, IntOrSizes, Padding, Sizes
 from poolab.pooling.core.open_sizes import is_open
 from poolab.pooling.core.tracing import is_proxy, traced
-from poolab.pooling.core.windows import Windows, compute_dtype
+from poolab.pooling.core.windows import compute_dtype
 from poolab.pooling.fused import backend
 
 
@@ -42,7 +42,7 @@ class WindowPool2d(Pool):
     """
 
     role = "window"
-    native: ClassVar[bool] = False  # whether torch has a kernel for this very method, which is then left as it is
+    native: ClassVar[bool] = False  # whether torch has a kernel for this very method
 
     def __init__(
         self,
@@ -96,9 +96,7 @@ class WindowPool2d(Pool):
         """Compute the formula on a checked input: what the module and its function share."""
 
         def run(maps: Tensor) -> Tensor:
-            if cls.native:
-                return cls.formula(Windows(maps, geometry), **arguments)
-            return backend.compute(cls.formula, maps, geometry, arguments)
+            return backend.compute(cls.formula, maps, geometry, arguments, is_native=cls.native)
 
         return _on_a_batch(cls, input, geometry, run)
 

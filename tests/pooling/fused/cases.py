@@ -29,7 +29,7 @@ def recipe_of(name: str, shape: Shape, *, training: bool = True, channels: int =
     """The recipe of a method's call; None where it is not local."""
     found: list[Recipe | None] = []
 
-    def note(formula, input, geometry, arguments, *rest):
+    def note(formula, input, geometry, arguments, **rest):
         taken = backend.to_spec(formula, geometry, arguments, input.shape[1])
         found.append(taken[0] if taken and formula_traits(taken[0]) is not None else None)
         return formula(Windows(input, geometry), **arguments)

@@ -1,6 +1,7 @@
 """Kernels of the tests: compiled quickly rather than well, and into a folder that the tests share."""
 
 import os
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,13 @@ def kernels(monkeypatch, tmp_path_factory):
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """As if nothing had been computed in this process, with an empty folder of kernels."""
-    from poolab.pooling.fused import backend, building, kernels, notices
+    from poolab.pooling.fused import background, building, kernels, keys, notices
 
     monkeypatch.setenv("POOLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(kernels, "_kernels", {})
-    monkeypatch.setattr(backend, "_elements_done", {})
+    monkeypatch.setattr(keys, "_seconds", defaultdict(float))
+    monkeypatch.setattr(background, "_asked", {})
     monkeypatch.setattr(notices, "_given", set())
     monkeypatch.setattr(building, "_hung", set())
+    monkeypatch.setattr(building, "_lacks", {})
     return tmp_path / "kernels"

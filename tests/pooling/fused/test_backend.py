@@ -1,6 +1,10 @@
 """Which path is taken, and what happens where there is none."""
 
 import gc
+import os
+import subprocess
+import sys
+import threading
 import warnings
 
 import pytest
@@ -9,6 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from poolab.pooling import (
     AvgTopKPool2d,
+    MaxPool2d,
     SoftPool2d,
     WindowPool2d,
     create_pool,
@@ -17,7 +22,7 @@ from poolab.pooling import (
     use_backend,
 )
 from poolab.pooling.functional import avg_topk_pool2d
-from poolab.pooling.fused import backend, kernels, library
+from poolab.pooling.fused import backend, background, compiler, engine, kernels, keys, library
 from poolab.pooling.fused.cpu_kernel import CpuKernel
 from poolab.pooling.fused.torch_kernel import TorchKernel
 
@@ -55,28 +60,80 @@ def test_plain_compiles_nothing(fresh):
     assert not fresh.exists()
 
 
-def test_auto_compiles_once_it_pays(fresh, monkeypatch):
-    monkeypatch.setattr(backend, "PAYS_FROM", 3 * 192)
-    pool, x = AvgTopKPool2d(2), torch.randn(1, 3, 8, 8)
-    found = []
-    for _ in range(5):
+def settle():
+    """Wait for what is made in the background."""
+    worker = background._worker
+    if worker is not None:
+        worker.join(60)
+
+
+@pytest.mark.parametrize("cls", [AvgTopKPool2d, MaxPool2d])
+def test_auto_compiles_once_it_pays_and_nobody_waits(cls, fresh, monkeypatch):
+    monkeypatch.setattr(engine, "CONTIGUOUS", engine.Range(0, 9, 9))
+    pool, x = cls(2), torch.randn(1, 3, 8, 8)
+    pool(x)
+    assert not background._asked, "no time has passed"
+    monkeypatch.setattr(background, "LOOKS_FROM", 0.0)
+    may_build, build = threading.Event(), library.build
+    monkeypatch.setattr(library, "build", lambda *given: may_build.wait(60) and build(*given))
+    pool(x)  # looks on the disk, where nothing is
+    settle()
+    assert not compiled()
+    monkeypatch.setattr(background, "PAYS_FROM", 0.0)
+    for _ in range(3):
         pool(x)
-        found.append(len(compiled()))
-    assert found == [0, 0, 0, 1, 1]
+    assert not compiled(), "it goes on in plain torch while a compiler runs"
+    may_build.set()
+    settle()
+    assert len(compiled()) == 1
+    monkeypatch.setattr(CpuKernel, "forward", lambda *_: pytest.fail("the kernel is taken"))
+    with pytest.raises(pytest.fail.Exception, match="is taken"):
+        pool(x)
+
+
+def test_the_backward_counts_as_time_in_plain_torch(fresh):
+    x = torch.randn(1, 3, 8, 8, requires_grad=True)
+    output = AvgTopKPool2d(2)(x)
+    before = sum(keys._seconds.values())
+    output.sum().backward()
+    assert sum(keys._seconds.values()) > before > 0
+
+
+def test_a_process_that_ends_does_not_wait_for_the_compiler(tmp_path):
+    """The compiler is stopped, its folder deleted, and the thread ends in order."""
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\ntouch $0.runs\nsleep 60\n")
+    compiler.chmod(0o755)
+    code = (
+        "import os, time, torch\n"
+        "from poolab.pooling import AvgTopKPool2d\n"
+        "from poolab.pooling.fused import background\n"
+        "background.LOOKS_FROM = background.PAYS_FROM = 0.0\n"
+        "pool, x = AvgTopKPool2d(2), torch.randn(1, 3, 8, 8)\n"
+        "pool(x), pool(x)\n"
+        "while not os.path.exists(os.environ['CC'] + '.runs'): time.sleep(0.01)\n"
+    )
+    environment = {**os.environ, "CC": str(compiler), "POOLAB_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not list(tmp_path.glob("cache/kernels/poolab-*"))
 
 
 def test_auto_keeps_its_bits_when_asked_for_determinism(fresh, monkeypatch):
-    monkeypatch.setattr(backend, "PAYS_FROM", 192)
+    monkeypatch.setattr(background, "LOOKS_FROM", 0.0)
+    monkeypatch.setattr(background, "PAYS_FROM", 0.0)
     pool, x = AvgTopKPool2d(2), torch.randn(1, 3, 8, 8)
     torch.use_deterministic_algorithms(True)
     try:
         for _ in range(3):
             pool(x)
-        assert not compiled()
+        assert not background._asked
     finally:
         torch.use_deterministic_algorithms(False)
     pool(x)
-    pool(x)
+    settle()
     assert len(compiled()) == 1
 
 
@@ -86,10 +143,10 @@ def test_auto_takes_a_kernel_that_lies_on_disk(fresh, monkeypatch):
         pool(x)
     monkeypatch.setattr(kernels, "_kernels", {})
     monkeypatch.setattr(library, "build", lambda *_: pytest.fail("compiled again"))
-    monkeypatch.setattr(backend, "LOOKS_FROM", 300)
+    monkeypatch.setattr(background, "LOOKS_FROM", 0.0)
+    pool(x)  # has taken no time before
     pool(x)
-    assert not compiled(), "192 elements"
-    pool(x)
+    settle()
     assert len(compiled()) == 1
 
 
@@ -114,6 +171,7 @@ def test_other_batches_and_sizes_take_the_same_kernel(fresh):
 def test_without_a_compiler_it_warns_once_and_computes_plainly(fresh, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(compiler, "of_wheel", lambda: None)
     x = torch.randn(1, 3, 8, 8)
     with use_backend("plain"):
         expected = AvgTopKPool2d(2)(x), SoftPool2d(2)(x)
@@ -128,6 +186,20 @@ def test_without_a_compiler_it_warns_once_and_computes_plainly(fresh, monkeypatc
     assert torch.equal(found, expected[0])
     assert torch.equal(again[0], expected[0])
     assert torch.equal(again[1], expected[1])
+
+
+def test_what_goes_wrong_in_the_background_is_told_in_the_foreground(fresh, monkeypatch):
+    monkeypatch.setattr(background, "LOOKS_FROM", 0.0)
+    monkeypatch.setattr(background, "PAYS_FROM", 0.0)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(compiler, "of_wheel", lambda: None)
+    pool, x = AvgTopKPool2d(2), torch.randn(1, 3, 8, 8)
+    expected = pool(x)
+    pool(x)
+    settle()
+    with pytest.warns(UserWarning, match=r"plain torch.*none of cc.*pip install 'poolab\[compiler\]'"):
+        assert torch.equal(pool(x), expected)
 
 
 def test_a_method_of_ones_own_is_fused_too(fresh):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from poolab.pooling import AvgTopKPool2d, use_backend
-from poolab.pooling.fused import compiler, library
+from poolab.pooling.fused import building, compiler, library
 from poolab.pooling.fused.compiler import NoCompiler
 from tests.pooling.fused.small import SOURCE
 
@@ -197,3 +197,20 @@ def test_the_name_follows_what_the_library_depends_on(fresh, monkeypatch, tmp_pa
     copy.write_text('#!/bin/sh\n# a newer version\nexec cc "$@"\n')
     names.append(library.file_name(SOURCE))
     assert len({*names}) == len(names)
+
+
+def test_the_compiler_of_a_wheel_is_found_where_no_other_is(tmp_path, monkeypatch):
+    """The extra `compiler` is the package ziglang, which has the program beside its modules."""
+    gcc = compiler.compiler()[0]
+    program = tmp_path / "wheel" / "ziglang" / "zig"
+    program.parent.mkdir(parents=True)
+    (program.parent / "__init__.py").touch()
+    program.write_text(f'#!/bin/sh\ntest "$1" = cc || exit 3\nshift\nPATH=/usr/bin:/bin exec {gcc} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(NoCompiler, match=r"apt install gcc.*pip install 'poolab\[compiler\]'"):
+        compiler.compiler()
+    monkeypatch.syspath_prepend(str(tmp_path / "wheel"))
+    assert compiler.compiler() == (str(program), "cc")
+    assert building.build(SOURCE, [str(tmp_path)])

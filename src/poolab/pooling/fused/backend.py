@@ -15,20 +15,22 @@ from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.core.noise import draw_seed
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused.call import Recipe, to_spec
+from poolab.pooling.fused.engine import outruns_torch
 from poolab.pooling.fused.functions import Fused, Kernel, Recomputed
-from poolab.pooling.fused.kernels import Key, compiled_kernel, is_made, kernel_key
+from poolab.pooling.fused.kernels import is_made, kernel_of, made_kernel
+from poolab.pooling.fused.keys import Key, kernel_key, noted
+from poolab.pooling.fused.notices import give_held
 from poolab.pooling.fused.taps import FormulaTraits, formula_traits
 
 Backend = Literal["auto", "plain", "fused"]
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
-# A kernel takes 1 to 3 s to make, once for a machine. Until plain torch has computed so many elements (which takes it
-# about as long, at some 10 ns an element forward and backward), "auto" stays with it: a short script never waits.
-PAYS_FROM = 200_000_000
-# To record a formula takes 50 ms to 1 s. "auto" does not look for a kernel on disk before so many elements, and plain
-# torch does not work in blocks on maps with fewer than these: the formula itself is done with them before.
-LOOKS_FROM = 2_000_000
+# To record a formula takes 50 ms to 1 s. Plain torch does not work in blocks on maps with fewer elements than these:
+# the formula itself is done with them before.
 BLOCKS_FROM = 500_000
+# On other devices than the CPU the host does not wait for what it starts, so that its time says nothing. There "auto"
+# makes a kernel after so many elements.
+PAYS_FROM = 200_000_000
 
 _chosen: Backend = "auto"  # by the process
 _chosen_here: ContextVar[Backend | None] = ContextVar("poolab_backend", default=None)  # by a thread or a task
@@ -41,10 +43,11 @@ def set_backend(name: Backend) -> None:
 
     "plain" is torch's operations, right everywhere, and what exporters see. "fused" is kernels generated from the
     formulas: C for CPU tensors, Triton for CUDA tensors, compiled when first needed and kept on disk. "auto", the
-    default, looks for a kernel on disk after two million elements and makes a new one once plain torch has worked about
-    as long as that takes; under `torch.use_deterministic_algorithms(True)` it stays with plain torch, so that the bits
-    do not depend on when that is. What has no kernel (methods that look beyond their window, other devices, no
-    compiler) is computed in plain torch. Both give the same random numbers and the same results up to rounding.
+    default, has a kernel compiled in the background once plain torch has computed a layer for half a second, and takes
+    it when it is ready; nobody waits for it. Under `torch.use_deterministic_algorithms(True)` it stays with plain
+    torch, so that the bits do not depend on when that is. What has no kernel (methods that look beyond their window,
+    other devices, no compiler) is computed in plain torch. Both give the same random numbers and the same results up to
+    rounding; maxima, minima and means are the same to the last bit.
 
     Inside `use_backend`, that choice goes before this one. A module that `torch.compile` has compiled keeps the backend
     of its compilation.
@@ -112,8 +115,20 @@ def _checked(name: Backend) -> Backend:
     return name
 
 
-def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, arguments: Mapping[str, Any]) -> Tensor:
-    """Compute the formula on a batch of maps, by the chosen backend."""
+def compute(
+    formula: Callable[..., Tensor],
+    input: Tensor,
+    geometry: Geometry,
+    arguments: Mapping[str, Any],
+    *,
+    is_native: bool = False,
+) -> Tensor:
+    """Compute the formula on a batch of maps, by the chosen backend.
+
+    With `is_native` torch has a kernel for the formula itself, which is taken where poolab's is not faster.
+    """
+    if is_native and (get_backend() == "plain" or not outruns_torch(input, geometry)):
+        return formula(Windows(input, geometry), **arguments)
     spec = None if _is_watched(input) else to_spec(formula, geometry, arguments, input.shape[1])
     traits = None if spec is None else formula_traits(spec[0])
     if spec is None or traits is None:
@@ -122,6 +137,9 @@ def compute(formula: Callable[..., Tensor], input: Tensor, geometry: Geometry, a
     values = _for_channels(values, input)
     seed = draw_seed(arguments.get("generator"), input.device) if traits.draws else None
     kernel = _kernel(recipe, traits, input)
+    if kernel is None and is_native:
+        with noted(recipe, input):
+            return formula(Windows(input, geometry), **arguments)
     if kernel is None:
         return Recomputed.apply(recipe, seed, input, *values)
     dense = input.contiguous(memory_format=memory_format(input))
@@ -183,8 +201,7 @@ def _kernel(recipe: Recipe, traits: FormulaTraits, input: Tensor) -> Kernel | No
     """Choose what computes a call: a compiled kernel, plain torch in blocks, or None for the formula as it is."""
     if input.dtype not in DTYPES:
         return None
-    key = kernel_key(recipe, input)
-    kernel = compiled_kernel(recipe, input) if _is_wanted(key, input) else None
+    kernel = _compiled(kernel_key(recipe, input), input)
     # Maxima, minima and means have torch's own kernels: run again for the backward, they are faster than any blocks.
     # By the size of the map alone and not by what went before: a run that goes on must round as it would have.
     is_large = input.device.type == "cpu" and input.numel() >= BLOCKS_FROM
@@ -203,19 +220,24 @@ def _in_blocks(recipe: Recipe, dtype: torch.dtype) -> Kernel | None:
         return None
 
 
-def _is_wanted(key: Key, input: Tensor) -> bool:
+def _compiled(key: Key, input: Tensor) -> Kernel | None:
+    """Return the compiled kernel if there is to be one, and if it is ready where nobody is to wait for it."""
     chosen = get_backend()
-    if chosen != "auto":
-        return chosen == "fused"
+    if chosen == "fused":
+        return kernel_of(key)
     # What "auto" takes depends on what was computed before and on the disk; a kernel rounds otherwise than plain torch.
-    return not torch.are_deterministic_algorithms_enabled() and (is_made(key) or _pays(key, input))
+    if chosen == "plain" or torch.are_deterministic_algorithms_enabled():
+        return None
+    if not is_made(key):
+        if input.device.type != "cpu":
+            return kernel_of(key) if _pays(key, input) else None
+        from poolab.pooling.fused import background
+
+        background.ask(key)
+    give_held()
+    return made_kernel(key)
 
 
 def _pays(key: Key, input: Tensor) -> bool:
-    before = _elements_done.get(key, 0)
-    now = _elements_done[key] = before + input.numel()
-    if before < LOOKS_FROM <= now and key[-1] == "cpu":
-        from poolab.pooling.fused.cpu_kernel import is_compiled
-
-        return is_compiled(*key[:-1])
-    return now > PAYS_FROM
+    _elements_done[key] = _elements_done.get(key, 0) + input.numel()
+    return _elements_done[key] > PAYS_FROM

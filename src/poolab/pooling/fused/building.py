@@ -24,6 +24,21 @@ COMPILE_SECONDS = 300.0
 PROBE_SECONDS = 60.0
 
 _hung: set[tuple[str, ...]] = set()  # compilers that are not waited for again
+_lacks: dict[tuple[str, ...], int] = {}  # how many of EXTRAS a compiler has not, once it has built something
+_running: set["subprocess.Popen[bytes]"] = set()
+_is_ending = False  # this process
+
+
+class Ending(Exception):
+    """Tell that nothing is compiled any more, since the process ends."""
+
+
+def stop() -> None:
+    """Stop what is being compiled, in whatever thread, and begin nothing: the process ends."""
+    global _is_ending
+    _is_ending = True
+    for process in list(_running):
+        _kill(process)
 
 
 def build(source: str, folders: Sequence[str]) -> bytes:
@@ -35,15 +50,18 @@ def build(source: str, folders: Sequence[str]) -> bytes:
 
     Raises:
         NoCompiler: it cannot be compiled, or what was built does not run.
+        Ending: the process ends.
     """
     reason = "there is no folder to compile in: name one of your own in TMPDIR or POOLAB_CACHE"
     for folder in folders:
         try:
             with tempfile.TemporaryDirectory(prefix="poolab-", dir=folder, ignore_cleanup_errors=True) as place:
                 Path(place, "kernel.c").write_text(source, encoding="utf-8")
-                for number, extra in enumerate(EXTRAS):
+                for number, extra in list(enumerate(EXTRAS))[_lacks.get(compiler(), 0) :]:
                     try:
-                        return _built(Path(place), f"kernel{number}.so", extra)
+                        made = _built(Path(place), f"kernel{number}.so", extra)
+                        _lacks[compiler()] = number
+                        return made
                     except _Failed as failure:
                         reason = str(failure)
         except OSError as error:  # no room, or a folder that cannot be written
@@ -111,6 +129,8 @@ def _run(command: list[str], data: bytes, env: Mapping[str, str], seconds: float
 
     It has a process group of its own, so that what it starts ends with it.
     """
+    if _is_ending:
+        raise Ending
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -119,21 +139,29 @@ def _run(command: list[str], data: bytes, env: Mapping[str, str], seconds: float
         env={**os.environ, **env},
         start_new_session=True,
     )
+    _running.add(process)
     try:
         _, words = process.communicate(data, timeout=seconds)
     except subprocess.TimeoutExpired:
         return None, ""
     finally:
+        _running.discard(process)
         _end(process)
+    if _is_ending:
+        raise Ending
     return process.returncode, printable(words.decode(errors="replace")).strip()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.returncode is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
         process.wait()
     for pipe in (process.stdin, process.stderr):
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

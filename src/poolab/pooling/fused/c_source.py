@@ -13,7 +13,7 @@ import torch
 
 from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.fused.c_expression import ZERO, statements
-from poolab.pooling.fused.program import Program
+from poolab.pooling.fused.program import Program, passes_on
 
 ELEMENTS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NOISE = {"window": "NOISE_WINDOW", "channel": "NOISE_CHANNEL", "sample": "NOISE_SAMPLE"}
@@ -46,7 +46,12 @@ def _sizes(loops: Loops) -> list[str]:
         for letter, values in letters.items()
         for axis, value in zip("DHW", (*lead, *values), strict=True)
     ]
-    return [*lines, f"#define ELEMENT {ELEMENTS[loops.dtype]}", f"#define VALUES {loops.whole.values}"]
+    numbers = {
+        "ELEMENT": ELEMENTS[loops.dtype],
+        "VALUES": loops.whole.values,
+        "PASSES_ON": int(passes_on(loops.whole) and passes_on(loops.masked)),
+    }
+    return [*lines, *(f"#define {name} {value}" for name, value in numbers.items())]
 
 
 def _param_grads(count: int) -> list[str]:

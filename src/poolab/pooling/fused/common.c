@@ -25,13 +25,30 @@ typedef int32_t integer;
 #define BYTES 16
 #endif
 typedef real vreal __attribute__((vector_size(BYTES)));
+// In memory, at any place. As `memcpy`, stores would be taken for changes of all else that lies in memory too.
+typedef real unaligned __attribute__((vector_size(BYTES), aligned(sizeof(real))));
 typedef integer vmask __attribute__((vector_size(BYTES)));  // what a comparison gives: 0 or -1 for each lane
 #define LANES ((long)(BYTES / sizeof(real)))
 
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vreal all(real value) { return value - (vreal){0}; }  // keeps -0
+// A choice is one instruction: AVX-512 compilers make one of the three operations, for AVX it has to be named.
+#if defined __AVX__ && !defined __AVX512F__ && ELEMENT == 1
+#define SELECT(flag, a, b) ((vreal)__builtin_ia32_blendvpd256(b, a, (vreal)(flag)))
+#elif defined __AVX__ && !defined __AVX512F__
+#define SELECT(flag, a, b) ((vreal)__builtin_ia32_blendvps256(b, a, (vreal)(flag)))
+#else
 #define SELECT(flag, a, b) ((vreal)(((vmask)(a) & (flag)) | ((vmask)(b) & ~(flag))))
+#endif
+// The lower or higher one; b where one is NaN.
+#if defined __AVX__ && !defined __AVX512F__ && ELEMENT != 1
+#define LOWER(a, b) ((vreal)__builtin_ia32_minps256(a, b))
+#define HIGHER(a, b) ((vreal)__builtin_ia32_maxps256(a, b))
+#else
+#define LOWER(a, b) SELECT((a) < (b), a, b)
+#define HIGHER(a, b) SELECT((a) > (b), a, b)
+#endif
 #define CHOOSE(flag, a, b) (((a) & (flag)) | ((b) & ~(flag)))
 #define NUMBER(flag) ((vreal)((vmask)all(1) & (flag)))
 #define FABS(v) ((vreal)((vmask)(v) & ~(vmask)all(-(real)0.0)))
@@ -65,8 +82,8 @@ FUNCTION(LOG, log)
 // expf.c). Largest error over all floats: see tests/pooling/fused/test_functions.py.
 typedef struct { vreal n, less_one; vmask half, rest; } power_of_e;
 INLINE power_of_e reduced(vreal x) {
-  x = SELECT(x > all(90), all(90), x);  // infinite from here on
-  x = SELECT(x < all(-105), all(-105), x);  // 0 from here on
+  x = LOWER(all(90), x);  // infinite from here on
+  x = HIGHER(all(-105), x);  // 0 from here on
   const vreal shifted = x * (real)1.44269504088896341 + (real)12582912;  // 1.5 * 2^23: rounds to a whole number
   power_of_e e;
   e.n = shifted - (real)12582912;
@@ -144,40 +161,44 @@ typedef _Float16 element;
 #define TAPS (ROWS * KW)
 // Windows that do not overlap write each gradient once; the others add it up.
 #define OVERLAP (ED * (KD - 1) >= SD || EH * (KH - 1) >= SH || EW * (KW - 1) >= SW)
-// Sums of several half-precision gradients are kept in float until they are complete.
-#define WIDE_SUM (OVERLAP && ELEMENT >= 2)
+// Windows lie side by side: each element between the first and the last one is in one of them.
+#define GAPLESS (!OVERLAP && ED * KD == SD && EH * KH == SH && EW * KW == SW && ED * EH * EW == 1)
+// Sums of several half-precision gradients are kept in float until they are complete; but where a window passes its
+// gradient on to one element, each sum is rounded as torch's max pooling does.
+#define WIDE_SUM (OVERLAP && ELEMENT >= 2 && !PASSES_ON)
+#if OVERLAP && ELEMENT >= 2 && PASSES_ON
+#define ROUNDED(v) WIDEN(NARROW(v))
+#else
+#define ROUNDED(v) (v)
+#endif
 
-// The first `count` lanes from memory; the others are 0.
-INLINE vreal load(const element *from, long count) {
-  vreal v = {0};
-  if (count == LANES) {
-#if ELEMENT < 2
-    memcpy(&v, from, sizeof v);
-#else
-    for (int i = 0; i < LANES; i++) v[i] = WIDEN(from[i]);
+#if ELEMENT == 2
+typedef uint32_t words __attribute__((vector_size(BYTES)));
+typedef uint16_t halves __attribute__((vector_size(BYTES / 2), aligned(2)));
 #endif
-  } else for (long i = 0; i < count; i++) v[i] = WIDEN(from[i]);
-  return v;
-}
-INLINE vreal load_real(const real *from, long count) {
-  vreal v = {0};
-  if (count == LANES) memcpy(&v, from, sizeof v);
-  else for (long i = 0; i < count; i++) v[i] = from[i];
-  return v;
-}
-INLINE void store(element *to, vreal v, long count) {
-  if (count == LANES) {
+INLINE vreal load(const element *from) {
 #if ELEMENT < 2
-    memcpy(to, &v, sizeof v);
+  return *(const unaligned *)from;
+#elif ELEMENT == 2
+  return (vreal)(__builtin_convertvector(*(const halves *)from, words) << 16);
 #else
-    for (int i = 0; i < LANES; i++) to[i] = NARROW(v[i]);
+  vreal v;
+  for (int i = 0; i < LANES; i++) v[i] = WIDEN(from[i]);
+  return v;
 #endif
-  } else for (long i = 0; i < count; i++) to[i] = NARROW(v[i]);
 }
-INLINE void store_real(real *to, vreal v, long count) {
-  if (count == LANES) memcpy(to, &v, sizeof v);
-  else for (long i = 0; i < count; i++) to[i] = v[i];
+INLINE vreal load_real(const real *from) { return *(const unaligned *)from; }
+INLINE void store(element *to, vreal v) {
+#if ELEMENT < 2
+  *(unaligned *)to = v;
+#elif ELEMENT == 2
+  const words bits = (words)v, rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, is_nan = (words)(v != v);
+  *(halves *)to = __builtin_convertvector((rounded & ~is_nan) | (is_nan & 0x7fc0), halves);
+#else
+  for (int i = 0; i < LANES; i++) to[i] = NARROW(v[i]);
+#endif
 }
+INLINE void store_real(real *to, vreal v) { *(unaligned *)to = v; }
 
 typedef struct {
   long n, c, d, h, w, od, oh, ow, pd, ph, pw, seed, threads;

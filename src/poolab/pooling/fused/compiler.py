@@ -1,5 +1,6 @@
 """The machine's C compiler and the flags that it is given."""
 
+import importlib.util
 import os
 import platform
 import re
@@ -37,7 +38,7 @@ class NoCompiler(Exception):
 
 
 def compiler() -> tuple[str, ...]:
-    """Return the command of the C compiler: $CC with its arguments, else cc, gcc or clang.
+    """Return the command of the C compiler: $CC with its arguments, else cc, gcc or clang, else that of `ziglang`.
 
     Raises:
         NoCompiler: none of them is there, or $CC has a flag that is not allowed.
@@ -55,8 +56,23 @@ def compiler() -> tuple[str, ...]:
             if wanted:
                 warn_once("CC", f"CC={wanted!r} is not on the path: {found} compiles the kernels of poolings instead")
             return (found,)
+    found_wheel = of_wheel()
+    if found_wheel:
+        return found_wheel
     names = ", ".join([*([repr(wanted)] if wanted else []), "cc", "gcc", "clang"])
-    raise NoCompiler(f"none of {names} is on the path; install one, or name it in $CC")
+    raise NoCompiler(
+        f"none of {names} is on the path. Install one (Debian and Ubuntu: apt install gcc; Fedora: dnf install gcc; "
+        "macOS: xcode-select --install), or the one that comes as a wheel: pip install 'poolab[compiler]'; or name "
+        "yours in $CC"
+    )
+
+
+def of_wheel() -> tuple[str, ...] | None:
+    """Return the command of the C compiler in the package `ziglang` (the extra `compiler`), where that is installed."""
+    found = importlib.util.find_spec("ziglang")
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    program = next((path for folder in folders if os.access(path := os.path.join(folder, "zig"), os.X_OK)), None)
+    return None if program is None else (program, "cc")
 
 
 def _command(text: str) -> tuple[str, ...] | None:

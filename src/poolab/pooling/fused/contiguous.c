@@ -1,25 +1,29 @@
 // Contiguous maps: the lanes are windows of one row, whose elements are first split into the phases of the stride.
 
-#define TAP(tap) load_real(tap_data[tap] + lane, LANES)
+#define TAP(tap) load_real(tap_data[tap] + lane)
 #define REAL(tap) (((vmask){0} - real_row[(tap) / KW]) & load_mask(r.real_columns + ((tap) % KW) * r.lanes + lane))
-#define COUNT load_real(r.count + lane, LANES)
+#define COUNT load_real(r.count + lane)
 #define VALUE(index) all(value[index])
 #define NOISE_WINDOW(draw) uniform(t->seed, draw, map * windows + row * t->ow + lane, 1)
 #define NOISE_CHANNEL(draw) uniform(t->seed, draw, map, 0)
 #define NOISE_SAMPLE(draw) uniform(t->seed, draw, map / t->c, 0)
 #define NOISE_POSITION(draw, tap) \
   uniform(t->seed, draw, map * plane + place[(tap) / KW] + lane * SW - t->pw + ((tap) % KW) * EW, SW)
-#define GRAD_OUTPUT load(grad_output + lane, count)
-#define PUT(v) store(y + lane, v, count)
-#define GIVE(tap, v) store_real(r.gradients + (tap) * r.lanes + lane, v, LANES)
+#define GRAD_OUTPUT load(grad_output)
+#define PUT(v) store(y, v)
+#define GIVE(tap, v) store_real(r.gradients + (tap) * r.lanes + lane, v)
 #define ADD_PARAM_GRAD(index, v) param_grad##index += SELECT(valid, v, all(0))
 
-// Vectors of a row of windows; `count` windows of each are there, the rest is waste.
+// Vectors of a row of windows; `count` windows of each are there, the rest is waste. A vector that is not full is read
+// from `short_row` or written to it: loads and stores of any length take several times as long.
 #define LANES_OF(WHOLE, MASKED) \
   for (long lane = 0; lane < t->ow; lane += LANES) { \
     const long count = least(LANES, t->ow - lane); \
+    BEFORE \
     if (lane >= begin && lane + count <= end) { WHOLE } else { MASKED } \
+    AFTER \
   }
+#define COPY(to, from, count) for (long copied = 0; copied < (count); copied++) (to)[copied] = (from)[copied];
 
 // Room for one row of windows: the phases of its rows of elements, the gradients of the taps, who is real.
 typedef struct {
@@ -95,6 +99,8 @@ static inline void whole_columns(const task *t, long *begin, long *end) {
   *end = last < 0 ? 0 : least(last / SW + 1, t->ow);
 }
 
+#define BEFORE element *y = count == LANES ? output + lane : short_row;
+#define AFTER if (count < LANES) COPY(output + lane, short_row, count)
 void forward(const task *t) {
   const long windows = t->od * t->oh * t->ow, plane = t->d * t->h * t->w;
   #pragma omp parallel num_threads(t->threads)
@@ -110,7 +116,7 @@ void forward(const task *t) {
         const int all_rows = gather(t, t->x + map * plane, row, &r, place, real_row, tap_data);
         whole_columns(t, &begin, &end);
         if (!all_rows) end = 0;
-        element *restrict y = t->y + map * windows + row * t->ow;
+        element *output = t->y + map * windows + row * t->ow, short_row[LANES];
         LANES_OF(FORWARD_WHOLE, FORWARD_MASKED)
       }
     }
@@ -120,40 +126,52 @@ void forward(const task *t) {
 
 #if WIDE_SUM
 typedef real sum;
-#define ADDED(place, v) ((place) + (v))
+#define READ_SUM(v) (v)
+#define WRITTEN_SUM(v) (v)
 #else
 typedef element sum;
-#define ADDED(place, v) NARROW(WIDEN(place) + (v))
+#define READ_SUM(v) WIDEN(v)
+#define WRITTEN_SUM(v) NARROW(v)
 #endif
-#if OVERLAP
-#define ADD_TO(place, v) place = ADDED(place, v)
-#else
-#define ADD_TO(place, v) place = NARROW(v)
-#endif
+// The columns w of a row, element i of phase f each; the middle, where every phase is on the map, has no test.
+#define EACH_ELEMENT(statement) { \
+  const long from = (t->pw + SW - 1) / SW, to = least((t->w + t->pw) / SW, length); \
+  for (long i = 0; i < length; i++) { \
+    if (i == from && to > from) { \
+      for (; i < to; i++) for (long f = 0; f < SW; f++) { const long w = i * SW + f - t->pw; statement; } \
+      if (i == length) break; \
+    } \
+    for (long f = 0; f < SW; f++) { \
+      const long w = i * SW + f - t->pw; \
+      if (w >= 0 && w < t->w) { statement; } \
+    } \
+  } \
+}
 
-// Adds the gradients of one row of taps to a row of the map, phase by phase.
+// Adds the gradients of one row of taps to a row of the map, phase by phase: those of the first window first, as torch's
+// pooling kernels do, so that maxima and means have the same gradients to the last bit.
 static inline void add_gradients(const task *t, const real *gradients, sum *restrict row, const workspace *r) {
   real *restrict sums = r->sums;
   const long length = r->length;
+#if OVERLAP
+  EACH_ELEMENT(sums[f * length + i] = READ_SUM(row[w]))
+#else
   memset(sums, 0, SW * length * sizeof(real));
-  for (int k = 0; k < KW; k++) {
+#endif
+  for (int k = KW - 1; k >= 0; k--) {
     real *restrict to = sums + ((k * EW) % SW) * length + (k * EW) / SW;
     const real *restrict from = gradients + k * r->lanes;
-    for (long ow = 0; ow < t->ow; ow++) to[ow] += from[ow];
+    for (long ow = 0; ow < t->ow; ow++) to[ow] = ROUNDED(to[ow] + from[ow]);
   }
-  const long from = (t->pw + SW - 1) / SW, to = least((t->w + t->pw) / SW, length);
-  sum *restrict middle = row - t->pw;
-  for (long i = 0; i < least(from, length); i++) for (long f = 0; f < SW; f++) {
-    const long w = i * SW + f - t->pw;
-    if (w >= 0 && w < t->w) ADD_TO(row[w], sums[f * length + i]);
-  }
-  for (long i = from; i < to; i++) for (long f = 0; f < SW; f++) ADD_TO(middle[i * SW + f], sums[f * length + i]);
-  for (long i = to > from ? to : from; i < length; i++) for (long f = 0; f < SW; f++) {
-    const long w = i * SW + f - t->pw;
-    if (w >= 0 && w < t->w) ADD_TO(row[w], sums[f * length + i]);
-  }
+  EACH_ELEMENT(row[w] = WRITTEN_SUM(sums[f * length + i]))
 }
 
+#undef BEFORE
+#undef AFTER
+#define BEFORE \
+  const element *grad_output = count == LANES ? gradients + lane : short_row; \
+  if (count < LANES) COPY(short_row, gradients + lane, count)
+#define AFTER
 void backward(const task *t) {
   const long windows = t->od * t->oh * t->ow, plane = t->d * t->h * t->w;
   #pragma omp parallel num_threads(t->threads)
@@ -176,7 +194,8 @@ void backward(const task *t) {
         const int all_rows = gather(t, t->x + map * plane, row, &r, place, real_row, tap_data);
         whole_columns(t, &begin, &end);
         if (!all_rows) end = 0;
-        const element *grad_output = t->grad_output + map * windows + row * t->ow;
+        const element *gradients = t->grad_output + map * windows + row * t->ow;
+        element short_row[LANES] = {0};
         PARAM_GRADS
         LANES_OF(VALID BACKWARD_WHOLE, VALID BACKWARD_MASKED)
         SUM_PARAM_GRADS

@@ -10,6 +10,7 @@ from poolab.pooling.core.base import memory_format
 from poolab.pooling.core.noise import Noise
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused.call import Recipe
+from poolab.pooling.fused.keys import noted
 from poolab.pooling.fused.program import uses
 
 
@@ -66,13 +67,15 @@ class Recomputed(torch.autograd.Function):
         """Run the formula."""
         ctx.recipe, ctx.seed = recipe, seed
         ctx.save_for_backward(input, *values)
-        return computed(recipe, seed, input, values)
+        with noted(recipe, input):
+            return computed(recipe, seed, input, values)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> Any:
         """Run the formula again, and its gradient."""
         input, *values = ctx.saved_tensors
-        return None, None, *gradients(ctx.recipe, ctx.seed, input, values, grad_output)
+        with noted(ctx.recipe, input):
+            return None, None, *gradients(ctx.recipe, ctx.seed, input, values, grad_output)
 
 
 def computed(recipe: Recipe, seed: Tensor | None, input: Tensor, values: Sequence[Tensor]) -> Tensor:

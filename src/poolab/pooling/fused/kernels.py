@@ -3,43 +3,38 @@
 import os
 import threading
 
-import torch
 from torch import Tensor
 
-from poolab.pooling.core.base import memory_format
 from poolab.pooling.fused.call import Recipe
 from poolab.pooling.fused.functions import Kernel
+from poolab.pooling.fused.keys import Key, kernel_key
 from poolab.pooling.fused.notices import warn_once
 
-Key = tuple[Recipe, torch.dtype, bool, str]  # what a kernel is made for: recipe, dtype, is channels_last, device type
-
 _kernels: dict[Key, Kernel | None] = {}  # None: there can be none
-_making = threading.Lock()  # a kernel is made by one thread; the others wait for it
+_making: dict[Key, threading.Lock] = {}  # a kernel is made by one thread; the others wait for it
 
 
 def compiled_kernel(recipe: Recipe, input: Tensor) -> Kernel | None:
     """Return the compiled kernel for maps like this one, made when first asked for; None where there can be none."""
-    key = kernel_key(recipe, input)
+    return kernel_of(kernel_key(recipe, input))
+
+
+def kernel_of(key: Key) -> Kernel | None:
+    """Return the kernel of a key, made when first asked for; None where there can be none."""
     if key not in _kernels:
-        with _making:
+        with _making.setdefault(key, threading.Lock()):
             if key not in _kernels:
                 _kernels[key] = _made(key)
     return _kernels[key]
 
 
-def _renew_lock() -> None:
-    """Renew the lock in a forked process: the thread that held it may not be there."""
-    global _making
-    _making = threading.Lock()
+def _renew_locks() -> None:
+    """Renew the locks in a forked process: the thread that held one may not be there."""
+    _making.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def kernel_key(recipe: Recipe, input: Tensor) -> Key:
-    """Return what a kernel for maps like this one is made for."""
-    return recipe, input.dtype, memory_format(input) is not torch.contiguous_format, input.device.type
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def is_made(key: Key) -> bool:
@@ -47,8 +42,20 @@ def is_made(key: Key) -> bool:
     return key in _kernels
 
 
+def made_kernel(key: Key) -> Kernel | None:
+    """Return the kernel if it has been made."""
+    return _kernels.get(key)
+
+
+def refuse(key: Key, fault: Exception) -> None:
+    """Note that there is no kernel, for a reason that was not foreseen; warn once."""
+    _kernels[key] = None
+    warn_once("kernel", f"poolings are computed in plain torch, since no kernel can be made: {fault!r}")
+
+
 def _made(key: Key) -> Kernel | None:
     """Return the compiled kernel; None, with one warning for the process where a compiler is missing."""
+    from poolab.pooling.fused.building import Ending
     from poolab.pooling.fused.compiler import NoCompiler
     from poolab.pooling.fused.recorder import NotFusable
 
@@ -62,7 +69,7 @@ def _made(key: Key) -> Kernel | None:
             from poolab.pooling.fused.triton_kernel import TritonKernel
 
             return TritonKernel(recipe, dtype, is_channels_last)
-    except NotFusable:
+    except (NotFusable, Ending):
         return None
     except NoCompiler as fault:
         warn_once("kernel", f"poolings are computed in plain torch, since no kernel can be made: {fault}")

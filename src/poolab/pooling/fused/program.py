@@ -85,6 +85,24 @@ def _recorded(recipe: Recipe, is_masked: bool, dtype: torch.dtype) -> Program:
     return Program(forward, backward, count, is_masked, traits.draws, recipe.values)
 
 
+def passes_on(program: Program) -> bool:
+    """Return True if each tap's gradient is that of the output or 0, as in max pooling."""
+    *_, grad_output = [node for node in program.backward.nodes if node.op == "placeholder"]
+    *_, output = program.backward.nodes
+    sources: list[Any] = list(output.args[0][: program.taps])
+    seen = set()
+    while sources:
+        source = sources.pop()
+        if source is None or source == 0 or source is grad_output or source in seen:
+            continue
+        seen.add(source)
+        if getattr(source.target, "overloadpacket", None) is torch.ops.aten.where:
+            sources += source.args[1:]
+        elif any(isinstance(given, fx.Node) for given in source.args) or source.meta["val"].any():
+            return False
+    return not program.values
+
+
 @cache
 def uses(recipe: Recipe, dtype: torch.dtype) -> tuple[bool, ...]:
     """Return which of its values the formula uses, in complete windows or in others."""

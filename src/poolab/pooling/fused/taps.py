@@ -81,16 +81,33 @@ class TapWindows(Windows):
     def counts(self, count_include_pad: bool = False) -> Tensor | int:
         """Return how many taps are there."""
         if count_include_pad and self.geometry.is_padded:
-            raise NotLocal("padded zeros count as taps")
+            if self.geometry.ceil_mode:
+                raise NotLocal("padded zeros count as taps, and those that ceil mode adds do not")
+            return self.geometry.taps
         return self.geometry.taps if self._counts is None else self._counts
 
     def maximum(self) -> Tensor:
         """Return the first largest tap; NaN wins. Not torch.maximum, which splits the gradient of a tie."""
-        return reduce(lambda top, tap: torch.where((tap > top) | tap.isnan(), tap, top), self._taps(-torch.inf))
+        return self._extreme(-torch.inf, torch.gt)
 
     def minimum(self) -> Tensor:
         """Return the first smallest tap; NaN wins."""
-        return reduce(lambda low, tap: torch.where((tap < low) | tap.isnan(), tap, low), self._taps(torch.inf))
+        return self._extreme(torch.inf, torch.lt)
+
+    def _extreme(self, fill: float, is_beyond: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Return the first tap that no other is beyond, or the last NaN: what torch's max pooling takes.
+
+        The first real tap is taken even if it is no better than `fill`, so that its gradient is not lost.
+        """
+        best, *others = self._taps(fill)
+        found = None if self._real is None else self._real[0]
+        for place, tap in enumerate(others, start=1):
+            is_better = is_beyond(tap, best) | tap.isnan()
+            if self._real is not None and found is not None:
+                is_better = is_better | (self._real[place] & ~found)
+                found = found | self._real[place]
+            best = torch.where(is_better, tap, best)
+        return best
 
     def mean(self, count_include_pad: bool = False) -> Tensor:
         """Return the mean of the taps that are there."""

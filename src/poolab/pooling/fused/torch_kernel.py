@@ -11,6 +11,7 @@ from poolab.pooling.core.base import memory_format
 from poolab.pooling.core.windows import Windows, compute_dtype
 from poolab.pooling.fused.blocks import Block, blocks
 from poolab.pooling.fused.call import Recipe
+from poolab.pooling.fused.keys import noted
 from poolab.pooling.fused.program import Program, program
 from poolab.pooling.fused.torch_source import TorchFunction, torch_function
 
@@ -36,6 +37,10 @@ class TorchKernel:
 
     def forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
         """Return the pooled map."""
+        with noted(self.recipe, input):
+            return self._forward(input, seed, values)
+
+    def _forward(self, input: Tensor, seed: Tensor | None, values: list[Tensor]) -> Tensor:
         size = self.recipe.geometry.output_size(*input.shape[2:])
         output = torch.empty((*input.shape[:2], *size), dtype=input.dtype, memory_format=memory_format(input))
         for block, (result,) in self._run(input, None, seed, values):
@@ -46,6 +51,12 @@ class TorchKernel:
         self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the gradients of the map and, in float64, of the values for each sample and channel."""
+        with noted(self.recipe, input):
+            return self._backward(input, grad_output, seed, values)
+
+    def _backward(
+        self, input: Tensor, grad_output: Tensor, seed: Tensor | None, values: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         gradient = torch.zeros_like(input)
         param_grads = [torch.zeros(input.shape[:2], dtype=torch.float64) for _ in values]
         taps = self.recipe.geometry.taps

@@ -12,7 +12,7 @@ from poolab.pooling.window_pool import WindowPool2d
 
 @register("max")
 class MaxPool2d(WindowPool2d):
-    """Apply max pooling: y = max_i x_i, by torch's own kernel.
+    """Apply max pooling: y = max_i x_i, the same as `nn.MaxPool2d` to the last bit.
 
     Example:
         >>> import torch
@@ -37,7 +37,7 @@ class MaxPool2d(WindowPool2d):
 
 @register("avg")
 class AvgPool2d(WindowPool2d):
-    """Apply average pooling: y = (1/n) sum_i x_i, by torch's own kernel.
+    """Apply average pooling: y = (1/n) sum_i x_i, the same as `nn.AvgPool2d` to the last bit.
 
     Args:
         count_include_pad: count padded zeros as taps (torch's default); taps that only `ceil_mode` adds never count.
