@@ -19,7 +19,7 @@ def to_channels_last(network: nn.Module) -> nn.Module:
     Args:
         network: is changed in place.
     """
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and _is_wrong(module):
             # A copy: of a 1x1 kernel `contiguous()` keeps the strides, by which torch would choose channels_last again.

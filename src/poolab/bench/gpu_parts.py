@@ -41,7 +41,7 @@ def _agreement(name: str, device: str, dtype: str) -> dict[str, Any]:
             found = []
             for backend in ("fused", "plain"):
                 torch.manual_seed(1)
-                with use_backend(backend):  # type: ignore[arg-type]
+                with use_backend(backend):
                     y = pool(x)
                 # Kernels have a gradient of their own; plain torch leaves that of its operations.
                 has_kernel &= backend == "plain" or type(y.grad_fn).__name__ == "FusedBackward"
