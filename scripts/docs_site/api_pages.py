@@ -1,0 +1,116 @@
+"""The API reference: a page for each public package, with every name that it exports."""
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+from poolab.catalogue import listed
+from poolab.catalogue.chosen import known, own
+from poolab.pooling import functional
+from poolab.pooling.registry import SIBLINGS
+
+# What each package is for. `__all__` says its names, but for those below.
+PACKAGES = {
+    "poolab": "One run, many runs, their records, and a trained network.",
+    "poolab.pooling": "The layers, and what a layer of your own is made from.",
+    "poolab.pooling.core": "The kinds of options of a pooling, for a method of your own.",
+    "poolab.backbones": "Networks, and the exchange of poolings in any network.",
+    "poolab.data": "Data sets: images, splits and batches.",
+    "poolab.measure": "What is measured of a network: costs, robustness, calibration, gradient support.",
+    "poolab.export": "Trained networks: predictions, and files for other programs.",
+    "poolab.records": "What runs leave.",
+    "poolab.study": "Study files and their cells.",
+    "poolab.report": "From records to verdicts, tables, figures and pages.",
+    "poolab.testing": "The conformance suite.",
+    "poolab.training": "A run, its checks and its processes. Mostly for poolab itself: begin with `poolab.run`.",
+    "poolab.errors": "What is raised for wrong input.",
+}
+NAMES = {
+    "poolab": ["run", "load", "Model", "Prediction", "Segmentation"],
+    "poolab.errors": ["PoolabError", "ConfigError", "DataError"],
+}
+# Classes that are reached by a call, and that no package exports.
+REACHED = {"poolab.study": ["poolab.study.handle.StudyHandle"]}
+CALLS = {
+    "poolab": (
+        "- `poolab.records(place='runs')` reads all records of a folder: [`Records`](poolab_records.md#records), "
+        "a list with `to_frame()`.\n- `poolab.study(file, runs_dir=None)` opens a study file: "
+        "[`StudyHandle`](poolab_study.md#studyhandle) with `plan()`, `run(workers=...)` and `table()`."
+    ),
+}
+PLAIN = (str, int, float, tuple, list, dict, frozenset, set)
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by its path in the site."""
+    found = {f"api/{_file(package)}": _page(package, what) for package, what in PACKAGES.items()}
+    rows = "\n".join(f"| [`{package}`]({_file(package)}) | {what} |" for package, what in PACKAGES.items())
+    found["api/index.md"] = (
+        "# API\n\nEvery public name, made from the classes and their docstrings. The layers and functions of "
+        f"`poolab.pooling` have a page of their own.\n\n| package | what it is for |\n|---|---|\n{rows}\n"
+        "| [layers and functions](poolings.md) | Signatures of all layers and functions. |\n"
+    )
+    found["api/poolings.md"] = _poolings()
+    return found
+
+
+def names(package: str) -> list[str]:
+    """Return the public names of a package."""
+    if package in NAMES:
+        return NAMES[package]
+    module = import_module(package)
+    exported = getattr(module, "__all__", None) or [name for name in dir(module) if not name.startswith("_")]
+    return [name for name in exported if not inspect.ismodule(getattr(module, name))]
+
+
+def _file(package: str) -> str:
+    return f"{package.replace('.', '_')}.md"
+
+
+def _page(package: str, what: str) -> str:
+    parts = [f"# {package}\n\n{what}\n"]
+    if package == "poolab.pooling":
+        parts.append("The layers and functions of all methods are on [a page of their own](poolings.md).\n")
+    if package in CALLS:
+        parts.append(f"{CALLS[package]}\n")
+    constants = []
+    for name in names(package):
+        found = getattr(import_module(package), name)
+        if _is_layer(found):
+            continue
+        if isinstance(found, PLAIN) or not hasattr(found, "__qualname__"):
+            constants.append(f"`{name}`")
+            continue
+        parts.append(f"::: {found.__module__}.{found.__qualname__}\n")
+    parts += [f"::: {place}\n" for place in REACHED.get(package, ())]
+    if constants:
+        parts.append(f"## Constants and types\n\n{', '.join(constants)}\n")
+    return "\n".join(parts)
+
+
+def _is_layer(found: Any) -> bool:
+    return found in {*SIBLINGS.values(), *(known(name) for name in listed())}
+
+
+def _poolings() -> str:
+    """Return the signatures of all layers and functions: their meaning is on the page of each method."""
+    parts = [
+        "# Layers and functions\n\nSignatures of the layers of `poolab.pooling` and of the functions of "
+        "`poolab.pooling.functional`. The link leads to the method's page: formula, options, source, cost.\n"
+    ]
+    for name in (name for name in listed() if name in own()):
+        cls = known(name)
+        others = [SIBLINGS[name, dims].__name__ for dims in (1, 3) if (name, dims) in SIBLINGS]
+        also = f"\n\nAlso `{'` and `'.join(others)}`." if others else ""
+        twin = getattr(functional, f"{name}_pool{cls.dims}d", None)
+        call = f"\n{twin.__name__}{_plain(twin)}" if twin else ""
+        code = f"```python\n{cls.__name__}{_plain(cls)}{call}\n```"
+        parts.append(f"## {cls.__name__}\n\n[{name}](../poolings/{name}.md)\n\n{code}{also}\n")
+    return "\n".join(parts)
+
+
+def _plain(called: Any) -> str:
+    """Return a signature without types, which say less than the options on the method's page."""
+    shown = inspect.signature(called)
+    bare = [one.replace(annotation=one.empty) for one in shown.parameters.values()]
+    return str(shown.replace(parameters=bare, return_annotation=inspect.Signature.empty))
