@@ -80,7 +80,7 @@ def plain():
         ("data__limit_train", 1e2, r"or null, found 100\.0; write 100$"),
         ("data__flip", "no", r"data\.flip must be true or false, found 'no'; write false"),
         ("data__download", "abc", r"data\.download must be true or false"),
-        ("data__val_fraction", "abc", r"data\.val_fraction must be a number > 0 and <= 0\.5"),
+        ("data__val_fraction", "abc", r"data\.val_fraction must be a number >= 0 and <= 0\.5"),
         ("data__val_fraction", float("nan"), r"data\.val_fraction must be"),
         ("data__image_size", 50_000, r"from 1 to 8192 or a pair of them \(pixels\), or null"),
         ("data__image_size", [32, 32, 32], r"data\.image_size"),
