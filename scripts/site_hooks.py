@@ -14,7 +14,7 @@ def on_files(files: Files, config: Any) -> Files:
         content: Any = path.read_text() if path.suffix == ".md" else path.read_bytes()
         files.append(File.generated(config, place, content=content))
     made = {**api_pages.pages(), "configuration.md": settings_page.page(), "gallery.md": gallery_page.page()}
-    made["notebooks/first_study.md"] = outside.notebook_page()
+    made |= outside.notebook_pages()
     for place, text in made.items():
         files.append(File.generated(config, place, content=text))
     for place, picture in gallery_page.pictures().items():

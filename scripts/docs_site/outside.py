@@ -12,7 +12,7 @@ FENCE = re.compile(r"(^```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
 # What a link of a page leads to in the site, where it has a page for what the checkout has as a folder or a table.
 MADE = {"conf": "configuration.md", "src/poolab": "api/index.md", "docs/poolings/README.md": "gallery.md"}
-NOTEBOOK = "docs/notebooks/first_study.ipynb"
+NOTEBOOKS = "docs/notebooks"
 
 
 def taken() -> dict[str, Path]:
@@ -40,10 +40,14 @@ def relinked(text: str, page: str) -> str:
     return "".join(part if index % 2 else LINK.sub(mended, part) for index, part in enumerate(parts))
 
 
-def notebook_page() -> str:
-    """Return the notebook as Markdown, with what its cells printed."""
+def notebook_pages() -> dict[str, str]:
+    """Return each notebook as Markdown, with what its cells printed, by its path in the site."""
+    return {f"notebooks/{file.stem}.md": _notebook(file) for file in sorted((ROOT / NOTEBOOKS).glob("*.ipynb"))}
+
+
+def _notebook(file: Path) -> str:
     parts = []
-    for cell in json.loads((ROOT / NOTEBOOK).read_text())["cells"]:
+    for cell in json.loads(file.read_text())["cells"]:
         source = "".join(cell["source"])
         parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
         parts += [f"```text\n{shown}\n```" for shown in map(_printed, cell.get("outputs", ())) if shown]
