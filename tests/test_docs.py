@@ -112,6 +112,21 @@ def test_the_evidence_against_others_holds():
     exec(compile(source, "docs/errata.md", "exec"), {})
 
 
+def test_the_worked_example_of_a_pooling_inside_poolab_passes_the_suite():
+    """The class of CONTRIBUTING.md, without its registration: names of the registry are those of every other test."""
+    from poolab.pooling import Reference, WindowPool2d, Windows
+    from poolab.testing import check_pooling
+
+    [(_, text)] = blocks("python", "CONTRIBUTING.md")
+    known = {"WindowPool2d": WindowPool2d, "Reference": Reference, "Windows": Windows, "Tensor": object}
+    exec(compile(text.removeprefix('@register("midrange")'), "CONTRIBUTING.md", "exec"), known)
+    items = ("shapes", "padding", "oracle", "gradient", "errors")
+    report = check_pooling(
+        known["MidrangePool2d"], oracle=lambda cells, module: (cells.max() + cells.min()) / 2, items=items
+    )
+    assert len(report.rows) == len(items)
+
+
 def test_there_are_questions_enough_and_each_has_an_answer():
     text = (ROOT / "docs" / "how_do_i.md").read_text()
     parts = re.split(r"^### ", text, flags=re.MULTILINE)[1:]
