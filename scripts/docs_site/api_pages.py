@@ -89,7 +89,7 @@ def _page(package: str, what: str) -> str:
 
 
 def _is_layer(found: Any) -> bool:
-    return found in {*SIBLINGS.values(), *(known(name) for name in listed())}
+    return inspect.isclass(found) and found in {*SIBLINGS.values(), *(known(name) for name in listed())}
 
 
 def _poolings() -> str:
