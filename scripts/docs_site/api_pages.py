@@ -38,7 +38,6 @@ CALLS = {
         "[`StudyHandle`](poolab_study.md#studyhandle) with `plan()`, `run(workers=...)` and `table()`."
     ),
 }
-PLAIN = (str, int, float, tuple, list, dict, frozenset, set)
 
 
 def pages() -> dict[str, str]:
@@ -78,7 +77,7 @@ def _page(package: str, what: str) -> str:
         found = getattr(import_module(package), name)
         if _is_layer(found):
             continue
-        if isinstance(found, PLAIN) or not hasattr(found, "__qualname__"):
+        if not getattr(found, "__module__", "").startswith("poolab") or not hasattr(found, "__qualname__"):
             constants.append(f"`{name}`")
             continue
         parts.append(f"::: {found.__module__}.{found.__qualname__}\n")

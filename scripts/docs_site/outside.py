@@ -7,7 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # Files of the checkout that are pages or files of the site, under the same path.
-TAKEN = ("CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/*.md", "benchmarks/*.json", "benchmarks/*.png", "sweeps/*.yaml")
+TAKEN = (
+    *("CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"),
+    *("benchmarks/*.md", "benchmarks/*.json", "benchmarks/*.png", "sweeps/*.yaml"),
+)
 FENCE = re.compile(r"(^```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
 # What a link of a page leads to in the site, where it has a page for what the checkout has as a folder or a table.

@@ -39,7 +39,7 @@ def train_help(settings: Sequence[str] = (), program: str = "train.py") -> str:
     Raises:
         ConfigError: a setting that does not fit the tree.
 
-    >>> "pooling.k=2                         number of cells" in train_help(["pooling=avg_topk"])
+    >>> "  pooling.k=2                       number of cells, 1 to the" in train_help(["pooling=avg_topk"])
     True
     """
     config, chosen = choices_of(settings)
@@ -81,7 +81,8 @@ def _notes(group: str) -> dict[str, str]:
 
 
 def _own_notes(group: str, name: str) -> dict[str, str]:
-    return {f"{group}.{key}": note for key, note in choice(group, name).notes.items()}
+    # A recipe sets other groups too: its settings have dotted names already.
+    return {key if "." in key else f"{group}.{key}": note for key, note in choice(group, name).notes.items()}
 
 
 def _lines(values: Mapping[str, Any], notes: Mapping[str, str]) -> Iterator[str]:
