@@ -25,6 +25,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **others: Any) -> str:
     """Let links lead to the same files as in the checkout."""
     place = page.file.src_uri
+    markdown = outside.plain_signs(markdown)
     markdown = markdown.replace(DIFFERENCES, gallery_page.differences()) if place == "errata.md" else markdown
     if place in outside.taken():
         return outside.relinked(markdown, place)

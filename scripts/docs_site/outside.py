@@ -12,6 +12,7 @@ TAKEN = (
     *("benchmarks/*.md", "benchmarks/*.json", "benchmarks/*.png", "sweeps/*.yaml"),
 )
 FENCE = re.compile(r"(^```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"(^```.*?^```\s*$|`[^`\n]*`)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
 # What a link of a page leads to in the site, where it has a page for what the checkout has as a folder or a table.
 MADE = {"conf": "configuration.md", "src/poolab": "api/index.md", "docs/poolings/README.md": "gallery.md"}
@@ -41,6 +42,12 @@ def relinked(text: str, page: str) -> str:
 
     parts = FENCE.split(text)
     return "".join(part if index % 2 else LINK.sub(mended, part) for index, part in enumerate(parts))
+
+
+def plain_signs(text: str) -> str:
+    """Return Markdown in which an escaped < is one to mkdocs too, which knows no escape for it."""
+    parts = CODE.split(text)
+    return "".join(part if index % 2 else part.replace("\\<", "&lt;") for index, part in enumerate(parts))
 
 
 def notebook_pages() -> dict[str, str]:

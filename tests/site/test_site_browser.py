@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(WHY is not None, reason=st
 PAGES = ["index.html", "photographs.html", "choose.html", "gallery.html", "how_do_i.html", "errata.html",
          "configuration.html", "api/poolab_pooling.html", "poolings/avg_topk.html"]  # fmt: skip
 WIDER = """const wide = document.scrollingElement.scrollWidth; return wide > window.innerWidth ? wide : 0;"""
-ASK = """document.getElementById("__search").checked = true;
+ASK = """const search = document.getElementById("__search"); search.checked = true;
+search.dispatchEvent(new Event("change", {bubbles: true}));
 const input = document.querySelector("[data-md-component=search-query]"); input.focus(); input.value = arguments[0];
 for (const kind of ["focus", "keyup", "input"]) input.dispatchEvent(new Event(kind, {bubbles: true}));"""
 FOUND = """return [...document.querySelectorAll(".md-search-result__link")].map(link => link.href);"""
