@@ -2,6 +2,7 @@
 
 import inspect
 from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from poolab.catalogue import listed
@@ -30,7 +31,10 @@ NAMES = {
     "poolab.errors": ["PoolabError", "ConfigError", "DataError"],
 }
 # Classes that are reached by a call, and that no package exports.
-REACHED = {"poolab.study": ["poolab.study.handle.StudyHandle"]}
+REACHED = {"poolab.study": ["poolab.study.handle:StudyHandle"]}
+# The stub of `poolab` declares these packages as the functions that they can be called as, which hides their modules
+# from mkdocstrings.
+HIDDEN = ("poolab.records", "poolab.study")
 CALLS = {
     "poolab": (
         "- `poolab.records(place='runs')` reads all records of a folder: [`Records`](poolab_records.md#records), "
@@ -80,11 +84,31 @@ def _page(package: str, what: str) -> str:
         if not getattr(found, "__module__", "").startswith("poolab") or not hasattr(found, "__qualname__"):
             constants.append(f"`{name}`")
             continue
-        parts.append(f"::: {found.__module__}.{found.__qualname__}\n")
-    parts += [f"::: {place}\n" for place in REACHED.get(package, ())]
+        place = f"{found.__module__}.{found.__qualname__}"
+        parts.append(_plainly(found) if package in HIDDEN else f"::: {place}\n")
+    parts += [_plainly(resolve_name(place)) for place in REACHED.get(package, ())]
     if constants:
         parts.append(f"## Constants and types\n\n{', '.join(constants)}\n")
     return "\n".join(parts)
+
+
+def _plainly(found: Any) -> str:
+    """Return the heading, the signature and the docstring of a class or a function, and the methods of a class."""
+    methods = {
+        name: one
+        for name, one in vars(found).items()
+        if inspect.isclass(found) and not name.startswith("_") and inspect.isfunction(getattr(one, "__func__", one))
+    }
+    code = [f"{found.__name__}{_plain(found)}"]
+    code += [f"{found.__name__}.{name}{_plain(getattr(found, name))}" for name in methods]
+    told = [f"- `{name}`: {_first_line(getattr(found, name))}" for name in methods]
+    signatures = "\n".join(code)
+    text = inspect.getdoc(found) or ""
+    return f"## {found.__name__}\n\n```python\n{signatures}\n```\n\n```text\n{text}\n```\n\n" + "\n".join(told) + "\n"
+
+
+def _first_line(found: Any) -> str:
+    return (inspect.getdoc(found) or "").partition("\n")[0].replace("<", "&lt;")
 
 
 def _is_layer(found: Any) -> bool:
@@ -110,6 +134,9 @@ def _poolings() -> str:
 
 def _plain(called: Any) -> str:
     """Return a signature without types, which say less than the options on the method's page."""
-    shown = inspect.signature(called)
+    try:
+        shown = inspect.signature(called)
+    except ValueError:  # an exception has none of its own
+        return "(...)"
     bare = [one.replace(annotation=one.empty) for one in shown.parameters.values()]
     return str(shown.replace(parameters=bare, return_annotation=inspect.Signature.empty))
