@@ -46,7 +46,8 @@ CALLS = {
 
 def pages() -> dict[str, str]:
     """Return the text of each page by its path in the site."""
-    found = {f"api/{_file(package)}": _page(package, what) for package, what in PACKAGES.items()}
+    seen: dict[str, str] = {}
+    found = {f"api/{_file(package)}": _page(package, what, seen) for package, what in PACKAGES.items()}
     rows = "\n".join(f"| [`{package}`]({_file(package)}) | {what} |" for package, what in PACKAGES.items())
     found["api/index.md"] = (
         "# API\n\nEvery public name, made from the classes and their docstrings. The layers and functions of "
@@ -70,7 +71,8 @@ def _file(package: str) -> str:
     return f"{package.replace('.', '_')}.md"
 
 
-def _page(package: str, what: str) -> str:
+def _page(package: str, what: str, seen: dict[str, str]) -> str:
+    """Return a page; what another page has already (`seen`) is a link to it."""
     parts = [f"# {package}\n\n{what}\n"]
     if package == "poolab.pooling":
         parts.append("The layers and functions of all methods are on [a page of their own](poolings.md).\n")
@@ -85,6 +87,10 @@ def _page(package: str, what: str) -> str:
             constants.append(f"`{name}`")
             continue
         place = f"{found.__module__}.{found.__qualname__}"
+        other = seen.setdefault(place, package)
+        if other != package:
+            parts.append(f"## {name}\n\nSee [{other}]({_file(other)}).\n")
+            continue
         parts.append(_plainly(found) if package in HIDDEN else f"::: {place}\n")
     parts += [_plainly(resolve_name(place)) for place in REACHED.get(package, ())]
     if constants:
