@@ -6,13 +6,28 @@ READY := .venv/.ready
 # One thread for each test process: two processes with two threads each wait for each other (see CONTRIBUTING.md).
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-services test-browser test-processes test-long test-zoo zoo networks mutations lint docs exports conformance conformance-fused slurm-packages browser-packages install clean
+.PHONY: demo test site release-check test-docs test-services test-browser test-processes test-long test-zoo zoo networks mutations lint docs exports conformance conformance-fused slurm-packages browser-packages install clean
 
 demo: $(READY)
 	$(BIN)/poolab study run sweeps/demo.yaml --workers 2
 
 test: lint
 	$(PYTEST)
+
+# Writes the site of docs/ to build/site, which is read from the disk: warnings are errors, and every link is followed.
+site: $(READY)
+	@$(BIN)/python -c 'import material, mkdocs, mkdocstrings' 2> /dev/null || $(BIN)/python -m pip install --quiet --editable ".[site]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	$(BIN)/python scripts/check_site.py build/site
+
+# What a release needs: version, changelog, clean tree, sdist, the wheel in an empty environment, the site. Without
+# QUICK=1 the empty environment gets its own torch: gigabytes.
+release-check: $(READY) site
+	$(BIN)/python scripts/release_check.py $(if $(QUICK),--quick)
+
+# Runs every command and every Python block of the README and the pages of docs/, shrunk where it is long.
+test-docs: $(READY)
+	$(PYTEST) -m docs
 
 # Tests with real servers, daemons and clients on loopback: SLURM (`make slurm-packages`), W&B's client and agent, Ray.
 test-services: $(READY)

@@ -161,6 +161,7 @@ def test_an_arm_that_is_wrong_does_not_stop_the_others(train, tmp_path):
     code, _, err = train("-m", "pooling=avg_topk", "pooling.k=9,2", "trainer.epochs=1")
     assert code == 2
     assert "k must be an int from 1 to 4 (the window has no more taps), found 9" in err
+    assert "; pooling.kernel_size=3 would allow it" in err
     assert [result["config"]["pooling"]["k"] for result in results(tmp_path)] == [2]
 
 
@@ -335,12 +336,42 @@ def test_help_answers_at_once_and_lists_every_choice(pytestconfig):
     assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)  # with it, help takes seconds
     groups = [path for path in config_dir().iterdir() if path.is_dir() and path.name != "hydra"]
     assert len(groups) == 10
-    choices = done.stdout.partition("== Choices")[2].partition("== Settings")[0]
+    choices = done.stdout.partition("== Choices")[2].partition("== Settings")[0].replace("\n    ", " ")
     listed = dict(line.split(": ", 1) for line in choices.splitlines() if ": " in line)
+    listed["backbone"] = listed["backbone"].removesuffix(", torchvision/<name>, timm/<name>")
     for group in groups:
         names = sorted(path.stem for path in group.glob("*.yaml"))
         assert sorted(listed[group.name].split(", ")) == names
-    assert "seed: 0" in done.stdout
+    assert "seed=0 " in done.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["pooling=lip", "data=shapes"], ["measure=full", "trainer=ddp", "tracker=none"],
+                                   ["backbone=torchvision/resnet18", "optim=sgd"], ["recipe=finetune"]])  # fmt: skip
+def test_help_says_in_80_columns_what_each_setting_is(words, capsys):
+    assert cli.train([*words, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+    settings = out.partition("== Settings")[2]
+    lines = re.findall(r"^  ([\w.]+)=(.*(?:\n {8}.*)*)", settings, re.MULTILINE)
+    assert len(lines) > 40
+    assert [key for key, told in lines if not re.search(r"\s{1,}\w", told)] == []
+
+
+def test_help_has_the_options_of_the_chosen_pooling(capsys):
+    assert cli.train(["-h", "pooling=avg_topk", "pooling.k=3"]) == 0
+    assert "pooling.k=3 number of cells, 1 to the cells of the window" in " ".join(capsys.readouterr().out.split())
+    assert cli.train(["pooling=max", "pooling.kk=3", "--help"]) == 2
+    assert "pooling.kk: there is no such setting" in capsys.readouterr().err
+
+
+def test_versions(capsys):
+    assert cli.train(["--version"]) == 0
+    assert re.match(r"poolab [\d.]+ \(Hydra [\d.rc]+, torch .*\)$", capsys.readouterr().out)
+
+
+def test_m_may_stand_before_the_verb(capsys):
+    assert cli.main(["-m", "train", "sed=0,1"]) == 2
+    assert "did you mean seed" in capsys.readouterr().err
 
 
 def test_table_of_the_records(train, tmp_path, capsys):

@@ -142,6 +142,8 @@ def test_the_command_of_the_issue():
             r"^pooling=avgtopk: .*did you mean avg_topk.*can be adapool, adown, aps, avg",
         ),
         ("backbone=resnet", r"^backbone=resnet: .*did you mean resnet20.*keras_cnn"),
+        ("backbone=resnet50", r"^backbone=resnet50: there is no such choice; write backbone=torchvision/resnet50"),
+        ("backbone=resnetv2_50", r"; write backbone=timm/resnetv2_50; backbone can be"),
         ("pooling=AvgTopKPool2d", r"^pooling=AvgTopKPool2d: .*AvgTopKPool2d is the class, did you mean avg_topk\?"),
         ("head=AvgTopKPool1d", r"^head=AvgTopKPool1d: .* did you mean pooling=avg_topk with dims=1\?"),
         ("pooling=global_avgg", r"^pooling=global_avgg: there is no such choice; did you mean head=global_avg "),

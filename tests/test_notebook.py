@@ -10,7 +10,8 @@ import pytest
 
 from poolab import notebook
 
-FILE = Path(__file__).parents[1] / "docs" / "notebooks" / "first_study.ipynb"
+NOTEBOOKS = Path(__file__).parents[1] / "docs" / "notebooks"
+FILE = NOTEBOOKS / "first_study.ipynb"
 
 
 def code(cells):
@@ -63,6 +64,36 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path, monkeypatch
     assert not any("stderr" in one for one in (plan, table, best, picture, exported))
     if "POOLAB_KEEP_NOTEBOOK" in os.environ:
         nbformat.write(read, os.environ["POOLAB_KEEP_NOTEBOOK"])
+
+
+@pytest.mark.services
+@pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore")  # jupyter's own
+def test_the_tutorials_walk_runs_on_small_data(tmp_path, monkeypatch):
+    nbclient = pytest.importorskip("nbclient", reason="needs the extra `dev`")
+    nbformat = pytest.importorskip("nbformat")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # `!poolab`
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    read = nbformat.read(NOTEBOOKS / "cifar10_tutorial.ipynb", as_version=4)
+    small = {
+        '"cifar10"': '"digits"',
+        '"trainer.epochs=10"': '"trainer.epochs=1", "data.limit_train=200"',
+        "trainer.epochs=10": "trainer.epochs=1 measure.seconds=0.01",
+        "data.limit_train=10000": "data.limit_train=100 data.limit_test=50",
+        "seed=0,1,2,3,4,5": "seed=0,1",
+    }
+    for cell in read.cells:
+        for long, short in small.items():
+            cell.source = cell.source.replace(long, short)
+    nbclient.NotebookClient(read, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    loaded, _, built, trained, curves, predicted, _, ran, table = shown(read.cells)
+    assert loaded["text/plain"].startswith("(1290, 143, 364, (32, 32)")
+    assert "pool1" in built["stdout"]
+    assert 0 < float(trained["text/plain"].strip("()").split(",")[0]) <= 1
+    assert "image/png" in curves
+    assert predicted["stdout"].count("(is ") == 5
+    assert ran["text/plain"].startswith("10 of 10 cells completed")
+    assert all(arm in table["text/html"] for arm in ("max", "avg", "mixed", "avg_topk", "strided_conv"))
 
 
 def test_a_bar_is_updated_in_place_and_only_where_it_changes():

@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verb(given: list[str]) -> int:
+    if given and given[0] in ("-m", "--multirun") and given[1:2] == ["train"]:  # where Hydra's own programs have it
+        given = ["train", given[0], *given[2:]]
     if given and given[0] == "train":  # everything after it is for Hydra
         return train(given[1:], program="poolab train")
     # These read their arguments themselves.
@@ -84,6 +86,33 @@ def _version() -> str:
 
 def train(arguments: Sequence[str], program: str = "train.py") -> int:
     """Train from Hydra's arguments: one run, or with -m one run after the other. Return the exit code."""
+    try:
+        told = _told(arguments, program)
+        if told is None:
+            return _train(_hydras(arguments), program)
+        print(told)
+        return 0
+    except PoolabError as fault:
+        return _complain(fault)
+    except BrokenPipeError:
+        return _unread()
+
+
+def _told(arguments: Sequence[str], program: str) -> str | None:
+    """Return the help or the versions, where the arguments ask for them."""
+    if {"--help", "-h"} & set(arguments):
+        from poolab.hydra_words import ordered
+        from poolab.train_help import train_help
+
+        return train_help(ordered(arguments)[0], program)
+    if "--version" in arguments:
+        from importlib import metadata
+
+        return f"poolab {_version()} (Hydra {metadata.version('hydra-core')}, torch {metadata.version('torch')})"
+    return None
+
+
+def _train(arguments: list[str], program: str) -> int:
     import hydra
 
     from poolab.configuration import check_launcher, config_dir, explain
@@ -94,10 +123,6 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
     def job(config: Any) -> None:
         _dispatch(config, here, codes)
 
-    try:
-        arguments = _hydras(arguments)
-    except PoolabError as fault:
-        return _complain(fault)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     entry = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="train")(job)
     try:
@@ -108,10 +133,6 @@ def train(arguments: Sequence[str], program: str = "train.py") -> int:
             entry()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        return _unread()
-    except PoolabError as fault:
-        return _complain(fault)
     except Exception as fault:
         if wants_traceback or not type(fault).__module__.startswith(("hydra", "omegaconf")):
             raise

@@ -15,6 +15,7 @@ from poolab.records import RENAMED_SETTINGS
 
 __all__ = [
     "check_launcher",
+    "choices_of",
     "compose",
     "config_dir",
     "current_setting",
@@ -54,15 +55,44 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
     >>> compose(["pooling=avg_topk", "pooling.k=3"])["pooling"]["k"]
     3
     """
+    return _composed(overrides)[0]
+
+
+def choices_of(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Compose the configuration of a run, and say which choice each group has.
+
+    Raises:
+        ConfigError: an override that does not fit the tree.
+
+    >>> choices_of(["tracker=wandb_offline"])[1]["tracker"]
+    'wandb_offline'
+    """
+    return _composed(overrides, told=True)
+
+
+def _composed(overrides: Sequence[str], told: bool = False) -> tuple[dict[str, Any], dict[str, str]]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
     overrides = prepared(overrides)
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            return plain(hydra_compose("train", overrides=overrides))
+            config = hydra_compose("train", overrides=overrides, return_hydra_config=told)
+            if not told:
+                return plain(config), {}
+            chosen = {str(group): str(name) for group, name in config.hydra.runtime.choices.items()}
+            return _without_hydra(config), {group: name for group, name in chosen.items() if "/" not in group}
     except Exception as fault:
         raise ConfigError(explain(fault)) from fault
+
+
+def _without_hydra(config: Any) -> dict[str, Any]:
+    """Return the settings as plain dictionaries; those of Hydra, which a run alone can resolve, stay out."""
+    from omegaconf import OmegaConf
+
+    content = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items() if key != "hydra"}
 
 
 def prepared(overrides: Sequence[str], sweep: bool = False) -> list[str]:
@@ -232,6 +262,22 @@ def _nodes(fault: BaseException | None) -> Iterator[Mapping[Any, Any]]:
         fault = fault.__cause__
 
 
+def _of_libraries(group: str, name: str) -> str:
+    """Return how a network of torchvision or timm is written that has this name; empty without one."""
+    if group != "backbone":
+        return ""
+    from importlib.util import find_spec
+
+    from torchvision.models import list_models
+
+    found = [f"torchvision/{name}"] if name in list_models() else []
+    if find_spec("timm"):
+        import timm
+
+        found += [f"timm/{name}"] if timm.is_model(name) else []
+    return f"write backbone={' or backbone='.join(found)}; " if found else ""
+
+
 def _unknown_choice(group: str, name: str) -> str:
     """Return the message for a choice that does not exist, or that belongs to the other group."""
     known, home = [*_choices(group), *(entry_points(group) if group in ENTRY_POINTS else ())], HOMES.get(group, "")
@@ -242,7 +288,7 @@ def _unknown_choice(group: str, name: str) -> str:
     elif home and name in _choices(home):
         why = f"{name} is {'a head' if home == 'head' else 'no head'}: write {home}={name}; "
     else:
-        why = f"there is no such choice; {_near(name, known, home)}"
+        why = f"there is no such choice; {_of_libraries(group, name) or _near(name, known, home)}"
     more = ", torchvision/<name>, timm/<name>" if group == "backbone" else ""
     more += {"data": ", or MODULE:NAME for a function of your own"}.get(group, ", or MODULE:CLASS for one of your own")
     more = more if group in ENTRY_POINTS else ""

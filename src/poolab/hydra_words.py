@@ -159,8 +159,10 @@ def _names_nothing(group: str, parsed: Any) -> bool:
 
 def _several_choices(group: str, value: str) -> str:
     names = [name for name in re.split(r"[\[\]{},\s]+", value) if name]
+    named = re.search(r"\bname\s*:\s*([\w./:-]+)", value)
     if value.startswith("{") or not names:
-        return f"{group}={value}: a group is chosen by a name: {group}=NAME, then {group}.key=value"
+        name = named[1] if named else "NAME"
+        return f"{group}={value}: a group is chosen by a name: write {group}={name}, then {group}.key=value"
     if len(names) == 1:
         return f"{group}={value}: a group has one choice, by its name: write {group}={names[0]}"
     return (
@@ -181,8 +183,18 @@ def _unreadable(key: str, value: str) -> str:
     why = _open_bracket(value) or (
         "it is too long" if len(value) > 4000 else "some of its characters have a meaning of their own"
     )
+    closed = _closed(key, value)
     text = f"; to have it as a text write {for_a_shell(key, value)}" if len(value) < 200 else ""
-    return f"{key}={shown}: the value cannot be read: {why}{text}"
+    return f"{key}={shown}: the value cannot be read: {why}{closed}{text}"
+
+
+def _closed(key: str, value: str) -> str:
+    """Return the setting with its one open bracket closed; empty where that is not what is wrong."""
+    for opening, closing in PAIRS.items():
+        mended = f"{key}={value}{closing}"
+        if value.count(opening) == value.count(closing) + 1 and len(value) < 200 and _parsed(mended) is not None:
+            return f"; write {shlex.quote(mended)}"
+    return ""
 
 
 def _open_bracket(value: str) -> str:
@@ -216,7 +228,7 @@ def _no_assignment(words: Sequence[str]) -> tuple[str, int]:
         return f"{found}: {rule}, e.g. trainer.epochs=3", used
     plain = f"{key}={value or '...'}"
     readable = value and _parsed(plain) is not None
-    return f"{found}: {rule}: {plain if readable or not value else for_a_shell(key, value)}", used
+    return f"{found}: {rule}: write {plain if readable or not value else for_a_shell(key, value)}", used
 
 
 @cache
@@ -244,5 +256,5 @@ def _no_option(word: str, following: str) -> str:
         return f"{word}: there is no such option; did you mean {' or '.join(near)}? --help lists the settings"
     if NAME.fullmatch(key):
         shown = f"{word} {following}" if value and not equals else word
-        return f"{shown}: a setting is written without dashes: {key}={value or '...'}"
+        return f"{shown}: a setting is written without dashes: write {key}={value or '...'}"
     return f"{word}: there is no such option; --help lists the settings"

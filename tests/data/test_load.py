@@ -81,7 +81,7 @@ def test_statistics_of_each_channel_and_of_a_constant_one():
     ("settings", "words"),
     [
         ({"name": "cifr10"}, ["'cifr10'", "did you mean cifar10", "image_folder"]),
-        ({"val_fraction": 0}, ["val_fraction=0", "0.5"]),
+        ({"val_fraction": True}, ["val_fraction=True", "0.5"]),
         ({"val_fraction": 0.6}, ["val_fraction=0.6"]),
         ({"val_fraction": -0.1}, ["val_fraction=-0.1"]),
         ({"channels": 2}, ["channels=2", "1 (grey)", "3 (colour)"]),

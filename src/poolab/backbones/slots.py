@@ -1,5 +1,7 @@
 """Slots: the named places where a backbone pools, and the builder that fills them."""
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -137,7 +139,7 @@ class SlotFiller:
             group = "head" if slot.kind == "head" else "pooling"
             raise ConfigError(
                 f"{self.backbone}: {group} {slot.pooling} cannot fill slot {slot.name} "
-                f"({slot.channels} channels): {error}"
+                f"({slot.channels} channels): {error}{_larger_window(str(error))}"
             ) from error
 
     def _remember(self, slot: Slot, module: nn.Module) -> nn.Module:
@@ -179,3 +181,9 @@ def _pair(value: Any, key: str = "geometry") -> Pair:
     if len(pair) != 2 or not all(isinstance(part, int) and not isinstance(part, bool) for part in pair):
         raise ConfigError(f"pooling.{key}={value!r} is neither an integer nor a pair of integers.")
     return pair
+
+
+def _larger_window(told: str) -> str:
+    """Return which window has the cells that an option asks for; empty where the cells are not the fault."""
+    asked = re.search(r"\(the window has no more taps\), found (\d{1,4})$", told)
+    return f"; pooling.kernel_size={math.ceil(math.sqrt(int(asked[1])))} would allow it" if asked else ""

@@ -64,8 +64,8 @@ def load_data(
         root: the folder of the images or archives (default for archives: $POOLAB_DATA or ~/.cache/poolab/data).
         image_size: pixels a side, or (height, width); None is the native size (digits: 32).
         channels: 1 or 3; None is what the images have.
-        val_fraction: share of each class's training images that becomes the validation split, in (0, 0.5]; of all
-            images where the labels are masks.
+        val_fraction: share of each class's training images that becomes the validation split, in [0, 0.5]; of all
+            images where the labels are masks. With 0 the split is empty, and a run has no validation metrics.
         seed: chooses the validation split, and nothing else here.
         limit_train, limit_test: use only this many images, stratified and the same for every seed, before the split.
         cache_dir: folder of decoded images (default: $POOLAB_CACHE or ~/.cache/poolab).
@@ -79,8 +79,8 @@ def load_data(
     ((32, 32), 1, 1290, 143, 364)
     """
     source = _source(name)
-    if isinstance(val_fraction, bool) or not isinstance(val_fraction, int | float) or not 0 < val_fraction <= 0.5:
-        raise ConfigError(f"data.val_fraction={val_fraction} is not possible: a share above 0 and at most 0.5")
+    if isinstance(val_fraction, bool) or not isinstance(val_fraction, int | float) or not 0 <= val_fraction <= 0.5:
+        raise ConfigError(f"data.val_fraction={val_fraction} is not possible: a share from 0 (no validation) to 0.5")
     request = Request(
         name=name,
         root=_folder(root, "data.root"),

@@ -64,8 +64,12 @@ def limit(split: Split, size: int | None, classes: tuple[str, ...], setting: str
 def hold_out(split: Split, fraction: float, classes: tuple[str, ...], seed: int) -> tuple[Split, Split]:
     """Return the training and the validation split: `fraction` of each class, chosen by the seed's stream "split".
 
+    With a fraction of 0 the validation split is empty.
+
     Raises DataError where a class has fewer than the two images that this needs.
     """
+    if fraction == 0:
+        return split, split.take(torch.zeros(0, dtype=torch.int64))
     labels, strata = _strata(split, classes)
     counts = torch.bincount(labels, minlength=len(strata)).tolist()
     small = [f"{name!r} has {count}" for name, count in zip(strata, counts, strict=True) if count < 2]

@@ -262,6 +262,7 @@ def _trainer(
         enable_progress_bar=console.bar,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        limit_val_batches=None if config.data.val_fraction else 0,
         plugins=[*(lightning_environment(os.environ) or ()), CheckpointFile()],
         use_distributed_sampler=False,  # the loaders know their process; Lightning's sampler would pad the test set
         log_every_n_steps=1,  # nothing is logged at a step, only once an epoch

@@ -67,7 +67,7 @@ DATA: Table = {
     "channels": nullable(Choice(3, (1, 3))),
     "batch_size": BatchSize(128, most=LARGEST_BATCH, unit="images"),
     "eval_batch_size": Integer(512, most=LARGEST_BATCH, unit="images"),
-    "val_fraction": Real(0.1, least=0.0, most=0.5, open_least=True, unit="share of the training images"),
+    "val_fraction": Real(0.1, least=0.0, most=0.5, unit="share of the training images"),
     "flip": flag(True),
     "crop_padding": Integer(4, least=0, most=1024, unit="pixels"),
     "limit_train": nullable(Integer(1, most=MANY_IMAGES, unit="images")),
