@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import yaml
+
 from poolab.catalogue.card import allowed
 from poolab.configuration import config_dir
 from poolab.pooling import get_pool
@@ -40,7 +42,7 @@ KINDS: dict[str, Mapping[str, Mapping[str, Option]]] = {
     "measure": MEASURES,
     "recipe": RECIPES,
     "tracker": {**TRACKERS, **dict.fromkeys(("wandb_auto", "wandb_offline", "wandb_online"), TRACKERS["wandb"])},
-    "trainer": {"single": TRAINER, "ddp": TRAINER},
+    "trainer": dict.fromkeys(("single", "ddp", "fast"), TRAINER),
 }
 
 
@@ -102,12 +104,18 @@ def _of_root() -> dict[str, str]:
 
 def _allowed(group: str, name: str) -> dict[str, str]:
     if group in ("pooling", "head"):
-        method = {"avg_topk_k3": "avg_topk"}.get(name, name)
+        method = _method(group, name)
         options = {} if method == "own" else get_pool(method).options
         return {f"{group}.{key}": allowed(option) for key, option in options.items()}
     if group == "backbone":
         return _bounds(group, options_of(group, _network(name)) or {})
     return _bounds(group, KINDS.get(group, {}).get(name, {}))
+
+
+def _method(group: str, name: str) -> str:
+    """Return the method of a choice; a preset has that of the choice that it begins from."""
+    content = yaml.safe_load((config_dir() / group / f"{name}.yaml").read_text())
+    return str(content["name"]) if "name" in content else _method(group, content["defaults"][0])
 
 
 def _network(name: str) -> str:
@@ -123,8 +131,8 @@ def _bounds(group: str, options: Mapping[str, Option]) -> dict[str, str]:
 
 def _words(option: Option) -> str:
     text = option.describe().removeprefix("must be ")
-    for python, yaml in (("None", "null"), ("one of True, False", "true or false")):
-        text = text.replace(python, yaml)
+    for python, words in (("None", "null"), ("one of True, False", "true or false")):
+        text = text.replace(python, words)
     return text
 
 
