@@ -359,7 +359,7 @@ def test_help_says_in_80_columns_what_each_setting_is(words, capsys):
 
 def test_help_has_the_options_of_the_chosen_pooling(capsys):
     assert cli.train(["-h", "pooling=avg_topk", "pooling.k=3"]) == 0
-    assert "pooling.k=3 number of cells, 1 to the cells of the window" in " ".join(capsys.readouterr().out.split())
+    assert "pooling.k=3 number of taps, 1 to the taps of the window" in " ".join(capsys.readouterr().out.split())
     assert cli.train(["pooling=max", "pooling.kk=3", "--help"]) == 2
     assert "pooling.kk: there is no such setting" in capsys.readouterr().err
 

@@ -31,7 +31,7 @@ def choice(group: str, name: str) -> Choice:
     A choice that sets other groups too, as recipe=finetune does, has their settings by their dotted names.
 
     >>> choice("pooling", "avg_topk_k3").values["k"], choice("pooling", "avg_topk_k3").notes["k"]
-    ('3', 'number of cells, 1 to the cells of the window')
+    ('3', 'number of taps, 1 to the taps of the window')
     """
     text = (config_dir() / group / f"{name}.yaml").read_text()
     values: dict[str, str] = {}
@@ -52,7 +52,7 @@ def common() -> dict[str, tuple[str, str]]:
     """Return value and note of each setting in conf/train.yaml by its dotted name.
 
     >>> common()["pooling.stride"]
-    ('null', 'cells, an int or [height, width]')
+    ('null', 'elements, an int or [height, width]')
     """
     found = _settings((config_dir() / "train.yaml").read_text())
     return {key: told for key, told in found.items() if not key.startswith("hydra.")}

@@ -39,7 +39,7 @@ def train_help(settings: Sequence[str] = (), program: str = "train.py") -> str:
     Raises:
         ConfigError: a setting that does not fit the tree.
 
-    >>> "  pooling.k=2                       number of cells, 1 to the" in train_help(["pooling=avg_topk"])
+    >>> "  pooling.k=2                       number of taps, 1 to the" in train_help(["pooling=avg_topk"])
     True
     """
     config, chosen = choices_of(settings)

@@ -160,7 +160,7 @@ def test_a_new_backbone_needs_one_class(build, monkeypatch):
 def test_its_configuration_builds_it(name):
     path = Path(__file__).parents[2] / "conf" / "backbone" / f"{name}.yaml"
     assert path.read_text().startswith("# ")
-    model = create_backbone(**OmegaConf.load(path), in_channels=1, num_classes=3, image_size=28)
+    model = create_backbone(**OmegaConf.load(path), in_channels=1, num_classes=3, image_size=32)
     assert model.name == name
     for slot in model.slots:
         assert slot in path.read_text()

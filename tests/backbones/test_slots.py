@@ -11,6 +11,7 @@ from poolab.pooling import AvgPool2d, AvgTopKPool2d, MaxPool2d
 
 OWN = {
     "keras_cnn": [("pool1", "window", "max"), ("pool2", "window", "max"), ("head", "head", "flatten")],
+    "lenet": [("pool1", "window", "max"), ("pool2", "window", "max"), ("head", "head", "flatten")],
     "torch_cnn": [("pool1", "window", "max"), ("pool2", "window", "avg"), ("head", "head", "global_avg")],
     "vgg_small": [(f"pool{i}", "window", "max") for i in (1, 2, 3)] + [("head", "head", "global_avg")],
     "resnet20": [(f"stage{i}", "strided_conv", "conv3x3/2") for i in (2, 3)] + [("head", "head", "global_avg")],

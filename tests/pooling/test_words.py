@@ -11,11 +11,11 @@ import poolab.pooling
 ROOM = Path(poolab.pooling.__file__).parent
 # A verb that is missing here is added; a noun, an article or a third person is not.
 VERBS = {
-    "Add", "Append", "Apply", "Bound", "Check", "Choose", "Collect", "Compile", "Compute", "Copy", "Cut", "Declare",
-    "Define", "Describe", "Divide", "Draw", "End", "Extend", "Filter", "Give", "Hand", "Hash", "Hold", "Keep", "Let",
-    "Load", "Make", "Name", "Normalise", "Open", "Pool", "Project", "Read", "Record", "Refuse", "Renew", "Repeat",
-    "Return", "Run", "Set", "Split", "Start", "Suggest", "Sum", "Take", "Tell", "Transform", "Turn", "Warn", "Weight",
-    "Write",
+    "Add", "Append", "Apply", "Begin", "Bound", "Check", "Choose", "Collect", "Compile", "Compute", "Copy", "Cut",
+    "Declare", "Define", "Describe", "Divide", "Draw", "End", "Extend", "Filter", "Give", "Hand", "Hash", "Have",
+    "Hold", "Keep", "Let", "Load", "Make", "Name", "Normalise", "Note", "Open", "Pool", "Project", "Read",
+    "Record", "Refuse", "Renew", "Repeat", "Return", "Run", "Set", "Split", "Start", "Stop", "Suggest", "Sum",
+    "Take", "Tell", "Transform", "Turn", "Warn", "Weight", "Write",
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def table_of(group, choice, config):
 
 def test_each_table_has_a_choice():
     for group, table in (("measure", MEASURES), ("optim", OPTIMIZERS), ("recipe", RECIPES)):
-        without_own = {"keras_tutorial"}  # it sets those of other groups alone
+        without_own = {"keras_tutorial", "galanis_2022"}  # they set those of other groups alone
         assert set(table) == set(choices(group)) - without_own
     assert set(TRACKERS) == {"none", "wandb"}
 
@@ -47,7 +47,7 @@ def test_every_setting_of_every_file_is_declared_and_its_default_fits(group):
     for choice in choices(group):
         config = compose(chosen(group, choice))
         assert setting_faults(config) == []
-        if group == "recipe" and group not in config:  # it sets those of other groups alone
+        if group == "recipe" and group not in config:  # they set those of other groups alone
             continue
         table, optional = table_of(group, choice, config), set(OPTIONAL.get(group, ()))
         if table is not None:  # each declaration belongs to a setting

@@ -13,9 +13,11 @@ class LeNet(Backbone):
     """5x5 convolutions without padding of 6, 16 and 120 channels, a 2x2 maximum after the first two, dense 84, classes.
 
     Each layer but the last has a ReLU; the original has tanh, sums with a learned gain as pooling, and not all maps
-    connected. Weights start as torch's layers do. Images of 32x32 or larger (the smallest is 28x28). Slots: pool1,
-    pool2, and the head (default "flatten").
+    connected. Weights start as torch's layers do. Images of 32x32 or larger. Slots: pool1, pool2, and the head (default
+    "flatten").
     """
+
+    channels_last_on = ("cpu",)
 
     def __init__(
         self,

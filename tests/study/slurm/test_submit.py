@@ -21,6 +21,7 @@ from poolab.study.slurm.submit import submit
 from poolab.study.status import counted, status
 from poolab.study.sweep.grid import grid_cells
 from poolab.study.sweep.sweep_file import read_study
+from poolab.training import with_automatic
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_what_is_submitted_is_complete_and_known_afterwards(send, stand_in):
     ((one, _),) = sent.arrays
     assert (one.job, len(one.cells)) == ("7", 4)
     wanted = ["pooling=max", "optim.lr=0.01", f"runs_dir={Path('runs').resolve()}", "trainer.threads=1"]
-    assert one.cells[0] == compose([*wanted, "tracker.group=s"])
+    assert one.cells[0] == with_automatic(compose([*wanted, "tracker.group=s"]))
     assert stand_in.calls[-1] == ["sbatch", "--parsable", str(one.script)]
     assert "optim" not in one.script.read_text()  # values stand in the file of cells alone
     assert all_submissions("runs") == [one]

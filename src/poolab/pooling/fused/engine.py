@@ -40,6 +40,8 @@ def outruns_torch(input: Tensor, geometry: Geometry) -> bool:
     """Return True if a compiled kernel is faster than torch's own maximum or mean of these windows."""
     if input.device.type != "cpu":  # not measured
         return False
+    if torch.compiler.is_compiling() or not isinstance(input.numel(), int):  # a size that is left open has no bound
+        return False
     is_contiguous = memory_format(input) is torch.contiguous_format
     bounds = CONTIGUOUS if is_contiguous else CHANNELS_LAST.get(input.dtype)
     return (

@@ -89,7 +89,7 @@ class FuzzyIntegralPool2d(WindowPool2d):
     Example:
         >>> x = torch.tensor([[[0.1, 0.2], [0.4, 0.3]]])
         >>> [round(FuzzyIntegralPool2d(2, integral=name)(x).item(), 4) for name in ("choquet", "sugeno", "dv_sugeno")]
-        [0.175, 0.25, 0.3125]
+        [0.1875, 0.25, 0.3125]
     """
 
     reference = RODRIGUEZ_2022

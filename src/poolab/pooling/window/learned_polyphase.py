@@ -43,7 +43,7 @@ class LearnedPolyphasePool2d(WindowPool2d):
     Example:
         >>> pool = LearnedPolyphasePool2d(2, channels=1).eval()
         >>> x = torch.arange(16.0).view(1, 1, 4, 4)
-        >>> torch.equal(pool(x.roll(1, 3)).sum(), pool(x).sum())  # a shift changes no sum
+        >>> float(pool(x).sum()) in (20.0, 24.0, 36.0, 40.0)  # the sum of one of the four components
         True
     """
 
@@ -122,7 +122,7 @@ class TIPSPool2d(WindowPool2d):
         >>> pool = TIPSPool2d(2, channels=1)
         >>> pool(torch.full((1, 1, 4, 4), 2.0)).flatten().tolist()  # weights that sum to 1
         [2.0, 2.0, 2.0, 2.0]
-        >>> float(pool.failure_mode_loss(torch.zeros(1, 1, 4, 4)))  # equal weights: 1 - 1/2
+        >>> pool.failure_mode_loss(torch.zeros(1, 1, 4, 4)).item()  # equal weights: 1 - 1/2
         0.5
     """
 
