@@ -126,7 +126,8 @@ def test_a_command_runs(line, place, capsys):
         assert done.returncode == 0, done.stderr[-2000:]
         return
     assert words[0] == "poolab"
-    study = words[2] if words[1] == "report" else words[3] if words[1:3] in (["study", "table"], ["study", "measure"]) else ""
+    needs_runs = {("report",): 2, ("study", "table"): 3, ("study", "measure"): 3}
+    study = next((words[at] for verb, at in needs_runs.items() if tuple(words[1 : 1 + len(verb)]) == verb), "")
     if study.endswith(".yaml"):  # a reader has run the study before
         assert main(_shrunk(["study", "run", study])) == 0
     _remove_exported(place)

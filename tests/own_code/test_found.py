@@ -148,18 +148,18 @@ def test_a_class_without_a_formula_is_told(files):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("import os\n\nx = undefined\n", ["NameError: name 'undefined' is not defined", "broken.py, line 3)"]),
-        ("x = 1\ndef f(:\n", ["SyntaxError", "broken.py, line 2)"]),
-        ("\nimport no_such_library\n", ["No module named 'no_such_library'", "broken.py, line 2)"]),
-        ("import sys\nsys.exit(3)\n", ["SystemExit: 3", "broken.py, line 2)"]),
+        ("import os\n\nx = undefined\n", ["NameError: name 'undefined' is not defined", "faulty.py, line 3)"]),
+        ("x = 1\ndef f(:\n", ["SyntaxError", "faulty.py, line 2)"]),
+        ("\nimport no_such_library\n", ["No module named 'no_such_library'", "faulty.py, line 2)"]),
+        ("import sys\nsys.exit(3)\n", ["SystemExit: 3", "faulty.py, line 2)"]),
         ("import helper\n", ["ZeroDivisionError", "helper.py, line 1)"]),
     ],
 )
 def test_a_fault_inside_of_the_module_is_told_with_its_line(lab, text, parts):
     (lab / "helper.py").write_text("x = 1 / 0\n")
-    (lab / "broken.py").write_text(text)
-    said = told(["pooling=broken:MyPool"])
-    assert said.startswith("pooling=broken:MyPool: the import of broken fails: ")
+    (lab / "faulty.py").write_text(text)
+    said = told(["pooling=faulty:MyPool"])
+    assert said.startswith("pooling=faulty:MyPool: the import of faulty fails: ")
     for part in parts:
         assert part in said
 
