@@ -107,16 +107,16 @@ def test_the_records_are_those_of_the_basic_launcher(on_ray, tiny, tmp_path):
 @needs_ray
 @pytest.mark.services
 def test_what_is_stopped_or_killed_goes_on(on_ray, tmp_path):
-    run = on_ray("pooling=max,avg", "trainer.epochs=60")
-    until(lambda: run.output().count("epoch   3/60") == 2)
+    run = on_ray("pooling=max,avg", "trainer.epochs=240")
+    until(lambda: run.output().count("epoch   3/240") == 2)
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(timeout=60) == 130
     assert not records(tmp_path / "ray")
-    again = on_ray("pooling=max,avg", "trainer.epochs=60")
+    again = on_ray("pooling=max,avg", "trainer.epochs=240")
     until(lambda: len(workers(again.output())) == 2)
     os.kill(int(workers(again.output())[0]), signal.SIGKILL)
     assert again.process.wait(timeout=200) == 0, again.output()
     assert len(workers(again.output())) == 3  # Ray has tried that one again
-    assert "epoch   1/60" not in again.output()
+    assert "epoch   1/240" not in again.output()
     found = records(tmp_path / "ray").values()
     assert [record["status"] for record in found] == ["completed", "completed"]
