@@ -120,9 +120,9 @@ class TIPSPool2d(WindowPool2d):
 
     Example:
         >>> pool = TIPSPool2d(2, channels=1)
-        >>> pool(torch.full((1, 1, 4, 4), 2.0)).flatten().tolist()  # weights that sum to 1
-        [2.0, 2.0, 2.0, 2.0]
-        >>> pool.failure_mode_loss(torch.zeros(1, 1, 4, 4)).item()  # equal weights: 1 - 1/2
+        >>> torch.allclose(pool(torch.full((1, 1, 4, 4), 2.0)), torch.tensor(2.0))  # weights that sum to 1
+        True
+        >>> round(pool.failure_mode_loss(torch.zeros(1, 1, 4, 4)).item(), 6)  # equal weights: 1 - 1/2
         0.5
     """
 
