@@ -1,4 +1,4 @@
-"""What the comments in conf/ say about each setting and each choice: `--help` and the site show the same words."""
+"""Reads the comments in conf/ about each setting and each choice, which `--help` and the site show."""
 
 import re
 from dataclasses import dataclass, field

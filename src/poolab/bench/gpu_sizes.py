@@ -1,4 +1,4 @@
-"""How large is what the GPU benchmark measures."""
+"""Sizes of the maps, networks and loops of the GPU benchmark."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ LARGE_PLAN = Plan(rounds=9, extra_rounds=0, seconds=1.0, sample_seconds=5e-3)
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large what is measured is.
+    """Hold the sizes of one benchmark.
 
     Attributes:
         shape: the map of the operators.

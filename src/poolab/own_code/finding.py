@@ -1,4 +1,4 @@
-"""What a name of own code stands for: its object, whether that is of the right kind, and the hash of its files."""
+"""Finds the object that a name of own code stands for, checks its kind, and hashes its files."""
 
 import hashlib
 import inspect

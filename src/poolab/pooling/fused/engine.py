@@ -1,7 +1,7 @@
-"""Where poolab's kernels compute maxima and means faster than torch's own poolings do.
+"""Choose between poolab's kernels and torch's own poolings for maxima and means: the faster one.
 
 Both give the same bits, so that the choice may depend on what is known at a call. Forward and backward, relative to
-`nn.MaxPool2d` (one thread of an AMD EPYC, processor time, torch 2.15): docs/speed.md has the table.
+`nn.MaxPool2d` (one thread of an AMD EPYC, processor time, torch 2.14.1): docs/speed.md has the table.
 """
 
 from dataclasses import dataclass

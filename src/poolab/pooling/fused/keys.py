@@ -1,4 +1,4 @@
-"""What a kernel is made for, and how long plain torch has computed it."""
+"""Keys of kernels, and the time that plain torch has taken for each."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How the runs of a study share this machine's cores."""
+"""Shares this machine's cores among the runs of a study."""
 
 import os
 from collections import Counter
