@@ -10,6 +10,7 @@ from poolab.cli import main
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
 from poolab.study.commands.report_verb import formats_of, read_sources, report
+from poolab.study.evidence import study_evidence
 from poolab.study.sweep.composition import Composer
 from poolab.study.sweep.report_keys import answer_errors
 from poolab.study.sweep.sweep_file import read_study
@@ -128,6 +129,29 @@ def test_a_study_declares_margin_and_looks_beside_its_file(study_folder):
     assert told(study_folder / "out")["settings"][0]["method"] == "e_process"
 
 
+def test_what_was_tuned_is_declared_beside_the_study_or_typed(study_folder):
+    words = [str(study_folder / "s.yaml"), "--runs", str(study_folder / "runs"), "--out", str(study_folder / "out")]
+
+    def tuned():
+        return [
+            set(arm["settings"]) & {"optim.lr", "trainer.epochs"}
+            for arm in told(study_folder / "out")["settings"][0]["arms"]
+        ]
+
+    report(words)
+    assert tuned() == [set(), set()]
+    (study_folder / "s.report.yaml").write_text("tuned: [optim.lr]\n")
+    report(words)
+    assert tuned() == [{"optim.lr"}, {"optim.lr"}]
+    assert "Tuned for each arm: optim.lr" in (study_folder / "out" / "methods.txt").read_text()
+    study = read_study(study_folder / "s.yaml")
+    assert study_evidence(study, study_folder / "runs")[0].tuned == ("optim.lr",)
+    report([*words, "--tuned", "trainer.epochs", "--tuned", "optim.lr"])  # what is typed counts more
+    assert tuned() == [{"optim.lr", "trainer.epochs"}] * 2
+    with pytest.raises(ConfigError, match=r"tuned optim.rl: no run has this setting; did you mean optim.lr"):
+        report([*words, "--tuned", "optim.rl"])
+
+
 @pytest.mark.parametrize(("content", "said"), [
     ("margin: 0", "margin must be a number above 0"),
     ("margin: much", "margin must be a number above 0"),
@@ -137,6 +161,8 @@ def test_a_study_declares_margin_and_looks_beside_its_file(study_folder):
     ("looks: [1, 3]", "looks must be a list of ascending numbers"),
     ("looks: 5", "looks must be a list of ascending numbers"),
     ("looks: [2.5]", "looks must be a list of ascending numbers"),
+    ("tuned: optim.lr", "tuned must be a list of settings"),
+    ("tuned: [1]", "tuned must be a list of settings"),
     ("margins: 1", "did you mean margin"),
     ("- margin", "must be a mapping"),
     ("margin: [", "cannot be read"),
