@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from poolab.report.statistics.power import POWER, POWER_OF_OTHER_FORMS
 from report_simulation.cells import Outcome
 from report_simulation.rows import Row
 
@@ -24,14 +23,8 @@ def verdict(share: float, studies: int, low: float | None, high: float | None) -
 
 
 def power_mark(one: Outcome) -> str:
-    """Return the mark of the power found minus the power stated.
-
-    The bound is 3 points either way for normal noise, which the statement supposes, and else what the report says of
-    other forms.
-    """
-    gap = one.power - one.stated_power
-    low, high = (-0.03, 0.03) if one.cell.tails == "normal" else (end - POWER for end in POWER_OF_OTHER_FORMS)
-    beyond = max(low - gap, gap - high)
+    """Return the mark of the power found minus the power stated, whose bound is 3 points either way."""
+    beyond = abs(one.power - one.stated_power) - 0.03
     if beyond <= 0:
         return ""
     return FAR if beyond > SIGMAS * 0.4 / math.sqrt(one.studies) else NEAR
