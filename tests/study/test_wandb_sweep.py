@@ -14,6 +14,10 @@ from tests.wandb_server import KEY, Client, WandbServer, as_sent
 
 COMMAND = ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"]
 NOT_REPEATABLE = ("cost/peak_memory_bytes", "speed/", "seconds")
+SWEEPS = Path(__file__).parents[2] / "sweeps"
+STUDIES = sorted(
+    path.relative_to(SWEEPS).as_posix() for path in SWEEPS.rglob("*.yaml") if not path.name.endswith(".report.yaml")
+)
 FLAT = ("test/accuracy", "val/accuracy", "cost/peak_memory_bytes", "cost/parameters", "speed/train_images_per_s")
 
 
@@ -216,9 +220,9 @@ def test_a_server_that_dies_holds_no_run_up(client, server, tiny):
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("name", sorted(path.name for path in (Path(__file__).parents[2] / "sweeps").glob("*.yaml")))
-def test_every_study_is_a_sweep_for_the_client(client, server, pytestconfig, name):
-    path = pytestconfig.rootpath / "sweeps" / name
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_is_a_sweep_for_the_client(client, server, name):
+    path = SWEEPS / name
     sweep, told = client.sweep(path)
     sent = sweep.config
     for parameter in sent["parameters"].values():
