@@ -38,7 +38,7 @@ def images(tmp_path):
         for name in ("one", "two"):
             folder = tmp_path / split / name
             folder.mkdir(parents=True)
-            Image.new("RGB", (8, 8)).save(folder / "image.png")
+            Image.new("RGB", (32, 32)).save(folder / "image.png")
     return tmp_path
 
 
@@ -54,5 +54,5 @@ def test_every_cell_can_be_run(pytestconfig, name, images):
     study = read_study(path)
     assert (study.program, study.command) == ("train.py", COMMAND)
     assert path.read_text().startswith("# ")
-    extra = [f"data.root={images}"] if name in FOLDERS or name.startswith("ranking/") and "digits" not in name else []
+    extra = [f"data.root={images}"] if name in FOLDERS or (name.startswith("ranking/") and "digits" not in name) else []
     assert len(plan(study, extra).cells) == CELLS[name]
