@@ -38,7 +38,8 @@ def images(tmp_path):
         for name in ("one", "two"):
             folder = tmp_path / split / name
             folder.mkdir(parents=True)
-            Image.new("RGB", (32, 32)).save(folder / "image.png")
+            for number in range(2):  # one for training, one for validation
+                Image.new("RGB", (32, 32)).save(folder / f"{number}.png")
     return tmp_path
 
 
