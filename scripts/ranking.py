@@ -1,0 +1,126 @@
+"""Choose the learning rates of the ranking from the tuning runs, and write its study files (docs/ranking/plan.md).
+
+    python scripts/ranking.py runs/ranking             # print the table of validation accuracies
+    python scripts/ranking.py runs/ranking --write     # and write sweeps/ranking/<setting>_lr_<rate>.yaml
+
+The rate of an arm in a setting is the one with the highest validation accuracy; of equal ones the smaller.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from poolab.records import Record, gather
+
+SWEEPS = Path(__file__).resolve().parents[1] / "sweeps" / "ranking"
+SETTINGS = ("keras_2x2", "keras_3x3", "lenet_2x2")
+SEEDS, EPOCHS = 5, 10
+DECLARED = "margin: 0.5\nlooks: [3, 5, 10]\ntuned: [optim.lr]\n"
+Scores = dict[str, dict[float, float]]  # validation accuracy by pooling and learning rate
+
+
+def main() -> int:
+    """Print the scores; write the study files if that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, help="the folder of the tuning runs, or their saved records")
+    parser.add_argument("--write", action="store_true", help="write the study files")
+    asked = parser.parse_args()
+    records, _ = gather(asked.runs)
+    for setting in SETTINGS:
+        study = yaml.safe_load((SWEEPS / f"tune_{setting}.yaml").read_text())["parameters"]
+        scores = _scores(records, study)
+        chosen = {
+            pooling: _best(scores[pooling], study["optim.lr"]["values"]) for pooling in study["pooling"]["values"]
+        }
+        print(_table(setting, scores, chosen))
+        if asked.write:
+            _write(setting, study, chosen)
+    return 0
+
+
+def _scores(records: list[Record], study: dict[str, Any]) -> Scores:
+    found: Scores = defaultdict(dict)
+    for record in records:
+        config = record.config
+        if _belongs(config, study):
+            accuracy = record.metrics["val/accuracy"]
+            # A run that diverged may have none.
+            found[_name(config["pooling"])][config["optim"]["lr"]] = 0.0 if accuracy is None else accuracy
+    return found
+
+
+def _belongs(config: Mapping[str, Any], study: dict[str, Any]) -> bool:
+    pooling = config["pooling"]
+    window = (
+        study.get("pooling.kernel_size", {"value": 2})["value"],
+        study.get("pooling.stride", {"value": 2})["value"],
+    )
+    return (
+        config["seed"] in study["seed"]["values"]
+        and config["backbone"]["name"] == study["backbone"]["value"]
+        and config["trainer"]["epochs"] == study["trainer.epochs"]["value"]
+        and (pooling["kernel_size"] or 2, pooling["stride"] or 2) == window  # both networks' own windows are 2x2
+    )
+
+
+def _name(pooling: Mapping[str, Any]) -> str:
+    """Return the choice of `pooling=` that a study file has for these options."""
+    choices = {2: "avg_topk", 3: "avg_topk_k3", 5: "avg_topk_author"}
+    return choices[pooling["k"]] if pooling["name"] == "avg_topk" else str(pooling["name"])
+
+
+def _best(scores: dict[float, float], rates: list[float]) -> float:
+    missing = [rate for rate in rates if rate not in scores]
+    if missing:
+        raise SystemExit(f"no finished run with optim.lr={missing[0]}; there are {sorted(scores)}")
+    return max(sorted(scores), key=lambda rate: scores[rate])  # the first, so the smallest, of equals
+
+
+def _table(setting: str, scores: Scores, chosen: dict[str, float]) -> str:
+    rates = sorted(next(iter(scores.values())))
+    lines = [f"| {setting} | {' | '.join(f'{rate:g}' for rate in rates)} | chosen |", "|---" * (len(rates) + 2) + "|"]
+    for pooling, rate in chosen.items():
+        values = " | ".join(f"{100 * scores[pooling][one]:.2f}" for one in rates)
+        lines.append(f"| {pooling} | {values} | {rate:g} |")
+    return "\n".join(lines) + "\n"
+
+
+def _write(setting: str, study: dict[str, Any], chosen: dict[str, float]) -> None:
+    """Write a study file for each rate that an arm of the setting has, with the declarations beside it."""
+    fixed = {key: entry["value"] for key, entry in study.items() if "value" in entry} | {"trainer.epochs": EPOCHS}
+    for rate in sorted(set(chosen.values())):
+        poolings = [pooling for pooling, own in chosen.items() if own == rate]
+        name = f"{setting}_lr_{rate:g}"
+        parameters = {
+            "seed": {"values": list(range(SEEDS))},
+            "pooling": {"values": poolings},
+            "optim.lr": {"value": rate},
+        }
+        parameters |= {key: {"value": value} for key, value in fixed.items()}
+        content = {
+            "program": "train.py",
+            "method": "grid",
+            "metric": {"name": "val/accuracy", "goal": "maximize"},
+            "parameters": parameters,
+            "command": ["${env}", "${interpreter}", "${program}", "${args_no_hyphens}"],
+        }
+        head = (
+            f"# The arms of the ranking's setting {setting} whose learning rate is {rate:g}; written by\n"
+            "# scripts/ranking.py from the tuning runs. See docs/ranking/plan.md. Add `data.root=FOLDER`, the folder\n"
+            "# of CIFAR-10 (JPEG).\n"
+            f"# {SEEDS * len(poolings)} runs: {len(poolings)} poolings x {SEEDS} seeds.\n"
+        )
+        text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
+        (SWEEPS / f"{name}.yaml").write_text(head + text)
+        (SWEEPS / f"{name}.report.yaml").write_text(DECLARED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
