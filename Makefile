@@ -33,7 +33,7 @@ test-docs: $(READY)
 test-services: $(READY)
 	$(PYTEST) -m services
 
-# Whole runs and studies in processes of their own, killed and continued.
+# What needs processes of its own, or a minute: whole runs, studies that are killed and continued, the wheel.
 test-processes: $(READY)
 	$(PYTEST) -m processes
 

@@ -116,7 +116,7 @@ def test_imports_cost_little_beside_torch():
     assert pooling < 0.15
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_what_a_run_does_without(tiny, tmp_path):
     """A finished run needs no Lightning. (Lightning brings torchvision and matplotlib by torchmetrics, used or not.)"""
     run = f"from poolab.cli import train; train({[*tiny, f'runs_dir={tmp_path}']!r})"
@@ -159,7 +159,7 @@ def test_the_wheel_carries_the_whole_configuration_and_nothing_else(wheel, pytes
     assert names == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_the_wheel_runs_from_any_folder(wheel, tmp_path):
     place = tmp_path / "installed"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(place)]

@@ -33,7 +33,7 @@ def test_the_cheap_parts_are_measured_and_written_down(tmp_path, capsys):
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_the_first_step_is_noted_and_the_run_ends():
     figures = startup.measure(["step"], rounds=1, warm_up=0, threads=1, overrides=TINY)["figures"]
     total, libraries, rest = (figure["median"] for figure in figures.values())

@@ -55,7 +55,7 @@ def python(program, *words, folder):
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_a_copied_folder_alone_predicts_and_exports_what_its_record_says(launched, tmp_path, pytestconfig):
     page = pytestconfig.rootpath / "docs" / "export.md"
     numbers = np.random.default_rng(0)

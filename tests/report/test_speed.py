@@ -32,7 +32,7 @@ def settings(number, arms, seeds):
     return [run for i in range(number) for run in study(drawn(means, seeds, seed=i), data__name=f"d{i}")]
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_four_times_the_records_are_read_and_sorted_in_four_times_the_time(tmp_path):
     took = []
     for number in (10, 40):
@@ -43,7 +43,7 @@ def test_four_times_the_records_are_read_and_sorted_in_four_times_the_time(tmp_p
     assert took[1] < 5.2 * took[0]
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_twice_the_settings_are_compared_and_written_in_twice_the_time():
     """All but the figures, of which each setting has its own."""
 

@@ -49,7 +49,13 @@ def test_every_file_is_here(pytestconfig):
     assert {path.relative_to(folder).with_suffix("").as_posix() for path in studies} == CELLS.keys()
 
 
-@pytest.mark.parametrize("name", CELLS)
+# Networks of ImageNet's size, and 125 cells: a minute of a processor together.
+SLOW = ("genetic", "imagenet_resnet50", "tips_tiny_imagenet")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.processes if name in SLOW else []) for name in CELLS]
+)
 def test_every_cell_can_be_run(pytestconfig, name, images):
     path = Path(pytestconfig.rootpath) / "sweeps" / f"{name}.yaml"
     study = read_study(path)

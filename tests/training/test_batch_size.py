@@ -165,24 +165,23 @@ def test_the_largest_within_the_memory_is_found(trials, room, largest, tried):
     assert found[-1]["size"] == 2 * largest
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
-        MemoryError(),
-    ],
+NO_MEMORY = (
+    RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError(),
 )
-def test_a_size_for_which_there_is_no_memory_ends_the_trials(trials, monkeypatch, fault):
-    one = trials()
 
-    def steps(size):
-        if size > 8:
-            raise fault
 
-    monkeypatch.setattr(one, "_steps", steps)
-    found = list(one.all())
-    assert found[-1] == {"size": 16, "fits": False, "why": "16 do not fit"}
+def test_a_size_for_which_there_is_no_memory_ends_the_trials(trials, monkeypatch):
+    one = trials()  # made once: it takes seconds, and keeps nothing of a trial
+    for fault in NO_MEMORY:
+
+        def steps(size, fault=fault):
+            if size > 8:
+                raise fault
+
+        monkeypatch.setattr(one, "_steps", steps)
+        assert list(one.all())[-1] == {"size": 16, "fits": False, "why": "16 do not fit"}, fault
 
 
 def test_another_fault_is_no_lack_of_memory(trials, monkeypatch):

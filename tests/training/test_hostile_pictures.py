@@ -105,7 +105,7 @@ def drawn(environments, folder, **surroundings):
         assert len(picture) > 1000, name
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_no_environment_and_no_style_of_a_user_costs_a_picture(tmp_path):
     environments = dict(ENVIRONMENTS)
     for name, line in STYLES.items():

@@ -305,8 +305,9 @@ def test_compiles_without_a_break(kind, images):
     torch.testing.assert_close(compiled(images), net(images))
 
 
+# The strict way reads the source as torch.compile does (the test above), and takes two to three times as long.
 @pytest.mark.slow
-@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("strict", [pytest.param(True, marks=pytest.mark.long), False])
 @pytest.mark.parametrize("kind", FOLLOWED)
 def test_exports_for_any_number_of_images(kind, strict, images):
     torch._dynamo.reset()

@@ -342,7 +342,7 @@ class TestTracers:
         torch.testing.assert_close(found, net(images), rtol=0.1, atol=0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_poolings_in_a_row_export_for_any_size():
     """As densenet121, where the size of a map that was halved five times could not be solved for."""
     torch.manual_seed(0)

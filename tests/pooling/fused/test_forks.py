@@ -109,6 +109,7 @@ PROGRAMS = {
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.processes
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_forked_process_goes_on(kernels, program):
     done = subprocess.run(
@@ -136,6 +137,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.processes
 def test_workers_of_a_loader_pool(kernels):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM + LOADER], capture_output=True, text=True, timeout=250
