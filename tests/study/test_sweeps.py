@@ -20,6 +20,9 @@ CELLS = {
     "pooling_small": 65,
     "precision": 80,
     "ranking/digits": 40,
+    "ranking/keras_2x2_lr_0.003": 20,
+    "ranking/keras_3x3_lr_0.003": 15,
+    "ranking/lenet_2x2_lr_0.003": 20,
     "ranking/tune_keras_2x2": 12,
     "ranking/tune_keras_3x3": 9,
     "ranking/tune_lenet_2x2": 12,
@@ -46,7 +49,7 @@ def images(tmp_path):
 def test_every_file_is_here(pytestconfig):
     folder = pytestconfig.rootpath / "sweeps"
     studies = [path for path in folder.rglob("*.yaml") if not path.name.endswith(".report.yaml")]
-    assert {path.relative_to(folder).with_suffix("").as_posix() for path in studies} == CELLS.keys()
+    assert {path.relative_to(folder).as_posix().removesuffix(".yaml") for path in studies} == CELLS.keys()
 
 
 # Networks of ImageNet's size, and 125 cells: a minute of a processor together.
