@@ -57,6 +57,23 @@ def test_twice_the_settings_are_compared_and_written_in_twice_the_time():
     assert took[1] < 2.6 * took[0]
 
 
+def test_what_a_key_makes_is_found_out_once_for_all_records(monkeypatch):
+    from poolab.report import arm_keys
+
+    counts = Counter()
+    original = arm_keys._side
+
+    def counted(key, keys):
+        counts[key, keys] += 1
+        return original(key, keys)
+
+    arm_keys._sides.cache_clear()
+    monkeypatch.setattr(arm_keys, "_side", counted)
+    gather(read(settings(2, 3, 4)))
+    assert any(key == "pooling.name" for key, _ in counts)
+    assert set(counts.values()) == {1}
+
+
 def test_a_figure_is_laid_out_once_and_drawn_once_in_each_format(tmp_path, monkeypatch):
     """Matplotlib's own savefig lays a figure out and draws it twice in each."""
     from matplotlib.figure import Figure

@@ -32,6 +32,7 @@ FIRST_MEASURE = {
     "measure.throughput_batch_size": 256,
     "measure.seconds": 2.0,
 }
+PLAIN = (str, int, float, list, type(None))
 # Files: a hash of their bytes, in `content`, stands for them. The key stays where it is null, as it always did.
 FILES = ("backbone.weights",)
 # Settings that were renamed: the hash is taken over their first names, so that earlier records are still found.
@@ -72,7 +73,8 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping):
+        # Plain values first: most are, and it takes longer to find out that they are no mapping.
+        if not isinstance(value, PLAIN) and isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value

@@ -53,12 +53,14 @@ def _with_current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(config)
     for old, new in RENAMED_SETTINGS.items():
         group, _, key = old.partition(".")
-        if isinstance(result.get(group), Mapping):
+        if isinstance(result.get(group), Mapping) and key in result[group]:
             result[group] = _renamed(result[group], {key: new.partition(".")[2]})
     return result
 
 
-def _renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a mapping with renamed keys, in the same order."""
+def _renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return a mapping with renamed keys, in the same order; the same one where no key has another name."""
+    if all(names.get(key, key) == key for key in given):
+        return given
     kept = {key: value for key, value in given.items() if names.get(key, key) == key or names[key] not in given}
     return {names.get(key, key): value for key, value in kept.items()}

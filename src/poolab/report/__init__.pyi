@@ -1,5 +1,6 @@
 from .analysis import Analysis as Analysis
 from .analysis import analyse as analyse
+from .collector import made_to_stay as made_to_stay
 from .compared import arm_hashes as arm_hashes
 from .compared import of_these_arms as of_these_arms
 from .compared import seeds_seen as seeds_seen

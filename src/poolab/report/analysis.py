@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from poolab.errors import ConfigError
 from poolab.report.choices import baseline_of, metric_of
 from poolab.report.costs import Spread, is_comparable, spreads
 from poolab.report.evidence import Arm, Evidence, Setting
+from poolab.report.forked import cores, shared_out
 from poolab.report.looks import Look, added_after, rule
 from poolab.report.metric import Metric
 from poolab.report.scores import pairs_of, scores_of
@@ -23,6 +25,7 @@ from poolab.report.statistics import (
 )
 
 NO_MARGIN = 1e-12  # nothing is equivalent within it
+LEAST_RUNS = 1000  # whose comparison is worth a process of its own
 
 
 @dataclass(frozen=True)
@@ -126,21 +129,19 @@ def analyse(
     against = baseline_of(evidence, baseline)
     width = margin if margin is not None else chosen.default_margin or 0.0
     counted = rule(looks, evidence.looked, evidence.planned)
-    tables = tuple(_table(one, against, chosen, width, confidence, counted) for one in evidence.settings)
+    compare = partial(_compared, baseline=against, metric=chosen, margin=width, confidence=confidence, looks=counted)
+    runs = sum(len(one.runs) for one in evidence.settings)
+    found = shared_out(compare, evidence.settings, min(cores(), runs // LEAST_RUNS))
+    tables = tuple(_table(one, made, chosen) for one, made in zip(evidence.settings, found, strict=True))
     compared = [table.compared for table in tables if table.baseline is not None]
     overall = compare_overall(compared) if len(compared) > 1 else None
     return Analysis(evidence, chosen, against, width, confidence, tables, overall, looks)
 
 
-def _table(
-    setting: Setting,
-    baseline: str,
-    metric: Metric,
-    margin: float,
-    confidence: float,
-    looks: Looks | None,
-) -> Table:
-    compared = compare_setting(
+def _compared(
+    setting: Setting, baseline: str, metric: Metric, margin: float, confidence: float, looks: Looks | None
+) -> SettingComparison:
+    return compare_setting(
         scores_of(setting, metric, pairs_of(setting)),
         baseline,
         setting=setting.label,
@@ -150,6 +151,9 @@ def _table(
         higher_is_better=metric.higher_is_better,
         best=1.0 if metric.is_share else None,
     )
+
+
+def _table(setting: Setting, compared: SettingComparison, metric: Metric) -> Table:
     rows = [Row(arm, compared[arm.label], spreads(arm), _validation(arm, metric)) for arm in setting.arms]
     by_validation = all(row.validation is not None for row in rows if row.arm.runs)
     sign = -1 if metric.higher_is_better else 1

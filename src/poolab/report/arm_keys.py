@@ -47,6 +47,8 @@ def content_facts(run: Record) -> dict[str, str]:
 
 def arm_keys(everyone: Sequence[Mapping[str, Any]], searched: bool, tuned: Sequence[str] = ()) -> Keys:
     """Return the keys that arms differ by: those of poolings and heads, or all that vary where no two differ there."""
+    if not tuned:
+        return _untuned_keys(everyone, searched)
     kept = [{key: value for key, value in one.items() if not below(key, tuple(tuned))} for one in everyone]
     return replace(_untuned_keys(kept, searched), tuned=tuple(tuned))
 
@@ -97,8 +99,9 @@ def _checkpoint(everyone: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) ->
 def split(settings: Mapping[str, Any], keys: Keys) -> tuple[Key, Key]:
     """Return the setting and the arm of a run, as sorted pairs of keys and words."""
     parts: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
+    sides = _sides(keys)
     for key, value in settings.items():
-        side = _side(key, keys)
+        side = sides[key]
         if side is not None:
             parts[side].append((key, _words(key, value)))
     return tuple(sorted(parts[0])), tuple(sorted(parts[1]))
@@ -110,7 +113,23 @@ def _words(key: str, value: Any) -> str:
     return str(value) if key in CONTENT else value_words(value)
 
 
-@lru_cache(maxsize=4096)
+class _Sides(dict[str, int | None]):
+    """The side of each key, found out once: ten thousand records have the same few keys."""
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__()
+        self.keys_of_arms = keys
+
+    def __missing__(self, key: str) -> int | None:
+        side = self[key] = _side(key, self.keys_of_arms)
+        return side
+
+
+@lru_cache(maxsize=64)
+def _sides(keys: Keys) -> _Sides:
+    return _Sides(keys)
+
+
 def _side(key: str, keys: Keys) -> int | None:
     """Return 0 for a key of the setting, 1 for one of the arm, None for one that changes no result or was tuned."""
     if below(key, keys.tuned):

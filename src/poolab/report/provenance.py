@@ -38,10 +38,11 @@ class Fact:
 def facts(evidence: Evidence) -> list[Fact]:
     """Return commit, versions, processors, devices and threads of all runs that are compared."""
     runs = evidence.runs
+    packages = [_versions(run) for run in runs]
     found = [
         ("commit", [_commit(run) for run in runs]),
         ("Python", [str(run.environment.get("python", "unknown")) for run in runs]),
-        *((name, [_version(run, name) for run in runs]) for name in _packages(runs)),
+        *((name, [_version(one, name) for one in packages]) for name in _names_in(packages)),
         ("platform", [str(run.environment.get("platform", "unknown")) for run in runs]),
         ("processor", [str(run.environment.get("processor", "unknown")) for run in runs]),
         ("device", [str(run.environment.get("device", "unknown")) for run in runs]),
@@ -54,12 +55,12 @@ def facts(evidence: Evidence) -> list[Fact]:
 def _commit(run: Record) -> str:
     commit, dirty = run.environment.get("commit"), run.environment.get("dirty")
     if not commit:
-        return f"installed package, version {_version(run, 'poolab')}"
+        return f"installed package, version {_version(_versions(run), 'poolab')}"
     return f"{str(commit)[:12]}{' with uncommitted changes' if dirty else ''}"
 
 
-def _packages(runs: Iterable[Record]) -> list[str]:
-    return list(dict.fromkeys(name for run in runs for name in _versions(run)))
+def _names_in(packages: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for one in packages for name in one))
 
 
 def _versions(run: Record) -> Mapping[str, Any]:
@@ -67,8 +68,8 @@ def _versions(run: Record) -> Mapping[str, Any]:
     return packages if isinstance(packages, Mapping) else {}
 
 
-def _version(run: Record, name: str) -> str:
-    return str(_versions(run).get(name, "unknown"))
+def _version(packages: Mapping[str, Any], name: str) -> str:
+    return str(packages.get(name, "unknown"))
 
 
 def hours(runs: Iterable[Record]) -> float:
@@ -155,10 +156,11 @@ def _size_remark(setting: Setting) -> str | None:
 
 
 def _convergence_remark(setting: Setting) -> str | None:
-    rising = [arm for arm in setting.arms if _rise(arm) is not None and (_rise(arm) or 0) > STILL_RISING]
+    rises = [(arm, _rise(arm)) for arm in setting.arms]
+    rising = [arm for arm, rise in rises if rise is not None and rise > STILL_RISING]
     if not rising:
         return None
-    most = max(_rise(arm) or 0.0 for arm in rising)
+    most = max(rise for _, rise in rises if rise is not None)
     who = "all arms" if len(rising) == len(setting.arms) else _names(rising)
     return (
         f"{setting.label}: the training has not converged in {who}: the validation score still rose by up to "

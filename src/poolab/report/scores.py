@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from poolab.records import Record, content_of
@@ -45,10 +46,10 @@ def pairs_of(setting: Setting) -> Pair:
     """
     runs = [run for arm in setting.arms for run in (*arm.runs, *arm.diverged)]
     sources: dict[int, list[str]] = {}
-    for run in sorted(runs, key=_source):
+    for source, run in sorted(((_source(run), run) for run in runs), key=itemgetter(0)):
         known = sources.setdefault(run.seed, [])
-        if _source(run) not in known:
-            known.append(_source(run))
+        if source not in known:
+            known.append(source)
     beyond = max((abs(seed) for seed in sources), default=0) + 1
 
     def pair(run: Record) -> int:

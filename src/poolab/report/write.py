@@ -14,6 +14,7 @@ from poolab.report.analysis import Analysis
 from poolab.report.document import Document
 from poolab.report.figures import FORMATS, draw_all
 from poolab.report.figures.draw import slug
+from poolab.report.forked import cores
 from poolab.report.markdown import markdown
 from poolab.report.page import render
 from poolab.report.results import results
@@ -48,7 +49,7 @@ def write_report(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         before = read_list(folder)
-        figures = draw_all(document.analysis, folder / "figures", say, chosen)
+        figures = draw_all(document.analysis, folder / "figures", say, chosen, cores())
         whole = replace(document, figures=tuple(figures), formats=chosen)
         names = [*_figures(whole), *_tables(whole, folder)]
         remove_stale(folder, before, names, say)

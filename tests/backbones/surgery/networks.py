@@ -90,3 +90,9 @@ class Branching(nn.Module):
 
 
 NETWORKS = (Layers, Functions, Shared, Strided)
+
+
+def made(kind):
+    """Return a network with the same weights each time, in evaluation mode."""
+    torch.manual_seed(0)
+    return kind().eval()

@@ -16,15 +16,19 @@ from poolab.report.figures.curves import curves
 from poolab.report.figures.forest import forest
 from poolab.report.figures.heat import heat
 from poolab.report.figures.pareto import pareto
-from poolab.report.figures.printing import print_pdf, print_png, print_svg
+from poolab.report.figures.printing import import_drawing, print_pdf, print_png, print_svg
 from poolab.report.figures.ranks import ranks
 from poolab.report.figures.seeds import seeds
 from poolab.report.figures.style import styled
+from poolab.report.forked import shared_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("svg", "pdf", "png")
+FAULT = "it could not be drawn: "
+WORK = {"svg": 1, "pdf": 3, "png": 2}  # of a figure in each format, nearly
+LEAST_WORK = 8  # for a process of its own: the figures of one setting as SVG
 # A figure for each setting: its name, its title, what it shows, and how it is drawn.
 OF_SETTING: tuple[tuple[str, str, str, Callable[[Analysis, Table], Figure | str]], ...] = (
     (
@@ -67,29 +71,43 @@ def draw_all(
     folder: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
     formats: Sequence[str] = FORMATS,
+    processes: int = 1,
 ) -> list[Drawn]:
     """Draw every figure; with a folder, write each into it in the given formats.
 
     A figure that Matplotlib cannot draw is absent with its reason, which `say` is told.
+
+    Args:
+        processes: that may share the work (`forked.cores`). A few figures are drawn by this process alone.
     """
-    drawn = []
+    wanted = list(_wanted(analysis))
+    each = sum(WORK[form] for form in formats) if folder is not None else WORK["svg"]
+    number = min(processes, each * len(wanted) // LEAST_WORK)
+    if number > 1:
+        import_drawing()  # once, and not in each process
     with styled():
-        for name, title, what, setting, make in _wanted(analysis):
-            try:
-                found = make()
-                svg = "" if isinstance(found, str) else _svg(found)
-                for form in formats if svg and folder is not None else ():
-                    _save(found, svg, Path(folder or ".") / f"{name}.{form}", form)  # type: ignore[arg-type]
-            except OSError:  # the disk: nothing else could be written either
-                raise
-            except Exception as fault:  # fonts and texts that Matplotlib cannot set
-                found, svg = f"it could not be drawn: {fault}", ""
-                say(f"figure {name}: {found}")
-            drawn.append(Drawn(name, title, what, setting, svg=svg, reason=found if isinstance(found, str) else ""))
+        drawn = shared_out(lambda one: _drawn(one, folder, formats), wanted, number)
+    for one in drawn:
+        if one.reason.startswith(FAULT):
+            say(f"figure {one.name}: {one.reason}")
     return drawn
 
 
 Wanted = tuple[str, str, str, str, "Callable[[], Figure | str]"]
+
+
+def _drawn(wanted: Wanted, folder: Path | None, formats: Sequence[str]) -> Drawn:
+    name, title, what, setting, make = wanted
+    try:
+        found = make()
+        svg = "" if isinstance(found, str) else _svg(found)
+        for form in formats if svg and folder is not None else ():
+            _save(found, svg, Path(folder or ".") / f"{name}.{form}", form)  # type: ignore[arg-type]
+    except OSError:  # the disk: nothing else could be written either
+        raise
+    except Exception as fault:  # fonts and texts that Matplotlib cannot set
+        found, svg = f"{FAULT}{fault}", ""
+    return Drawn(name, title, what, setting, svg=svg, reason=found if isinstance(found, str) else "")
 
 
 def _wanted(analysis: Analysis) -> Iterator[Wanted]:

@@ -75,13 +75,15 @@ TALL = 150.0  # points of a panel's height, nearly
 
 
 def _label(axes: Axes, points: Mapping[int, tuple[float, float]], rows: Sequence[Row]) -> None:
-    """Name the points of the front, from above to below, each clear of the one before."""
+    """Name the points of the front, from above to below, each clear of the one before, as far as there is room."""
     low, high = axes.get_ylim()
     left, right = axes.get_xlim()
     last = float("inf")
     for index, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
         place = (y - low) / (high - low) * TALL
         shown = min(place + 3, last - POINTS)
+        if shown < 0:  # the labels of the axis are there
+            break
         last = shown
         inside = (x - left) / (right - left) > 0.5
         axes.annotate(

@@ -49,6 +49,14 @@ def text_width(text: str, font: FontProperties) -> float:
     return _size(text, font.copy(), False)[0]
 
 
+def import_drawing() -> None:
+    """Import the parts of Matplotlib that a figure loads as it is made and drawn."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_mixed
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+
+
 def print_svg(figure: Figure, out: TextIO) -> None:
     """Draw a figure as SVG, as FigureCanvasSVG does, which takes no renderer."""
     from matplotlib.backends.backend_mixed import MixedModeRenderer

@@ -90,13 +90,12 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
     Raises:
         PoolabError: a source, an arm, a metric or a number is wrong.
     """
-    from poolab.report import print_tables, printable, verdict_text, width, write_report
+    from poolab.report import made_to_stay, print_tables, printable, verdict_text, width, write_report
 
     chosen = words(program).parse_intermixed_args(list(arguments))
     formats = None if chosen.formats is None else formats_of(chosen.formats)
     target = _target(chosen.wandb)
-    given, evidence = _evidence(chosen)
-    analysis = analysis_of(given.studies, evidence, chosen)
+    given, evidence, analysis = made_to_stay(lambda: _analysed(chosen))
     document = document_of(
         analysis, given.title, shlex.join([*program.split(), *map(printable, arguments)]), given.studies
     )
@@ -115,6 +114,11 @@ def report(arguments: Sequence[str], program: str = "poolab report") -> int:
 
         _said(log_report(document, page.parent, target))
     return 0
+
+
+def _analysed(chosen: argparse.Namespace) -> tuple[Given, Evidence, Analysis]:
+    given, evidence = _evidence(chosen)
+    return given, evidence, analysis_of(given.studies, evidence, chosen)
 
 
 def _target(text: str | None) -> Target | None:

@@ -1,0 +1,45 @@
+"""Networks and inputs of other dtypes, under autocast and in inference mode."""
+
+import pytest
+import torch
+
+from poolab.backbones import swap_pooling
+from tests.backbones.surgery.networks import Functions, Layers, Strided, made
+
+
+class TestDtypes:
+    @pytest.mark.parametrize("kind", [Layers, Functions, Strided])
+    def test_under_autocast_parameters_are_the_network_s(self, kind, images):
+        net = made(kind)
+        slots = "strided_conv" if kind is Strided else "window"
+        with torch.autocast("cpu", torch.bfloat16):
+            swap_pooling(net, "mixed", learnable=True, slots=slots, example_input=images)
+        assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
+
+    def test_a_map_of_another_dtype(self, images):
+        class Cast(Layers):
+            def forward(self, x):
+                return self.pool1(self.conv1(x).to(torch.float16)).float()
+
+        net = made(Cast)
+        swap_pooling(net, "mixed", learnable=True, example_input=images)
+        optimizer = torch.optim.SGD(net.parameters(), 0.1)
+        scaler = torch.amp.GradScaler("cpu")
+        scaler.scale(net(images).sum()).backward()
+        scaler.unscale_(optimizer)
+        assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+    def test_of_networks_in_another_dtype(self, dtype, images):
+        net = made(Functions).to(dtype)
+        swap_pooling(net, "mixed", learnable=True, example_input=images.to(dtype))
+        assert {parameter.dtype for parameter in net.parameters()} == {dtype}
+
+    @pytest.mark.parametrize("kind", [Layers, Functions])
+    def test_in_inference_mode(self, kind, images):
+        net = made(kind)
+        with torch.inference_mode():
+            swap_pooling(net, "lip", example_input=images.clone())
+        net.train()(images).sum().backward()
+        assert all(parameter.grad is not None for parameter in net.parameters())
+        assert not any(parameter.is_inference() for parameter in net.parameters())
