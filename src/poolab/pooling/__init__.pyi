@@ -853,8 +853,8 @@ class PolyphasePool2d(_window_polyphase.PolyphasePool2d):
     ) -> None: ...
 
 class RNNPool2d(_window_recurrent.RNNPool2d):
-    """Apply RNNPool: y = (R2(r), R2(r backwards), R2(c), R2(c backwards)), r_i = R1(row i), c_j = R1(column j) of
-    the window."""
+    """Apply recurrent pooling (RNNPool): y = (R2(r), R2(r backwards), R2(c), R2(c backwards)), r_i = R1(row i) and
+    c_j = R1(column j) of the window."""
 
     def __init__(
         self,

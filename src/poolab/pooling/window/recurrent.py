@@ -20,8 +20,8 @@ Step = tuple[
 
 @register("rnnpool")
 class RNNPool2d(WindowPool2d):
-    """Apply RNNPool: y = (R2(r), R2(r backwards), R2(c), R2(c backwards)), r_i = R1(row i), c_j = R1(column j) of the
-    window.
+    """Apply recurrent pooling (RNNPool): y = (R2(r), R2(r backwards), R2(c), R2(c backwards)), r_i = R1(row i) and c_j
+    = R1(column j) of the window.
 
     R1 and R2 are two FastGRNNs, of which the last state counts: z = sigmoid(W x + U h + b_z), h' = z h + (1 - z)
     tanh(W x + U h + b_h), from h = 0 on. R1 goes along every row and every column of all channels with the same
