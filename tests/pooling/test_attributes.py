@@ -23,6 +23,7 @@ SPELT_OUT = {
     "hwd": "HaarWavelet",
     "lps": "LearnedPolyphase",
     "pasa": "AdaptiveLowPass",
+    "rotp": "OptimalTransport",
     "spp": "SpatialPyramid",
     "weighted": "EntropyWeighted",
 }

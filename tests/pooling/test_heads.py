@@ -13,7 +13,8 @@ from poolab.backbones import create_backbone
 from poolab.pooling import create_pool, list_pools
 from poolab.pooling import functional as P
 from poolab.pooling.head.clip_attention import resized
-from tests.pooling.oracles_heads import HEADS, resampling
+from tests.pooling.all_oracles import HEADS
+from tests.pooling.oracles_heads import resampling
 from tests.pooling.support import distinct, few, random_map
 
 ONE_VALUE = ["global_lp", "global_gem", "global_lse", "global_topk", "global_avgmax"]
@@ -49,6 +50,9 @@ CASES = [
     ("clip_attention", {"size": (7, 3), "heads": 4}),
     ("clip_attention", {"position": "rotary", "heads": 2, "size": 4}),
     ("clip_attention", {"position": "none"}),
+    ("rotp", {}),
+    ("rotp", {"iterations": 6, "marginal": "positions"}),
+    ("rotp", {"iterations": 1}),
     ("superpixel", {"grid": (3, 5), "reduction": "mean"}),
     ("superpixel", {"grid": 7}),
     ("inter_map", {"groups": 4}),

@@ -43,6 +43,7 @@ from poolab.pooling.head.statistics import (
     GlobalTopKPool2d,
 )
 from poolab.pooling.head.superpixel import SuperpixelPool2d
+from poolab.pooling.head.transport import OptimalTransportPool2d
 from poolab.pooling.head.vlad import MOPPool2d, NetVLADPool2d
 from poolab.pooling.map_pool import HeadPool2d, MapPool2d
 from poolab.pooling.registry import POOLS as _POOLS
@@ -72,6 +73,7 @@ from poolab.pooling.window.polyphase import PolyphasePool2d
 from poolab.pooling.window.powers import GeMPool2d, LehmerPool2d, LpPool2d
 from poolab.pooling.window.rank import AvgTopKPool2d, MedianPool2d, RankAvgPool2d, RankWeightedPool2d, TMaxAvgPool2d
 from poolab.pooling.window.rank_stochastic import MaxDropoutPool2d, RankStochasticPool2d
+from poolab.pooling.window.recurrent import RNNPool2d
 from poolab.pooling.window.softmax import LSEPool2d, SoftPool2d
 from poolab.pooling.window.stochastic import StochasticPool2d
 from poolab.pooling.window.subsampled import FractionalMaxPool2d, S3Pool2d

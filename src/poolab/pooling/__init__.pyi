@@ -21,6 +21,7 @@ from poolab.pooling.head import second_order as _head_second_order
 from poolab.pooling.head import spatial_pyramid as _head_spatial_pyramid
 from poolab.pooling.head import statistics as _head_statistics
 from poolab.pooling.head import superpixel as _head_superpixel
+from poolab.pooling.head import transport as _head_transport
 from poolab.pooling.head import vlad as _head_vlad
 from poolab.pooling.map_pool import HeadPool2d as HeadPool2d
 from poolab.pooling.map_pool import MapPool2d as MapPool2d
@@ -52,6 +53,7 @@ from poolab.pooling.window import polyphase as _window_polyphase
 from poolab.pooling.window import powers as _window_powers
 from poolab.pooling.window import rank as _window_rank
 from poolab.pooling.window import rank_stochastic as _window_rank_stochastic
+from poolab.pooling.window import recurrent as _window_recurrent
 from poolab.pooling.window import softmax as _window_softmax
 from poolab.pooling.window import stochastic as _window_stochastic
 from poolab.pooling.window import subsampled as _window_subsampled
@@ -791,6 +793,17 @@ class NetVLADPool2d(_head_vlad.NetVLADPool2d):
         normalize_input: bool = True,
     ) -> None: ...
 
+class OptimalTransportPool2d(_head_transport.OptimalTransportPool2d):
+    """Apply regularized optimal transport pooling (ROTP): y_c = C sum_i P_ic x_ic, P a transport plan between the HW
+    positions i and the C channels c."""
+
+    def __init__(
+        self,
+        *,
+        iterations: int = 4,
+        marginal: Literal["channels", "positions"] = "channels",
+    ) -> None: ...
+
 class OrdinalPool2d(_window_ordinal.OrdinalPool2d):
     """Apply ordinal pooling, learned weights by rank: y = sum_r w_r x_(r) with w = softmax(logits)."""
 
@@ -837,6 +850,23 @@ class PolyphasePool2d(_window_polyphase.PolyphasePool2d):
         *,
         norm: Literal["l2", "l1", "linf", "l2_min", "l1_min"] = "l2",
         filter_size: int | None = None,
+    ) -> None: ...
+
+class RNNPool2d(_window_recurrent.RNNPool2d):
+    """Apply recurrent pooling (RNNPool): y = (R2(r), R2(r backwards), R2(c), R2(c backwards)), r_i = R1(row i) and
+    c_j = R1(column j) of the window."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int,
+        hidden1: int | None = None,
+        hidden2: int | None = None,
     ) -> None: ...
 
 class RankAvgPool2d(_window_rank.RankAvgPool2d):
