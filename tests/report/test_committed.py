@@ -63,8 +63,8 @@ def test_mixed_is_undecided_and_the_page_says_what_the_report_says(analysis, pyt
     sentences = {row.label: str(one) for row, one in zip(table.others, sentences_of(analysis, table), strict=False)}
     joint = re.search(r"interval (\S+ to [+-][\d.]+)", sentences["mixed"])[1]
     assert f"its interval together with the others is {joint}" in text
-    needed = re.search(r"about (\d+) seeds would decide", sentences["mixed"])[1]
-    assert f"about {needed} seeds would decide it" in text
+    needed = re.search(r"about (\d+) seeds would show that mixed is worse", sentences["mixed"])[1]
+    assert f"about {needed} seeds would show that it is worse" in text
     for name in ("avg_topk k=2", "avg_topk k=3"):
         joint = re.search(r"interval (\S+ to [+-][\d.]+)", sentences[name])[1]
         assert joint in text

@@ -9,9 +9,9 @@ import pytest
 from poolab.cli import main
 from poolab.records import RunFolder, read_results
 from poolab.report.analysis import analyse
-from poolab.report.compared import arm_hashes, of_these_arms, seeds_seen
+from poolab.report.compared import arm_hashes, of_these_arms, records_hash, seeds_seen
 from poolab.report.gathering import gather
-from poolab.report.looks import Look
+from poolab.report.looks import Look, seen_sentence
 from poolab.report.statistics import Looks
 from poolab.study.commands.looks import journal_of, remember, with_looks
 from poolab.study.runner.attempts import last_attempts
@@ -59,7 +59,7 @@ def report(folder, *words):
     return json.loads((folder / "out" / "results.json").read_text()), (folder / "out" / "report.md").read_text()
 
 
-def test_looks_are_counted_and_seeds_added_after_a_whole_look_change_the_rule(tmp_path):
+def test_looks_are_counted_and_seeds_added_after_a_whole_look_change_the_rule(tmp_path, capsys):
     grown(tmp_path, 3)
     first, page = report(tmp_path)
     assert first["stopping"] == {"rule": "fixed", "declared": None, "seen": []}
@@ -68,19 +68,25 @@ def test_looks_are_counted_and_seeds_added_after_a_whole_look_change_the_rule(tm
     assert main(["study", "table", str(tmp_path / "s.yaml"), "--runs", str(tmp_path / "runs")]) == 0
     again, page = report(tmp_path)
     assert again["stopping"] == {"rule": "fixed", "declared": None, "seen": [{"seeds": 3, "times": 2}]}
-    assert "shows 2 earlier looks at these arms: 2 at 3 seeds." in page
+    assert "The same runs were looked at before; the study's journal shows no look at other runs" in page
     assert again["settings"][0]["method"] == first["settings"][0]["method"] == "max_t"
     grown(tmp_path, 8)
     later, page = report(tmp_path)
     assert later["stopping"] == {"rule": "added", "declared": None, "seen": [{"seeds": 3, "times": 3}]}
     assert later["settings"][0]["method"] == "e_process"
     assert "Seeds were added after a look at the whole study with 3 seeds, and no looks were declared" in page
+    assert "shows 1 earlier look at these arms: 1 at 3 seeds." in page
+    assert (
+        "The intervals are wider because seeds were added after a look at all 3 seeds and no looks were declared; see "
+        "docs/report.md."
+    ) in " ".join(capsys.readouterr().out.split())
     (tmp_path / "s.report.yaml").write_text("looks: [3, 8]\n")
     declared, page = report(tmp_path)
     assert declared["stopping"]["rule"] == "declared"
     assert declared["stopping"]["seen"] == [{"seeds": 3, "times": 3}, {"seeds": 8, "times": 1}]
     assert declared["settings"][0]["method"] == "look"
     assert "Looks were declared at 3, 8 seeds, of which each uses a part of the error; this is one of them." in page
+    assert "intervals are wider" not in capsys.readouterr().out
 
 
 def test_the_end_of_a_study_is_a_look_too(tmp_path):
@@ -92,6 +98,21 @@ def test_the_end_of_a_study_is_a_look_too(tmp_path):
     (line,) = journal_of(found, tmp_path / "runs").read_text().splitlines()
     assert {key: json.loads(line)[key] for key in ("looked", "seeds", "planned")} == {
         "looked": "run", "seeds": 3, "planned": 3}  # fmt: skip
+
+
+def test_a_look_at_other_seeds_of_the_same_number_is_a_look_of_its_own():
+    here = evidence(study(drawn({"max": 0.8, "avg": 0.7}, 4)))
+    records = study(drawn({"max": 0.8, "avg": 0.7}, 5))
+    others = evidence([one for one in records if one["seed"] != 2])
+    first, second = (Look(4, 4, arm_hashes(one), records=records_hash(one)) for one in (here, others))
+    assert first.arms == second.arms
+    assert first.records != second.records
+    assert Look.from_json(first.to_json()) == first
+    one_more = "The study's journal shows 1 earlier look at these arms: 1 at 4 seeds."
+    assert seen_sentence([first, second, second], first.records) == one_more
+    assert "no look at other runs" in seen_sentence([first, first], first.records)
+    old = replace(first, records="")  # a journal of an earlier version: the number of seeds tells its looks apart
+    assert seen_sentence([old, old], first.records) == one_more
 
 
 def test_a_look_at_a_part_of_the_planned_seeds_changes_nothing(tmp_path):

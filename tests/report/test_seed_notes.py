@@ -97,8 +97,8 @@ def test_what_two_pairs_can_show_is_no_more_than_possible():
     assert line.deviation.endswith(" to 100.00)")
     assert "for those with rare large values, it was 73 to 96 % in simulated studies." in render(document(analysis))
     assert (
-        "No arm can gain more than 45.00 points over max, and with these runs no difference that is possible is shown "
-        "with 80 % power."
+        "max has 55.00 %, so that at most 45.00 points can be gained; this study can show no difference that is "
+        "possible (80 % power). Take a harder task or more seeds."
     ) in notes(study({name: FEW[name] for name in ("max", "avg")}))
 
 

@@ -108,11 +108,52 @@ def test_more_seeds_are_advised_only_to_the_undecided():
     for row, sentence in zip(analysis.tables[0].others, sentences_of(analysis, analysis.tables[0]), strict=False):
         assert row.compared.verdict == "undecided"
         needed = row.compared.seeds_needed
-        said = f"about {needed} seeds would decide it" if needed < 1000 else "1000 seeds would not decide it"
+        said = f"about {needed} seeds would show that" if needed < 1000 else "1000 seeds would not decide it"
         assert said in str(sentence)
         assert row.compared.pairs < needed
     decided = analysed("one worse")
-    assert "would decide" not in " ".join(map(str, sentences_of(decided, decided.tables[0])))
+    assert "would show" not in " ".join(map(str, sentences_of(decided, decided.tables[0])))
+
+
+@pytest.mark.parametrize(("difference", "deviation", "metric", "said"), [
+    (-0.0014, 0.009, "test/accuracy", "avg and max differ by less than 0.50 points ("),
+    (-0.02, 0.022, "test/accuracy", "avg is worse ("),
+    (0.02, 0.022, "test/accuracy", "avg is better ("),
+    (0.02, 0.022, "test/loss", "avg is worse ("),
+    (-0.02, 0.022, "test/loss", "avg is better ("),
+])  # fmt: skip
+def test_what_more_seeds_would_show_is_said(difference, deviation, metric, said):
+    """It depends on the size of the difference and, of a loss, on the direction in which less is better."""
+    base = np.array([0.80, 0.81, 0.79, 0.80, 0.82, 0.80])
+    arm = base + difference + deviation * scatter(6)
+    analysis = answer(study({"max": list(base), "avg": list(arm)}, metric=metric), metric=metric, margin=0.005)
+    (row,) = analysis.tables[0].others
+    text = str(sentences_of(analysis, analysis.tables[0])[0])
+    assert row.compared.verdict == "undecided"
+    assert f"about {row.compared.seeds_needed} seeds would show that {said}" in text
+    assert row.compared.seeds_show == ("equivalence" if "less than" in said else "difference")
+
+
+def test_where_the_deviation_decides_what_more_seeds_show_both_are_said():
+    """A bit more than half the margin: with some deviations the difference is shown first, with others equivalence."""
+    base = 0.8 + 0.01 * np.arange(6)
+    arm = base + 0.00265 + 0.006 * scatter(6)
+    analysis = answer(study({"max": list(base), "avg": list(arm)}), margin=0.005)
+    assert analysis.tables[0].others[0].compared.seeds_show is None
+    text = str(sentences_of(analysis, analysis.tables[0])[0])
+    assert "seeds would show that avg is better, or that avg and max differ by less than 0.50 points (" in text
+
+
+def test_without_a_margin_more_seeds_show_a_difference():
+    base = [5.0, 6.0, 5.5, 5.2]
+    analysis = answer(study({"max": base, "avg": [5.2, 5.9, 5.6, 5.3]}, metric="test/loss"), metric="test/loss")
+    assert "seeds would show that avg is worse (" in str(sentences_of(analysis, analysis.tables[0])[0])
+
+
+def scatter(count):
+    """Numbers with the mean 0 and the deviation 1."""
+    numbers = np.array([1, -1, 0.5, -0.5, 0.2, -0.2][:count])
+    return numbers / numbers.std(ddof=1)
 
 
 def test_few_seeds_have_a_second_line():
@@ -156,11 +197,14 @@ def test_no_room_for_what_the_study_can_see():
     analysis = analysed("no room")
     text = " ".join(map(str, sentences_of(analysis, analysis.tables[0])))
     room = 100 * analysis.tables[0].others[0].compared.headroom
-    assert (f"No arm can gain more than {room:.2f} points over max" in text) == (
-        room < 100 * analysis.tables[0].others[0].compared.detectable
+    shown = 100 * analysis.tables[0].others[0].compared.detectable
+    said = (
+        f"max has {100 - room:.2f} %, so that at most {room:.2f} points can be gained; this study can only show "
+        f"differences of {shown:.2f} points or more (80 % power). Take a harder task or more seeds."
     )
+    assert (said in text) == (room < shown)
     wide = analysed("far below")
-    assert "No arm can gain" not in " ".join(map(str, sentences_of(wide, wide.tables[0])))
+    assert "can be gained" not in " ".join(map(str, sentences_of(wide, wide.tables[0])))
 
 
 def test_several_settings_are_counted():
@@ -213,7 +257,7 @@ def test_costs_rank_nothing_unless_they_were_measured_alone():
     other = cost_records(load=0.0)
     other[0]["environment"]["processor"] = "another"
     assert "no arm is called faster or smaller" in told(other)
-    assert "five equal runs gave 72 to 109 MB" in told(cost_records())
+    assert "in a test of poolab itself, not of this study, five equal runs gave 72 to 109 MB" in told(cost_records())
     assert "five equal runs" not in told(cost_records(device="NVIDIA H200"))
 
 

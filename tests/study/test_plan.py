@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from poolab.configuration import compose
-from poolab.data import data_fingerprint
+from poolab.data import count_test_images, data_fingerprint
 from poolab.errors import ConfigError, PoolabError
 from poolab.records import RunFolder, signature
 from poolab.study import read_study
@@ -111,8 +111,40 @@ def test_what_seeds_can_detect():
 @pytest.mark.parametrize(("arms", "told"), [(2, "a difference of "), (40, "no difference that is possible to ")])
 def test_a_difference_beyond_what_is_possible_is_not_told(arms, told):
     """Two pairs and 39 comparisons detect 318 points."""
-    cells = [SimpleNamespace(arm=arm, setting="one") for arm in range(arms)]
-    assert _detects(SimpleNamespace(seeds=(0, 1), cells=cells, settings=["one"]), []).startswith(told)
+    config = SimpleNamespace(task="classification", data=SimpleNamespace(reading={"name": "digits"}))
+    cells = [SimpleNamespace(arm=arm, setting="one", config=config) for arm in range(arms)]
+    text = _detects(SimpleNamespace(seeds=(0, 1), cells=cells, settings=["one"]), [])
+    first, told_then = text.split(" points, and arms independently; that gives ")
+    assert first == "not known yet: run two seeds and plan again. It is assumed that seeds deviate by 0.5"
+    assert told_then.startswith(told)
+
+
+def test_a_plan_tells_no_difference_below_one_test_image(two_arms, recorded):
+    """With 30 test images one of them is 3.33 points."""
+    assert "that gives a difference of 3.33 points (one of 30 test images) to" in told_of(two_arms, 30)
+    assert "test images" not in told_of(two_arms, None)
+    records = recorded(two_arms, lambda config: 0.5 + 0.0001 * config["seed"] * (config["pooling"]["name"] == "avg"))
+    for one in records:
+        one["metrics"]["test/samples"] = 364
+    detected = _detects(plan(two_arms), read(records))
+    assert detected.startswith("a difference of 0.27 points (one of 364 test images) to the baseline")
+    assert "not known yet" not in detected
+
+
+def told_of(study, limit):
+    return _detects(plan(study, [] if limit is None else [f"data.limit_test={limit}"]), [])
+
+
+def test_the_test_images_of_a_folder_are_counted(tmp_path):
+    for split, count in (("train", 4), ("test", 3)):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for number in range(count):
+                (tmp_path / split / name / f"{number}.png").touch()
+    settings = {"name": "image_folder", "root": str(tmp_path)}
+    assert count_test_images(settings) == 6
+    assert count_test_images({**settings, "limit_test": 4}) == 4
+    assert count_test_images({**settings, "limit_test": 9}) == 6
 
 
 def test_the_deviation_of_paired_differences(two_arms, recorded):

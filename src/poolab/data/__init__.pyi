@@ -6,6 +6,7 @@ from .folder_summary import FolderSummary as FolderSummary
 from .image_data import ImageData as ImageData
 from .image_data import Split as Split
 from .listing import SUFFIXES as SUFFIXES
+from .load import count_test_images as count_test_images
 from .load import data_fingerprint as data_fingerprint
 from .load import data_shape as data_shape
 from .load import data_task as data_task

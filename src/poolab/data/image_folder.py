@@ -54,6 +54,11 @@ def folder_classes(root: Path | None) -> int:
     return len(scan(root).classes)
 
 
+def folder_tests(root: Path | None) -> int:
+    """Return how many test images a folder has; no file is read."""
+    return len(scan(root).test)
+
+
 def folder_summary(tree: Tree) -> FolderSummary:
     """Return what a run says of the folder at its start."""
     labels = {file.path: str(file.label) for file in tree.files}

@@ -159,6 +159,18 @@ def data_shape(settings: Mapping[str, Any]) -> ImageShape:
     )
 
 
+def count_test_images(settings: Mapping[str, Any]) -> int | None:
+    """Return how many test images `load_data(**settings)` gives, or None where that is not known without loading them.
+
+    >>> count_test_images({"name": "cifar100", "limit_test": 300}), count_test_images({"name": "cifar100"})
+    (300, None)
+    """
+    source = _source(settings["name"], _folder(settings.get("root"), "data.root"))
+    count = source.tests(_folder(settings.get("root"), "data.root")) if source.tests is not None else None
+    known = [number for number in (count, settings.get("limit_test")) if number is not None]
+    return min(known, default=None)
+
+
 def _source(name: str, root: Path | None = None) -> DataSource:
     if isinstance(name, str) and name in SOURCES:
         return SOURCES[name]

@@ -34,7 +34,7 @@ class DataSource(NamedTuple):
 
     `native` is the form of the images as they come, where it is known without loading them; `identify` gives the
     identity of content that differs from user to user; `task` is what the labels are for, and known without loading;
-    `classes` counts the classes of a folder without reading its files.
+    `classes` and `tests` count the classes and the test images of a folder without reading its files.
     """
 
     load: Callable[[Request], Raw]
@@ -44,6 +44,7 @@ class DataSource(NamedTuple):
     identify: Callable[[Path | None], str] | None = None
     task: str = "classification"
     classes: Callable[[Path | None], int] | None = None
+    tests: Callable[[Path | None], int] | None = None
 
 
 def load_digits(request: Request) -> Raw:
@@ -80,6 +81,7 @@ SOURCES: dict[str, DataSource] = {
         image_folder.load_image_folder,
         identify=image_folder.folder_fingerprint,
         classes=image_folder.folder_classes,
+        tests=image_folder.folder_tests,
     ),
     "image_mask_folder": DataSource(
         image_mask_folder.load_image_mask_folder, identify=mask_pairs.pairs_fingerprint, task="segmentation"

@@ -3,6 +3,7 @@ from .analysis import analyse as analyse
 from .collector import made_to_stay as made_to_stay
 from .compared import arm_hashes as arm_hashes
 from .compared import of_these_arms as of_these_arms
+from .compared import records_hash as records_hash
 from .compared import seeds_seen as seeds_seen
 from .details import compact_history as compact_history
 from .details import packed as packed

@@ -52,10 +52,16 @@ def _headroom(analysis: Analysis, table: Table) -> list[Sentence]:
     seen = [row.compared.detectable for row in table.others if row.compared.detectable is not None]
     if room is None or not seen or room >= min(seen):
         return []
-    shown = f"these runs show a difference of {metric.size(min(seen))} or more (80 % power)"
+    shown = f"can only show differences of {metric.size(min(seen))} or more (80 % power)"
     if metric.is_share and min(seen) > 1:
-        shown = "with these runs no difference that is possible is shown with 80 % power"
-    return [Sentence("note", f"No arm can gain more than {metric.size(room)} over {analysis.baseline}, and {shown}.")]
+        shown = "can show no difference that is possible (80 % power)"
+    return [
+        Sentence(
+            "note",
+            f"{analysis.baseline} has {metric.value(1 - room)}, so that at most {metric.size(room)} can be gained; "
+            f"this study {shown}. Take a harder task or more seeds.",
+        )
+    ]
 
 
 def _moderated_note(table: Table) -> list[Sentence]:
@@ -150,7 +156,7 @@ def _why(row: Row, analysis: Analysis) -> str:
         return simple[reason]
     return (
         f"the difference is {metric.difference(compared.difference)} (interval {metric.interval(compared.interval)}; "
-        f"{compared.pairs} paired seeds){_more_seeds(row)}"
+        f"{compared.pairs} paired seeds){_more_seeds(row, analysis)}"
     )
 
 
@@ -158,7 +164,7 @@ def _constant(row: Row) -> str:
     return "hardly varies" if (row.compared.deviation or 0.0) > 1e-12 else "does not vary"
 
 
-def _more_seeds(row: Row) -> str:
+def _more_seeds(row: Row, analysis: Analysis) -> str:
     needed, pairs = row.compared.seeds_needed, row.compared.pairs
     if needed is None:
         return ""
@@ -171,7 +177,18 @@ def _more_seeds(row: Row) -> str:
     spread = ""
     if ends is not None and ends[0] != ends[1]:
         spread = f" ({ends[0]} to {most}, since the deviation is known only roughly)"
-    return f"; if this is the true difference, about {needed} seeds would decide it{spread}"
+    return f"; if this is the true difference, about {needed} seeds would show that {_shown(row, analysis)}{spread}"
+
+
+def _shown(row: Row, analysis: Analysis) -> str:
+    """Say what more seeds would show if the difference seen is the true one."""
+    compared, base = row.compared, analysis.baseline
+    better = ((compared.difference or 0.0) > 0) == analysis.metric.higher_is_better
+    differs = f"{row.label} is {'better' if better else 'worse'}"
+    alike = f"{row.label} and {base} differ by less than {analysis.metric.size(analysis.margin)}"
+    if compared.seeds_show == "difference" or not analysis.margin:
+        return differs
+    return alike if compared.seeds_show == "equivalence" else f"{differs}, or that {alike}"
 
 
 def _divergence(row: Row, metric: Metric) -> str:

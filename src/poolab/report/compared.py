@@ -23,6 +23,12 @@ def arm_hashes(evidence: Evidence) -> frozenset[str]:
     )
 
 
+def records_hash(evidence: Evidence) -> str:
+    """Return a hash of the runs that have a result: two looks at the same runs have the same."""
+    names = sorted(run.signature for run in evidence.runs)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:DIGITS]
+
+
 def seeds_seen(evidence: Evidence) -> int:
     """Return how many seeds have a result."""
     return len({run.seed for run in evidence.runs})

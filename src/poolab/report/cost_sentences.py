@@ -28,7 +28,11 @@ def cost_sentences(analysis: Analysis, table: Table) -> list[Sentence]:
         )
     if "peak_memory_mb" in base.costs and any(str(run.environment.get("device")) == "cpu" for run in base.arm.runs):
         found.append(
-            Sentence("cost", "Peak memory on the CPU is that of a whole process: five equal runs gave 72 to 109 MB.")
+            Sentence(
+                "cost",
+                "Peak memory on the CPU is that of a whole process: in a test of poolab itself, not of this study, "
+                "five equal runs gave 72 to 109 MB.",
+            )
         )
     return [one for one in found if one is not None]
 

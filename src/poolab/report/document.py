@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from poolab.records import Record
 from poolab.report import provenance
 from poolab.report.analysis import Analysis, Table
+from poolab.report.compared import records_hash
 from poolab.report.looks import rule_sentence, seen_sentence
 from poolab.report.methods import methods
 from poolab.report.provenance import Fact, hours
@@ -78,7 +79,8 @@ class Document:
         """Say how looks at the results were counted, and which the journal shows."""
         analysis = self.analysis
         methods = [str(table.compared.method) for table in analysis.tables]
-        return f"{rule_sentence(analysis.looks, analysis.added, methods)} {seen_sentence(analysis.evidence.looked)}"
+        seen = seen_sentence(analysis.evidence.looked, records_hash(analysis.evidence))
+        return f"{rule_sentence(analysis.looks, analysis.added, methods)} {seen}"
 
     @property
     def reading(self) -> Sequence[str]:

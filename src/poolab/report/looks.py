@@ -20,6 +20,7 @@ class Look:
         arms: what was compared, a hash of each arm in each setting (`arm_hashes`).
         command: report, table or run.
         time: ISO 8601.
+        records: a hash of the runs that were seen (`records_hash`); empty in journals of earlier versions.
     """
 
     seeds: int
@@ -27,6 +28,7 @@ class Look:
     arms: frozenset[str]
     command: str = "report"
     time: str = ""
+    records: str = ""
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Look | None:
@@ -42,7 +44,14 @@ class Look:
         if not isinstance(entry.get("looked"), str) or not whole[0] or not isinstance(arms, list):
             return None
         assert isinstance(seeds, int)
-        return cls(seeds, planned if whole[1] else None, frozenset(map(str, arms)), entry["looked"], str(entry["time"]))
+        return cls(
+            seeds=seeds,
+            planned=planned if whole[1] else None,
+            arms=frozenset(map(str, arms)),
+            command=entry["looked"],
+            time=str(entry["time"]),
+            records=str(entry.get("records", "")),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the line of a journal."""
@@ -52,6 +61,7 @@ class Look:
             "planned": self.planned,
             "arms": sorted(self.arms),
             "time": self.time,
+            "records": self.records,
         }
 
     @property
@@ -115,15 +125,25 @@ def rule_sentence(declared: Looks | None, added: Look | None, methods: Sequence[
     )
 
 
-def seen_sentence(looked: Sequence[Look] | None) -> str:
-    """Count the looks that the journal shows, by their numbers of seeds."""
+def seen_sentence(looked: Sequence[Look] | None, records: str = "") -> str:
+    """Count the looks that the journal shows, by their numbers of seeds; looks at the same runs count once.
+
+    Args:
+        records: the hash of the runs that are looked at now: what was seen of them before is no other look.
+    """
     if looked is None:
         return "The records come without the journal of a study: earlier looks at them are not known."
     if not looked:
         return "The study's journal shows no earlier look at these arms."
-    counts = Counter(look.seeds for look in looked)
+    # Earlier versions noted no hash: there the arms and the number of seeds tell looks apart.
+    others = {
+        look.records or (look.seeds, look.arms): look for look in looked if not records or look.records != records
+    }
+    if not others:
+        return "The same runs were looked at before; the study's journal shows no look at other runs of these arms."
+    counts = Counter(look.seeds for look in others.values())
     places = ", ".join(f"{count} at {_counted(seeds, 'seed')}" for seeds, count in sorted(counts.items()))
-    return f"The study's journal shows {_counted(len(looked), 'earlier look')} at these arms: {places}."
+    return f"The study's journal shows {_counted(len(others), 'earlier look')} at these arms: {places}."
 
 
 def _counted(number: int, what: str) -> str:

@@ -1,12 +1,12 @@
-"""A paragraph for the method section of a paper, made from the records."""
+"""Paragraphs for the sections on methods and results of a paper, made from the records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from poolab.report.analysis import Analysis, Table
+from poolab.report.analysis import Analysis, Row, Table
 from poolab.report.provenance import facts, hours
-from poolab.report.sentence import listed
+from poolab.report.sentence import listed, percent
 from poolab.report.tuning import tuned_words
 
 RECIPE = (
@@ -21,23 +21,39 @@ RECIPE = (
 
 
 def methods(analysis: Analysis) -> str:
-    """Write what was compared, how it was trained, how it was tested, and with what."""
+    """Write what was compared, how it was trained, how it was tested, with what, and each arm's result."""
     parts = [
         _arms(analysis),
         *(_training(table, analysis.evidence.tuned) for table in analysis.tables),
         _statistics(analysis),
         _software(analysis),
+        *(_results(table, analysis) for table in analysis.tables if table.baseline is not None and table.others),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _arms(analysis: Analysis) -> str:
-    labels = analysis.evidence.arms
-    others = [label for label in labels if label != analysis.baseline]
+    labels, base = analysis.evidence.arms, analysis.baseline
     return (
-        f"We compared {len(labels)} arms: {listed(labels)}. The baseline is {analysis.baseline}. Arms differ in their "
-        f"pooling alone: with the same seed, {listed([analysis.baseline, *others[:1]])} have the same initial weights "
-        "where both have them, the same batches in the same order and the same augmentation."
+        f"We compared {len(labels)} arms: {listed(labels)}. The baseline is {base}. Arms differ in their pooling "
+        "alone: with the same seed, two arms have the same initial weights where both have them, the same "
+        f"batches in the same order and the same augmentation.{_own_parameters(analysis)}"
+    )
+
+
+def _own_parameters(analysis: Analysis) -> str:
+    """Name the arms whose number of parameters is not the baseline's: some of their weights have no counterpart."""
+    names: dict[str, None] = {}
+    for table in analysis.tables:
+        own = table.baseline.costs.get("parameters") if table.baseline else None
+        if own is not None:
+            sizes = {row.label: row.costs["parameters"].median for row in table.others if "parameters" in row.costs}
+            names |= dict.fromkeys(label for label, size in sizes.items() if size != own.median)
+    if not names:
+        return ""
+    return (
+        f" The number of parameters of {listed(list(names))} is not that of {analysis.baseline}: a weight that only "
+        "one of the two has starts from a value of its own."
     )
 
 
@@ -77,6 +93,22 @@ def _statistics(analysis: Analysis) -> str:
         f"paired t tests adjusted by Holm's method, and a joint step-down sign-flip test. An arm is called better or "
         f"worse if its simultaneous interval excludes zero.{margin} The test set was used once a run, after training."
     )
+
+
+def _results(table: Table, analysis: Analysis) -> str:
+    return f"Results, {table.label}: {' '.join(_result(row, table, analysis) for row in table.others)}"
+
+
+def _result(row: Row, table: Table, analysis: Analysis) -> str:
+    """Return the sentence on an arm: its difference from the baseline, the interval and the number of pairs."""
+    compared, metric = row.compared, analysis.metric
+    pairs = f"n = {compared.pairs} pair{'s' * (compared.pairs != 1)}"
+    if compared.difference is None:
+        return f"{row.label} shares no scored seed with {analysis.baseline}."
+    level = percent(round(table.compared.family_confidence, 6))
+    interval = f"{level} simultaneous interval {metric.interval(compared.interval)}, " if compared.interval else ""
+    difference = metric.difference(compared.difference)
+    return f"{row.label} differed from {analysis.baseline} by {difference} ({interval}{pairs})."
 
 
 def _software(analysis: Analysis) -> str:

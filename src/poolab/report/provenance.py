@@ -156,28 +156,32 @@ def _size_remark(setting: Setting) -> str | None:
 
 
 def _convergence_remark(setting: Setting) -> str | None:
-    rises = [(arm, _rise(arm)) for arm in setting.arms]
-    rising = [arm for arm, rise in rises if rise is not None and rise > STILL_RISING]
+    known = {arm.label: _rise(arm) for arm in setting.arms}
+    rises = {label: rise for label, rise in known.items() if rise is not None}
+    rising = [arm for arm in setting.arms if arm.label in rises and rises[arm.label][0] > STILL_RISING]
     if not rising:
         return None
-    most = max(rise for _, rise in rises if rise is not None)
+    most = max(rise for rise, _ in rises.values())
+    when = "in the last epoch" if all(last == 1 for _, last in rises.values()) else "over the last tenth of the epochs"
     who = "all arms" if len(rising) == len(setting.arms) else _names(rising)
     return (
         f"{setting.label}: the training has not converged in {who}: the validation score still rose by up to "
-        f"{100 * most:.1f} points over the last tenth of the epochs."
+        f"{100 * most:.1f} points {when}."
     )
 
 
-def _rise(arm: Arm) -> float | None:
-    """Return the mean rise of the validation score over the last tenth of the epochs."""
-    rises = []
+def _rise(arm: Arm) -> tuple[float, int] | None:
+    """Return the mean rise of the validation score over the last tenth of the epochs, and how many these are."""
+    rises, last = [], 1
     for run in arm.runs:
         history = history_of(run)
         scores = next((history[name] for name in ("val/accuracy", "val/mean_iou") if name in history), [])
         known = [value for value in scores if value is not None]
         if len(known) > 1:
-            rises.append(known[-1] - known[-1 - max(1, len(known) // 10)])
-    return statistics.mean(rises) if rises else None
+            tenth = max(1, len(known) // 10)
+            rises.append(known[-1] - known[-1 - tenth])
+            last = max(last, tenth)
+    return (statistics.mean(rises), last) if rises else None
 
 
 def _selection_remark(metric: str, selected_by: str | None) -> str | None:

@@ -30,6 +30,14 @@ def _aside(analysis: Analysis) -> list[Sentence]:
     """Return what limits the answer as a whole."""
     without = [table.label for table in analysis.tables if table.baseline is None]
     found = []
+    if analysis.added is not None:
+        found.append(
+            Sentence(
+                "note",
+                f"The intervals are wider because seeds were added after a look at all {analysis.added.planned} seeds "
+                "and no looks were declared; see docs/report.md.",
+            )
+        )
     if without:
         found.append(
             Sentence(

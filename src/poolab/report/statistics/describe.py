@@ -1,14 +1,20 @@
 """Numbers beside the inference: improvement, pairing, power."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from poolab.report.statistics.family import Inference
 from poolab.report.statistics.paired import Floats
 from poolab.report.statistics.pairs import Pairs
-from poolab.report.statistics.power import detectable_difference, deviation_interval, seeds_to_decide, seeds_to_show
-from poolab.report.statistics.results import Interval
+from poolab.report.statistics.power import (
+    detectable_difference,
+    deviation_interval,
+    seeds_to_decide,
+    seeds_to_show,
+)
+from poolab.report.statistics.results import Interval, Shown
 
 
 def probability_of_improvement(arm: Floats, baseline: Floats, higher_is_better: bool = True) -> float | None:
@@ -68,16 +74,34 @@ def seeds_for_half(pair: Pairs, inference: Inference, difference: float | None) 
     return seeds_to_show(difference / 2, spread, inference.rule.critical) if difference and spread > 0 else None
 
 
-def seeds_needed(pair: Pairs, inference: Inference, confidence: float) -> tuple[int | None, tuple[int, int] | None]:
-    """Return the seeds that would decide if the difference seen is the true one, and their range.
+@dataclass(frozen=True)
+class Needed:
+    """Holds how many seeds would decide if the difference seen is the true one.
 
-    The range takes the ends of the deviation's interval; None where the differences hardly vary over the seeds.
+    Attributes:
+        seeds: their number.
+        ends: the range of this number, from the ends of the deviation's interval.
+        shown: what they would show; None where it is not the same for all deviations of that interval.
+    """
+
+    seeds: int
+    ends: tuple[int, int]
+    shown: Shown | None
+
+
+def seeds_needed(pair: Pairs, inference: Inference, confidence: float) -> Needed | None:
+    """Return the seeds that would decide if the difference seen is the true one, with their range.
+
+    None where the differences hardly vary over the seeds.
     """
     spread, interval = deviation(pair, confidence)
     if spread is None or interval is None:
-        return None, None
-    difference = float(pair.differences.mean())
-    low, needed, high = (seeds_to_decide(difference, one, inference.rule) for one in (interval[0], spread, interval[1]))
+        return None
+    difference, rule = float(pair.differences.mean()), inference.rule
+    spreads = (interval[0], spread, interval[1])
+    least = [seeds_to_decide(difference, one, rule) for one in spreads]
+    shown = {rule.shows(difference, one, seeds) for one, seeds in zip(spreads, least, strict=True)}
+    shown.discard(None)  # MAX_SEEDS that do not suffice
     # What is undecided now needs at least one seed more, whatever its power is.
-    more = len(pair.seeds) + 1
-    return max(needed, more), (max(low, more), max(high, more))
+    low, needed, high = (max(one, len(pair.seeds) + 1) for one in least)
+    return Needed(needed, (low, high), shown.pop() if len(shown) == 1 else None)

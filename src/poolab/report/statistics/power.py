@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from poolab.report.statistics.paired import t_quantile
-from poolab.report.statistics.results import Interval
+from poolab.report.statistics.results import Interval, Shown
 
 POWER = 0.8
 MAX_SEEDS = 1000
@@ -133,12 +133,21 @@ class Rule:
     critical: Callable[[int], float]
     critical_margin: Callable[[int], float]
 
+    def shows(self, difference: float, deviation: float, pairs: int) -> Shown | None:
+        """Return what so many pairs show with 80 % power, or None where that is nothing.
+
+        >>> rule = fixed_rule(0.005, 0.05, 0.05)
+        >>> rule.shows(0.01, 0.01, 10), rule.shows(0.0, 0.01, 36), rule.shows(0.0, 0.01, 10)
+        ('difference', 'equivalence', None)
+        """
+        if difference_power(difference, deviation, pairs, self.critical(pairs)) >= POWER:
+            return "difference"
+        within = equivalence_power(difference, deviation, pairs, self.margin, self.critical_margin(pairs))
+        return "equivalence" if within >= POWER else None
+
     def decides(self, difference: float, deviation: float, pairs: int) -> bool:
         """Return True if so many pairs show a difference or equivalence with 80 % power."""
-        if difference_power(difference, deviation, pairs, self.critical(pairs)) >= POWER:
-            return True
-        within = equivalence_power(difference, deviation, pairs, self.margin, self.critical_margin(pairs))
-        return within >= POWER
+        return self.shows(difference, deviation, pairs) is not None
 
 
 def fixed_rule(margin: float, alpha: float, alpha_margin: float) -> Rule:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 Interval = tuple[float, float]
+Shown = Literal["difference", "equivalence"]
 
 
 class Verdict(StrEnum):
@@ -101,6 +102,7 @@ class ArmComparison:
         seeds_needed: paired seeds that would decide with 80 % power if the difference seen is the true one; None where
             decided or not computable; `seeds_needed_range` from the ends of the deviation's interval. MAX_SEEDS means
             that many or more.
+        seeds_show: what they would show, "difference" or "equivalence"; None where it depends on the deviation.
         correlation: of the two arms' scores over the shared seeds.
         pairing_gain: unpaired seeds that one paired seed replaces (ratio of the variances).
         detectable: the least true difference that these pairs show with 80 % power in `interval`.
@@ -142,6 +144,7 @@ class ArmComparison:
     probability_of_improvement: float | None = None
     seeds_needed: int | None = None
     seeds_needed_range: tuple[int, int] | None = None
+    seeds_show: Shown | None = None
     correlation: float | None = None
     pairing_gain: float | None = None
     detectable: float | None = None

@@ -205,8 +205,8 @@ def _inferred_line(pair: Pairs, line: _Line, chosen: _Choices, found: ArmCompari
     if estimate is None:
         return found
     detectable, detectable_range = describe.detectable(pair, inference, chosen.confidence)
-    needed, needed_range = describe.seeds_needed(pair, inference, chosen.confidence)
     undecided = found.reason in (Reason.INTERVAL_TOO_WIDE, Reason.DIVERGENCE)
+    needed = describe.seeds_needed(pair, inference, chosen.confidence) if undecided else None
     floor = permutation_floor(len(pair.seeds)) if line.p_permutation is not None else None
     return replace(
         found,
@@ -225,8 +225,9 @@ def _inferred_line(pair: Pairs, line: _Line, chosen: _Choices, found: ArmCompari
         p_equivalence_adjusted=inference.p_equivalence_adjusted,
         e_value=family.evidence(pair),
         within_margin=inference.within_margin,
-        seeds_needed=needed if undecided else None,
-        seeds_needed_range=needed_range if undecided else None,
+        seeds_needed=needed.seeds if needed else None,
+        seeds_needed_range=needed.ends if needed else None,
+        seeds_show=needed.shown if needed else None,
         detectable=detectable,
         detectable_range=detectable_range,
         seeds_for_half=describe.seeds_for_half(pair, inference, detectable),

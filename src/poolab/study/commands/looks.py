@@ -48,10 +48,11 @@ def remember(evidence: Evidence, journals: Journals, command: str) -> None:
     Args:
         command: what showed them: report, table or run.
     """
-    from poolab.report import Look, arm_hashes, seeds_seen
+    from poolab.report import Look, arm_hashes, records_hash, seeds_seen
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    look = Look(seeds_seen(evidence), evidence.planned, arm_hashes(evidence), command, now)
+    seeds, planned, arms = seeds_seen(evidence), evidence.planned, arm_hashes(evidence)
+    look = Look(seeds, planned, arms, command, now, records_hash(evidence))
     for study, runs in journals:
         if runs.is_dir():
             try:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from poolab.data import count_test_images
 from poolab.records import Record
 from poolab.study.plan.estimate import Estimate
 from poolab.study.plan.plan import Plan
@@ -99,17 +100,39 @@ def _detects(plan: Plan, records: Sequence[Record]) -> str:
         return f"nothing: a paired difference needs {need} at least"
     known = paired_deviation(records)
     deviation = known[0] if known else ASSUMED * math.sqrt(2)
-    least = detectable(seeds, deviation, comparisons)
-    source = (
-        f"paired differences of {known[1]} like arms deviate by {100 * deviation:.2f} points"
-        if known
-        else f"assumed, without similar records: seeds deviate by {100 * ASSUMED:g} points, and arms independently"
+    what = _difference(detectable(seeds, deviation, comparisons), _test_images(plan, records))
+    how = (
+        f"to the baseline with {seeds} paired seeds ({POWER:.0%} power if differences are normal, {ALPHA:.0%} level, "
+        f"Holm over {comparisons} comparison{'s' * (comparisons != 1)}"
     )
-    what = f"a difference of {100 * least:.2f} points" if least <= 1 else "no difference that is possible"
-    return (
-        f"{what} to the baseline with {seeds} paired seeds ({POWER:.0%} power if differences are normal, "
-        f"{ALPHA:.0%} level, Holm over {comparisons} comparison{'s' * (comparisons != 1)}; {source})"
-    )
+    if known is None:
+        return (
+            f"not known yet: run two seeds and plan again. It is assumed that seeds deviate by {100 * ASSUMED:g} "
+            f"points, and arms independently; that gives {what} {how})"
+        )
+    return f"{what} {how}; paired differences of {known[1]} like arms deviate by {100 * deviation:.2f} points)"
+
+
+def _difference(least: float, images: int | None) -> str:
+    """Write a difference that is detected: at most what is possible, and at least what one test image is worth."""
+    if least > 1:
+        return "no difference that is possible"
+    if images is not None and least < 1 / images:
+        return f"a difference of {100 / images:.2f} points (one of {images} test images)"
+    return f"a difference of {100 * least:.2f} points"
+
+
+def _test_images(plan: Plan, records: Sequence[Record]) -> int | None:
+    """Return the number of test images, the least of several settings.
+
+    None where neither data nor records tell it, and for segmentation, whose scores do not go in steps of an image.
+    """
+    if any(planned.config.task != "classification" for planned in plan.cells):
+        return None
+    configs = {planned.setting: planned.config.data for planned in plan.cells}
+    counts = [count_test_images(data.reading) for data in configs.values()]
+    counts += [int(count) for record in records if (count := record.value("test/samples"))]
+    return min((count for count in counts if count), default=None)
 
 
 def wandb_notes(study: Study) -> Iterator[str]:
