@@ -383,6 +383,15 @@ def _keys(group: str, name: str) -> set[str]:
     return {str(key) for key in OmegaConf.load(config_dir() / group / f"{name}.yaml")} - {"name", "defaults", group}
 
 
+def presets_with(group: str, key: str) -> list[str]:
+    """Return the presets of a group that set an option.
+
+    >>> presets_with("pooling", "k")
+    ['avg_topk_author', 'avg_topk_k3']
+    """
+    return [name for name in _choices(group) if _preset(group, name) and key in _keys(group, name)]
+
+
 def _preset(group: str, name: str) -> bool:
     """Return whether a choice is another one of its group with other options, as avg_topk_k3 is of avg_topk."""
     from omegaconf import OmegaConf

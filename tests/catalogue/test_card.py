@@ -6,7 +6,7 @@ import pytest
 from poolab import cli
 from poolab.catalogue import card, listed
 from poolab.catalogue.card import allowed, written
-from poolab.catalogue.chosen import make
+from poolab.catalogue.chosen import make, preset
 from poolab.catalogue.cost import measured
 from poolab.catalogue.render import escaped, markdown, text
 from poolab.configuration import config_dir
@@ -228,3 +228,34 @@ def test_the_bytes_are_those_of_plain_torch_whatever_kernels_this_process_has(na
     plain = measured(cls, {})
     with use_backend("fused"):
         assert measured(cls, {}) == plain
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("avg_topk_k3", "avg_topk: k=3"),
+    ("sppf", "pixel_pyramid: windows=[1,5,9,13] project=true"),
+    ("max_overlap", "max: kernel_size=3 stride=2 padding=1"),
+    ("lp_sum", "lp: norm=sum"),
+])  # fmt: skip
+def test_a_preset_is_told_with_the_page_of_its_method(name, told, capsys):
+    assert cli.main(["pools", name]) == 0
+    out = capsys.readouterr().out
+    method = told.partition(":")[0]
+    assert out.startswith(f"{name} is a preset of {told}\n\n{method}: {get_pool(method).__name__}\n")
+
+
+def test_options_beside_a_preset_replace_its_own(capsys):
+    assert cli.main(["pools", "avg_topk_k3", "k=2", "kernel_size=3"]) == 0
+    assert "AvgTopKPool2d(kernel_size=3, stride=3)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_every_preset_has_its_page():
+    files = [file for group in ("pooling", "head") for file in (config_dir() / group).glob("*.yaml")]
+    presets = [
+        file.stem
+        for file in files
+        if "defaults" in file.read_text() and not re.search("^name:", file.read_text(), re.M)
+    ]
+    assert {"avg_topk_k3", "avg_topk_author", "sppf", "max_overlap", "lp_sum"} <= set(presets)
+    for name in presets:
+        method, options = preset(name)
+        assert card(method, **options).name == method

@@ -54,3 +54,18 @@ def test_the_version(capsys):
         cli.main(["--version"])
     assert ended.value.code == 0
     assert re.fullmatch(r"poolab \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("missing", ["poolab", "torch"])
+def test_train_py_says_how_to_install_what_is_missing(missing, pytestconfig, tmp_path):
+    if missing == "torch":
+        (tmp_path / "poolab").mkdir()
+        (tmp_path / "poolab" / "__init__.py").touch()
+    script = pytestconfig.rootpath / "train.py"
+    code = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); runpy.run_path({str(script)!r})"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    way = "run `. .venv/bin/activate`, or `pip install -e .`"
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{missing} is not installed in this Python ({sys.executable}); {way}\n",
+    )

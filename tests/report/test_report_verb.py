@@ -259,3 +259,10 @@ def test_the_report_has_a_command_of_a_checkout(records, tmp_path, pytestconfig)
     assert done.returncode == 0, done.stderr
     assert "max is the only arm" in done.stdout
     assert (tmp_path / "out" / "index.html").exists()
+
+
+@pytest.mark.parametrize(("margin", "told"), [("0,3", "in points; write 0.3"), ("half", "in points, e.g. 0.5")])
+def test_a_margin_that_is_no_number_is_told_in_a_sentence(margin, told, capsys):
+    with pytest.raises(SystemExit):
+        report(["r.jsonl", "--margin", margin])
+    assert f"argument --margin: {margin} is not a number: give one above 0, {told}" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """A report's folder that is used again: nothing of the earlier report stays, and nothing of anybody else goes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -74,3 +75,14 @@ def test_a_damaged_list_removes_nothing(tmp_path, text):
     assert write(tmp_path, 1) == []
     assert before <= files(tmp_path)
     assert set(read_list(tmp_path)) == {"figures/forest.svg", "tables/table.csv", "tables/table.tex"}
+
+
+def test_a_report_says_whose_report_it_replaced(tmp_path):
+    runs = study(drawn(ARMS, 3))
+    first, second = (replace(document(answer(runs)), title=title) for title in ("photos", "digits"))
+    told = []
+    write_report(first, tmp_path, told.append, formats=("svg",))
+    write_report(first, tmp_path, told.append, formats=("svg",))
+    assert told == []
+    write_report(second, tmp_path, told.append, formats=("svg",))
+    assert told == [f"This replaced the report of photos in {tmp_path}; --out DIR keeps both."]

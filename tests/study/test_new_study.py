@@ -71,6 +71,8 @@ def test_what_is_printed_and_what_is_written(tmp_path, monkeypatch, capsys):
         (["pooling=avgtopk,max"], "pooling=avgtopk: there is no such choice; did you mean avg_topk"),
         (["pooling=max,avg_topk", "pooling.k=3"], "k is for pooling=avg_topk or t_max_avg"),
         (["pooling=avg_topk,max", "pooling.k=3"], "k is for pooling=avg_topk or t_max_avg"),
+        (["pooling=max,avg_topk", "pooling.k=2,3"], "report both: poolab report A.yaml B.yaml (docs/how_do_i.md); or"),
+        (["pooling=max,avg_topk", "pooling.k=3"], "that bring their own k: pooling=avg_topk_author,avg_topk_k3"),
         (["optim.lr=interval(0.1,1)"], "a study lists its values"),
         (["seed"], "'seed': a study takes key=value"),
         (["seed=0,1", "seed=3"], "seed is there twice"),

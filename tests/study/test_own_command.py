@@ -15,7 +15,7 @@ from poolab.study.plan.plan import plan
 from poolab.study.run import run_study
 from poolab.study.search.space import Space
 from poolab.study.sweep.command import command
-from poolab.study.sweep.own_command import is_own
+from poolab.study.sweep.own_command import FIRST_ENTRY, is_own
 
 START = ["${env}", "${interpreter}", "${program}"]
 ARGUMENTS = "${args_no_hyphens}"
@@ -160,3 +160,10 @@ def test_a_macro_that_there_is_not_is_refused_when_the_file_is_read(study):
 
 def test_the_interpreter_is_this_one():
     assert command((), "x", {}) == ["/usr/bin/env", sys.executable, "x"]
+
+
+def test_a_copy_of_the_first_train_py_is_poolabs_too(tmp_path, pytestconfig):
+    path = tmp_path / "train.py"
+    for text in (FIRST_ENTRY, (pytestconfig.rootpath / "train.py").read_text()):
+        path.write_text(text)
+        assert is_own(str(path))

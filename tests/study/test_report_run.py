@@ -1,5 +1,6 @@
 """The end of `poolab study run`: the verdict and the report's path, and nothing that changes how the study ended."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,32 @@ def test_nothing_completed_is_one_sentence_too(two_arms, tmp_path):
     said = []
     report_run(two_arms, tmp_path, [], said.append)
     assert said == ["no report: no run is completed (there are none): there is nothing to compare yet"]
+
+
+def test_the_last_line_names_a_trained_network(two_arms, runs):
+    by_arm = {}
+    for path in runs.glob("*/result.json"):
+        record = json.loads(path.read_text())
+        name, seed = record["config"]["pooling"]["name"], record["seed"]
+        better = name == "avg"  # by its validation scores; by its test scores it is the worse one
+        path.write_text(json.dumps({**record, "metrics": {**record["metrics"], "val/accuracy": 0.5 + 0.1 * better}}))
+        by_arm[name, seed] = path.parent
+    said = []
+    report_run(two_arms, runs, [], said.append)
+    assert len(said) == 1, "no run has kept its network"
+    (by_arm["max", 0] / "last.ckpt").touch()
+    for seed in (1, 2):
+        (by_arm["avg", seed] / "last.ckpt").touch()
+    report_run(two_arms, runs, [], said.append)
+    assert said[-1] == f"use a trained network: poolab predict {by_arm['avg', 1]} PICTURE"
+
+
+def test_without_validation_scores_the_baselines_network_is_named(two_arms, runs):
+    folders = {}
+    for path in runs.glob("*/result.json"):
+        record = json.loads(path.read_text())
+        folders[record["config"]["pooling"]["name"], record["seed"]] = path.parent
+        (path.parent / "last.ckpt").touch()
+    said = []
+    report_run(two_arms, runs, [], said.append)
+    assert said[-1] == f"use a trained network: poolab predict {folders['max', 0]} PICTURE"

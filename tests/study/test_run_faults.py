@@ -278,3 +278,16 @@ def test_a_damaged_record_is_its_cells_fault_and_nothing_is_trained_over_it(writ
     assert [one.state for one in told] == ["completed", "failed", "completed"]
     assert str(damaged) in told[1].reason
     assert len(plan(study, [f"runs_dir={tmp_path / 'runs'}"]).finished) == 2
+
+
+def test_a_study_that_is_stopped_before_its_first_cell_began_says_so(place, monkeypatch):
+    def stopped(link, _):
+        os.kill(os.getpid(), signal.SIGINT)
+        link.process.kill()
+
+    monkeypatch.setattr("poolab.study.runner.scheduler.Link.receive", stopped)
+    path = study_file([1])
+    assert run_study(read_study(path)).interrupted
+    assert [one["reason"] for one in entries()] == ["it was stopped before it began"]
+    (state,) = status(read_study(path), "runs")
+    assert (state.state, state.reason) == ("interrupted", "it was stopped before it began")

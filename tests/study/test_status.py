@@ -42,6 +42,11 @@ def test_every_state_of_a_run(two_arms, tmp_path, recorded, capsys):
     told = capsys.readouterr().out
     assert told.startswith("6 runs: 1 completed")
     assert "failed: pooling=avg seed=2\n    out of memory" in told
+    assert str(folders[0].path) not in told
+    study_verb(["status", str(two_arms.path), "--runs", str(tmp_path / "runs"), "--all"], "")
+    told = capsys.readouterr().out
+    assert f"completed: pooling=max seed=0\n    {folders[0].path}\n" in told
+    assert f"diverged: pooling=max seed=1\n    loss is nan\n    {folders[1].path}\n" in told
 
 
 def attempts(path, *entries):
@@ -156,3 +161,9 @@ def test_the_time_of_a_status_grows_with_the_number_of_runs(written, tmp_path, r
 
     # 0.4 s for 2,000 on an idle machine; with quadratic work the ratio would be 100.
     assert 30 * seconds(100) > seconds(1000)
+
+
+def test_a_verb_without_its_file_names_the_file_alone(capsys):
+    with pytest.raises(SystemExit):
+        study_verb(["run"], "")
+    assert capsys.readouterr().err.endswith("the following arguments are required: FILE\n")

@@ -14,6 +14,7 @@ from poolab.backbones.initialise import initialise
 from poolab.backbones.keras_cnn import KerasCNN
 from poolab.backbones.lenet import LeNet
 from poolab.backbones.libraries import LIBRARIES
+from poolab.backbones.probe import VanishError
 from poolab.backbones.request import Asked, AskedHead
 from poolab.backbones.resnet18_cifar import ResNet18
 from poolab.backbones.resnet20 import ResNet20
@@ -22,7 +23,7 @@ from poolab.backbones.torch_cnn import TorchCNN
 from poolab.backbones.unet import UNet
 from poolab.backbones.vgg_small import VGGSmall
 from poolab.errors import ConfigError, nearest
-from poolab.own_code import find_own, is_own
+from poolab.own_code import find_own, is_own, own_faults
 from poolab.pooling.core import is_whole
 from poolab.streams import derive_seed
 
@@ -125,7 +126,8 @@ def create_backbone(
     with nullcontext() if seed is None else torch.random.fork_rng(devices=[]):
         if seed is not None:  # for a layer that draws its start while it is built and has no reset_parameters
             torch.default_generator.manual_seed(derive_seed(seed, "build"))
-        model = builder(slots, in_channels=in_channels, num_classes=num_classes, image_size=size, **options)
+        with own_faults(VanishError):
+            model = builder(slots, in_channels=in_channels, num_classes=num_classes, image_size=size, **options)
     initialise(model, seed)
     return model
 

@@ -1,10 +1,11 @@
-"""A method that somebody asks for by words: its name, and key=value options as `train.py` takes them."""
+"""A method that somebody asks for by words: its name or a preset's, and key=value options as for `train.py`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from poolab.errors import ConfigError
+from poolab.paths import config_dir
 from poolab.pooling import Pool, create_pool, get_pool, list_pools
 
 KERNELS = (2, 4, 3)  # what is tried for a window method, so that also one that is tied to a size is shown
@@ -26,6 +27,24 @@ def known(name: str) -> type[Pool]:
         return get_pool(name)
     except ValueError as fault:
         raise ConfigError(str(fault)) from None
+
+
+def preset(name: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the method and the options that a preset stands for, or None where the name is no preset.
+
+    >>> preset("avg_topk_k3"), preset("avg_topk")
+    (('avg_topk', {'k': 3}), None)
+    """
+    import yaml
+
+    if not name.isidentifier():  # a path or an import path
+        return None
+    for file in (config_dir() / group / f"{name}.yaml" for group in ("pooling", "head")):
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if content.get("defaults") and "name" not in content:
+            options = {key: value for key, value in content.items() if key != "defaults"}
+            return content["defaults"][0], options
+    return None
 
 
 def own() -> list[str]:

@@ -3,8 +3,10 @@
 import argparse
 from collections.abc import Sequence
 from textwrap import fill
+from typing import Any
 
 from poolab.errors import ConfigError
+from poolab.own_code import own_faults
 
 USAGE = """poolab pools [--role ROLE] [--markdown]
        poolab pools NAME [key=value ...] [--markdown]
@@ -79,17 +81,32 @@ def _card(chosen: argparse.Namespace) -> None:
     import shutil
 
     from poolab.catalogue.card import card
-    from poolab.catalogue.chosen import known, values
     from poolab.catalogue.render import markdown, text
 
-    known(chosen.name)  # report a wrong name before wrong options
-    shown = card(chosen.name, **values(chosen.options))
+    name, options = _asked(chosen)
+    with own_faults():
+        shown = card(name, **options)
     print(markdown(shown) if chosen.markdown else text(shown, min(80, shutil.get_terminal_size().columns)))
 
 
 def _picture(chosen: argparse.Namespace) -> None:
-    from poolab.catalogue.chosen import known, values
     from poolab.catalogue.picture import show
 
-    known(chosen.name)
-    print(f"picture: {show(chosen.name, values(chosen.options), chosen.show, chosen.image)}")
+    name, options = _asked(chosen)
+    with own_faults():
+        print(f"picture: {show(name, options, chosen.show, chosen.image)}")
+
+
+def _asked(chosen: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Return the method and its options, and print what a preset stands for."""
+    from poolab.catalogue.card import written
+    from poolab.catalogue.chosen import known, preset, values
+
+    found = preset(chosen.name)
+    if found is None:
+        known(chosen.name)  # report a wrong name before wrong options
+        return chosen.name, values(chosen.options)
+    name, brought = found
+    options = {**brought, **values(chosen.options)}
+    print(f"{chosen.name} is a preset of {name}: {' '.join(f'{key}={written(brought[key])}' for key in brought)}\n")
+    return name, options

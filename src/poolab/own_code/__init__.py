@@ -5,6 +5,7 @@ first, then among the installed packages. A name without a colon may be an entry
 run of such code is depends on the file that holds it, so that a hash of it stands in the configuration.
 """
 
+from poolab.own_code.faults import own_faults
 from poolab.own_code.finding import ENTRY_POINTS, OwnCode, entry_points, find_function, find_own, is_own, own_files
 from poolab.own_code.settings import CODE, changed_code, code_facts, code_faults, own_options, with_code
 
@@ -19,6 +20,7 @@ __all__ = [
     "find_function",
     "find_own",
     "is_own",
+    "own_faults",
     "own_files",
     "own_options",
     "with_code",

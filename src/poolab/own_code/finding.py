@@ -133,6 +133,11 @@ def _is_poolabs(name: str, group: str) -> bool:
     return (config_dir() / group / f"{name}.yaml").exists()
 
 
+def all_found() -> list[OwnCode]:
+    """Return all own code that this process has imported."""
+    return list(_FOUND.values())
+
+
 def own_files() -> list[Path]:
     """Return the files of all own code that this process has imported."""
     return sorted({file for found in _FOUND.values() for file in found.files})

@@ -19,7 +19,7 @@ from poolab.report.markdown import markdown
 from poolab.report.page import render
 from poolab.report.results import results
 from poolab.report.tables import csv_table, latex_table
-from poolab.report.written import LIST, as_text, list_of, read_list, remove_stale
+from poolab.report.written import LIST, as_text, list_of, read_list, read_title, remove_stale
 
 # PDF and PNG take three quarters of the time of a figure, and nobody prints the figures of so many settings.
 SETTINGS_IN_ALL_FORMATS = 3
@@ -37,8 +37,8 @@ def write_report(
     the folder, and this one does not, are removed. The page is written last: where it is, all is.
 
     Args:
-        say: is told of each figure that could not be drawn, of formats that were left out, and of files of an earlier
-            report that stay since somebody changed them.
+        say: is told of each figure that could not be drawn, of formats that were left out, of files of an earlier
+            report that stay since somebody changed them, and of the report of other sources that this one replaced.
         formats: of the figures' files, some of svg, pdf and png; the page has its own. None takes all of them, or svg
             alone where there are more than three settings.
 
@@ -48,12 +48,12 @@ def write_report(
     chosen = _formats(document.analysis, say) if formats is None else tuple(formats)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        before = read_list(folder)
+        before, replaced = read_list(folder), read_title(folder)
         figures = draw_all(document.analysis, folder / "figures", say, chosen, cores())
         whole = replace(document, figures=tuple(figures), formats=chosen)
         names = [*_figures(whole), *_tables(whole, folder)]
         remove_stale(folder, before, names, say)
-        _text(folder / LIST, as_text(list_of(folder, names)))
+        _text(folder / LIST, as_text(list_of(folder, names), document.title))
         _text(folder / "results.json", json.dumps(results(document.analysis), indent=1, allow_nan=False) + "\n")
         _text(folder / "methods.txt", "\n\n".join(document.methods) + "\n")
         _text(folder / "report.md", markdown(whole))
@@ -62,6 +62,8 @@ def write_report(
         raise PoolabError(
             f"the report cannot be written into {folder}: {fault}; choose another folder with --out"
         ) from fault
+    if replaced not in (None, document.title):
+        say(f"This replaced the report of {replaced} in {folder}; --out DIR keeps both.")
     return folder / "index.html"
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 LIST = ".written.json"
 # Only these folders have names that differ from report to report; the other files are always written.
@@ -21,14 +22,24 @@ def read_list(folder: Path) -> dict[str, str]:
 
     What lies outside of the folders of figures and tables is left out, since the list may come from anywhere.
     """
+    files = _content(folder).get("files")
+    if not isinstance(files, Mapping):
+        return {}
+    return {name: digest for name, digest in files.items() if isinstance(digest, str) and _is_inside(name)}
+
+
+def read_title(folder: Path) -> str | None:
+    """Return the title of the last report in the folder; None where no list says it."""
+    title = _content(folder).get("title")
+    return title if isinstance(title, str) else None
+
+
+def _content(folder: Path) -> Mapping[str, Any]:
     try:
         content = json.loads((folder / LIST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    files = content.get("files") if isinstance(content, Mapping) else None
-    if not isinstance(files, Mapping):
-        return {}
-    return {name: digest for name, digest in files.items() if isinstance(digest, str) and _is_inside(name)}
+    return content if isinstance(content, Mapping) else {}
 
 
 def _is_inside(name: str) -> bool:
@@ -41,9 +52,9 @@ def list_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: _digest(folder / name) or "" for name in names}
 
 
-def as_text(files: Mapping[str, str]) -> str:
-    """Return the content of the list."""
-    return json.dumps({"files": dict(sorted(files.items()))}, indent=1) + "\n"
+def as_text(files: Mapping[str, str], title: str) -> str:
+    """Return the content of the list, with the title of the report."""
+    return json.dumps({"title": title, "files": dict(sorted(files.items()))}, indent=1) + "\n"
 
 
 def remove_stale(folder: Path, before: Mapping[str, str], now: Iterable[str], say: Callable[[str], None]) -> None:

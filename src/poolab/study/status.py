@@ -22,11 +22,12 @@ STATES = ("completed", "diverged", "stopped", "running", "waiting", "missing", "
 
 @dataclass(frozen=True)
 class State:
-    """The state of one run, and why it did not end well, if it did not."""
+    """The state of one run, why it did not end well, if it did not, and the folder of a finished run."""
 
     run: str
     state: str
     reason: str = ""
+    folder: Path | None = None
 
 
 def status(study: Study, runs_dir: str | Path, extra: Sequence[str] = (), queue: Queue | None = None) -> list[State]:
@@ -112,7 +113,7 @@ def _state(words: str, folder: RunFolder, attempts: Mapping[str, Attempt], queue
     except PoolabError as error:  # it is damaged: `run` leaves it alone
         return State(words, "failed", str(error))
     if found is not None and found.finished:
-        return State(words, found.status, found.reason or "")
+        return State(words, found.status, found.reason or "", folder.path)
     task = queue.tasks.get(key)
     if task is not None and task.queued:
         return State(words, "running" if task.state in RUNNING else "waiting", str(task))

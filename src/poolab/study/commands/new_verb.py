@@ -14,6 +14,7 @@ from typing import Any
 from poolab.arguments import verb_parser
 from poolab.errors import ConfigError, PoolabError, nearest
 from poolab.study.sweep.grid import MOST, grid_cells
+from poolab.study.sweep.mixed import ways_out
 
 EXAMPLES = """examples:
   poolab new study pooling=max,avg,avg_topk seed=0,1,2 data=digits > mine.yaml
@@ -203,4 +204,4 @@ def _check(text: str) -> None:
     if len(cells) > MOST_CHECKED:
         print(f"poolab: the first {MOST_CHECKED:,} of {len(cells):,} runs were checked", file=sys.stderr)
     if errors:
-        raise ConfigError("\n".join(errors))
+        raise ConfigError("\n".join([*errors, *ways_out(errors, cells[:MOST_CHECKED])]))

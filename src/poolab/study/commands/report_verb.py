@@ -53,7 +53,7 @@ def words(program: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--margin",
         metavar="POINTS",
-        type=float,
+        type=_points,
         help="smaller differences do not matter; in points (default: the study's margin, or 0.5), or in the metric's "
         "unit where it is no share",
     )
@@ -82,6 +82,16 @@ def words(program: str) -> argparse.ArgumentParser:
         "--versus", action="store_true", help="compare two sources of the same study, e.g. of two code versions"
     )
     return parser
+
+
+def _points(text: str) -> float:
+    """Read the number of `--margin`."""
+    try:
+        return float(text)
+    except ValueError:
+        mended = text.replace(",", ".")
+        hint = f"; write {mended}" if mended.replace(".", "", 1).isdecimal() else ", e.g. 0.5"
+        raise argparse.ArgumentTypeError(f"{text} is not a number: give one above 0, in points{hint}") from None
 
 
 def report(arguments: Sequence[str], program: str = "poolab report") -> int:

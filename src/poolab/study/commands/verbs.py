@@ -42,7 +42,10 @@ def study(given: Sequence[str], description: str) -> int:
     parser = argparse.ArgumentParser(prog=f"poolab study {name}", description=VERBS[name].help)
     optional = "?" if VERBS[name].file.startswith("[") else None
     parser.add_argument("file", metavar="FILE", nargs=optional, help="a study file, e.g. sweeps/pooling_small.yaml")
-    parser.add_argument("extra", nargs="*", metavar="key=value", help="a setting for every cell, e.g. trainer.epochs=3")
+    settings = parser.add_argument(
+        "extra", nargs="*", metavar="key=value", help="a setting for every cell, e.g. trainer.epochs=3"
+    )
+    settings.required = False  # until 3.12 argparse names it as required where FILE is left out
     parser.add_argument("--runs", metavar="DIR", help="the folder of the runs (default: the file's runs_dir, or runs)")
     VERBS[name].words(parser)
     # Settings may stand behind an option: FILE --runs DIR trainer.epochs=3.
@@ -112,7 +115,11 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _status_words(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="list all runs, not only those that did not complete")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="list all runs, not only those that did not complete, and the folders of finished runs",
+    )
 
 
 def _status(chosen: argparse.Namespace) -> None:
@@ -132,8 +139,9 @@ def _status(chosen: argparse.Namespace) -> None:
             continue
         shown = some if chosen.all else some[:REASONS]
         for one in shown:
-            reason = printable(" ".join(one.reason.split()))
-            print(f"{state}: {one_line(one.run)}" + (f"\n    {reason}" if reason else ""))
+            below = [printable(" ".join(one.reason.split()))]
+            below += [one_line(str(one.folder))] if chosen.all and one.folder is not None else []
+            print("\n    ".join([f"{state}: {one_line(one.run)}", *filter(None, below)]))
         if len(some) > len(shown):
             print(f"{state}: and {len(some) - len(shown)} more (--all)")
     if queue.error:

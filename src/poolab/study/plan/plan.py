@@ -15,6 +15,7 @@ from poolab.study.sweep.candidates import sample_cells
 from poolab.study.sweep.cells import Cell
 from poolab.study.sweep.composition import Composer
 from poolab.study.sweep.grid import grid_cells
+from poolab.study.sweep.mixed import ways_out
 from poolab.study.sweep.sweep_file import Study
 
 
@@ -133,7 +134,8 @@ def plan(
         errors.setdefault(line, [])
     twins = _twins(found) if study.method == "grid" else []
     if errors or twins:
-        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(errors), *twins]))
+        ways = [f"  {sentence}" for sentence in ways_out(errors, cells)]
+        raise ConfigError("\n".join([f"{study.path} cannot be run:", *_told(errors), *ways, *twins]))
     arms = label_arms(study, [config.tree() for _, config, _ in found], extra)
     labelled = zip(found, arms, strict=True)
     return Plan(study, tuple(extra), tuple(Planned(*one, arm) for one, arm in labelled))

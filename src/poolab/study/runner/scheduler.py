@@ -224,7 +224,8 @@ class Scheduler:
                 held.adopted = True
                 continue
             del self.state.running[held.job.key]
-            became = Ending("interrupted", "the fork server died before it began")
+            why = "it was stopped before it began" if self.requests else "the fork server died before it began"
+            became = Ending("interrupted", why)
             record(self.journal, held.entry, held.job.key, held.claim, None, became, 0.0)
             self.state.attempts[held.job.key] -= 1
             self.source.again(held.job, soon=True)

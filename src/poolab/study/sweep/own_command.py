@@ -11,9 +11,20 @@ from poolab.study.sweep.command import command
 from poolab.study.sweep.parameters import LOOKED_UP, Parameter
 
 ARGUMENTS = "${args_no_hyphens}"
-# The code of poolab's train.py, whatever its docstring says.
+# The code of poolab's train.py, whatever its docstring says; people also have copies of the first one.
+FIRST_ENTRY = """
+import sys
+from poolab.cli import train
+if __name__ == "__main__":
+    sys.exit(train(sys.argv[1:]))
+"""
 ENTRY = """
 import sys
+from importlib.util import find_spec
+for package in ("poolab", "torch"):
+    if find_spec(package) is None:
+        way = "run `. .venv/bin/activate`, or `pip install -e .`"
+        sys.exit(f"{package} is not installed in this Python ({sys.executable}); {way}")
 from poolab.cli import train
 if __name__ == "__main__":
     sys.exit(train(sys.argv[1:]))
@@ -85,7 +96,8 @@ def is_own(program: str) -> bool:
     except (OSError, ValueError, SyntaxError):
         return False
     body = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
-    return [ast.dump(one) for one in body] == [ast.dump(one) for one in ast.parse(ENTRY).body]
+    code = [ast.dump(one) for one in body]
+    return any(code == [ast.dump(one) for one in ast.parse(entry).body] for entry in (ENTRY, FIRST_ENTRY))
 
 
 def _behind_start(program: str, words: list[str]) -> list[str] | None:
