@@ -1,9 +1,12 @@
-"""Choose the learning rates of the ranking from the tuning runs, and write its study files (docs/ranking/plan.md).
+"""Tune, keep and continue the ranking (docs/ranking/plan.md).
 
-    python scripts/ranking.py runs/ranking             # print the table of validation accuracies
-    python scripts/ranking.py runs/ranking --write     # and write sweeps/ranking/<setting>_lr_<rate>.yaml
+    python scripts/ranking.py rates runs/ranking              # the validation accuracies, and the rate of each arm
+    python scripts/ranking.py rates runs/ranking --write      # and sweeps/ranking/<setting>_lr_<rate>.yaml
+    python scripts/ranking.py save runs/ranking               # the records as benchmarks/ranking.jsonl.gz
+    python scripts/ranking.py restore runs/ranking            # folders of these records, where a run has none
 
-The rate of an arm in a setting is the one with the highest validation accuracy; of equal ones the smaller.
+The rate of an arm in a setting is the one with the highest validation accuracy; of equal ones the smaller. `save`
+prints no result, so that it is no look at them. After `restore`, `poolab study run` makes the missing runs.
 """
 
 import argparse
@@ -17,9 +20,11 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from poolab.records import Record, gather
+from poolab.records import Record, RunFolder, gather
+from poolab.study.record_file import read_records, save_records
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps" / "ranking"
+RECORDS = Path("benchmarks/ranking.jsonl.gz")
 SETTINGS = ("keras_2x2", "keras_3x3", "lenet_2x2")
 SEEDS, EPOCHS = 5, 10
 DECLARED = "margin: 0.5\nlooks: [3, 5, 10]\ntuned: [optim.lr]\n"
@@ -27,12 +32,34 @@ Scores = dict[str, dict[float, float]]  # validation accuracy by pooling and lea
 
 
 def main() -> int:
-    """Print the scores; write the study files if that is asked for."""
+    """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, help="the folder of the tuning runs, or their saved records")
-    parser.add_argument("--write", action="store_true", help="write the study files")
+    parser.add_argument("work", choices=("rates", "save", "restore"))
+    parser.add_argument("runs", type=Path, help="the folder of the runs; for rates, or their saved records")
+    parser.add_argument("--write", action="store_true", help="of rates: write the study files")
+    parser.add_argument("--file", type=Path, default=RECORDS, help="of save and restore (default: %(default)s)")
     asked = parser.parse_args()
-    records, _ = gather(asked.runs)
+    if asked.work == "rates":
+        rates(asked.runs, asked.write)
+    elif asked.work == "save":
+        save_records(read_records(asked.runs), asked.file, asked.runs)
+    else:
+        restore(asked.file, asked.runs)
+    return 0
+
+
+def restore(file: Path, runs: Path) -> None:
+    """Give each record of the file a folder with its result, unless there is one."""
+    for record in read_records(file):
+        folder = RunFolder(runs, record.signature)
+        if not (folder.path / "result.json").exists():
+            folder.make().write_json("result.json", record.to_json())
+            print(f"restored {folder.path}")
+
+
+def rates(runs: Path, write: bool) -> None:
+    """Print the scores of the tuning runs; write the study files if that is asked for."""
+    records, _ = gather(runs)
     for setting in SETTINGS:
         study = yaml.safe_load((SWEEPS / f"tune_{setting}.yaml").read_text())["parameters"]
         scores = _scores(records, study)
@@ -40,9 +67,8 @@ def main() -> int:
             pooling: _best(scores[pooling], study["optim.lr"]["values"]) for pooling in study["pooling"]["values"]
         }
         print(_table(setting, scores, chosen))
-        if asked.write:
+        if write:
             _write(setting, study, chosen)
-    return 0
 
 
 def _scores(records: list[Record], study: dict[str, Any]) -> Scores:

@@ -7,6 +7,9 @@ from mkdocs.structure.files import File, Files
 
 DIFFERENCES = "<!-- differences -->"  # where docs/errata.md has what the classes say about public code
 
+# Long histories with every word in them, which would stand before the answers.
+NOT_SEARCHED = ("decisions.md", "CHANGELOG.md")
+
 
 def on_files(files: Files, config: Any) -> Files:
     """Add what is not in docs/: other files of the checkout, and pages that are made from the code."""
@@ -25,6 +28,8 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **others: Any) -> str:
     """Let links lead to the same files as in the checkout."""
     place = page.file.src_uri
+    if place in NOT_SEARCHED:
+        page.meta["search"] = {"exclude": True}
     markdown = outside.plain_signs(markdown)
     markdown = markdown.replace(DIFFERENCES, gallery_page.differences()) if place == "errata.md" else markdown
     if place in outside.taken():
