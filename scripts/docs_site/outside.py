@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 # Files of the checkout that are pages or files of the site, under the same path.
 TAKEN = (
     *("CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"),
-    *("benchmarks/*.md", "benchmarks/*.json", "benchmarks/*.png", "sweeps/*.yaml"),
+    *("benchmarks/*.md", "benchmarks/*.json", "benchmarks/*.png", "benchmarks/*.jsonl.gz", "sweeps/*.yaml"),
 )
 FENCE = re.compile(r"(^```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"(^```.*?^```\s*$|`[^`\n]*`)", re.DOTALL | re.MULTILINE)
