@@ -1,4 +1,4 @@
-"""What to write where a study gives an option of one pooling to another one too."""
+"""Say what to write where a study gives an option of one pooling to another one too."""
 
 import re
 from collections.abc import Iterable, Sequence
