@@ -42,14 +42,25 @@ def main() -> int:
     if asked.work == "rates":
         rates(asked.runs, asked.write)
     elif asked.work == "save":
-        save_records(read_records(asked.runs), asked.file, asked.runs)
+        save(asked.runs, asked.file)
     else:
         restore(asked.file, asked.runs)
     return 0
 
 
+def save(runs: Path, file: Path) -> None:
+    """Write the records of a folder; refuse to leave out one that the file has."""
+    records = read_records(runs)
+    before = {record.signature for record in read_records(file)} if file.exists() else set()
+    if lost := before - {record.signature for record in records}:
+        raise SystemExit(f"{runs} lacks {len(lost)} of the {len(before)} runs of {file}: restore them first")
+    save_records(records, file, runs)
+
+
 def restore(file: Path, runs: Path) -> None:
     """Give each record of the file a folder with its result, unless there is one."""
+    if not file.exists():
+        raise SystemExit(f"{file} does not exist: name a file that `save` wrote, by --file")
     for record in read_records(file):
         folder = RunFolder(runs, record.signature)
         if not (folder.path / "result.json").exists():

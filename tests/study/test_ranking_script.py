@@ -26,6 +26,21 @@ def test_saved_records_come_back_as_folders_that_a_study_takes_for_finished(rank
     assert capsys.readouterr().out == "", "a run that is there is left as it is"
 
 
+def test_no_saved_run_is_lost_and_a_missing_file_is_told(ranking, pytestconfig, tmp_path):
+    file = tmp_path / "kept.jsonl.gz"
+    file.write_bytes((pytestconfig.rootpath / "benchmarks" / "pooling_small.jsonl.gz").read_bytes())
+    before = file.read_bytes()
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(SystemExit, match=r"lacks 65 of the 65 runs of .*: restore them first"):
+        ranking.save(tmp_path / "runs", file)
+    assert file.read_bytes() == before
+    ranking.restore(file, tmp_path / "runs")
+    ranking.save(tmp_path / "runs", file)
+    assert len(read_records(file)) == 65
+    with pytest.raises(SystemExit, match=r"none\.jsonl\.gz does not exist"):
+        ranking.restore(tmp_path / "none.jsonl.gz", tmp_path / "runs")
+
+
 def test_the_best_rate_is_taken_and_of_equal_ones_the_smaller(ranking):
     assert ranking._best({0.003: 0.6, 0.001: 0.6, 0.0003: 0.5}, [0.0003, 0.001, 0.003]) == 0.001
     with pytest.raises(SystemExit, match=r"no finished run with optim\.lr=0\.01"):
