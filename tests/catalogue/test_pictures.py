@@ -222,6 +222,8 @@ def test_maps_become_images():
     image, stretched = as_image(torch.linspace(-0.1, 1.1, 16).view(1, 4, 4))
     assert (image.min(), image.max(), stretched) == (0.0, 1.0, False)
     assert image[1, 1] == pytest.approx(-0.1 + 1.2 * 5 / 15)
+    image, stretched = as_image(torch.linspace(0.01, 0.05, 16).view(1, 4, 4))  # all black as it is
+    assert (image.min(), image.max(), stretched) == (0.0, 1.0, True)
     assert tiled(torch.zeros(8, 24, 24)).shape == (74, 74)
     assert tiled(torch.zeros(8, 24, 24)).sum() == 74 * 74 - 8 * 24 * 24
 

@@ -1,6 +1,7 @@
 """`poolab predict` on files, folders and what is neither."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -25,6 +26,9 @@ def test_a_table_of_a_folder(whole_run, photos, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["photos/a.jpg", "photos/b.png", "photos/deep/c.bmp"]
     assert all(line.endswith("%") for line in lines)
+    assert main(["predict", str(whole_run[1]), "photos/a.jpg"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(r"poolab: \w+ with pooling=\w+, trained on data=\w+ with seed \d+; 10 classes: .*, \.\.\.$", said)
     assert main(["predict", str(whole_run[1]), "photos/a.jpg", "--top", "3"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
 

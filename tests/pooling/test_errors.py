@@ -24,6 +24,13 @@ def test_an_unknown_pooling_lists_the_near_names_and_all():
     assert all(name in message for name in list_pools())
 
 
+def test_a_list_of_no_role_or_dimension_is_refused():
+    with pytest.raises(ValueError, match=r"no role is called 'windows': did you mean window.*known: channel, global"):
+        list_pools("windows")
+    with pytest.raises(ValueError, match="dims must be 1, 2 or 3, found 4"):
+        list_pools(dims=4)
+
+
 @pytest.mark.parametrize(("name", "near"), [
     ("AvgTopKPool2d", "AvgTopKPool2d is the class, did you mean avg_topk? known"),
     ("AvgTopKPool1d", "AvgTopKPool1d is the class, did you mean avg_topk with dims=1? known"),

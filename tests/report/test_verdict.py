@@ -7,6 +7,7 @@ import pytest
 
 from poolab.report.arm_sentences import sentences_of
 from poolab.report.sentence import listed
+from poolab.report.terminal import verdict_text
 from poolab.report.verdict import headline, verdict
 from tests.report.made import answer, drawn, record, study
 
@@ -264,6 +265,7 @@ def test_costs_rank_nothing_unless_they_were_measured_alone():
 def test_a_single_arm_and_a_tie():
     one = answer(study({"max": [0.5, 0.6]}))
     assert str(verdict(one)[0]) == "max is the only arm: there is nothing to compare."
+    assert verdict_text(one) == str(verdict(one)[0])  # without the heading of a setting that has no more to say
     same = [0.5, 0.6, 0.7, 0.65]
     tie = answer(study({"max": same, "avg": same}))
     assert tie.tables[0].others[0].compared.verdict == "undecided"

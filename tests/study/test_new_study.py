@@ -74,6 +74,8 @@ def test_what_is_printed_and_what_is_written(tmp_path, monkeypatch, capsys):
         (["pooling=max,avg_topk", "pooling.k=2,3"], "report both: poolab report A.yaml B.yaml (docs/how_do_i.md); or"),
         (["pooling=max,avg_topk", "pooling.k=3"], "that bring their own k: pooling=avg_topk_author,avg_topk_k3"),
         (["optim.lr=interval(0.1,1)"], "a study lists its values"),
+        (["seed=0-11"], "found '0-11'"),
+        (["seed=0-11"], "are 0,1,...,11 or 'range(0,12)'"),
         (["seed"], "'seed': a study takes key=value"),
         (["seed=0,1", "seed=3"], "seed is there twice"),
         (["pooling.p=${oc.env:HOME}"], "is not looked up"),

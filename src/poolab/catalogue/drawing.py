@@ -6,6 +6,8 @@ from typing import Any
 from torch import Tensor
 
 BEYOND = 0.25
+DIM = 0.25  # an output whose values lie closer together would be one grey, or black
+CUT = 1 / 3  # the share of values outside [0, 1] from which too little of an output would be seen
 INK, PALE, BORDER = "#1f2933", "#9aa5b1", "#d5dce4"
 SHARES = (
     *(("1", 1.0), ("1/2", 0.5), ("1/4", 0.25), ("1/16", 1 / 16), ("0", 0.0)),
@@ -18,11 +20,15 @@ def as_image(maps: Tensor) -> tuple[Any, bool]:
     """Return a map (C, h, w) as matplotlib shows it: three channels as colours, others as grey tiles side by side.
 
     Values in [0, 1] are shown as they are, those a little beyond (a filter's ringing) are cut; where they are far
-    beyond, as a convolution gives, all are stretched to it: the second answer.
+    beyond, many beyond, or close together, as a convolution gives, all are stretched to it: the second answer.
     """
     low, high = float(maps.min()), float(maps.max())
-    stretched = low < -BEYOND or high > 1 + BEYOND
+    most = maps.flatten().quantile(maps.new_tensor([0.02, 0.98]))  # a bright corner does not lighten a black output
+    close = 0 < float(most[1] - most[0]) < DIM
+    cut = float(((maps < 0) | (maps > 1)).float().mean())
+    stretched = low < -BEYOND or high > 1 + BEYOND or cut > CUT or close
     if stretched:
+        low, high = map(float, most) if close else (low, high)
         maps = (maps - low) / max(high - low, 1e-12)
     maps = maps.clamp(0, 1)
     return (maps.permute(1, 2, 0) if len(maps) == 3 else tiled(maps)).numpy(), stretched

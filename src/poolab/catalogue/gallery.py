@@ -23,7 +23,7 @@ CAPTION = (
     "Above, what comes out of each window method at a kernel and stride of 4 (or as its second line says), with its "
     "default options. Below, where the gradient of some outputs goes, each window by itself, on the part of the "
     "photograph at the top left; the frames are the windows. Methods that learn are shown at the weights that training "
-    'starts from; "stretched" is an output that is far beyond the photograph\'s values.'
+    'starts from; "stretched" is an output far beyond the photograph\'s values, or in a small part of them.'
 )
 
 

@@ -20,6 +20,7 @@ KERNELS = (4, 2, 3)  # a window of 4x4 shows more of how it is divided than one 
 DPI, WIDE, HIGH = 120, 3.3, 8.0  # inches: a column, and the picture
 MAPS = 8  # the channels that heads and channel methods get
 SIDES = {"global": 24, "channel": 48}  # the side of their maps
+STRETCHED = "The output lies far beyond [0, 1], or in a small part of it, and is stretched to it."
 GRADIENT = (
     "Gradient: the derivative of the sum of the output with respect to each input pixel. Blue is positive, red "
     "negative; the colour's depth is the square root of the absolute value, full at {full:.3g}."
@@ -100,7 +101,7 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
         GRADIENT.format(full=1.0),
         "Gradients and the lower row are those of the photograph in grey; frames are the windows.",
         _start(pool),
-        "The output is far beyond [0, 1] and stretched to it." if stretched else "",
+        STRETCHED if stretched else "",
     )
     return figure
 
@@ -173,7 +174,7 @@ def _map_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | None
         edges if cls.role != "same" else "",
         GRADIENT.format(full=full),
         _start(pool),
-        "The output is far beyond [0, 1] and stretched to it." if stretched else "",
+        STRETCHED if stretched else "",
     )
     return figure
 

@@ -72,8 +72,9 @@ class TrainBatches:
             )
         if batch_size > len(split):
             raise ConfigError(
-                f"data.batch_size={batch_size} exceeds the training split of {len(split)} images, "
-                f"so that an epoch would have no batch: choose at most {len(split)}, or raise data.limit_train"
+                f"data.batch_size={batch_size} exceeds the training split of {len(split)} images, so that an epoch "
+                f"would have no batch: choose at most {len(split)}, e.g. data.batch_size={_below(len(split))}, or take "
+                "more images (data.limit_train limits them where it is set)"
             )
         if crop_padding < 0:
             raise ConfigError(f"data.crop_padding={crop_padding} is not possible: a number of pixels, 0 for no crop")
@@ -177,6 +178,15 @@ def _gather(rows_at: Callable[[Tensor], Tensor], index: Tensor, size: int) -> Te
     small = index.numel() * size <= SMALL_BYTES
     with one_thread() if small else nullcontext():
         return rows_at(index)
+
+
+def _below(count: int) -> int:
+    """Return the largest power of two that gives an epoch of several batches, where there is one.
+
+    >>> _below(54), _below(3), _below(1)
+    (16, 1, 1)
+    """
+    return 1 << max(0, (count // 2).bit_length() - 1)
 
 
 def _check_batch(batch_size: int, setting: str) -> None:

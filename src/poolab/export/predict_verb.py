@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   poolab predict runs/0123456789ab photos/ --json       for other programs
   poolab predict runs/0123456789ab photos/ --out masks  a PNG file for each picture (segmentation)
 """
+SHOWN = 6  # classes that are named
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -50,6 +51,7 @@ def predict(given: Sequence[str], description: str) -> int:
     if chosen.out is not None and not segments:
         raise ConfigError(f"--out is for the masks of a segmentation network, and {chosen.run} is a classifier")
     masks = _masks(chosen.out or "masks", files) if segments else {}
+    print(f"poolab: {_described(model)}", file=sys.stderr)
     found: list[dict[str, Any]] = []
     failed = 0
     for path, answer in _answers(model, files, chosen.batch_size):
@@ -67,6 +69,17 @@ def predict(given: Sequence[str], description: str) -> int:
     if failed:
         print(f"poolab: {failed} of {len(files)} pictures could not be read", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _described(model: Any) -> str:
+    """Return which network answers: with several runs at hand it is easy to name another one."""
+    names = [model.record.settings.get(f"{group}.name", "?") for group in ("backbone", "pooling", "data")]
+    classes = ", ".join(map(str, model.classes[:SHOWN])) + (", ..." if len(model.classes) > SHOWN else "")
+    return one_line(
+        "{} with pooling={}, trained on data={} with seed {}; {} classes: {}".format(
+            *names, model.record.seed, len(model.classes), classes
+        )
+    )
 
 
 def checked_device(name: str) -> str:

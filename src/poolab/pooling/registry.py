@@ -45,9 +45,21 @@ def register(name: str) -> Callable[[P], P]:
 def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
     """Return the names of all poolings, or of those of one role, for the given number of spatial dimensions.
 
+    Args:
+        role: "window", "global", "channel" or "same"; None for all.
+        dims: 1, 2 or 3.
+
+    Raises:
+        ValueError: there is no such role or number of dimensions.
+
     >>> "avg_topk" in list_pools("window"), "avg_topk" in list_pools("global")
     (True, False)
     """
+    roles = sorted({cls.role for cls in POOLS.values()})
+    if role is not None and role not in roles:
+        raise ValueError(f"no role is called {role!r}: {hint(str(role), roles)}known: {', '.join(roles)}")
+    if dims not in (1, 2, 3):
+        raise ValueError(f"dims must be 1, 2 or 3, found {dims!r}")
     return sorted(
         name
         for name, cls in POOLS.items()

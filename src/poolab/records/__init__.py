@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from poolab.errors import ConfigError
 from poolab.records.collection import Records, read_records
 from poolab.records.content import file_sha256
 from poolab.records.contents import Content, content_of, differing_content, own_settings, told_apart
@@ -79,7 +80,16 @@ class _Callable(ModuleType):
     """Lets `poolab.records("runs")` read records, although `poolab.records` is a package."""
 
     def __call__(self, place: str | Path = "runs") -> Records:
-        """Read the records of a folder of runs, or of a saved file."""
+        """Read the records of a folder of runs, or of a saved file.
+
+        Raises:
+            ConfigError: there is no such folder or file, or it cannot be read.
+        """
+        if not Path(place).expanduser().exists():
+            raise ConfigError(
+                f"{place} does not exist in {Path.cwd()}: name a folder of runs, or a file that "
+                "`poolab study table --save` wrote"
+            )
         return read_records(place)
 
 

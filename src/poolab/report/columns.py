@@ -39,16 +39,16 @@ def columns(analysis: Analysis) -> list[Column]:
     images = "interval for other test images of the same kind, for this arm alone"
     return [
         Column("arm", "arm", lambda row, _: row.label, lambda row, _: row.label),
-        Column("n", "n", _count, lambda row, _: row.compared.n, "completed runs"),
-        Column("mean", f"{analysis.metric.title}{percent}", _mean, lambda row, _: row.compared.mean),
-        Column("sd", "sd", _sd, lambda row, _: row.compared.sd, spread),
+        Column("verdict", "verdict", _verdict, _verdict),
         Column("difference", f"difference{unit}", _difference, lambda row, _: row.compared.difference, paired),
         Column("interval", f"{100 * analysis.confidence:g} % interval", _interval, _low, together),
         Column("p", "adjusted p", _p, lambda row, _: row.compared.p_adjusted, holm),
+        Column("mean", f"{analysis.metric.title}{percent}", _mean, lambda row, _: row.compared.mean),
+        Column("sd", "sd", _sd, lambda row, _: row.compared.sd, spread),
+        Column("n", "n", _count, lambda row, _: row.compared.n, "completed runs"),
         *_where(_has(rows, "p_permutation"), Column("flips", "sign-flip p", _flips, _flips_value, flips)),
         *_where(_has(rows, "interval_new_images"), Column("images", "for new images", _images, _images_low, images)),
         Column("improvement", "P(better)", _improvement, _chance, chance),
-        Column("verdict", "verdict", _verdict, _verdict),
         *(_cost(name) for name in COSTS if any(name in row.costs for row in rows)),
         *(_counted(name) for name in COUNTED if any(_number(row, name) for row in rows)),
     ]

@@ -25,8 +25,8 @@ def verdict_text(analysis: Analysis, columns: int = WIDTH, details: bool = True)
     lines = [_wrapped(str(sentence), columns, "") for sentence in verdict(analysis)]
     if details:
         for table in analysis.tables:
-            lines += ["", table.label]
-            lines += [_wrapped(str(sentence), columns, "  ") for sentence in sentences_of(analysis, table)]
+            told = [_wrapped(str(sentence), columns, "  ") for sentence in sentences_of(analysis, table)]
+            lines += ["", table.label, *told] if told else []
     return "\n".join(lines)
 
 

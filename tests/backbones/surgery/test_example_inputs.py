@@ -119,6 +119,10 @@ class TestExamples:
         swap_pooling(net, "max", slots=["pool1"], example_input=images)
         assert torch.equal(net(images), plain(images))
 
+    def test_a_name_instead_of_a_network(self, images):
+        with pytest.raises(ConfigError, match=r"an nn.Module, in place; found 'resnet18'.*get_model"):
+            swap_pooling("resnet18", "max", example_input=images)
+
     def test_scripted_networks(self, images):
         with pytest.warns(FutureWarning):
             net = torch.jit.script(made(Layers))

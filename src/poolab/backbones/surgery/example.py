@@ -102,8 +102,13 @@ def check_model(model: nn.Module) -> None:
     """Refuse a network that surgery cannot change.
 
     Raises:
-        ConfigError: it is scripted, wrapped for several processes, or not built to the end.
+        ConfigError: it is no module, or it is scripted, wrapped for several processes, or not built to the end.
     """
+    if not isinstance(model, nn.Module):
+        raise ConfigError(
+            f"swap_pooling changes a network, an nn.Module, in place; found {model!r:.60}. A network by its name is "
+            'made first, e.g. `model = torchvision.models.get_model("resnet18")`'
+        )
     name = type(model).__name__
     if isinstance(model, torch.jit.ScriptModule):
         raise ConfigError(

@@ -323,8 +323,10 @@ def shown(value: Any, most: int = 80) -> str:
 
 
 def whole_hint(value: Any, fits: Callable[[int], bool]) -> str:
-    """Return how to write the whole number that a float or a text stands for, where `fits` allows it.
+    """Return how to write the whole number, or numbers, that a float or a text stands for, where `fits` allows it.
 
+    >>> whole_hint("0-11", lambda whole: True)
+    "several values, in a study or with -m, are 0,1,...,11 or 'range(0,12)'"
     >>> whole_hint(16.0, lambda whole: whole < 20), whole_hint("3", lambda whole: True), whole_hint(1.5, bool)
     ('write 16', 'write 3, without quotes', '')
     """
@@ -332,6 +334,11 @@ def whole_hint(value: Any, fits: Callable[[int], bool]) -> str:
         return f"write {int(value)}"
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value) and fits(int(value)):
         return f"write {int(value)}, without quotes"
+    span = re.fullmatch(r"(\d{1,6})(?:-|:|\.{2,3})(\d{1,6})", value) if isinstance(value, str) else None
+    if span and fits(int(span[1])) and int(span[1]) < int(span[2]):
+        first, last = int(span[1]), int(span[2])
+        spelled = f"{first},{first + 1},...,{last} or 'range({first},{last + 1})'"
+        return f"several values, in a study or with -m, are {spelled}"
     return ""
 
 

@@ -17,7 +17,7 @@ from poolab.study.sweep.grid import MOST, grid_cells
 from poolab.study.sweep.mixed import ways_out
 
 EXAMPLES = """examples:
-  poolab new study pooling=max,avg,avg_topk seed=0,1,2 data=digits > mine.yaml
+  poolab new study pooling=max,avg,avg_topk seed=0,1,2 data=digits --out mine.yaml
   poolab new study pooling=max,softpool seed=range(8) backbone=resnet20 data=cifar10 --out mine.yaml
 """
 AGENT = ("${env}", "${interpreter}", "${program}", "${args_no_hyphens}")  # as W&B's agent gives settings to train.py
@@ -49,7 +49,7 @@ def new(given: Sequence[str], description: str) -> int:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise ConfigError(f"{path} exists: choose another name") from None
+        raise ConfigError(f"{path} exists: choose another name, or delete it first") from None
     except OSError as fault:
         raise PoolabError(f"{path} cannot be written: {fault.strerror or fault}") from fault
     print(f"{path}: {_counted(_parameters(chosen.words))}; next: poolab study plan {shlex.quote(chosen.out)}")

@@ -138,7 +138,7 @@ def _test_images(plan: Plan, records: Sequence[Record]) -> int | None:
 def wandb_notes(study: Study) -> Iterator[str]:
     """Return notes on what W&B's agent does differently with the same file: it passes str(value) to the process."""
     if study.trains and not study.command:
-        yield f"the agent needs a command, since its own gives --key=value: {FORM}"
+        yield f"only if `wandb agent` shall run this file: it needs a command, since its own gives --key=value: {FORM}"
     ends = [key for key in ("early_terminate", "run_cap") if getattr(study, key)] if study.method == "grid" else []
     if ends:
         yield f"{' and '.join(ends)} may end a grid early there; `poolab study run` runs each of its cells to the end"
