@@ -85,6 +85,7 @@ def test_what_is_no_terminal_gets_80_columns(poolab, monkeypatch):
 
 @pytest.mark.parametrize(("words", "message"), [
     (["avg_topkk"], "no pooling is called 'avg_topkk': did you mean avg_topk"),
+    (["SPPF"], "no pooling is called 'SPPF': did you mean sppf? known: adapool"),
     (["avg_topkk", "--show", "x.png"], "no pooling is called 'avg_topkk': did you mean avg_topk"),
     (["avg_topk", "kk=2"], "AvgTopKPool2d: no option kk (did you mean k? options: k)"),
     (["AvgTopKPool2d"], "AvgTopKPool2d is the class, did you mean avg_topk?"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from poolab.errors import ConfigError
+from poolab.errors import ConfigError, nearest
 from poolab.paths import config_dir
 from poolab.pooling import Pool, create_pool, get_pool, list_pools
 
@@ -21,12 +21,23 @@ def known(name: str) -> type[Pool]:
     """Return the class of a name.
 
     Raises:
-        ConfigError: no such method; the message has the near names.
+        ConfigError: no such method; the message has the near names, of presets too.
     """
     try:
         return get_pool(name)
     except ValueError as fault:
-        raise ConfigError(str(fault)) from None
+        near = "" if "did you mean" in str(fault) else nearest(name.lower(), presets())
+        raise ConfigError(str(fault).replace(": known:", f": {near}known:", 1)) from None
+
+
+def presets() -> list[str]:
+    """Return the names of the files of conf/pooling and conf/head that stand for a method with options.
+
+    >>> "sppf" in presets(), "avg_topk_k3" in presets(), "max" in presets()
+    (True, True, False)
+    """
+    names = {file.stem for group in ("pooling", "head") for file in (config_dir() / group).glob("*.yaml")}
+    return sorted(name for name in names if preset(name))
 
 
 def preset(name: str) -> tuple[str, dict[str, Any]] | None:
