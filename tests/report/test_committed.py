@@ -70,6 +70,18 @@ def test_mixed_is_undecided_and_the_page_says_what_the_report_says(analysis, pyt
         assert joint in text
 
 
+def test_the_claims_page_has_the_numbers_of_the_records(analysis, pytestconfig):
+    text = " ".join((pytestconfig.rootpath / "docs" / "claims.md").read_text().split())
+    rows = {row.label: row.compared for row in analysis.tables[0].rows}
+    metric = analysis.metric
+    assert f"stochastic pooling was {metric.size(-rows['stochastic'].difference)} worse" in text
+    assert f"`softpool` is {metric.size(-rows['softpool'].difference)} worse" in text
+    strided, mixed = rows["strided_conv"], rows["mixed"]
+    assert f"{metric.size(-strided.difference)} worse than max ({metric.interval(strided.interval)}, eight seeds)" in text
+    assert f"simultaneous interval {metric.interval(mixed.interval)}, eight seeds" in text
+    assert f"{metric.signed(mixed.difference)} points to max" in text
+
+
 @pytest.mark.parametrize("name", ["pooling_cifar10", "pooling_small"])
 def test_the_examples_are_what_their_command_writes_today(name, pytestconfig):
     """The command: poolab report benchmarks/NAME.jsonl.gz --out docs/examples/NAME --formats svg.
