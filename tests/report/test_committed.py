@@ -77,7 +77,9 @@ def test_the_claims_page_has_the_numbers_of_the_records(analysis, pytestconfig):
     assert f"stochastic pooling was {metric.size(-rows['stochastic'].difference)} worse" in text
     assert f"`softpool` is {metric.size(-rows['softpool'].difference)} worse" in text
     strided, mixed = rows["strided_conv"], rows["mixed"]
-    assert f"{metric.size(-strided.difference)} worse than max ({metric.interval(strided.interval)}, eight seeds)" in text
+    assert (
+        f"{metric.size(-strided.difference)} worse than max ({metric.interval(strided.interval)}, eight seeds)" in text
+    )
     assert f"simultaneous interval {metric.interval(mixed.interval)}, eight seeds" in text
     assert f"{metric.signed(mixed.difference)} points to max" in text
 

@@ -64,6 +64,17 @@ def test_markdown_has_as_many_cells_in_each_line(analysis):
     assert not re.search(r"<script", markdown_table(nasty().tables[0], nasty()))
 
 
+def test_a_page_begins_with_the_verdicts_and_a_paper_with_the_data(analysis, capsys):
+    page = markdown_table(analysis.tables[0], analysis).splitlines()[0]
+    assert page.startswith("| arm | verdict | difference (points) | 95 % interval | adjusted p |")
+    paper = latex_table(analysis.tables[0], analysis).split(r"\toprule")[1].splitlines()[1]
+    assert paper.startswith(
+        r"arm & n & test accuracy (\%) & difference (points) & 95 \% interval & adjusted p & verdict"
+    )
+    print_tables(analysis)
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["arm", "n", "mean", "diff"]
+
+
 def test_latex_escapes_what_is_special():
     analysis = nasty()
     text = latex_table(analysis.tables[0], analysis)

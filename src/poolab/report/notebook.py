@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from poolab.report.analysis import Analysis
-from poolab.report.columns import columns
-from poolab.report.tables import PAPER, cells
+from poolab.report.tables import PAPER, cells, in_order
 
 
 class TextTable(NamedTuple):
@@ -19,7 +18,7 @@ class TextTable(NamedTuple):
 
 def text_tables(analysis: Analysis) -> list[TextTable]:
     """Return the table of each setting with the columns that a paper shows."""
-    wanted = [column for column in columns(analysis) if column.key in PAPER]
+    wanted = in_order(analysis, PAPER)
     heads = [column.title for column in wanted]
     return [
         TextTable(f"{table.label}, baseline {analysis.baseline}", heads, cells(table, analysis, wanted))

@@ -24,6 +24,11 @@ LATEX = str.maketrans(
 )  # fmt: skip
 
 
+def in_order(analysis: Analysis, keys: Sequence[str]) -> list[Column]:
+    """Return the columns of these keys that an analysis has, in the order of the keys."""
+    return sorted((one for one in columns(analysis) if one.key in keys), key=lambda one: keys.index(one.key))
+
+
 def cells(table: Table, analysis: Analysis, wanted: Sequence[Column]) -> list[list[str]]:
     """Return the texts of a table, row by row."""
     return [[column.text(row, analysis) for column in wanted] for row in table.rows]
@@ -95,7 +100,7 @@ def table_values(table: Table, analysis: Analysis) -> tuple[list[str], list[list
 
 def latex_table(table: Table, analysis: Analysis) -> str:
     """Write a setting's table as LaTeX, for the package booktabs."""
-    wanted = [column for column in columns(analysis) if column.key in PAPER]
+    wanted = in_order(analysis, PAPER)
     align = "".join("l" if column.is_text else "r" for column in wanted)
     lines = [[column.title for column in wanted], *cells(table, analysis, wanted)]
     body = [" & ".join(text.translate(LATEX) for text in line) + r" \\" for line in lines]
@@ -125,7 +130,7 @@ def terminal_table(table: Table, analysis: Analysis, width: int = 80) -> tuple[R
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    wanted = [column for column in columns(analysis) if column.key in TERMINAL]
+    wanted = in_order(analysis, TERMINAL)
     empty = [
         one.key for one in wanted if one.key in COUNTED and not any(one.value(row, analysis) for row in table.rows)
     ]
