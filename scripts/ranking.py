@@ -4,12 +4,14 @@
     python scripts/ranking.py rates runs/ranking --write      # and sweeps/ranking/<setting>_lr_<rate>.yaml
     python scripts/ranking.py save runs/ranking               # the records as benchmarks/ranking.jsonl.gz
     python scripts/ranking.py restore runs/ranking            # folders of these records, where a run has none
+    python scripts/ranking.py claim docs/ranking              # what the reports there say of the claim of 6.28
 
 The rate of an arm in a setting is the one with the highest validation accuracy; of equal ones the smaller. `save`
 prints no result, so that it is no look at them. After `restore`, `poolab study run` makes the missing runs.
 """
 
 import argparse
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
@@ -27,6 +29,7 @@ SWEEPS = Path(__file__).resolve().parents[1] / "sweeps" / "ranking"
 RECORDS = Path("benchmarks/ranking.jsonl.gz")
 SETTINGS = ("keras_2x2", "keras_3x3", "lenet_2x2")
 SEEDS, EPOCHS = 5, 10
+CLAIM = 6.28  # of Avg-TopK over max pooling on CIFAR-10, in points or in percent of the accuracy of max pooling
 DECLARED = "margin: 0.5\nlooks: [3, 5, 10]\ntuned: [optim.lr]\n"
 Scores = dict[str, dict[float, float]]  # validation accuracy by pooling and learning rate
 
@@ -34,8 +37,8 @@ Scores = dict[str, dict[float, float]]  # validation accuracy by pooling and lea
 def main() -> int:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", choices=("rates", "save", "restore"))
-    parser.add_argument("runs", type=Path, help="the folder of the runs; for rates, or their saved records")
+    parser.add_argument("work", choices=("rates", "save", "restore", "claim"))
+    parser.add_argument("runs", type=Path, help="the folder of the runs (rates: or their records; claim: of reports)")
     parser.add_argument("--write", action="store_true", help="of rates: write the study files")
     parser.add_argument("--file", type=Path, default=RECORDS, help="of save and restore (default: %(default)s)")
     asked = parser.parse_args()
@@ -43,6 +46,8 @@ def main() -> int:
         rates(asked.runs, asked.write)
     elif asked.work == "save":
         save(asked.runs, asked.file)
+    elif asked.work == "claim":
+        print(claim(asked.runs))
     else:
         restore(asked.file, asked.runs)
     return 0
@@ -66,6 +71,26 @@ def restore(file: Path, runs: Path) -> None:
         if not (folder.path / "result.json").exists():
             folder.make().write_json("result.json", record.to_json())
             print(f"restored {folder.path}")
+
+
+def claim(reports: Path) -> str:
+    """Return a table of the settings on CIFAR-10: does an Avg-TopK arm's interval lie below both readings of 6.28?"""
+    lines = [
+        "| windows | network | arm | seeds | difference | interval | 6.28 % of max | below both |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for file in sorted(reports.glob("*/results.json")):
+        for setting in json.loads(file.read_text())["settings"]:
+            data, network = setting["label"].split(", ")
+            arms = [arm for arm in setting["arms"] if arm["arm"].startswith("avg_topk")]
+            for arm in arms if data == "image_folder" else []:
+                low, high = (100 * end for end in arm["interval"])
+                relative = CLAIM * arm["baseline_mean_of_pairs"]
+                told = [file.parent.name, network, arm["arm"], arm["pairs"], f"{100 * arm['difference']:+.2f}"]
+                below = "yes" if high < min(CLAIM, relative) else "no"
+                told += [f"{low:+.2f} to {high:+.2f}", f"{relative:.2f}", below]
+                lines.append(f"| {' | '.join(map(str, told))} |")
+    return "\n".join(lines)
 
 
 def rates(runs: Path, write: bool) -> None:
