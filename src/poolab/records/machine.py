@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+CODE = ("src", "conf", "train.py")
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
 
 
@@ -29,13 +30,16 @@ def environment(device: str = "cpu", **facts: Any) -> dict[str, Any]:
 
 
 def commit() -> dict[str, Any]:
-    """Return the commit of poolab's checkout and whether it has uncommitted changes; None for an installed wheel."""
+    """Return the commit of poolab's checkout and whether its code has uncommitted changes; None for an installed wheel.
+
+    Code is what a run reads: a changed page or a new file of results beside it says nothing about the run.
+    """
     package = Path(__file__).resolve().parents[1]
     root = package.parents[1]
     if not (root / ".git").exists() or package != root / "src" / "poolab":
         return {"commit": None, "dirty": None}
     head = _git(root, "rev-parse", "HEAD")
-    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    changes = _git(root, "status", "--porcelain", "--", *CODE)
     return {"commit": head or None, "dirty": None if changes is None else bool(changes)}
 
 
