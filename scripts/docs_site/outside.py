@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 TAKEN = (
     *("CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"),
     *("benchmarks/*.md", "benchmarks/*.json", "benchmarks/*.png", "benchmarks/*.jsonl.gz", "sweeps/*.yaml"),
+    "sweeps/ranking/*.yaml",
 )
 FENCE = re.compile(r"(^```.*?^```\s*$)", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"(^```.*?^```\s*$|`[^`\n]*`)", re.DOTALL | re.MULTILINE)
