@@ -6,7 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from poolab.backbones import list_backbones
-from poolab.configuration import _tell_renamed, check_launcher, compose, config_dir, explain
+from poolab.configuration import check_launcher, compose, config_dir, explain
+from poolab.configuration.composition import _tell_renamed
 from poolab.data import list_data
 from poolab.errors import ConfigError
 from poolab.pooling import list_pools

@@ -100,7 +100,8 @@ def test_the_verb_prints_and_keeps_a_table(two_arms, recorded, tmp_path, capsys)
     assert metrics[0] == metrics[1]
     assert {record.config["runs_dir"] for record in told} == {None}  # where it lay is nobody's concern
     study_verb([*words, str(kept), "--markdown"], "")
-    assert re.search(r"\| avg \| 3 \| 57\.67 \| [\d.]+ \| -0\.67 \|", capsys.readouterr().out)
+    row = r"\| avg \| undecided \| -0\.67 \| [-+.\d to]+ \| 0\.80 \| 57\.67 \| [\d.]+ \| 3 \|"
+    assert re.search(row, capsys.readouterr().out)
     study_verb([*words, str(kept), "--csv"], "")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["pairs"] for row in rows] == ["0", "3"]
