@@ -114,6 +114,14 @@ def _here(line, folder):
     return line.replace("FOLDER", root).replace("runs/<signature>", f"runs/{_signature(folder)}")
 
 
+def _write_studies(words, folder):
+    """Write the study files that a command reads and that another line of the pages makes: it may run elsewhere."""
+    for line in typed():
+        file = line.partition(" --out ")[2]
+        if line.startswith("poolab new ") and file in words and not (folder / file).exists():
+            assert main(shlex.split(_here(line, folder))[1:]) == 0
+
+
 @pytest.mark.parametrize("line", typed())
 def test_a_command_runs(line, place, capsys):
     words = shlex.split(_here(line, place))
@@ -127,6 +135,8 @@ def test_a_command_runs(line, place, capsys):
         return
     assert words[0] == "poolab"
     needs_runs = {("report",): 2, ("study", "table"): 3, ("study", "measure"): 3}
+    if words[1] != "new":
+        _write_studies(words, place)
     study = next((words[at] for verb, at in needs_runs.items() if tuple(words[1 : 1 + len(verb)]) == verb), "")
     if study.endswith(".yaml"):  # a reader has run the study before
         assert main(_shrunk(["study", "run", study])) == 0
