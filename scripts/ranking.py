@@ -79,7 +79,10 @@ def claim(reports: Path) -> str:
         "| setting | arm | difference | interval | below both | 6.28 % of max | seeds |",
         "|---|---|---|---|---|---|---|",
     ]
-    for file in sorted(reports.glob("*/results.json")):
+    files = sorted(reports.glob("*/results.json"))
+    if not files:
+        raise SystemExit(f"{reports} has no report in a folder of it: write them first, see docs/ranking/README.md")
+    for file in files:
         for setting in json.loads(file.read_text())["settings"]:
             data, network = setting["label"].split(", ")
             arms = [arm for arm in setting["arms"] if arm["arm"].startswith("avg_topk")]

@@ -35,8 +35,11 @@ def test_a_run_with_keywords_mappings_and_words(settings, tmp_path):
     assert runs == [record]
     assert runs.completed[0].folder == record.folder
     assert "avg_topk" in runs._repr_html_()
-    with pytest.raises(ConfigError, match=r"nix does not exist in .*: name a folder of runs"):
-        poolab.records("nix")
+    for gone in ("nix", "~nobodyhere/runs"):
+        with pytest.raises(ConfigError, match=rf"{gone} does not exist: name a folder of runs"):
+            poolab.records(gone)
+    with pytest.raises(ConfigError, match="cannot be read: File name too long"):
+        poolab.records("a" * 5000)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from poolab import cli
 from poolab.catalogue import __main__ as work
 from poolab.catalogue import listed
 from poolab.catalogue.chosen import make
-from poolab.catalogue.drawing import as_image, scale, tiled
+from poolab.catalogue.drawing import as_image, draw_input, scale, tiled
 from poolab.catalogue.gallery import COLUMNS, _method
 from poolab.catalogue.kept import kept
 from poolab.catalogue.photograph import SIDE, features, grey, photograph
@@ -211,6 +211,14 @@ def test_outputs_lie_over_the_middle_of_their_windows():
     ]:
         pool, _ = make(get_pool("max"), arguments, channels=1)
         assert extent(pool, kept(pool, x).output, x) == wanted
+
+
+def test_a_dark_photograph_is_drawn_dark():
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    draw_input(axes, torch.linspace(0.01, 0.05, 48).view(3, 4, 4))
+    assert axes.images[0].get_array().max() == pytest.approx(0.05)
 
 
 def test_maps_become_images():

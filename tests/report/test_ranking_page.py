@@ -35,7 +35,23 @@ def test_the_reports_are_what_their_commands_write_today(name, reports, pytestco
 
 def test_the_claim_is_tested_as_declared(ranking, pytestconfig):  # noqa: F811
     folder = pytestconfig.rootpath / "docs" / "ranking"
-    assert ranking.claim(folder) in (folder / "README.md").read_text()
+    table = ranking.claim(folder)
+    assert table in (folder / "README.md").read_text()
+    assert table.count("| yes |") == 6, "the pages say that the claim is excluded in every setting"
+    assert "| no |" not in table
+    with pytest.raises(SystemExit, match="has no report in a folder of it"):
+        ranking.claim(folder / "2x2")
+
+
+def test_the_page_to_choose_by_has_the_numbers_of_the_report(pytestconfig):
+    docs = pytestconfig.rootpath / "docs"
+    text = " ".join((docs / "choose.md").read_text().split())
+    settings = json.loads((docs / "ranking" / "2x2" / "results.json").read_text())["settings"]
+    for label in ("image_folder, keras_cnn", "image_folder, lenet"):
+        (arms,) = (setting["arms"] for setting in settings if setting["label"] == label)
+        (avg,) = (arm for arm in arms if arm["arm"] == "avg")
+        difference, low, high = (f"{100 * value:+.2f}" for value in (avg["difference"], *avg["interval"]))
+        assert re.search(rf"{re.escape(difference)} (?:points )?\({re.escape(f'{low} to {high}')}", text)
 
 
 @pytest.mark.parametrize("page", ["docs/ranking/README.md", "docs/claims.md", "README.md"])

@@ -86,12 +86,21 @@ def plain(axes: Any) -> None:
         side.set(color=PALE, linewidth=0.6)
 
 
+def draw_input(axes: Any, maps: Tensor) -> None:
+    """Draw an input with values in [0, 1] as it is: a dark photograph stays dark."""
+    _draw(axes, (maps.permute(1, 2, 0) if len(maps) == 3 else tiled(maps)).numpy())
+
+
 def draw_map(axes: Any, maps: Tensor, extent: Any = None) -> bool:
-    """Draw a map or an output; return True if its values were rescaled."""
+    """Draw an output; return True if its values were rescaled."""
     image, stretched = as_image(maps)
+    _draw(axes, image, extent)
+    return stretched
+
+
+def _draw(axes: Any, image: Any, extent: Any = None) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
     plain(axes)
-    return stretched
 
 
 def draw_gradient(axes: Any, gradient: Tensor, full: float = 1.0) -> None:

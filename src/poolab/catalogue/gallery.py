@@ -41,8 +41,8 @@ def gallery(file: str | Path, image: str | Path | None = None) -> Path:
     height = rows * (LABEL + 2 * TILE + GAP) + LEGEND
     figure = Figure(figsize=(WIDE, height), dpi=DPI)
     above, below = _cell(figure, 0, height, "input", "the photograph")
-    drawing.draw_map(above, colour[0])
-    drawing.draw_map(below, light[0])
+    drawing.draw_input(above, colour[0])
+    drawing.draw_input(below, light[0])
     drawing.draw_windows(below, reference, told.output, told.step, FRAME)
     _limit(below, window)
     for index, name in enumerate(names, start=1):

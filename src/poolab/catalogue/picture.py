@@ -75,8 +75,8 @@ def _window_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | N
     passes = [(kept(pool, colour, training), kept(single, light, training)) for _, training in _modes(cls)]
     figure, grid = _figure(pool, colour, passes[0][0].output, 1 + 2 * len(passes), rows=2)
     window = part(light, single, passes[0][1])
-    drawing.draw_map(grid[0, 0], colour[0])
-    drawing.draw_map(grid[1, 0], grey(colour)[0])
+    drawing.draw_input(grid[0, 0], colour[0])
+    drawing.draw_input(grid[1, 0], grey(colour)[0])
     grid[0, 0].set_title("input", fontsize=10)
     grid[1, 0].set_title("a part of it in grey", fontsize=10)
     drawing.draw_windows(grid[1, 0], single, passes[0][1].output, passes[0][1].step)
@@ -158,7 +158,7 @@ def _map_figure(cls: type[Pool], given: dict[str, Any], image: str | Path | None
     figure, (grid,) = _figure(pool, input, passes[0].output, 1 + 2 * len(passes), rows=1)
     full = max(max(float(one.gradient.abs().max()) for one in passes), 1e-12)
     bright = input.flatten().quantile(0.98).clamp(min=1e-12) if cls.role != "same" else 1.0
-    drawing.draw_map(grid[0], (input[0] / bright).clamp(max=1.0))
+    drawing.draw_input(grid[0], (input[0] / bright).clamp(max=1.0))
     grid[0].set_title("input" if cls.role == "same" else f"input: {MAPS} maps", fontsize=10)
     stretched = False
     for index, ((mode, _), one) in enumerate(zip(_modes(cls), passes, strict=True)):

@@ -6,6 +6,7 @@
 True
 """
 
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -85,12 +86,13 @@ class _Callable(ModuleType):
         Raises:
             ConfigError: there is no such folder or file, or it cannot be read.
         """
-        if not Path(place).expanduser().exists():
+        found = read_records(place)  # says itself what cannot be read; what is not there has no records
+        if not found and not os.path.exists(os.path.expanduser(place)):
             raise ConfigError(
-                f"{place} does not exist in {Path.cwd()}: name a folder of runs, or a file that "
+                f"{os.path.abspath(os.path.expanduser(place))} does not exist: name a folder of runs, or a file that "
                 "`poolab study table --save` wrote"
             )
-        return read_records(place)
+        return found
 
 
 sys.modules[__name__].__class__ = _Callable

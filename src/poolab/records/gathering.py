@@ -34,7 +34,7 @@ def gather(place: str | Path) -> Gathered:
     Raises:
         ConfigError: the folder cannot be read, or the file is not a file of records.
     """
-    path = Path(place).expanduser()
+    path = Path(os.path.expanduser(place))  # of a user that does not exist it stays as it is
     records, faults = _of_file(path) if _is_file(path) else scan_results(path)
     usable = []
     for record in records:

@@ -327,6 +327,8 @@ def whole_hint(value: Any, fits: Callable[[int], bool]) -> str:
 
     >>> whole_hint("0-11", lambda whole: True)
     "several values, in a study or with -m, are 0,1,...,11 or 'range(0,12)'"
+    >>> whole_hint("0-1", lambda whole: True)
+    "several values, in a study or with -m, are 0,1 or 'range(0,2)'"
     >>> whole_hint(16.0, lambda whole: whole < 20), whole_hint("3", lambda whole: True), whole_hint(1.5, bool)
     ('write 16', 'write 3, without quotes', '')
     """
@@ -337,7 +339,10 @@ def whole_hint(value: Any, fits: Callable[[int], bool]) -> str:
     span = re.fullmatch(r"(\d{1,6})(?:-|:|\.{2,3})(\d{1,6})", value) if isinstance(value, str) else None
     if span and fits(int(span[1])) and int(span[1]) < int(span[2]):
         first, last = int(span[1]), int(span[2])
-        spelled = f"{first},{first + 1},...,{last} or 'range({first},{last + 1})'"
+        listed = (
+            map(str, range(first, last + 1)) if last - first < 4 else (str(first), str(first + 1), "...", str(last))
+        )
+        spelled = f"{','.join(listed)} or 'range({first},{last + 1})'"
         return f"several values, in a study or with -m, are {spelled}"
     return ""
 
