@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,10 @@ from poolab.pooling.fused.recorder import NotFusable
 
 aten = torch.ops.aten
 ZERO, ONE = "all((real)0.0)", "all((real)1.0)"
+# Formulas with one of these are rounded more than once anyhow.
+ROUNDED = {aten.exp, aten.log, aten.expm1, aten.log1p, aten.tanh, aten.sigmoid, aten.pow}
+SMALLEST = torch.finfo(torch.float32).tiny
+SEVERAL = 3  # quotients by one divisor, from which on its reciprocal is faster
 
 
 def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str], set[str]]:
@@ -25,13 +30,16 @@ def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str]
     names: dict[fx.Node, str] = {}
     given = iter(inputs)
     outputs: list[str] = []
+    quotients = Quotients(graph)
     for node in graph.nodes:
         if node.op == "placeholder":
             names[node] = next(given)
         elif node.op == "output":
             outputs = [ZERO if value is None else _operand(value, names) for value in node.args[0]]
         else:
-            expression = _expression(node, names)
+            more, product = quotients.as_product(node, names)
+            lines += more
+            expression = product or _expression(node, names)
             if expression.isidentifier() or _is_literal(expression):
                 names[node] = expression
                 continue
@@ -40,6 +48,44 @@ def statements(graph: fx.Graph, inputs: list[str]) -> tuple[list[str], list[str]
             lines.append(f"const {kind} {names[node]} = {expression};")
     used = set(re.findall(r"\bin\d+\b", " ".join([*lines, *outputs])))
     return lines, outputs, used
+
+
+class Quotients:
+    """Make quotients products, in formulas with an exponential or the like; elsewhere, as in means, they are exact."""
+
+    def __init__(self, graph: fx.Graph):
+        targets = {getattr(node.target, "overloadpacket", None) for node in graph.nodes}
+        self.numerators: dict[fx.Node, set[Any]] = defaultdict(set)
+        self.is_exact = not targets & ROUNDED
+        self.reciprocals: dict[fx.Node, str] = {}
+        for node in graph.nodes:
+            if _is_quotient(node) and isinstance(node.args[1], fx.Node):
+                self.numerators[node.args[1]].add(node.args[0])
+
+    def as_product(self, node: fx.Node, names: Mapping[fx.Node, str]) -> tuple[list[str], str]:
+        """Return a quotient as a product and the statements before it, or an empty text where it stays a quotient."""
+        if self.is_exact or not _is_quotient(node):
+            return [], ""
+        numerator, divisor = node.args
+        if not isinstance(divisor, fx.Node):
+            return [], _by_number(_operand(numerator, names), float(divisor))  # type: ignore[arg-type]
+        if len(self.numerators[divisor]) < SEVERAL:
+            return [], ""
+        before = []
+        if divisor not in self.reciprocals:
+            self.reciprocals[divisor] = f"of{len(self.reciprocals)}"
+            before = [f"RECIPROCAL({self.reciprocals[divisor]}, {names[divisor]})"]
+        return before, f"QUOTIENT({_operand(numerator, names)}, {self.reciprocals[divisor]})"
+
+
+def _is_quotient(node: fx.Node) -> bool:
+    packet = getattr(node.target, "overloadpacket", None)
+    return packet is aten.div and not node.kwargs and not any(_is_flag(value) for value in node.args)
+
+
+def _by_number(numerator: str, divisor: float) -> str:
+    """Return the product with the reciprocal of a number, where both are normal numbers of float32."""
+    return f"{numerator} * {literal(1 / divisor)}" if 1e-37 < abs(divisor) < 1e37 else ""
 
 
 def _is_literal(text: str) -> bool:
@@ -146,8 +192,15 @@ def _power(node: fx.Node, a: str, b: str) -> str:
 
 def _clamp(node: fx.Node, a: str, *bounds: str | None, **named: str) -> str:
     low, high = (named.get(name, bound) for name, bound in zip(("min", "max"), (*bounds, None, None), strict=False))
-    lifted = a if low is None else f"SELECT({a} < {low}, {low}, {a})"
-    return lifted if high is None else f"SELECT({lifted} > {high}, {high}, {lifted})"
+    lifted = a if low is None else f"HIGHER({low}, {a})"
+    return lifted if high is None else f"LOWER({high}, {lifted})"
+
+
+def _is_clamped(value: Any) -> bool:
+    """Return True for numbers that are clamped to positive normal ones."""
+    lows = [*value.args[1:2], value.kwargs.get("min")] if isinstance(value, fx.Node) else []
+    is_clamp = bool(lows) and getattr(value.target, "overloadpacket", None) in (aten.clamp, aten.clamp_min)
+    return is_clamp and any(isinstance(low, float) and low >= SMALLEST for low in lows)
 
 
 def _divided(node: fx.Node, a: str, b: str) -> str:
@@ -168,7 +221,7 @@ FORMS: dict[Any, Callable[..., str]] = {
     aten.reciprocal: lambda node, a: f"{ONE} / {a}",
     aten.abs: _function("FABS"),
     aten.exp: _function("EXP"),
-    aten.log: _function("LOG"),
+    aten.log: lambda node, a: f"{'LOG_NORMAL' if _is_clamped(node.args[0]) else 'LOG'}({a})",
     aten.sqrt: _function("SQRT"),
     aten.rsqrt: lambda node, a: f"{ONE} / SQRT({a})",
     aten.expm1: _function("EXPM1"),
@@ -178,15 +231,15 @@ FORMS: dict[Any, Callable[..., str]] = {
     aten.sigmoid: lambda node, a: f"{ONE} / ({ONE} + EXP(-{a}))",
     aten.square: lambda node, a: f"{a} * {a}",
     aten.pow: _power,
-    aten.relu: lambda node, a: f"SELECT({a} < {ZERO}, {ZERO}, {a})",
+    aten.relu: lambda node, a: f"HIGHER({ZERO}, {a})",
     aten.sgn: lambda node, a: f"NUMBER({a} > {ZERO}) - NUMBER({a} < {ZERO})",
     aten.sign: lambda node, a: f"NUMBER({a} > {ZERO}) - NUMBER({a} < {ZERO})",
-    # NaN wins, as in torch
-    aten.maximum: lambda node, a, b: f"SELECT(({a} > {b}) | ({a} != {a}), {a}, {b})",
-    aten.minimum: lambda node, a, b: f"SELECT(({a} < {b}) | ({a} != {a}), {a}, {b})",
+    # NaN wins, as in torch; HIGHER and LOWER give the second one where one is NaN
+    aten.maximum: lambda node, a, b: f"SELECT({a} != {a}, {a}, HIGHER({a}, {b}))",
+    aten.minimum: lambda node, a, b: f"SELECT({a} != {a}, {a}, LOWER({a}, {b}))",
     aten.clamp: _clamp,
-    aten.clamp_min: lambda node, a, low: f"SELECT({a} < {low}, {low}, {a})",
-    aten.clamp_max: lambda node, a, high: f"SELECT({a} > {high}, {high}, {a})",
+    aten.clamp_min: lambda node, a, low: f"HIGHER({low}, {a})",
+    aten.clamp_max: lambda node, a, high: f"LOWER({high}, {a})",
     aten.threshold_backward: lambda node, grad_output, a, limit: f"SELECT({a} <= {limit}, {ZERO}, {grad_output})",
     aten.where: _chosen,
     aten.masked_fill: lambda node, a, flag, value: _chosen(node, flag, value, a),

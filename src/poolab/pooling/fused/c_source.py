@@ -33,7 +33,8 @@ class Loops:
 def c_source(loops: Loops) -> str:
     """Return the text of the C file."""
     layout = "channels_last.c" if loops.is_channels_last else "contiguous.c"
-    parts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("common.c", layout, "probe.c")]
+    names = ("vectors.c", "functions.c", "common.c", layout, "probe.c")
+    parts = [files(__package__).joinpath(name).read_text(encoding="utf-8") for name in names]
     return "\n".join([*_sizes(loops), *_param_grads(loops.whole.values), *_bodies(loops), *parts])
 
 

@@ -11,7 +11,19 @@
 #define GRAD_OUTPUT load(grad_output + at)
 #define PUT(v) store(y + at, v)
 #define ADD_PARAM_GRAD(index, v) add_up(param_grads[index] + at, v)
-INLINE void add_up(double *to, vreal v) { for (int i = 0; i < LANES; i++) to[i] += v[i]; }
+#if ELEMENT != 1
+typedef float half_real __attribute__((vector_size(BYTES / 2)));
+typedef double unaligned_double __attribute__((vector_size(BYTES), aligned(8)));
+#endif
+// As vectors: number by number, this took half the time of a kernel with several values.
+INLINE void add_up(double *to, vreal v) {
+#if ELEMENT == 1
+  *(unaligned *)to += v;
+#else
+  union { vreal whole; half_real halves[2]; } u = {v};
+  for (int i = 0; i < 2; i++) ((unaligned_double *)to)[i] += __builtin_convertvector(u.halves[i], unaligned_double);
+#endif
+}
 
 #if WIDE_SUM
 typedef real sum;

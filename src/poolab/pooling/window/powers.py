@@ -128,7 +128,8 @@ class GeMPool2d(GeneralizedMean, WindowPool2d):
         top = peak(taps)  # the formula does not depend on the scale, so neither does the gradient
         gains = []
         for place, tap in enumerate(taps):
-            share = rescue_infinite(tap, top, tap / top, 1.0, 0.0).clamp(min=torch.finfo(top.dtype).tiny)
+            # A tap is infinite only where the largest one is, too: inf / inf would be NaN.
+            share = (tap / top).masked_fill(tap == torch.inf, 1.0).clamp(min=torch.finfo(top.dtype).tiny)
             # The power less 1. For small p it is near 0, and only expm1 has all its digits.
             gain = share.pow(p) - 1 if isinstance(p, float) and p >= 1 else (p * share.log()).expm1()
             gains.append(gain if real is None else gain.masked_fill(~real[place], 0.0))
