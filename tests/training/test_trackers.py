@@ -122,7 +122,7 @@ def test_pictures_and_rate_are_there_unless_switched_off(configured, monkeypatch
     folder = launch(configured(tmp_path, *OFFLINE, *words), pictures=False)[1]  # as in a study: drawn to be sent
     history = stored(folder)[2]
     names = {name.partition(".")[0] for row in history for name in row}
-    wanted = {"pictures/curves", "pictures/samples", "pictures/confusion", "learning_rate"}
+    wanted = {"pictures/samples", "pictures/confusion", "learning_rate"}
     assert names & wanted == (set() if words else wanted)
     assert bool(list(folder.glob("wandb/*/files/media/images/pictures/*.png"))) == (not words)
 

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from poolab.training.samples import FILE
 PICTURES = ("samples", "curves", "confusion", "reliability")
 
 
-def draw_pictures(folder: Path, record: Record, *, again: bool = False) -> list[Path]:
+def draw_pictures(folder: Path, record: Record, *, names: Sequence[str] = PICTURES, again: bool = False) -> list[Path]:
     """Draw the pictures that a run's folder lacks, and return their paths; one that cannot be drawn gives a warning.
 
     A picture whose data is not in the folder is left out.
@@ -24,12 +24,13 @@ def draw_pictures(folder: Path, record: Record, *, again: bool = False) -> list[
     Args:
         folder: the run's folder.
         record: the run's record.
+        names: which pictures, of PICTURES.
         again: draw those that are there too.
     """
     drawn, faults = [], []
     for name, picture in _pictures(folder, record):
         path = folder / f"{name}.png"
-        if path.exists() and not again:
+        if name not in names or (path.exists() and not again):
             continue
         try:
             from poolab.measure import default_style

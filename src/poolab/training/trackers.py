@@ -21,7 +21,7 @@ from poolab.training.processes import first_process
 from poolab.training.secret_words import without_secrets
 from poolab.training.wandb_access import has_key, in_sweep, server, stopped_by_agent
 from poolab.training.wandb_client import NoAnswer, bounded, client_process, is_dead, kill, refusal
-from poolab.training.wandb_files import log_model, log_pictures, write_onnx
+from poolab.training.wandb_files import PICTURES, log_model, log_pictures, write_onnx
 from poolab.training.wandb_settings import UNSENT, WandbSettings, wandb_settings
 
 # Seconds between two transmissions of rows in a sweep, where an early stop goes by them. W&B's own 15 are longer than
@@ -113,7 +113,7 @@ class WandbTracker(Logger):
         """
         if record.completed and not self._broken:  # both before the time limit of W&B's own calls begins
             if self._settings.pictures:
-                draw_pictures(self._folder, record)
+                draw_pictures(self._folder, record, names=PICTURES)
             if self._settings.log_model and self._settings.export_model:
                 self._export()
         self._try("finish", lambda: self._end(record), self._settings.finish_timeout + PATIENCE)

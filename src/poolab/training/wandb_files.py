@@ -7,7 +7,9 @@ from typing import Any
 
 from poolab.errors import PoolabError
 from poolab.records import Record
-from poolab.training.picture_files import PICTURES
+
+# W&B draws curves itself, from the figures of the epochs.
+PICTURES = ("samples", "confusion", "reliability")
 
 # What another machine needs to use the model, and what it was made with; those that the folder has.
 MODEL = ("result.json", "config.json", "environment.json", "history.jsonl", "model.json", "last.ckpt", "model.onnx")
