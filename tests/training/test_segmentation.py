@@ -253,8 +253,11 @@ def test_curves_name_the_figure(tmp_path, monkeypatch):
 
     labels = []
     save = Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, path: (labels.extend(a.get_ylabel() for a in self.axes), save(self, path))
-    )
+
+    def noted(self, path, **more):
+        labels.extend(axes.get_ylabel() for axes in self.axes)
+        save(self, path, **more)
+
+    monkeypatch.setattr(Figure, "savefig", noted)
     learning_curves([{"epoch": 1, "val/mean_iou": 0.5, "val/loss": 1.0}], tmp_path / "curves.png", "mean_iou")
     assert labels == ["cross entropy", "mean IoU"]
