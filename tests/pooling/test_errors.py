@@ -27,6 +27,8 @@ def test_an_unknown_pooling_lists_the_near_names_and_all():
 def test_a_list_of_no_role_or_dimension_is_refused():
     with pytest.raises(ValueError, match=r"no role is called 'windows': did you mean window.*known: channel, global"):
         list_pools("windows")
+    with pytest.raises(ValueError, match="no role is called 'head': poolings of heads have the role global; known"):
+        list_pools("head")
     with pytest.raises(ValueError, match="dims must be 1, 2 or 3, found 4"):
         list_pools(dims=4)
 

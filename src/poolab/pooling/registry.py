@@ -46,7 +46,7 @@ def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
     """Return the names of all poolings, or of those of one role, for the given number of spatial dimensions.
 
     Args:
-        role: "window", "global", "channel" or "same"; None for all.
+        role: "window", "global" (of a whole map, for heads), "channel" or "same" (the map keeps its size); None for all.
         dims: 1, 2 or 3.
 
     Raises:
@@ -57,7 +57,8 @@ def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
     """
     roles = sorted({cls.role for cls in POOLS.values()})
     if role is not None and role not in roles:
-        raise ValueError(f"no role is called {role!r}: {hint(str(role), roles)}known: {', '.join(roles)}")
+        near = "poolings of heads have the role global; " if role in ("head", "heads") else hint(str(role), roles)
+        raise ValueError(f"no role is called {role!r}: {near}known: {', '.join(roles)}")
     if dims not in (1, 2, 3):
         raise ValueError(f"dims must be 1, 2 or 3, found {dims!r}")
     return sorted(
