@@ -46,7 +46,7 @@ def list_pools(role: Role | None = None, dims: int = 2) -> list[str]:
     """Return the names of all poolings, or of those of one role, for the given number of spatial dimensions.
 
     Args:
-        role: "window", "global" (of a whole map, for heads), "channel" or "same" (the map keeps its size); None for all.
+        role: "window", "global" (of a whole map, for heads), "channel" or "same" (as large as before); None for all.
         dims: 1, 2 or 3.
 
     Raises:
