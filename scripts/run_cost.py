@@ -3,6 +3,7 @@
     python scripts/run_cost.py run --before ../before --rounds 5 data=digits trainer.epochs=3 tracker=none
     python scripts/run_cost.py study sweeps/demo.yaml --before ../before --rounds 3 --workers 2
     python scripts/run_cost.py layout --rounds 20
+    python scripts/run_cost.py precision --rounds 20
 
 `run` makes the run as the fork server of a study does: the imports are done, then a process is forked. Its overhead is
 all but `Trainer.fit` (with its validation) and `Trainer.test`. `--before` names a checkout of another version; without
@@ -38,14 +39,14 @@ BATCHES = {
 def main() -> int:
     """Measure what the command line names, and print one line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "study", "layout", "forked"))
+    parser.add_argument("what", choices=("run", "study", "layout", "precision", "forked"))
     parser.add_argument("words", nargs="*", metavar="key=value|FILE")
     parser.add_argument("--before", type=Path, help="a checkout of the version to compare with")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2, help="of `study` (default: 2)")
     chosen = parser.parse_intermixed_args()
-    if chosen.what == "layout":
-        layouts(chosen.words or list(BATCHES), chosen.rounds)
+    if chosen.what in ("layout", "precision"):
+        steps(chosen.what, chosen.words or list(BATCHES), chosen.rounds)
     elif chosen.what == "forked":
         print(json.dumps(forked(chosen.words)))
     else:
@@ -148,28 +149,31 @@ def _cpu() -> float:
     )
 
 
-def layouts(names: Sequence[str], rounds: int) -> None:
-    """Print the ms of a training step of each network, contiguous and channels_last, in turns, on one thread."""
+def steps(what: str, names: Sequence[str], rounds: int) -> None:
+    """Print the ms of a training step of each network in two ways, in turns, on one thread: layouts, or precisions."""
     import torch
 
     torch.set_num_threads(1)
+    contiguous, last = torch.contiguous_format, torch.channels_last
+    ways: dict[str, tuple[Any, bool]] = {
+        "layout": {"contiguous": (contiguous, False), "channels_last": (last, False)},
+        "precision": {"float32": (last, False), "bf16-mixed": (last, True)},
+    }[what]
     for name in names:
-        steps = {layout: _step(name, layout) for layout in (torch.contiguous_format, torch.channels_last)}
-        times: dict[Any, list[float]] = {layout: [] for layout in steps}
+        made = {way: _step(name, *settings) for way, settings in ways.items()}
+        times: dict[str, list[float]] = {way: [] for way in made}
         for _ in range(rounds):
-            for layout, step in steps.items():
+            for way, step in made.items():
                 start = time.process_time()
                 step()
-                times[layout].append(1e3 * (time.process_time() - start))
-        contiguous, last = times.values()
-        ratios = [b / a for a, b in zip(contiguous, last, strict=True)]
-        print(
-            f"{name:28}  contiguous {_words(contiguous)}  channels_last {_words(last)}  ratio {_words(ratios)}",
-            flush=True,
-        )
+                times[way].append(1e3 * (time.process_time() - start))
+        first, second = times.values()
+        ratios = [after / before for before, after in zip(first, second, strict=True)]
+        figures = "".join(f"  {way} {_words(own)}" for way, own in times.items())
+        print(f"{name:28}{figures}  ratio {_words(ratios)}", flush=True)
 
 
-def _step(name: str, layout: Any) -> Callable[[], None]:
+def _step(name: str, layout: Any, is_bfloat16: bool) -> Callable[[], None]:
     import torch
 
     from poolab.backbones import create_backbone
@@ -182,7 +186,9 @@ def _step(name: str, layout: Any) -> Callable[[], None]:
 
     def step() -> None:
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(network(images), labels).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
+            loss = torch.nn.functional.cross_entropy(network(images), labels)
+        loss.backward()
         optimizer.step()
 
     step()
