@@ -1,5 +1,6 @@
 """The windows of a map as the formulas see them: extremes, means, taps and ranks, without a k*k copy."""
 
+import operator
 from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import product
@@ -90,7 +91,7 @@ class Windows:
         if fits:
             wide = self.input.to(compute_dtype(self.input.dtype))
             return AVG_POOL[self.dims](wide, g.kernel_size, g.stride, g.padding, g.ceil_mode, count_include_pad)
-        return reduce(torch.add, self.taps(0.0)) / self.counts(count_include_pad)
+        return total(self.taps(0.0)) / self.counts(count_include_pad)
 
     def _largest(self, input: Tensor) -> Tensor:
         g, ceil_mode = self.geometry, self.geometry.ceil_mode
@@ -167,7 +168,7 @@ class Windows:
         if self.complete:
             return self.geometry.taps
         along = [self._inside(axis, count_include_pad).sum(1) for axis in range(self.dims)]
-        return _outer(along, torch.mul).to(compute_dtype(self.input.dtype))
+        return _outer(along, operator.mul).to(compute_dtype(self.input.dtype))
 
     def real(self) -> list[Tensor] | None:
         """Return for each tap in which windows (oH, oW) it is a real tap; None where all are."""
@@ -309,5 +310,9 @@ def rescue_infinite(tap: Tensor, top: Tensor, ordinary: Tensor, at_top: float, b
 
 
 def total(terms: list[Tensor], term: Callable[[Tensor], Tensor] = lambda tap: tap) -> Tensor:
-    """Return the sum of term(tap), one tap at a time."""
-    return reduce(torch.add, (term(tap) for tap in terms))
+    """Return the sum of term(tap), one tap at a time.
+
+    By `+`: in an exported graph `torch.add` and the `+` of a network have the same names, such as "add_7", and torch's
+    own quantisers then take both for one operation, and fail. So it is with `tensor.relu()` beside nn.ReLU.
+    """
+    return reduce(operator.add, (term(tap) for tap in terms))

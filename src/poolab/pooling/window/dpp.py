@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
@@ -87,7 +88,7 @@ class DetailPreservingPool2d(WindowPool2d):
         if mask is not None:
             smoothed = _smoothed_less_mean(apart, mean, mask)
             apart = [d - smoothed for d in apart]
-        details = [(d if symmetric else d.relu()).square() + EPS for d in apart]
+        details = [(d if symmetric else F.relu(d)).square() + EPS for d in apart]
         present = details if real is None else [d * here for d, here in zip(details, real, strict=True)]
         log_mean = (total(present) / windows.counts()).log()
         half, shift = log_lambda.to(mean.dtype).clamp(max=MOST).exp() / 2, log_alpha.to(mean.dtype).clamp(max=MOST)

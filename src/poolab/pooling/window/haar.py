@@ -3,6 +3,7 @@
 from itertools import product
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
@@ -72,4 +73,4 @@ class HaarWaveletPool2d(WindowPool2d):
             for axis, weights in enumerate(filters):
                 band = band_along(band, windows, axis, list(weights), "symmetric")
             bands.append(band.to(windows.input.dtype))
-        return normalised("HaarWaveletPool2d", projection(torch.cat(bands, 1)), norm).relu()
+        return F.relu(normalised("HaarWaveletPool2d", projection(torch.cat(bands, 1)), norm))

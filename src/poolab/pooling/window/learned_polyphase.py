@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
@@ -187,7 +188,7 @@ def _logit(component: Tensor, conv1: Any, conv2: Any) -> Tensor:
         last = component.shape[dim] - 1
         component = torch.cat([component.narrow(dim, last, 1), component, component.narrow(dim, 0, 1)], dim)
     with without_autocast(component):  # a rounded logit may choose another component
-        features = CONVOLVE[dims](component, conv1.weight.to(dtype), conv1.bias.to(dtype)).relu()
+        features = F.relu(CONVOLVE[dims](component, conv1.weight.to(dtype), conv1.bias.to(dtype)))
         weight = conv2.weight.to(dtype).flatten(2).sum(2).mean(0)
         logit = features.flatten(2).mean(2) @ weight + conv2.bias.to(dtype).mean()
     return logit.view(-1, *(1,) * (dims + 1))
@@ -195,7 +196,7 @@ def _logit(component: Tensor, conv1: Any, conv2: Any) -> Tensor:
 
 def _features(input: Tensor, conv: nn.Module) -> Tensor:
     """Return psi = relu(conv(x))."""
-    return convolved(conv, input).relu()
+    return F.relu(convolved(conv, input))
 
 
 def _shares(windows: Windows, conv: nn.Module, scale: nn.Module) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poolab.pooling.core.base import Reference
@@ -112,4 +113,4 @@ def _lifted(
 def _applied(step: Any, map: Tensor) -> Tensor:
     """Compute tanh(conv1x1(relu(conv(map)))) in the map's dtype."""
     along, _, mix, _ = step
-    return convolved(mix, convolved(along, map).relu()).tanh()
+    return convolved(mix, F.relu(convolved(along, map))).tanh()

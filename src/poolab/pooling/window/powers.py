@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.pooling.core.base import Pool, Reference
@@ -168,7 +169,7 @@ class LehmerPool2d(WindowPool2d):
         """Compute M * sum (x/M)^(a+1) / sum (x/M)^a."""
         if isinstance(a, float) and a == 0.0:
             return windows.mapped(torch.relu).mean()
-        taps = [tap.relu() for tap in windows.taps(0.0)]
+        taps = [F.relu(tap) for tap in windows.taps(0.0)]
         top = peak(taps)  # the formula does not depend on the scale, so neither does the gradient
         scale = torch.where(top == 0, 1.0, top)
         weights, weighted = torch.zeros_like(top), torch.zeros_like(top)

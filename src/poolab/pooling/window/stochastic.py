@@ -1,6 +1,7 @@
 """Draws of one tap with a probability that depends on its value."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from poolab.pooling.core.base import Reference
@@ -37,7 +38,7 @@ class StochasticPool2d(WindowPool2d):
     @staticmethod
     def formula(windows: Windows, training: bool = True, generator: torch.Generator | None = None) -> Tensor:
         """Draw a value in training, compute its expectation otherwise."""
-        taps = [tap.relu() for tap in windows.taps(0.0)]
+        taps = [F.relu(tap) for tap in windows.taps(0.0)]
         top = peak(taps)
         scale = torch.where(top == 0, 1.0, top)
         shares = [rescue_infinite(tap, top, tap / scale, 1.0, 0.0) for tap in taps]
