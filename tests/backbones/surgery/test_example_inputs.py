@@ -28,7 +28,7 @@ class TestDimensions:
         swap_pooling(net, "avg_topk", example_input=volumes)
         swap_pooling(net, "softpool", slots="strided_conv", example_input=volumes)
         assert net(volumes).shape == twin(volumes).shape
-        with pytest.raises(ConfigError, match="global_gem is not there in 3 dimensions"):
+        with pytest.raises(ConfigError, match="methods for whole maps are there for two dimensions alone"):
             swap_pooling(net, "global_gem", example_input=volumes)
 
     def test_sounds(self):

@@ -11,11 +11,21 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, fx, nn
 
-from poolab.backbones.surgery.functions import OBJECTS, REDUCTIONS, canonical, named_arguments, reduces_map
+from poolab.backbones.surgery.functions import (
+    OBJECTS,
+    REDUCTIONS,
+    canonical,
+    dims_of,
+    named_arguments,
+    reduces_map,
+)
 from poolab.backbones.surgery.instructions import Group, InnerCalls, Node, Place, PoolCalls, Unseen, Wiring
-from poolab.backbones.surgery.source import OWNER, Position, copied, original, original_code, parse
+from poolab.backbones.surgery.source import OWNER, NoSource, Position, copied, original, original_code, parse
 
-_AMBIGUOUS = "{} has several layers there, one for each caller, and another one calls it"
+_AMBIGUOUS = (
+    "{} has several layers there, one for each caller, and another one calls it (where callers must share a layer, "
+    "make the method a module)"
+)
 
 
 class Refusal(RuntimeError):
@@ -92,6 +102,7 @@ class Point:
             _Functions(self, each) for each in groups if isinstance(each, PoolCalls) and not each.is_layer
         ]
         self.inner = [_Inner(self, wiring, each) for each in groups if isinstance(each, InnerCalls)]
+        self.unseen = [each.name for each in groups if isinstance(each, Unseen) and each.name in wiring.names]
         self.replaced = wiring.replaced
 
     def run(self, activation: Activation, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
@@ -102,16 +113,22 @@ class Point:
         if isinstance(function, partial):
             return self.run(activation, "", function.func, (*function.args, *args), {**function.keywords, **kwargs})
         if isinstance(function, nn.Module):
-            for layers in self.layers:
-                if layers.has(activation, function):
-                    return layers.take(activation, function, args, kwargs)
-            return function(*args, **kwargs)
+            return self._run_layer(activation, function, args, kwargs)
         for inner in self.inner:
             if inner.has(function):
                 return inner.take(activation, function, args, kwargs)
         if self.replaced:
             self._check_unseen(method, function, args, kwargs)
         return _plain(method, function, args, kwargs)
+
+    def _run_layer(self, activation: Activation, layer: nn.Module, args: tuple[Any, ...], kwargs: Any) -> Any:
+        for layers in self.layers:
+            if layers.has(activation, layer):
+                return layers.take(activation, layer, args, kwargs)
+        for name in self.unseen:
+            if layer is activation.owner._modules.get(name):
+                self.refuse(f"{name} is called, which did not run there when the network was swapped")
+        return layer(*args, **kwargs)
 
     def refuse(self, why: str) -> NoReturn:
         """Raise a refusal that names this point."""
@@ -120,7 +137,7 @@ class Point:
     def _check_unseen(self, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         for name in self.replaced:
             is_it = name == method or (not method and _is_one_of(function, OBJECTS[name]))
-            if is_it and (name not in REDUCTIONS or _reduces(name, args, kwargs)):
+            if is_it and (_reduces(name, args, kwargs) if name in REDUCTIONS else _is_batch(name, args, kwargs)):
                 self.refuse(f"{name} is called, which did not run when the network was swapped")
 
 
@@ -162,9 +179,17 @@ class _Functions(_Counted):
         self.right: list[set[Any]] = [set() for _ in calls.places]
 
     def has(self, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> bool:
-        if method != self.op and (method or not _is_one_of(function, self.objects)):
+        if method != self.op and (method or not self._is_it(function, args, kwargs)):
             return False
         return not self.is_reduction or _reduces(self.op, args, kwargs, self.dims)
+
+    def _is_it(self, function: Any, args: tuple[Any, ...], kwargs: Any) -> bool:
+        if _is_one_of(function, self.objects):
+            return True
+        # F.max_pool2d with return_indices=True is known as max_pool2d_with_indices.
+        plain = self.op.removesuffix("_with_indices")
+        return plain != self.op and _is_one_of(function, OBJECTS[plain]) and (
+            bool(named_arguments(plain, args, kwargs).get("return_indices")))  # fmt: skip
 
     def take(self, activation: Activation, method: str, function: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         number = self.number(activation)
@@ -253,7 +278,7 @@ def copy_of(wiring: Wiring, node: Node, function: FunctionType, *, own: bool) ->
         NoSource: it cannot be copied.
     """
     node = _with_functions(node, function)
-    node = Node(node.title, tuple(_with_unseen(node, function, wiring.replaced)))
+    node = Node(node.title, tuple(_with_unseen(node, function, wiring, own)))
     table = Table(wiring, node, original_code(function.__code__))
     indices = {position: index for index, (position, _) in enumerate(node.points)}
     return copied(function, indices, table.start, own=own, closes=bool(table.ordered))
@@ -272,14 +297,34 @@ def _with_functions(node: Node, function: FunctionType) -> Node:
     return replace(node, points=tuple((at, tuple(map(filled, groups))) for at, groups in node.points))
 
 
-def _with_unseen(node: Node, function: FunctionType, replaced: tuple[str, ...]) -> Iterator[Any]:
+def _with_unseen(node: Node, function: FunctionType, wiring: Wiring, own: bool) -> Iterator[Any]:
     """Add the calls that look like a pooling of a kind that was replaced, and did not run."""
     known = dict(node.points)
     yield from node.points
     for position, call in parse(function.__code__).calls().items():
+        if position in known:
+            continue
         name = getattr(call.func, "attr", getattr(call.func, "id", "")) if isinstance(call.func, ast.expr) else ""
-        if name in replaced and position not in known:
+        meant = function.__globals__.get(name) if isinstance(call.func, ast.Name) else None
+        is_it = any(_is_one_of(meant, OBJECTS[each]) for each in wiring.replaced)
+        if is_it or name in (*wiring.replaced, *wiring.names):
             yield position, (Unseen(name),)
+        elif own and isinstance(meant, FunctionType) and _pools(meant, function, wiring):
+            yield position, (InnerCalls(meant.__qualname__, meant, (Node(meant.__qualname__, ()),)),)
+
+
+def _pools(meant: FunctionType, caller: FunctionType, wiring: Wiring) -> bool:
+    """Return True for a function beside the caller that may pool: it is copied, and refuses where it does."""
+    is_near = meant is not caller and meant.__module__ == caller.__module__
+    return is_near and bool(set(meant.__code__.co_names) & set(wiring.replaced)) and _is_readable(meant)
+
+
+def _is_readable(function: FunctionType) -> bool:
+    try:
+        parse(function.__code__)
+    except NoSource:
+        return False
+    return True
 
 
 def target(function: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
@@ -306,6 +351,12 @@ def _reduces(op: str, args: tuple[Any, ...], kwargs: Any, dims: int = 2) -> bool
     arguments = named_arguments(op, args, kwargs)
     given = arguments.get("input")
     return reduces_map(arguments, given.dim() - 2 if isinstance(given, Tensor) else dims)
+
+
+def _is_batch(op: str, args: tuple[Any, ...], kwargs: Any) -> bool:
+    """Return False for a map without a batch, whose pooling is left as it is."""
+    given = named_arguments(op, args, kwargs).get("input")
+    return not isinstance(given, Tensor) or given.dim() == (dims_of(op) or 0) + 2
 
 
 def _written(arguments: Mapping[str, Any]) -> str:

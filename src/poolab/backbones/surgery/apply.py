@@ -91,7 +91,7 @@ class EarlierKey:
 def _wire(owner: nn.Module, path: str, sites: Sites, planned: Sequence[Planned], undo: Undo) -> None:
     for one in planned:
         undo.append(partial(owner._modules.pop, one.site.layer, None))
-        owner.add_module(one.site.layer, one.pool)
+        owner._modules[one.site.layer] = one.pool  # add_module fails where a wrapper has its inner network's names
         if isinstance(one.site.call.run, nn.Module):
             hand_over(one.site.call.run, one.pool, undo)
     if isinstance(owner, fx.GraphModule):

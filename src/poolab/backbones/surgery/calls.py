@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from poolab.backbones.surgery.classes import WIRING
 from poolab.backbones.surgery.frames import OffTheMap, Paths, Step
 from poolab.backbones.surgery.functions import FUNCTIONS, REDUCTIONS, dims_of, named_arguments, reduces_map
 from poolab.pooling import Pool, WindowPool2d
@@ -92,7 +93,7 @@ def is_pooling(module: nn.Module) -> bool:
     """Return True if a module is a pooling layer for maps, of torch or of poolab; one whose calls go to a layer of ours
     is none any more.
     """
-    if hasattr(type(module), "wiring"):
+    if hasattr(type(module), WIRING):
         return False
     return isinstance(module, WINDOWS + ADAPTIVE) or (isinstance(module, Pool) and module.role == "global")
 
@@ -142,6 +143,11 @@ class Observer(TorchFunctionMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        self._handles: list[RemovableHandle] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, before a network is run again."""
         self.calls: list[Call] = []
         self.ran: set[str] = set()
         self._known: set[Any] = set()
@@ -149,10 +155,11 @@ class Observer(TorchFunctionMode):
         self._running: list[Frame] = []
         self._steps: list[tuple[tuple[Step, ...], str]] = []
         self._paths = Paths()
-        self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> Self:
         for path, module in self.model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):  # takes no hooks, and shows nothing of what it runs
+                continue
             enter, leave = partial(self._enter, path), self._leave
             self._handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
             # Before the hooks of others, which may change what the layer gives, and even where a call fails.
@@ -207,7 +214,7 @@ class Observer(TorchFunctionMode):
         given = arguments.pop("input", None)
         if not isinstance(given, Tensor):
             return
-        is_map = given.dim() == (dims_of(op) or 0) + 2
+        is_map = given.dim() - (dims_of(op) or 0) in (1, 2)  # without a batch too, which is left as it is
         if reduces_map(arguments, given.dim() - 2) if op in REDUCTIONS else is_map:
             steps, astray = self._way()
             call = Call("", op, None, arguments, partial(func, **arguments), steps=steps, astray=astray)

@@ -5,7 +5,7 @@ import inspect
 import random
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,14 +21,26 @@ Example = Any
 _STATE = frozenset(vars(nn.Module()))
 
 
-def run_example(model: nn.Module, example: Example) -> Any:
-    """Run a network on an example.
+def run_example(model: nn.Module, example: Example, again: Callable[[], object] = lambda: None) -> Any:
+    """Run a network on an example; a network that takes gradients in its `forward` is run again with them.
+
+    Args:
+        model: the network.
+        example: its inputs.
+        again: called before it is run again.
 
     Raises:
         ConfigError: the network does not take it; the message tells what it takes.
     """
     try:
         with uncompiled_parts(model), unchanged(model):
+            try:
+                return model(*positional(example), **named(example))
+            except RuntimeError as fault:
+                if "does not require grad" not in str(fault) or torch.is_grad_enabled():
+                    raise
+        again()
+        with uncompiled_parts(model), unchanged(model), torch.enable_grad():
             return model(*positional(example), **named(example))
     except Exception as fault:  # whatever a stranger's network raises
         lines = str(fault).splitlines() or [""]

@@ -66,7 +66,7 @@ class Paths:
             if function is None:
                 function = _method(owner, link)  # something calls it that is not followed: it is found by its name
                 if function is None:
-                    raise OffTheMap(_unknown(links, index))
+                    raise OffTheMap(_unknown(links, index, owner))
                 begin, functions = index, []
             functions.append(function)
         return tuple(self._steps(owner, links[begin:], functions))
@@ -224,8 +224,16 @@ def _function(callee: Any, code: CodeType) -> FunctionType | None:
     return function if isinstance(function, FunctionType) and function.__code__ is code else None
 
 
-def _unknown(links: list[_Link], index: int) -> str:
+def _unknown(links: list[_Link], index: int, owner: nn.Module) -> str:
     title = links[index].code.co_qualname
+    first = links[index].frame.f_locals.get("self")
+    if index == 0 and isinstance(first, nn.Module) and first is not owner and type(first).forward.__code__ is (
+        links[0].frame.f_code):  # fmt: skip
+        kind = type(first).__name__
+        return (
+            f"a {kind} computes it that is no part of the network: assign it to an attribute in __init__, as self.pool "
+            f"= {kind}(...), or put several into an nn.ModuleList"
+        )
     if index == 0:
         return f"{title} runs in the place of its forward"
     caller = links[index - 1].code.co_qualname

@@ -29,6 +29,8 @@ WINDOW_FUNCTIONS = tuple(name for name in FUNCTIONS if FUNCTIONS[name][1] in ("k
 _PLAIN = {"padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False, "count_include_pad": True,
           "keepdim": False}  # fmt: skip
 
+_NUMPY_S = {"axis": "dim", "keepdims": "keepdim"}  # numpy's names, which torch takes too
+
 # The functions themselves: one name may stand for several objects.
 OBJECTS: dict[str, tuple[Any, ...]] = {
     name: tuple(getattr(place, name) for place in (F, torch, torch._C._nn, Tensor) if hasattr(place, name))
@@ -41,8 +43,13 @@ def named_arguments(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
 
     >>> named_arguments("max_pool2d", ("x", 3), {"stride": None, "padding": 1})
     {'input': 'x', 'kernel_size': 3, 'padding': 1}
+    >>> named_arguments("mean", ("x",), {"axis": (2, 3), "keepdims": True})
+    {'input': 'x', 'dim': (2, 3), 'keepdim': True}
     """
-    named = {**dict(zip(FUNCTIONS[op], args, strict=False)), **kwargs}
+    named = {
+        **dict(zip(FUNCTIONS[op], args, strict=False)),
+        **{_NUMPY_S.get(name, name): kwargs[name] for name in kwargs},
+    }
     return {name: value for name, value in named.items() if value is not None}
 
 

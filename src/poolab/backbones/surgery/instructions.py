@@ -66,7 +66,7 @@ class InnerCalls:
 
 @dataclass(frozen=True)
 class Unseen:
-    """A call that looks like a pooling, and did not run when the network was swapped."""
+    """A call that looks like a pooling, by a function's name or an attribute's, and did not run with the example."""
 
     name: str
 
@@ -84,11 +84,19 @@ class Node:
 
 @dataclass(frozen=True)
 class Wiring:
-    """The methods of one module with their instructions, and the names of functions that were replaced in it."""
+    """The methods of one module with their instructions.
+
+    Attributes:
+        owner: the name of the module's class.
+        methods: by name.
+        replaced: the names of the pooling functions of the kind that was replaced.
+        names: the module's attributes that are such a function, or a layer whose calls go to layers of their own.
+    """
 
     owner: str
     methods: tuple[tuple[str, Node], ...]
     replaced: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 def _is_importable(function: FunctionType | None) -> bool:

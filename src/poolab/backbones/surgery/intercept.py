@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from torch import nn
 
 from poolab.backbones.surgery.activation import Refusal, copy_of, target
-from poolab.backbones.surgery.classes import below_parametrization
+from poolab.backbones.surgery.classes import OVERRIDES, WIRING, WRITTEN, below_parametrization, subclass
 from poolab.backbones.surgery.containers import hiding
 from poolab.backbones.surgery.instructions import InnerCalls, Node, PoolCalls, Wiring
 from poolab.backbones.surgery.source import NoSource, original
@@ -26,14 +26,14 @@ def intercept(module: nn.Module, wiring: Wiring) -> None:
     Raises:
         NoSource: one of its functions cannot be copied.
     """
-    kind = below_parametrization(type(module), lambda base: intercepted_class(getattr(base, "written", base), wiring))
+    kind = below_parametrization(type(module), lambda base: intercepted_class(getattr(base, WRITTEN, base), wiring))
     own = next((node for name, node in wiring.methods if name == INSTANCE), None)
     if own is not None:
         module.__dict__["forward"] = _around(module, wiring, own)
     module.__class__ = kind
     for name, value in list(vars(module).items()):  # what others took from it before, as accelerate does
         if isinstance(value, MethodType) and value.__self__ is module:
-            method = kind.overrides.get(original(value.__func__))
+            method = getattr(kind, OVERRIDES).get(original(value.__func__))
             if method is not None:
                 module.__dict__[name] = MethodType(method, module)
 
@@ -67,6 +67,12 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
             "stand: use torch.export, or torch.jit.trace"
         )
 
+    def refuse_copy(self: Any, memo: Any) -> NoReturn:
+        raise Refusal(
+            f"{base.__qualname__} has a __deepcopy__ of its own, which knows nothing of the poolings that were "
+            "replaced: build the network again, swap its poolings and load its state_dict"
+        )
+
     @wraps(base.__init__)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         self.__class__ = base  # made anew from a network's class, as `type(net)(...)`, it is as it was written
@@ -81,18 +87,17 @@ def intercepted_class(base: Any, wiring: Wiring) -> Any:
         if function not in overrides:
             overrides[function] = copy_of(wiring, node, function, own=True)
         body[name] = overrides[function]
-    return type(base.__name__, (base,), {
+    if hasattr(base, "__deepcopy__"):
+        body["__deepcopy__"] = refuse_copy
+    return subclass(base, {
         **body,
         **hiding(base, frozenset(_layers(wiring))),
         "__init__": init,
         "__reduce_ex__": reduce,
         "__prepare_scriptable__": refuse_script,
-        "__module__": base.__module__,
-        "__qualname__": base.__qualname__,
-        "__doc__": base.__doc__,
-        "written": base,
-        "wiring": wiring,
-        "overrides": overrides,
+        WRITTEN: base,
+        WIRING: wiring,
+        OVERRIDES: overrides,
     })  # fmt: skip
 
 

@@ -42,8 +42,13 @@ def choose(sites: Sequence[Site], slots: str | Sequence[str], name: str) -> list
             f"allowed are {', '.join(KINDS)} and the places {listed(sites)}"
         )
     dims = usual_dims(sites)
-    chosen = [site for site in sites if site.name in asked or (site.kind in asked and site.call.dims == dims)]
+    chosen = [
+        site for site in sites if site.name in asked
+        or (site.kind in asked and (site.call.dims == dims or site.kind == "head"))
+    ]  # fmt: skip
     for site in chosen:
+        if site.kind in ("head", "gate") and site.call.dims != 2:
+            site.unreachable = "methods for whole maps are there for two dimensions alone"
         if site.own and site.name not in asked:
             site.unreachable = site.unreachable or site.own
     is_head = get_pool(name).role == "global"

@@ -60,7 +60,8 @@ class SwapReport:
         replaced: every place that changed, in the order of the forward pass.
         unreachable: the places of the same kind that could not be changed.
         parameters: of the whole network.
-        multiply_adds: of the whole network for one example, as `poolab.measure.multiply_adds` counts; None without one.
+        multiply_adds: of the whole network for one example, as `poolab.measure.multiply_adds` counts; None without one,
+            or where `forward` takes gradients.
         saved_bytes: what the places save for backward, for the example batch; None without one.
         notes: what else a user must know.
     """

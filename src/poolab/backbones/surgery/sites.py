@@ -9,7 +9,7 @@ from torch import fx, nn
 
 from poolab.backbones.surgery.calls import CONVOLUTIONS, WINDOWS, Call, Observer, is_pooling, is_strided
 from poolab.backbones.surgery.example import Example, run_example
-from poolab.backbones.surgery.functions import REDUCTIONS, WINDOW_FUNCTIONS, sides
+from poolab.backbones.surgery.functions import FUNCTIONS, REDUCTIONS, WINDOW_FUNCTIONS, sides
 from poolab.backbones.surgery.geometry import fitting, window_of, words
 from poolab.backbones.surgery.graphs import follow
 from poolab.backbones.surgery.own import own_arithmetic
@@ -58,6 +58,11 @@ class Site:
         return shape[1] if shape else None
 
     @property
+    def line(self) -> Any:
+        """The function and the place in its source where the pooling is called; None where that is not known."""
+        return (self.call.steps[-1].function, self.call.steps[-1].position) if self.call.steps else None
+
+    @property
     def layer(self) -> str:
         """The name of the layer in its owner, where calls are intercepted."""
         return self.name.rpartition(".")[2]
@@ -70,7 +75,7 @@ class Sites:
     Attributes:
         all: the places.
         others: calls of pooling functions that no other pooling can take.
-        idle: the pooling layers that did not run.
+        idle: the pooling layers that did not run, and the modules that call pooling functions.
     """
 
     all: list[Site]
@@ -91,8 +96,11 @@ def find_sites(model: nn.Module, example_input: Example | None = None) -> Sites:
     if example_input is None:
         return Sites(_sites(model, _layers(model))[0])
     with Observer(model) as seen, torch.no_grad():
-        run_example(model, example_input)
+        run_example(model, example_input, seen.forget)
     idle = [call.layer for call in _layers(model) if call.layer and call.layer not in seen.ran]
+    idle += [
+        path for path, module in model.named_modules() if path and path not in seen.ran and _calls_poolings(module)
+    ]
     return Sites(*_sites(model, seen.calls), idle)
 
 
@@ -174,6 +182,13 @@ def _graph_kinds(model: nn.Module, path: str, wired: list[Call]) -> str | None:
     return follow(owner, kinds)
 
 
+def _calls_poolings(module: nn.Module) -> bool:
+    """Return True if a module's `forward` names a pooling function, and the module is no pooling itself."""
+    code = None if type(module).__module__.startswith("torch.") else getattr(type(module).forward, "__code__", None)
+    names = () if code is None else code.co_names
+    return bool(set(names) & set(FUNCTIONS) - set(REDUCTIONS)) and not isinstance(module, Pool)
+
+
 def _layers(model: nn.Module) -> list[Call]:
     """Return the layers that pool, in the order in which the model names them."""
     calls, inside = list[Call](), ""
@@ -221,12 +236,7 @@ def _site(call: Call, model: nn.Module) -> Site | None:
     layer = model.get_submodule(call.layer) if call.layer else None
     name = call.layer or call.op
     if isinstance(layer, CONVOLUTIONS):
-        stride = sides(layer.stride, dims)
-        if max(stride) > LARGEST_STRIDE:
-            return None
-        plain = {"padding": (0,) * dims, "dilation": (1,) * dims, "ceil_mode": False}
-        after = {"kernel_size": stride, "stride": stride, **plain}
-        return Site(name, "strided_conv", f"{call.op} {words(window_of(layer, {}))}", call, after)
+        return _convolution(name, layer, call)
     if isinstance(layer, WINDOWS) or call.op in WINDOW_FUNCTIONS:
         geometry = fitting(window_of(layer, call.arguments, dims), call.input, call.output)
         site = Site(name, "window", f"{call.op} {words(geometry)}", call, geometry)
@@ -236,11 +246,33 @@ def _site(call: Call, model: nn.Module) -> Site | None:
             return None
     else:
         site = Site(name, "gate", f"{call.op}{_size(layer, call)}", call)
-    if getattr(layer, "return_indices", False) or call.arguments.get("return_indices") or call.op.endswith("indices"):
-        site.unreachable = "it gives indices too, which no other pooling has"
-    elif layer is not None:
+    site.unreachable = _obstacle(call, layer)
+    if layer is not None and not site.unreachable:
         site.own = own_arithmetic(call, layer)
     return site
+
+
+def _convolution(name: str, layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, call: Call) -> Site | None:
+    dims = call.dims
+    stride = sides(layer.stride, dims)
+    if max(stride) > LARGEST_STRIDE:
+        return None
+    plain = {"padding": (0,) * dims, "dilation": (1,) * dims, "ceil_mode": False}
+    after = {"kernel_size": stride, "stride": stride, **plain}
+    site = Site(name, "strided_conv", f"{call.op} {words(window_of(layer, {}))}", call, after)
+    if hasattr(layer, "pool"):
+        site.unreachable = "it has an attribute `pool` of its own, which is the name of the new layer"
+    return site
+
+
+def _obstacle(call: Call, layer: nn.Module | None) -> str:
+    """Return why no other pooling can take a call; empty where one can."""
+    if getattr(layer, "return_indices", False) or call.arguments.get("return_indices") or call.op.endswith("indices"):
+        return "it gives indices too, which no other pooling has"
+    dtype = call.arguments.get("dtype")
+    if dtype is not None and call.given is not None and dtype != call.given.dtype:
+        return f"it is asked for {dtype}, which a pooling cannot be told"
+    return ""
 
 
 def _tell_head(sites: list[Site]) -> None:
@@ -248,7 +280,10 @@ def _tell_head(sites: list[Site]) -> None:
     whole = [site for site in sites if site.kind == "gate"]
     whole = [site for site in whole if site.call.dims == 2] or whole
     if whole and whole[-1].call.is_last:
-        whole[-1].kind = "head"
+        head = whole[-1]
+        for site in whole:  # the branches of a Siamese network pool by one line of one method
+            if site is head or (site.call.owner == head.call.owner and site.line and site.line == head.line):
+                site.kind = "head"
 
 
 def _covers_map(site: Site) -> bool:

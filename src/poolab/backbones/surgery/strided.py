@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from poolab.backbones.surgery.classes import below_parametrization
+from poolab.backbones.surgery.classes import below_parametrization, subclass
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -67,15 +67,7 @@ def _pooled(base: Any) -> Any:
         self.__class__ = base  # made anew from a convolution's class, as `type(conv)(...)`, it has no pooling
         self.__init__(*args, **kwargs)
 
-    body = {
-        "__init__": init,
-        "forward": forward,
-        "__reduce_ex__": reduce,
-        "__module__": base.__module__,
-        "__qualname__": base.__qualname__,
-        "__doc__": base.__doc__,
-    }
-    return type(base.__name__, (base,), body)
+    return subclass(base, {"__init__": init, "forward": forward, "__reduce_ex__": reduce})
 
 
 def _refuse_fold() -> None:

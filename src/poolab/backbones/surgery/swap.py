@@ -1,7 +1,7 @@
 """`swap_pooling`: another pooling in a network that poolab did not write."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from poolab.backbones.surgery.apply import apply, undone_on_fault
 from poolab.backbones.surgery.calls import CONVOLUTIONS
 from poolab.backbones.surgery.example import Example, check_model, run_example, unchanged, uncompiled_parts
 from poolab.backbones.surgery.geometry import window_of, words
+from poolab.backbones.surgery.notes import notes
 from poolab.backbones.surgery.plan import KINDS, Planned, choose, like_of, listed, plan
 from poolab.backbones.surgery.report import Change, Replacement, SwapReport, Unreachable
 from poolab.backbones.surgery.saved import saved_bytes
@@ -48,16 +49,18 @@ def swap_pooling(
         slots: "window" (maxima and averages over windows), "strided_conv", "head" (the last pooling of whole maps), or
             the qualified names of places, as the report and the error messages list them. None: "head" for a method
             for heads, else "window".
-        example_input: a batch that the model takes; a tuple for several inputs, a dict for inputs by name. It runs in
-            eval mode, without gradients; without it only layers are found, no function, methods that must know the
-            channels cannot be used, and no shape is checked.
+        example_input: a batch that the model takes; a tuple for several inputs, a dict for inputs by name (a dict that
+            is one input goes into a tuple). It runs in eval mode, without gradients unless `forward` takes some;
+            without it only layers are found, no function, methods that must know the channels cannot be used, and no
+            shape is checked.
         options: the method's own, and kernel_size, stride, padding, dilation, ceil_mode.
 
     Returns:
         What was replaced by what, what was not reached and why, and what the change costs.
 
     Raises:
-        ConfigError: nothing would be replaced, a name or an option is wrong, an output would have another shape, the
+        ValueError: there is no such method.
+        ConfigError: nothing would be replaced, a place or an option is wrong, an output would have another shape, the
             network does not run on the example, or it is scripted, or wrapped for several processes.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, 10))
@@ -91,8 +94,7 @@ def swap_pooling(
     if isinstance(model, Backbone):
         for one in planned:
             model.note_swap(one.site.name, one.pool)
-    idle = [f"did not run with example_input, and stay as they are: {', '.join(sites.idle)}"] if sites.idle else []
-    return _report(name, chosen, planned, before, after, tuple(idle))
+    return _report(name, chosen, planned, before, after, tuple(notes(model, sites, planned)))
 
 
 def _nothing(model: nn.Module, sites: Sites, chosen: list[Site], slots: str | Sequence[str], example: Any) -> str:
@@ -122,7 +124,10 @@ def _check_whole(model: nn.Module, name: str, planned: list[Planned], example: E
         for handle in handles:
             handle.remove()
     if found != expected:
-        raise ConfigError(f"with {name} the network gives {found} instead of {expected}")
+        raise ConfigError(
+            f"with {name} the network gives {found} instead of {expected}: does its code ask for the class of a layer, "
+            "as isinstance(layer, nn.MaxPool2d)? The new layer has another one"
+        )
     idle = [one.site.name for one in planned if id(one.pool) not in ran]
     if idle:
         raise ConfigError(
@@ -145,7 +150,10 @@ class Costs:
 
 
 def _costs(model: nn.Module, planned: list[Planned], example: Example | None) -> Costs:
-    operations = None if example is None else _operations(model, example)
+    operations = None
+    if example is not None:
+        with suppress(RuntimeError):  # it cannot be counted where `forward` takes gradients
+            operations = _operations(model, example)
     return Costs(parameters(model), operations, [_saved(model, one) for one in planned])
 
 
@@ -172,7 +180,7 @@ def _saved(model: nn.Module, one: Planned) -> int | None:
 
 
 def _report(
-    name: str, chosen: list[Site], planned: list[Planned], before: Costs, after: Costs, notes: tuple[str, ...]
+    name: str, chosen: list[Site], planned: list[Planned], before: Costs, after: Costs, told: tuple[str, ...]
 ) -> SwapReport:
     pairs = zip(before.saved, after.saved, strict=True)
     saved = [Change(old, new) if old is not None and new is not None else None for old, new in pairs]
@@ -186,7 +194,7 @@ def _report(
         if before.multiply_adds is None or after.multiply_adds is None
         else Change(before.multiply_adds, after.multiply_adds),
         saved_bytes=Change(sum(c.before for c in counted), sum(c.after for c in counted)) if counted else None,
-        notes=notes,
+        notes=told,
     )
 
 

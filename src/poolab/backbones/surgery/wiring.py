@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import nn
 
+from poolab.backbones.surgery.classes import WIRING
 from poolab.backbones.surgery.frames import Step
-from poolab.backbones.surgery.functions import FUNCTIONS, WINDOW_FUNCTIONS, canonical
+from poolab.backbones.surgery.functions import FUNCTIONS, OBJECTS, WINDOW_FUNCTIONS, canonical
 from poolab.backbones.surgery.instructions import Group, InnerCalls, Node, Place, PoolCalls, Wiring
 from poolab.backbones.surgery.plan import Planned
 from poolab.backbones.surgery.sites import Site, Sites
@@ -47,10 +48,11 @@ def wiring_of(owner: nn.Module, path: str, sites: Sites, planned: Sequence[Plann
                 methods.setdefault(name, []).append(replace(way, steps=way.steps[index:]))
     replaced = _replaced(planned)
     nodes = {name: _node(ways) for name, ways in methods.items()}
-    for name in _others(owner, replaced):
+    names = _names(owner, replaced, [way for way in ways if way.is_layer and way.place is not None])
+    for name in _others(owner, (*replaced, *names)):
         nodes.setdefault(name, Node(f"{type(owner).__qualname__}.{name}", ()))
-    wiring = Wiring(type(owner).__name__, tuple(nodes.items()), replaced)
-    known = getattr(type(owner), "wiring", None)
+    wiring = Wiring(type(owner).__name__, tuple(nodes.items()), replaced, names)
+    known = getattr(type(owner), WIRING, None)
     return wiring if known is None else _merged(known, wiring)
 
 
@@ -125,6 +127,13 @@ def _replaced(planned: Sequence[Planned]) -> tuple[str, ...]:
     return (*windows, *(WHOLE_FUNCTIONS if "head" in kinds else ()))
 
 
+def _names(owner: nn.Module, replaced: Sequence[str], layers: Sequence[_Way]) -> tuple[str, ...]:
+    """Return the owner's attributes whose calls pool: layers that are called several times, and pooling functions."""
+    functions = [each for name in replaced for each in OBJECTS[name]]
+    held = [name for name, value in vars(owner).items() if any(value is each for each in functions)]
+    return tuple(dict.fromkeys([*(way.what for way in layers if "." not in way.what), *held]))
+
+
 def _others(owner: nn.Module, replaced: Sequence[str]) -> Iterable[str]:
     """Return the other methods of a module that seem to pool."""
     for kind in type(owner).__mro__:
@@ -145,7 +154,9 @@ def _merged(known: Wiring, new: Wiring) -> Wiring:
     methods = dict(known.methods)
     for name, node in new.methods:
         methods[name] = _merged_nodes(methods[name], node) if name in methods else node
-    return Wiring(new.owner, tuple(methods.items()), tuple(dict.fromkeys((*known.replaced, *new.replaced))))
+    replaced, names = (tuple(dict.fromkeys((*a, *b))) for a, b in (
+        (known.replaced, new.replaced), (known.names, new.names)))  # fmt: skip
+    return Wiring(new.owner, tuple(methods.items()), replaced, names)
 
 
 def _merged_nodes(known: Node, new: Node) -> Node:
