@@ -326,3 +326,22 @@ def test_a_network_that_takes_gradients_in_its_forward():
     x = F.avg_pool2d(X, 2).requires_grad_()
     (expected,) = torch.autograd.grad(F.avg_pool2d(net.conv(x), 2).sum(), x)
     assert torch.equal(net(X), expected)
+
+
+class Block(nn.Module):
+    def __init__(self, pool):
+        super().__init__()
+        self.conv, self.pool = nn.Conv2d(3, 3, 3, padding=1), pool
+
+    def forward(self, x):
+        return self.pool(self.conv(x))
+
+
+@pytest.mark.parametrize("slots", [None, "0.pool", ["1.pool"]], ids=str)
+def test_one_layer_in_two_blocks_is_told_and_has_both_names(slots):
+    pool = nn.MaxPool2d(2)
+    net = nn.Sequential(Block(pool), Block(pool))
+    report = swap_pooling(net, "gem", slots=slots, example_input=X)
+    assert [place.name for place in report.replaced] == ["0.pool"]
+    assert report.notes == ("0.pool stands at 1.pool too, as one layer",)
+    assert net[0].pool is net[1].pool

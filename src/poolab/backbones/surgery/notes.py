@@ -23,6 +23,10 @@ def notes(model: nn.Module, sites: Sites, planned: Sequence[Planned]) -> Iterato
     yield from _of_callers(planned)
     yield from _of_inner_methods(model, planned)
     for one in planned:
+        names = [path for path, module in model.named_modules(remove_duplicate=False) if module is one.pool]
+        if len(names) > 1 and one.site.name in names:
+            names.remove(one.site.name)
+            yield f"{one.site.name} stands at {', '.join(names)} too, as one layer"
         if one.site.kind in ("head", "gate") and one.site.geometry:
             yield (
                 f"{one.site.name} was {one.site.was}, which covers the map of example_input; the new layer pools the "

@@ -77,7 +77,7 @@ def swap_pooling(
     modes = {path: module.training for path, module in model.named_modules()}
     with _in_evaluation(model):
         sites = find_sites(model, example_input)
-        chosen = choose(sites.all, where, name)
+        chosen = choose(sites.all, _first_names(model, sites, where), name)
         reached = [site for site in chosen if not site.unreachable]
         planned = [plan(site, name, options, modes, like_of(model, site)) for site in reached]
         if not planned:
@@ -95,6 +95,13 @@ def swap_pooling(
         for one in planned:
             model.note_swap(one.site.name, one.pool)
     return _report(name, chosen, planned, before, after, tuple(notes(model, sites, planned)))
+
+
+def _first_names(model: nn.Module, sites: Sites, slots: str | Sequence[str]) -> list[str]:
+    """Return the requested places; a layer that stands at several has the name of the first."""
+    named = dict(model.named_modules(remove_duplicate=False))
+    firsts = {id(site.call.run): site.name for site in sites.all if site.call.layer == site.name}
+    return [firsts.get(id(named.get(one)), one) for one in ([slots] if isinstance(slots, str) else slots)]
 
 
 def _nothing(model: nn.Module, sites: Sites, chosen: list[Site], slots: str | Sequence[str], example: Any) -> str:
