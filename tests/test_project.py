@@ -154,7 +154,10 @@ def test_the_wheel_carries_the_whole_configuration_and_nothing_else(wheel, pytes
     wanted -= {name for name in wanted if name.startswith("poolab/bench/")}  # scripts/bench.py needs a checkout
     wanted -= {f"poolab/catalogue/{name}.py" for name in ("__main__", "gallery", "pages")}  # so does making docs/
     wanted |= {f"poolab/report/page/page.{kind}" for kind in ("html", "css", "js")}
-    wanted |= {f"poolab/pooling/fused/{name}.c" for name in ("common", "channels_last", "contiguous", "probe")}
+    wanted |= {
+        f"poolab/pooling/fused/{name}.c"
+        for name in ("vectors", "functions", "common", "channels_last", "contiguous", "probe")
+    }
     assert "poolab/conf/train.yaml" in names
     assert names == wanted
 
