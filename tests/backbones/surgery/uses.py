@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-SECONDS = 120  # of the processor, for one use of one network
+SECONDS = 300  # of the processor, for one use of one network
 TOO_LONG = "longer than "
 
 
