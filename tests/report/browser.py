@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -65,6 +66,12 @@ class Browser:
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self._command("url", url="about:blank")
         self._command("url", url=Path(path).resolve().as_uri() + view)
+        # The command may come back before a navigation has begun: once in some 60 the page was still empty.
+        for _ in range(200):
+            if self.run("return document.readyState === 'complete' && location.href !== 'about:blank'"):
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"{path} was not loaded within 10 s")
 
     def run(self, script, *arguments):
         """Run a function's body in the page; returns its result."""
