@@ -36,7 +36,7 @@ def check_all(server, run, own):
     assert sorted(run.told["tags"]) == ["a", "b"]
     assert pictures(run) == {"pictures/samples", "pictures/confusion"}
     sent = {name.split("/")[3].partition("_")[0]: name for name in run.files if name.startswith("media/images/")}
-    for name in ("samples", "curves", "confusion"):
+    for name in ("samples", "confusion"):
         assert run.files[sent[name]] == (own / f"{name}.png").read_bytes()
     (artifact,) = server.store.artifacts.values()
     assert (artifact.name, artifact.type, artifact.run, artifact.state) == (
