@@ -213,6 +213,51 @@ def test_a_copy_by_the_network_s_own_rule_is_refused():
         copy.deepcopy(net)
 
 
+class Around(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, x):
+        return self.pool(x)
+
+    def __deepcopy__(self, memo):
+        return Around()
+
+
+def test_a_rule_of_copies_around_a_place_is_told():
+    (note,) = swap_pooling(nn.Sequential(Around()), "avg", example_input=X).notes
+    assert note.startswith("Around has a __deepcopy__ of its own")
+    assert not swap_pooling(nn.Sequential(nn.MaxPool2d(2)), "avg", example_input=X).notes
+
+
+def halved(x, times):
+    return x if times == 0 else halved(F.max_pool2d(x, 2), times - 1)
+
+
+class Recursive(nn.Module):
+    def __init__(self, in_evaluation):
+        super().__init__()
+        self.in_evaluation = in_evaluation
+
+    def forward(self, x):
+        x = F.max_pool2d(x, 2)
+        return halved(x, 1) if self.training or self.in_evaluation else x
+
+
+class TestRecursion:
+    def test_it_pools_anew(self):
+        net = Recursive(in_evaluation=True)
+        swap_pooling(net, "avg", example_input=X)
+        assert torch.equal(net(X), F.avg_pool2d(F.avg_pool2d(X, 2), 2))
+
+    def test_what_did_not_run_is_refused(self):
+        net = Recursive(in_evaluation=False)
+        swap_pooling(net, "avg", example_input=X)
+        with pytest.raises(Refusal, match="halved of Recursive"):
+            net.train()(X)
+
+
 class Wrapper(nn.Module):
     def __init__(self, module):
         super().__init__()

@@ -10,6 +10,7 @@ from torch import nn
 from poolab.backbones.surgery.functions import WINDOW_FUNCTIONS
 from poolab.backbones.surgery.plan import Planned
 from poolab.backbones.surgery.sites import Sites
+from poolab.backbones.surgery.source import original
 
 
 def notes(model: nn.Module, sites: Sites, planned: Sequence[Planned]) -> Iterator[str]:
@@ -22,6 +23,7 @@ def notes(model: nn.Module, sites: Sites, planned: Sequence[Planned]) -> Iterato
     yield from _without_batch(sites)
     yield from _of_callers(planned)
     yield from _of_inner_methods(model, planned)
+    yield from _of_own_copies(model, planned)
     for one in planned:
         names = [path for path, module in model.named_modules(remove_duplicate=False) if module is one.pool]
         if len(names) > 1 and one.site.name in names:
@@ -66,7 +68,7 @@ def _of_inner_methods(model: nn.Module, planned: Sequence[Planned]) -> Iterator[
             owners = [
                 path for path, module in model.named_modules()
                 if not step.method and path != one.site.call.owner
-                and getattr(type(module), name, None) is step.function
+                and original(getattr(type(module), name, None)) is step.function
             ]  # fmt: skip
             if owners and (owners[0], name) not in told:
                 told.add((owners[0], name))
@@ -74,3 +76,20 @@ def _of_inner_methods(model: nn.Module, planned: Sequence[Planned]) -> Iterator[
                     f"{owners[0]}.{name} is called by another module, which has its new layer, {one.site.name}: "
                     f"{owners[0]} by itself pools as before"
                 )
+
+
+def _of_own_copies(model: nn.Module, planned: Sequence[Planned]) -> Iterator[str]:
+    """Tell of modules around a place whose class makes copies by a rule of its own."""
+    around = {"", *(path for one in planned for path in _parents(one.site.name))}
+    for path in sorted(around):
+        kind = type(model.get_submodule(path))
+        if hasattr(kind, "__deepcopy__") and not kind.__module__.startswith("torch."):
+            yield (
+                f"{kind.__name__} has a __deepcopy__ of its own, which knows nothing of the poolings that were "
+                "replaced: look at what its copies pool with"
+            )
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]

@@ -220,7 +220,9 @@ def _compiled(parsed: Parsed, tree: ast.FunctionDef, *more: str) -> CodeType:
     names = ", ".join([*code.co_freevars, *more, DECORATOR])
     imports = f"import {', '.join(parsed.imported)}\n" if parsed.imported else ""
     factory: Any = ast.parse(f"{imports}class {title}:\n def factory({names}): pass")
-    factory.body[-1].body[0].body = [tree]
+    # A function that calls itself finds itself as a global, unless it is a free variable of its own.
+    known = [] if code.co_name in code.co_freevars else [ast.Global([code.co_name])]
+    factory.body[-1].body[0].body = [*known, tree]
     flags = code.co_flags & _FUTURES
     made = compile(ast.fix_missing_locations(factory), code.co_filename, "exec", flags, dont_inherit=True)
     for name in (title, "factory", code.co_name):
