@@ -149,3 +149,23 @@ def test_quotients_by_one_divisor_are_right_over_all_numbers(flags, monkeypatch)
     assert np.all(np.sign(found[ends]) == np.sign(rounded[ends]))
     assert np.all(np.abs(exact[ends & np.isfinite(exact)]) > 3.4028e38)
     assert np.array_equal(np.signbit(found[rounded == 0]), np.signbit(rounded[rounded == 0]))
+
+
+@vectors
+def test_log_of_clamped_numbers_is_right_to_two_units_in_the_last_place(flags, monkeypatch):
+    monkeypatch.setenv("POOLAB_CFLAGS", flags)
+    tiny = float(np.finfo(np.float32).tiny)
+    of_window = {"formula": staticmethod(lambda windows: windows.taps(0.0)[0].clamp(min=tiny).log())}
+    pool = type("ClampedLogPool2d", (WindowPool2d,), of_window)(1)
+    rng = np.random.default_rng(4)
+    x = np.concatenate([10.0 ** rng.uniform(-45, 38, 2**16), 1 + rng.normal(scale=0.3, size=2**16), -np.ones(2)])
+    x = np.concatenate([x, [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, 1.1754944e-38, 3.4e38] * 2, [1e-40, 2.0] * 7])
+    x = x.astype(np.float32)
+    with use_backend("fused"):
+        found = pool(torch.from_numpy(x).view(1, 1, -1, 16)).flatten().numpy().astype(np.float64)
+    exact = np.log(np.maximum(x.astype(np.float64), tiny))
+    assert np.array_equal(np.isnan(found), np.isnan(exact))
+    assert np.array_equal(found == np.inf, exact == np.inf)
+    finite = np.isfinite(exact)
+    unit = np.spacing(np.abs(exact[finite]).astype(np.float32).clip(tiny))
+    assert (np.abs(found - np.where(finite, exact, 0))[finite] / unit).max() < 2
