@@ -15,7 +15,7 @@
 typedef float half_real __attribute__((vector_size(BYTES / 2)));
 typedef double unaligned_double __attribute__((vector_size(BYTES), aligned(8)));
 #endif
-// As vectors: number by number, this took half the time of a kernel with several values.
+// As vectors: number by number, this took up to 0.4 of the time of ordinal, which has 4 or 9 values.
 INLINE void add_up(double *to, vreal v) {
 #if ELEMENT == 1
   *(unaligned *)to += v;

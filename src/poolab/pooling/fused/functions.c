@@ -126,9 +126,9 @@ INLINE vreal LOG1P(vreal x) {
 }
 #endif
 
-// Quotients by one divisor. With AVX-512, where a division takes as long as twenty products, they are products with its
-// reciprocal; divisors whose reciprocal is infinite or has lost digits are scaled before, and the products after. With
-// AVX, a division takes as long as five, and the products took 1.1 to 1.2 times the time of adapool.
+// Quotients by one divisor. With AVX-512 they are products with its reciprocal, which took gem from 0.77 to 0.75 and
+// adapool from 0.90 to 0.84 of the time before; divisors whose reciprocal is infinite or has lost digits are scaled
+// before, and the products after. With AVX the products took 1.1 to 1.2 times the time of adapool.
 #ifdef __AVX512F__
 INLINE vreal scale_of(vreal size) {
   return SELECT(size > all(LARGEST), all((real)0x1p-64), SELECT(size < all(SMALLEST), all((real)0x1p64), all(1)));
