@@ -84,8 +84,9 @@ def _study(tree: Path, chosen: argparse.Namespace, number: int) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         words = ["study", "run", *chosen.words, "--workers", str(chosen.workers), "--runs", folder, "--no-report"]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        # In the tree, whose own train.py the study's file names: another one would be run as any other program is.
         subprocess.run(
-            [sys.executable, "-m", "poolab", *words], env=_environment(tree), capture_output=True, check=True
+            [sys.executable, "-m", "poolab", *words], cwd=tree, env=_environment(tree), capture_output=True, check=True
         )
         seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "seconds": seconds}

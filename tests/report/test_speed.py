@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from time import process_time
 
 import pytest
 
@@ -13,17 +12,8 @@ from poolab.report.markdown import markdown
 from poolab.report.page import render
 from poolab.report.results import results
 from poolab.report.tables import csv_tables
+from tests.growth import assert_grows
 from tests.report.made import analyse, answer, document, drawn, read, saved, study
-
-
-def seconds(work, times=2):
-    """The least time of the processor that work takes."""
-    found = []
-    for _ in range(times):
-        began = process_time()
-        work()
-        found.append(process_time() - began)
-    return min(found)
 
 
 def settings(number, arms, seeds):
@@ -34,27 +24,26 @@ def settings(number, arms, seeds):
 
 @pytest.mark.processes
 def test_four_times_the_records_are_read_and_sorted_in_four_times_the_time(tmp_path):
-    took = []
+    works = {}
     for number in (10, 40):
         runs = settings(number, 4, 50)
         assert len(runs) == 200 * number
         path = saved(runs, tmp_path / f"{number}.jsonl")
-        took.append(seconds(lambda path=path: gather(gather_records(path)[0])))
-    assert took[1] < 5.2 * took[0]
+        works[number] = lambda path=path: gather(gather_records(path)[0])
+    assert_grows(works.get, (10, 40), less_than=5.2)
 
 
 @pytest.mark.processes
 def test_twice_the_settings_are_compared_and_written_in_twice_the_time():
     """All but the figures, of which each setting has its own."""
 
-    def report(evidence):
-        analysis = analyse(evidence)
+    def report(runs):
+        analysis = analyse(runs)
         whole = document(analysis)
         return csv_tables(analysis), results(analysis), markdown(whole), render(whole)
 
-    sorted_runs = [gather(read(settings(number, 20, 25))) for number in (4, 8)]
-    took = [seconds(lambda evidence=evidence: report(evidence)) for evidence in sorted_runs]
-    assert took[1] < 2.6 * took[0]
+    evidence = {number: gather(read(settings(number, 20, 25))) for number in (4, 8)}
+    assert_grows(lambda number: lambda: report(evidence[number]), (4, 8), less_than=2.6)
 
 
 def test_what_a_key_makes_is_found_out_once_for_all_records(monkeypatch):

@@ -10,6 +10,7 @@ from poolab.errors import INTERRUPTED, ConfigError, PoolabError
 from poolab.records import RunFolder
 from poolab.study.folders import expanded, runs_folder
 from poolab.study.job_factory import Programs, Trained
+from poolab.study.runner.connection import early_link
 from poolab.study.runner.jobs import Files, Job
 from poolab.study.runner.outcomes import Ending
 from poolab.study.runner.progress import Progress
@@ -99,27 +100,24 @@ def run_study(
         raise ConfigError(f"isolate must be one of {', '.join(ISOLATIONS)}, found {isolate!r}")
     folder = runs_folder(study) if runs_dir is None else expanded(runs_dir)
     files = Files(folder.resolve(), study.name)
-    make = Trained(study, extra, folder, workers) if study.trains else Programs(study, extra, files.runs)
-    source: JobSource
-    if study.method == "grid":
-        if count is not None or sampler is not None:
-            raise ConfigError(f"{study.path} is a grid: it draws nothing, and takes neither --count nor --sampler")
-        source = Listed(_trained(study, make.all()) if only_measure else make.all())
-    elif only_measure:
-        raise ConfigError(f"{study.path} is a search: name its runs, poolab measure RUN... measure=full")
-    else:
-        source = search(study, make, files.runs, count=count, sampler=sampler, seed=seed)
-    with Progress(workers) as progress, announced(files.runs, study.name):
-        scheduler = Scheduler(
-            source,
-            files,
-            progress,
-            workers=workers,
-            retries=retries,
-            fork=study.trains and _forks(isolate),
-            tracker="none" if "tracker=none" in extra or _untracked(study) else "wandb",
-        )
-        state = scheduler.run()
+    fork = study.trains and _forks(isolate)
+    tracker = "none" if "tracker=none" in extra or _untracked(study) else "wandb"
+    with early_link(files, fork, tracker) as link:
+        make = Trained(study, extra, folder, workers) if study.trains else Programs(study, extra, files.runs)
+        source: JobSource
+        if study.method == "grid":
+            if count is not None or sampler is not None:
+                raise ConfigError(f"{study.path} is a grid: it draws nothing, and takes neither --count nor --sampler")
+            source = Listed(_trained(study, make.all()) if only_measure else make.all())
+        elif only_measure:
+            raise ConfigError(f"{study.path} is a search: name its runs, poolab measure RUN... measure=full")
+        else:
+            source = search(study, make, files.runs, count=count, sampler=sampler, seed=seed)
+        with Progress(workers) as progress, announced(files.runs, study.name):
+            scheduler = Scheduler(
+                source, files, progress, workers=workers, retries=retries, fork=fork, tracker=tracker, link=link
+            )
+            state = scheduler.run()
     return _outcome(state, scheduler.requests > 0, files.journal)
 
 

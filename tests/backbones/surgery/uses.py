@@ -110,9 +110,20 @@ def attempt(use, model, images):
     except BaseException as fault:  # whatever a tool raises is the answer
         if isinstance(fault, KeyboardInterrupt):
             raise
-        lines = [line for line in str(fault).splitlines() if line.strip()] or [""]
-        return f"{type(fault).__name__}: {lines[0]}"[:160].replace("|", "/")
+        return reason(fault)
     return ""
+
+
+def reason(fault):
+    """Return a fault in one line: of one that was raised from another, as the ONNX exporter's are, the first.
+
+    >>> reason(ValueError("two\\nlines"))
+    'ValueError: two'
+    """
+    while fault.__cause__ is not None:
+        fault = fault.__cause__
+    lines = [line for line in str(fault).splitlines() if line.strip()] or [""]
+    return f"{type(fault).__name__}: {lines[0]}"[:160].replace("|", "/")
 
 
 @contextmanager

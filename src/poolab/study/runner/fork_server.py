@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from poolab.study.runner.child import facts, import_for_runs, may_fork, run_cell
+from poolab.study.runner.child import facts, import_for_runs, leave, may_fork, run_cell
 from poolab.study.runner.journal import Journal
 from poolab.study.runner.locks import BEAT, Claim
 from poolab.study.runner.messages import StartCell, ToRunner, ToServer
@@ -251,7 +251,7 @@ class ForkServer:
             self.alone = True
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Serve; in the forked process of a cell, return from the server first and then run the cell."""
     ear = socket.socket(fileno=int(sys.argv[1]))
     ear.set_inheritable(False)
@@ -261,8 +261,8 @@ def main() -> int:
     job = ForkServer(ear, journal, fork).serve()
     if job is not None:
         run_cell(Path(job["config"]))
-    return 0
+    leave(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

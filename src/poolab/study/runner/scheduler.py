@@ -42,12 +42,13 @@ class Scheduler:
         retries: int,
         fork: bool,
         tracker: str = "none",
+        link: Link | None = None,
     ):
         self.source, self.files, self.watcher = source, files, watcher
         self.workers, self.retries, self.fork, self.tracker = workers, retries, fork, tracker
         self.state = State(source)
         self.journal = Journal(files.journal)
-        self.link: Link | None = None
+        self.link = link
         self.deaths = 0
         self.requests = 0  # to stop: the first asks, the second kills
         self.heeded = 0
