@@ -14,6 +14,7 @@ from poolab.backbones.surgery.hand_over import fault
 from poolab.backbones.surgery.sites import Site
 from poolab.errors import ConfigError, nearest
 from poolab.pooling import Pool, create_pool, get_pool
+from poolab.pooling.core.geometry import Geometry
 
 KINDS = ("window", "strided_conv", "head")
 
@@ -90,12 +91,11 @@ def plan(
         ConfigError: it cannot be created, or its output has another shape than the present one.
     """
     try:
-        pool = _made(site, name, options, site.geometry, like)
-        found = _tried(site, pool)
-        if found != site.call.output and site.kind == "strided_conv" and "ceil_mode" not in options:
-            # A convolution with padding rounds an odd map up, a pooling rounds it down.
-            pool = _made(site, name, options, {**site.geometry, "ceil_mode": True}, like)
+        for geometry in _geometries(site, options):
+            pool = _made(site, name, options, geometry, like)
             found = _tried(site, pool)
+            if found == site.call.output:
+                break
     except (ValueError, TypeError, RuntimeError) as wrong:
         advice = "; give example_input, so that the channels are known" if site.channels is None else ""
         raise ConfigError(f"{name} cannot stand at {site.name} ({site.was}): {wrong}{advice}") from wrong
@@ -114,6 +114,27 @@ def plan(
                 f"{name} cannot stand at {site.name} ({site.was}): {lost}. Leave the place out with slots="
             )
     return Planned(site, pool.train(modes[site.call.layer or site.call.owner]), flattens)
+
+
+def _geometries(site: Site, options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the geometry of a place; after a convolution one for each ceil_mode, first the one that fits more sizes.
+
+    A convolution with stride s keeps every s-th of n positions, ceil(n / s): windows as large as the stride do so in
+    ceil mode, 3x3 windows with padding 1 without it.
+    """
+    if site.kind != "strided_conv" or "ceil_mode" in options:
+        return [site.geometry]
+    dims, strides = site.call.dims, site.geometry["stride"]
+    given = {key: options.get(key, value) for key, value in site.geometry.items() if key != "ceil_mode"}
+
+    def misses(ceil_mode: bool) -> int:
+        """Return for how many of some sizes another number of windows would come out."""
+        window, missed = Geometry.of("", **given, ceil_mode=ceil_mode, dims=dims), 0
+        for n in range(64, 64 + max(strides)):
+            missed += window.output_size(*(n,) * dims) != tuple(-(-n // stride) for stride in strides)
+        return missed
+
+    return [{**site.geometry, "ceil_mode": ceil_mode} for ceil_mode in sorted((True, False), key=misses)]
 
 
 def _made(site: Site, name: str, options: Mapping[str, Any], geometry: Mapping[str, Any], like: Tensor | None) -> Pool:
