@@ -77,3 +77,14 @@ def test_such_branches_are_exported_for_any_size():
     for side in (17, 18, 22):
         images = torch.randn(3, 3, side, side)
         torch.testing.assert_close(program.module()(images), net(images))
+
+
+@pytest.mark.parametrize(("example", "window"), [(16, "3x3/2 ceil"), (17, "3x3/2 p1")])
+def test_a_layer_that_pads_by_the_size_of_the_map_is_told(example, window):
+    pool2d_same = pytest.importorskip("timm.layers.pool2d_same", reason="needs timm: its layers pad as TensorFlow's do")
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), pool2d_same.MaxPool2dSame(3, 2), nn.MaxPool2d(3, 2, 1))
+    (told,) = swap_pooling(net, "max", example_input=torch.zeros(1, 3, example, example)).notes
+    assert told == (
+        "1 was a MaxPool2dSame, which pads by the size of the map; the new layer has, for maps of any size, the window "
+        f"that this was for the map of example_input: {window}"
+    )

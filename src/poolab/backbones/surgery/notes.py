@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from poolab.backbones.surgery.functions import WINDOW_FUNCTIONS
+from poolab.backbones.surgery.geometry import window_of, words
 from poolab.backbones.surgery.plan import Planned
 from poolab.backbones.surgery.sites import Sites
 from poolab.backbones.surgery.source import original
@@ -24,6 +25,7 @@ def notes(model: nn.Module, sites: Sites, planned: Sequence[Planned]) -> Iterato
     yield from _of_callers(planned)
     yield from _of_inner_methods(model, planned)
     yield from _of_own_copies(model, planned)
+    yield from _of_own_padding(planned)
     for one in planned:
         names = [path for path, module in model.named_modules(remove_duplicate=False) if module is one.pool]
         if len(names) > 1 and one.site.name in names:
@@ -87,6 +89,19 @@ def _of_own_copies(model: nn.Module, planned: Sequence[Planned]) -> Iterator[str
             yield (
                 f"{kind.__name__} has a __deepcopy__ of its own, which knows nothing of the poolings that were "
                 "replaced: look at what its copies pool with"
+            )
+
+
+def _of_own_padding(planned: Sequence[Planned]) -> Iterator[str]:
+    """Tell of layers that pad by the size of the map, as those of TensorFlow's networks do."""
+    for one in planned:
+        layer = one.site.call.run
+        if one.site.kind != "window" or not isinstance(layer, nn.Module):
+            continue
+        if window_of(layer, one.site.call.arguments, one.site.call.dims) != one.site.geometry:
+            yield (
+                f"{one.site.name} was a {type(layer).__name__}, which pads by the size of the map; the new layer has, for "
+                f"maps of any size, the window that this was for the map of example_input: {words(one.site.geometry)}"
             )
 
 
