@@ -108,7 +108,8 @@ def test_the_records_are_those_of_the_basic_launcher(on_ray, tiny, tmp_path):
 @pytest.mark.services
 def test_what_is_stopped_or_killed_goes_on(on_ray, tmp_path):
     run = on_ray("pooling=max,avg", "trainer.epochs=240")
-    until(lambda: run.output().count("epoch   3/240") == 2)
+    # By the files: Ray passes a worker's lines on so late on a busy machine that all may have ended before.
+    until(lambda: len(list((tmp_path / "ray").glob("*/last.ckpt"))) == 2)
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(timeout=60) == 130
     assert not records(tmp_path / "ray")

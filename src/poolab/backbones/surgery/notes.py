@@ -95,13 +95,13 @@ def _of_own_copies(model: nn.Module, planned: Sequence[Planned]) -> Iterator[str
 def _of_own_padding(planned: Sequence[Planned]) -> Iterator[str]:
     """Tell of layers that pad by the size of the map, as those of TensorFlow's networks do."""
     for one in planned:
-        layer = one.site.call.run
+        layer, window = one.site.call.run, one.site.geometry
         if one.site.kind != "window" or not isinstance(layer, nn.Module):
             continue
-        if window_of(layer, one.site.call.arguments, one.site.call.dims) != one.site.geometry:
+        if window_of(layer, one.site.call.arguments, one.site.call.dims) != window:
             yield (
-                f"{one.site.name} was a {type(layer).__name__}, which pads by the size of the map; the new layer has, for "
-                f"maps of any size, the window that this was for the map of example_input: {words(one.site.geometry)}"
+                f"{one.site.name} was a {type(layer).__name__}, which pads by the size of the map; the new layer has, "
+                f"for maps of any size, the window that this was for the map of example_input: {words(window)}"
             )
 
 
