@@ -11,7 +11,7 @@ def assert_grows(prepared, sizes, less_than):
     """Assert that the larger of two sizes takes less than so many times the processor time of the smaller one.
 
     Other programs on the machine can only add to a time (they take the caches: beside another test, CI found a ratio of
-    6.6 where the same work by itself has 4.3). So the sizes take turns, the least time of each counts, and a ratio that
+    6.6 where the same work by itself has 4.1). So the sizes take turns, the least time of each counts, and a ratio that
     is too large is measured again before it is believed.
 
     Args:

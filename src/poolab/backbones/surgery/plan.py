@@ -91,7 +91,7 @@ def plan(
         ConfigError: it cannot be created, or its output has another shape than the present one.
     """
     try:
-        for geometry in _geometries(site, options):
+        for geometry in _geometries(site, name, options):
             pool = _made(site, name, options, geometry, like)
             found = _tried(site, pool)
             if found == site.call.output:
@@ -116,7 +116,7 @@ def plan(
     return Planned(site, pool.train(modes[site.call.layer or site.call.owner]), flattens)
 
 
-def _geometries(site: Site, options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _geometries(site: Site, name: str, options: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the geometry of a place; after a convolution one for each ceil_mode, first the one that fits more sizes.
 
     A convolution with stride s keeps every s-th of n positions, ceil(n / s): windows as large as the stride do so in
@@ -129,7 +129,7 @@ def _geometries(site: Site, options: Mapping[str, Any]) -> Sequence[Mapping[str,
 
     def misses(ceil_mode: bool) -> int:
         """Return for how many of some sizes another number of windows would come out."""
-        window, missed = Geometry.of("", **given, ceil_mode=ceil_mode, dims=dims), 0
+        window, missed = Geometry.of(name, **given, ceil_mode=ceil_mode, dims=dims), 0
         for n in range(64, 64 + max(strides)):
             missed += window.output_size(*(n,) * dims) != tuple(-(-n // stride) for stride in strides)
         return missed
