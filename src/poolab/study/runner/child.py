@@ -11,7 +11,9 @@ from poolab.study.runner.cell import run_file
 from poolab.study.runner.messages import ProcessFacts
 
 NEEDED = ("poolab.training.launcher", "poolab.training.run", "rich.table", "sklearn.datasets")
-DRAWN = ("matplotlib.figure", "matplotlib.backends.backend_agg")  # by a tracker alone
+# What Lightning, the kernels and (`requests`) W&B would import in each run by itself: 0.1 s of it.
+LATER = ("omegaconf", "poolab.pooling.fused.cpu_kernel", "poolab.training.command")
+TRACKED = ("matplotlib.figure", "matplotlib.backends.backend_agg", "requests")  # for a tracker alone
 
 
 def may_fork() -> bool:
@@ -40,7 +42,7 @@ def import_for_runs(tracker: str) -> None:
     with without_collector("torch"):
         import_module("torch")
         import_wandb_first(tracker)
-        for name in (*NEEDED, *(() if tracker == "none" else DRAWN)):
+        for name in (*NEEDED, *LATER, *(() if tracker == "none" else TRACKED)):
             import_module(name)
     del os.environ["OPENBLAS_NUM_THREADS"]
     if threads is not None:
