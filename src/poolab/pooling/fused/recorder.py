@@ -14,6 +14,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 T = TypeVar("T")
 
 
+class QuietMode(TorchDispatchMode):
+    """A mode that leaves torch's compiler out, which torch 2.14 else imports at its first operation (1.3 s)."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+
 class NotFusable(Exception):
     """Tell that no kernel can be made of the formula."""
 
@@ -28,7 +36,7 @@ def in_clean_thread(work: Callable[[], T]) -> T:
         return thread.submit(work).result()
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(QuietMode):
     """Record every operation on the tensors that it knows.
 
     A tensor is known by its memory, since autograd hands out new objects for what it has kept; all are held, so that

@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.core.windows import Windows
 from poolab.pooling.fused.call import Recipe
-from poolab.pooling.fused.recorder import in_clean_thread
+from poolab.pooling.fused.recorder import QuietMode, in_clean_thread
 
 LANES = 5  # how many windows the symbolic taps stand for; the number means nothing
 
@@ -182,7 +181,7 @@ def _formula_traits(recipe: Recipe) -> FormulaTraits | None:
     return FormulaTraits(tuple(asked), windows.uses_taps) if is_local else None
 
 
-class _OnlyElementwise(TorchDispatchMode):
+class _OnlyElementwise(QuietMode):
     """Refuse what is not element by element."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
