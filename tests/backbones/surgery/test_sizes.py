@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from poolab.backbones import swap_pooling
-from poolab.pooling import list_pools
+from poolab.pooling import create_pool, list_pools
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -25,6 +25,20 @@ def test_every_method_keeps_the_convolution_s_sizes(name):
     for example in (16, 17):
         before, after = sizes_of(nn.Conv2d(2, 4, 3, 2, 1), name, example, (16, 17, 18, 19))
         assert after == before
+
+
+@pytest.mark.parametrize("name", list_pools("window"))
+def test_where_nothing_is_rounded_ceil_mode_changes_no_bit(name):
+    found = []
+    for ceil_mode in (False, True):
+        torch.manual_seed(0)
+        pool = create_pool(name, kernel_size=2, channels=4, ceil_mode=ceil_mode)
+        map_ = torch.randn(2, 4, 6, 8, requires_grad=True)
+        output = pool(map_)
+        output.square().sum().backward()
+        found.append((output.detach(), map_.grad))
+    for floor, ceil in zip(*found, strict=True):
+        assert torch.equal(floor, ceil)
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
