@@ -14,7 +14,7 @@ from poolab.backbones.surgery.hand_over import fault
 from poolab.backbones.surgery.sites import Site
 from poolab.errors import ConfigError, nearest
 from poolab.pooling import Pool, create_pool, get_pool
-from poolab.pooling.core.geometry import Geometry
+from poolab.pooling.core import Geometry
 
 KINDS = ("window", "strided_conv", "head")
 

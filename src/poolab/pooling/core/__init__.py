@@ -2,10 +2,12 @@
 
 from poolab.pooling.core.base import Pool, Reference, Role
 from poolab.pooling.core.docstring import parsed
+from poolab.pooling.core.geometry import Geometry
 from poolab.pooling.core.options import Choice, Integer, Integers, Option, Real, Size, flag, is_whole, shown, whole_hint
 
 __all__ = [
     "Choice",
+    "Geometry",
     "Integer",
     "Integers",
     "Option",
