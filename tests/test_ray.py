@@ -44,7 +44,11 @@ def on_ray(pytestconfig, tiny, tmp_path):
         path = tmp_path / f"output{len(started)}"
         with path.open("w") as output:
             words = [*command, *tiny, f"runs_dir={tmp_path}/ray", *overrides]
-            process = subprocess.Popen(words, env=environment, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT)
+            # A shell lets its background jobs ignore Ctrl-C, and what they start too: not here.
+            process = subprocess.Popen(
+                words, env=environment, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )  # fmt: skip
         started.append(process)
         return SimpleNamespace(process=process, output=path.read_text)
 
@@ -108,7 +112,6 @@ def test_the_records_are_those_of_the_basic_launcher(on_ray, tiny, tmp_path):
 @pytest.mark.services
 def test_what_is_stopped_or_killed_goes_on(on_ray, tmp_path):
     run = on_ray("pooling=max,avg", "trainer.epochs=240")
-    # By the files: Ray passes a worker's lines on so late on a busy machine that all may have ended before.
     until(lambda: len(list((tmp_path / "ray").glob("*/last.ckpt"))) == 2)
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(timeout=60) == 130
