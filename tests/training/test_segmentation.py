@@ -252,12 +252,12 @@ def test_curves_name_the_figure(tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
     labels = []
-    save = Figure.savefig
+    draw = Figure.draw
 
-    def noted(self, path, **more):
+    def noted(self, renderer):
         labels.extend(axes.get_ylabel() for axes in self.axes)
-        save(self, path, **more)
+        draw(self, renderer)
 
-    monkeypatch.setattr(Figure, "savefig", noted)
+    monkeypatch.setattr(Figure, "draw", noted)
     learning_curves([{"epoch": 1, "val/mean_iou": 0.5, "val/loss": 1.0}], tmp_path / "curves.png", "mean_iou")
     assert labels == ["cross entropy", "mean IoU"]

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class QuietMode(TorchDispatchMode):
-    """A mode that leaves torch's compiler out, which torch 2.14 else imports at its first operation (1.3 s)."""
+    """Leave torch's compiler out, which torch 2.14 else imports at a mode's first operation (1.3 s)."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
