@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class QuietMode(TorchDispatchMode):
-    """Leave torch's compiler out, which torch 2.14 else imports at a mode's first operation (1.3 s)."""
+    """Run operations without torch's compiler, which torch 2.14 else imports at a mode's first one (1.3 s)."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
