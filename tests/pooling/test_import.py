@@ -82,7 +82,7 @@ def test_the_import_costs_at_most_a_tenth_of_a_second_beyond_torch():
 
 CALLED = """
 import sys, torch
-from poolab.pooling import create_pool, list_pools, set_backend
+from poolab.pooling import create_pool, list_pools
 map_ = torch.rand(1, 3, 4, 4, requires_grad=True)
 before = "torch._dynamo" in sys.modules
 for name in list_pools("window"):

@@ -1,4 +1,4 @@
-"""What a report says beside what was replaced: parts that stay as they are, and layers that do not share."""
+"""Write the notes of a report: what stays as it is, layers that do not share, windows that fit one size alone."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
