@@ -300,6 +300,7 @@ def _guarded(action: Any) -> int:
     except PoolabError as fault:
         return _complain(fault)
     except KeyboardInterrupt:
+        print("poolab: interrupted", file=sys.stderr)
         return INTERRUPTED
 
 

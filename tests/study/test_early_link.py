@@ -1,11 +1,16 @@
 """The process that starts the cells begins its imports while the study is read; where none starts, no trace is left."""
 
+import os
+import signal
+
 import pytest
 
+from poolab import cli
 from poolab.errors import ConfigError
 from poolab.records import RunFolder
 from poolab.study.run import run_study
 from poolab.study.runner import connection
+from poolab.study.runner.journal import Journal
 
 
 @pytest.fixture
@@ -35,6 +40,33 @@ def test_the_server_is_there_when_the_cells_are_checked_and_gone_after_an_error(
     assert seen == [None]
     assert links[0].process.returncode == -9
     assert not (tmp_path / "some").exists()
+
+
+def test_ctrl_c_while_the_cells_are_checked_is_told_and_leaves_nothing(two_arms, tmp_path, links, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr("poolab.study.run.Trained.all", lambda self: os.kill(os.getpid(), signal.SIGINT))
+    assert cli.main(["study", "run", str(two_arms.path)]) == 130
+    assert capsys.readouterr().err.endswith("poolab: interrupted\n")
+    assert links[0].process.returncode == -9
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.processes
+def test_a_server_that_is_killed_while_it_imports_is_replaced(written, tmp_path, tiny, links, monkeypatch):
+    found = connection.Link.tell
+
+    def killed(self, message, files=()):
+        os.kill(self.process.pid, signal.SIGKILL)  # `links` has the early server alone, not the one that replaces it
+        self.process.wait()
+        found(self, message, files)
+
+    monkeypatch.setattr(connection.Link, "tell", killed)
+    study = written("{pooling: {values: [max]}, seed: {values: [0]}}")
+    outcome = run_study(study, tiny, runs_dir=tmp_path / "runs")
+    assert (outcome.code, outcome.completed) == (0, 1)
+    assert [link.process.returncode for link in links] == [-9]
+    assert [entry["outcome"] for entry in Journal(outcome.journal).entries()][-1] == "completed"
 
 
 def test_a_finished_study_ends_its_server_and_keeps_what_lies_there(two_arms, tmp_path, recorded, links):
