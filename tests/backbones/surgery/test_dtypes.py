@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from poolab.backbones import swap_pooling
+from poolab.pooling import create_pool
 from tests.backbones.surgery.networks import Functions, Layers, Strided, made
 
 
@@ -43,3 +45,16 @@ class TestDtypes:
         net.train()(images).sum().backward()
         assert all(parameter.grad is not None for parameter in net.parameters())
         assert not any(parameter.is_inference() for parameter in net.parameters())
+
+    @pytest.mark.parametrize("names", [("softpool", "max"), ("gem", "lip")])
+    @pytest.mark.parametrize("again", [True, False])
+    def test_of_a_network_that_was_made_in_it(self, names, again):
+        with torch.inference_mode():
+            images = torch.rand(2, 3, 16, 16)
+            net = nn.Sequential(nn.Conv2d(3, 4, 3), create_pool(names[0], kernel_size=2)).eval()
+        with torch.inference_mode(again):
+            report = swap_pooling(net, names[1], example_input=images)
+            wanted = create_pool(names[1], channels=4, kernel_size=2).eval()
+            wanted.load_state_dict(net[1].state_dict())
+            torch.testing.assert_close(net(images), wanted(net[0](images)))
+        assert report.saved_bytes is not None

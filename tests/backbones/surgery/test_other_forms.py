@@ -44,6 +44,67 @@ class TestBranches:
         assert not swap_pooling(Siamese(), "avg", example_input=(X, X)).notes
 
 
+class MeanAndMax(nn.Module):
+    """The head of fastai and of timm's catavgmax: the mean and the maximum of one map, side by side or as a sum."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.form, self.gate = form, nn.Conv2d(3, 3, 1)
+        if form == "layers":
+            self.mean, self.max = nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1)
+
+    def forward(self, x):
+        x = x * self.gate(F.adaptive_avg_pool2d(x, 1) + F.adaptive_max_pool2d(x, 1)).sigmoid()
+        if self.form == "layers":
+            return torch.cat([self.max(x), self.mean(x)], 1).flatten(1)
+        if self.form == "functions":
+            return torch.cat([F.adaptive_max_pool2d(x, 1), F.adaptive_avg_pool2d(x, 1)], 1).flatten(1)
+        if self.form == "reductions":
+            return torch.cat([x.amax((2, 3)), x.mean((2, 3))], 1)
+        return (0.5 * (F.adaptive_max_pool2d(x, 1) + F.adaptive_avg_pool2d(x, 1))).flatten(1).repeat(1, 2)
+
+
+class TestTwoHeads:
+    @pytest.mark.parametrize("form", ["layers", "functions", "reductions", "a sum"])
+    def test_both_poolings_of_the_last_map_are_the_head(self, form):
+        net = MeanAndMax(form)
+        report = swap_pooling(net, "global_gem", slots="head", example_input=X)
+        names = [place.name for place in report.replaced]
+        assert len(names) == 2, report
+        assert len(report.notes) == 1
+        assert report.notes[0].startswith(f"{' and '.join(names)} pool the same map, and all were replaced; name one")
+        output = net(X)
+        assert torch.equal(output[:, :3], output[:, 3:])
+        x = X * net.gate(X.mean((2, 3), keepdim=True) + X.amax((2, 3), keepdim=True)).sigmoid()
+        wanted = x.clamp(min=1e-6).pow(3).mean((2, 3)).pow(1 / 3)
+        torch.testing.assert_close(output[:, :3], wanted)
+
+    @pytest.mark.parametrize("kind", ["avgmax", "catavgmax"])
+    def test_those_of_timm(self, kind):
+        timm = pytest.importorskip("timm")
+        net = timm.create_model("resnet18", num_classes=3, global_pool=kind)
+        report = swap_pooling(net, "global_lse", slots="head", example_input=torch.zeros(1, 3, 64, 64))
+        assert [place.was.partition(" ")[0] for place in report.replaced] == [
+            "adaptive_avg_pool2d",
+            "adaptive_max_pool2d",
+        ]
+        assert net(torch.zeros(1, 3, 96, 64)).shape == (1, 3)
+
+    def test_one_of_them_can_be_named(self):
+        report = swap_pooling(MeanAndMax("layers"), "global_gem", slots=["mean"], example_input=X)
+        assert [place.name for place in report.replaced] == ["mean"]
+        assert not report.notes
+
+    def test_a_gate_of_two_poolings_is_no_head(self):
+        class Attention(nn.Module):
+            def forward(self, x):
+                return x * (x.mean((2, 3), keepdim=True) + x.amax((2, 3), keepdim=True)).sigmoid()
+
+        net = nn.Sequential(Attention(), nn.AdaptiveAvgPool2d(1))
+        report = swap_pooling(net, "global_max", slots="head", example_input=X)
+        assert [place.name for place in report.replaced] == ["1"]
+
+
 class Aux(nn.Module):
     def forward(self, x):
         return F.max_pool2d(x, 2)

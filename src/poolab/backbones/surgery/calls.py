@@ -44,6 +44,7 @@ class Call:
         given: the map; no forward pass was made where it is None.
         output: the shape of the result.
         result: the result itself.
+        source: the map as the network has it, to see which calls pool the same one.
         steps: the way from the owner's `forward` to the call; empty where there is none that can be followed.
         astray: why there is none.
         autocast: the dtype that autocast chose for, where it was on.
@@ -58,6 +59,7 @@ class Call:
     given: Tensor | None = None
     output: Shape | None = None
     result: Any = None
+    source: Tensor | None = None
     steps: tuple[Step, ...] = ()
     astray: str = ""
     autocast: torch.dtype | None = None
@@ -234,7 +236,7 @@ class Observer(TorchFunctionMode):
         if key in self._known if call.steps else not is_first:
             return
         self._known.add(key)
-        call.owner, call.given, call.result = owner.path, given.detach(), output
+        call.owner, call.given, call.source, call.result = owner.path, given.detach(), given, output
         device = given.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             call.autocast = torch.get_autocast_dtype(device)

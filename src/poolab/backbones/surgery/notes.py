@@ -26,6 +26,7 @@ def notes(model: nn.Module, sites: Sites, planned: Sequence[Planned]) -> Iterato
     yield from _of_inner_methods(model, planned)
     yield from _of_own_copies(model, planned)
     yield from _of_own_padding(planned)
+    yield from _of_two_heads(planned)
     for one in planned:
         names = [path for path, module in model.named_modules(remove_duplicate=False) if module is one.pool]
         if len(names) > 1 and one.site.name in names:
@@ -102,6 +103,20 @@ def _of_own_padding(planned: Sequence[Planned]) -> Iterator[str]:
             yield (
                 f"{one.site.name} was a {type(layer).__name__}, which pads by the size of the map; the new layer has, "
                 f"for maps of any size, the window that this was for the map of example_input: {words(window)}"
+            )
+
+
+def _of_two_heads(planned: Sequence[Planned]) -> Iterator[str]:
+    """Tell of heads that pool the same map, as those of fastai do by its mean and its maximum."""
+    maps = defaultdict[int, list[Planned]](list)
+    for one in planned:
+        if one.site.kind == "head" and one.site.call.source is not None:
+            maps[id(one.site.call.source)].append(one)
+    for here in maps.values():
+        if len(here) > 1:
+            yield (
+                f"{' and '.join(one.site.name for one in here)} pool the same map, and all were replaced; name one of "
+                "them in slots= to replace it alone"
             )
 
 

@@ -11,8 +11,13 @@ from poolab.measure import SavedStorages
 
 def saved_bytes(run: Callable[[Tensor], Tensor], given: Tensor, layer: nn.Module | None) -> int:
     """Return the bytes that `run` saves for the backward, without its input map and the layer's parameters."""
-    map_ = given.detach().clone().requires_grad_()
-    kept = SavedStorages([map_, *(layer.parameters() if layer is not None else ())])
+    with torch.inference_mode(False):  # a map that is made in it cannot be saved
+        map_ = given.detach().clone().requires_grad_()
+        return _saved(run, map_, [map_, *(layer.parameters() if layer is not None else ())])
+
+
+def _saved(run: Callable[[Tensor], Tensor], map_: Tensor, apart: list[Tensor]) -> int:
+    kept = SavedStorages(apart)
 
     def pack(tensor: Tensor) -> Tensor:
         kept.add(tensor)

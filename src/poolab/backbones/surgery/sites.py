@@ -26,8 +26,8 @@ class Site:
 
     Attributes:
         name: the qualified name of the layer, or of the one that will replace a function.
-        kind: "window", "strided_conv" (a convolution that leaves pixels out), "head" (the last pooling of a whole map)
-            or "gate" (an earlier one, as in squeeze-and-excitation).
+        kind: "window", "strided_conv" (a convolution that leaves pixels out), "head" (the last pooling of a whole map,
+            and another of the same map) or "gate" (an earlier one, as in squeeze-and-excitation).
         was: the present pooling, in words.
         call: how it was called.
         geometry: of a window; for a strided convolution that of the pooling which would follow it.
@@ -122,10 +122,10 @@ def _sites(model: nn.Module, calls: list[Call]) -> tuple[list[Site], list[Call]]
         if is_wired:
             _wire(site, model, names, graphs[call.owner], places[call.owner] - 1)
         found[site.name] = site
-    for call in calls:
-        call.result = None
     sites = list(found.values())
     _tell_head(sites)
+    for call in calls:
+        call.result = None
     return sites, others
 
 
@@ -281,9 +281,18 @@ def _tell_head(sites: list[Site]) -> None:
     whole = [site for site in whole if site.call.dims == 2] or whole
     if whole and whole[-1].call.is_last:
         head = whole[-1]
-        for site in whole:  # the branches of a Siamese network pool by one line of one method
-            if site is head or (site.call.owner == head.call.owner and site.line and site.line == head.line):
+        for site in whole:
+            if site is head or _is_branch(site, head):
                 site.kind = "head"
+
+
+def _is_branch(site: Site, head: Site) -> bool:
+    """Return True if a pooling is of the head too: of the same map (mean and maximum side by side), or of the same line
+    of one method (the branches of a Siamese network).
+    """
+    if site.call.source is not None and site.call.source is head.call.source:
+        return True
+    return bool(site.line) and site.line == head.line and site.call.owner == head.call.owner
 
 
 def _covers_map(site: Site) -> bool:

@@ -46,9 +46,9 @@ def swap_pooling(
     Args:
         model: any module; changed in place, or, where something is wrong, not at all.
         name: a method, one of `list_pools()`.
-        slots: "window" (maxima and averages over windows), "strided_conv", "head" (the last pooling of whole maps), or
-            the qualified names of places, as the report and the error messages list them. None: "head" for a method
-            for heads, else "window".
+        slots: "window" (maxima and averages over windows), "strided_conv", "head" (the last pooling of whole maps, and
+            others of the same map), or the qualified names of places, as the report and the error messages list them.
+            None: "head" for a method for heads, else "window".
         example_input: a batch that the model takes; a tuple for several inputs, a dict for inputs by name (a dict that
             is one input goes into a tuple). It runs in eval mode, without gradients unless `forward` takes some;
             without it only layers are found, no function, methods that must know the channels cannot be used, and no
