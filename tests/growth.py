@@ -1,6 +1,7 @@
 """How processor time grows with the size of what is given, measured so that other programs hardly move the answer."""
 
 import gc
+from contextlib import contextmanager
 from time import process_time
 
 ROUNDS = 3
@@ -20,21 +21,31 @@ def assert_grows(prepared, sizes, less_than):
         less_than: this ratio.
     """
     took = {size: [] for size in sizes}
-    for number in range(MOST_ROUNDS):
-        for size, times in took.items():
-            times.append(_seconds(prepared(size)))
-        less, more = (min(took[size]) for size in sizes)
-        if number + 1 >= ROUNDS and more < less_than * less:
-            return
+    with _without_collections():
+        for number in range(MOST_ROUNDS):
+            for size, times in took.items():
+                times.append(_seconds(prepared(size)))
+            less, more = (min(took[size]) for size in sizes)
+            if number + 1 >= ROUNDS and more < less_than * less:
+                return
     raise AssertionError(f"{more:.3g} s beside {less:.3g} s: {more / less:.3g} times, not less than {less_than}")
 
 
-def _seconds(work):
+@contextmanager
+def _without_collections():
+    """Keep the garbage collector from what the tests before have left: late in a session that takes it 2 s a time."""
     gc.collect()
-    gc.disable()  # a collection looks at all that the tests before have left
+    gc.freeze()
+    gc.disable()
     try:
-        began = process_time()
-        work()
-        return process_time() - began
+        yield
     finally:
         gc.enable()
+        gc.unfreeze()
+
+
+def _seconds(work):
+    gc.collect()  # what the round before has left
+    began = process_time()
+    work()
+    return process_time() - began

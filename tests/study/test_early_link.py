@@ -45,7 +45,11 @@ def test_the_server_is_there_when_the_cells_are_checked_and_gone_after_an_error(
 def test_ctrl_c_while_the_cells_are_checked_is_told_and_leaves_nothing(two_arms, tmp_path, links, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    monkeypatch.setattr("poolab.study.run.Trained.all", lambda self: os.kill(os.getpid(), signal.SIGINT))
+
+    def ctrl_c(self):
+        raise KeyboardInterrupt  # not os.kill: below a shell's background job SIGINT is ignored
+
+    monkeypatch.setattr("poolab.study.run.Trained.all", ctrl_c)
     assert cli.main(["study", "run", str(two_arms.path)]) == 130
     assert capsys.readouterr().err.endswith("poolab: interrupted\n")
     assert links[0].process.returncode == -9
