@@ -28,7 +28,7 @@ from poolab.study.record_file import read_records, save_records
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps" / "ranking"
 RECORDS = Path("benchmarks/ranking.jsonl.gz")
 SETTINGS = ("keras_2x2", "keras_3x3", "lenet_2x2")
-SEEDS, EPOCHS = 5, 10
+SEEDS, EPOCHS = 10, 10
 CLAIM = 6.28  # of Avg-TopK over max pooling on CIFAR-10, in points or in percent of the accuracy of max pooling
 DECLARED = "margin: 0.5\nlooks: [3, 5, 10]\ntuned: [optim.lr]\n"
 Scores = dict[str, dict[float, float]]  # validation accuracy by pooling and learning rate
