@@ -5,16 +5,20 @@
     python scripts/ranking.py save runs/ranking               # the records as benchmarks/ranking.jsonl.gz
     python scripts/ranking.py restore runs/ranking            # folders of these records, where a run has none
     python scripts/ranking.py claim docs/ranking              # what the reports there say of the claim of 6.28
+    python scripts/ranking.py robustness benchmarks           # what the measured runs there say, as a table
 
 The rate of an arm in a setting is the one with the highest validation accuracy; of equal ones the smaller. `save`
 prints no result, so that it is no look at them. After `restore`, `poolab study run` makes the missing runs.
 """
 
 import argparse
+import io
 import json
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from poolab.cli import main as poolab
 from poolab.records import Record, RunFolder, gather
 from poolab.study.record_file import read_records, save_records
 
@@ -30,6 +35,11 @@ RECORDS = Path("benchmarks/ranking.jsonl.gz")
 SETTINGS = ("keras_2x2", "keras_3x3", "lenet_2x2")
 SEEDS, EPOCHS = 10, 10
 CLAIM = 6.28  # of Avg-TopK over max pooling on CIFAR-10, in points or in percent of the accuracy of max pooling
+ROBUSTNESS = {
+    "robust/shift_consistency": "shift consistency",
+    "robust/corruption_accuracy": "accuracy under corruption",
+    "calibration/ece": "ECE",
+}
 DECLARED = "margin: 0.5\nlooks: [3, 5, 10]\ntuned: [optim.lr]\n"
 Scores = dict[str, dict[float, float]]  # validation accuracy by pooling and learning rate
 
@@ -37,8 +47,12 @@ Scores = dict[str, dict[float, float]]  # validation accuracy by pooling and lea
 def main() -> int:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", choices=("rates", "save", "restore", "claim"))
-    parser.add_argument("runs", type=Path, help="the folder of the runs (rates: or their records; claim: of reports)")
+    parser.add_argument("work", choices=("rates", "save", "restore", "claim", "robustness"))
+    parser.add_argument(
+        "runs",
+        type=Path,
+        help="the folder of the runs (rates: or their records; claim: of reports; robustness: of records)",
+    )
     parser.add_argument("--write", action="store_true", help="of rates: write the study files")
     parser.add_argument("--file", type=Path, default=RECORDS, help="of save and restore (default: %(default)s)")
     asked = parser.parse_args()
@@ -48,6 +62,8 @@ def main() -> int:
         save(asked.runs, asked.file)
     elif asked.work == "claim":
         print(claim(asked.runs))
+    elif asked.work == "robustness":
+        print(robustness(asked.runs))
     else:
         restore(asked.file, asked.runs)
     return 0
@@ -94,6 +110,34 @@ def claim(reports: Path) -> str:
                 told += [f"{low:+.2f} to {high:+.2f}", below, f"{relative:.2f}", arm["pairs"]]
                 lines.append(f"| {' | '.join(map(str, told))} |")
     return "\n".join(lines)
+
+
+def robustness(records: Path) -> str:
+    """Return a table of the arms' differences from max in robustness and calibration, as `poolab report` gives them."""
+    lines = [
+        "| setting | arm | what | max | difference | interval | verdict | seeds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for window in ("2x2", "3x3"):
+        for metric, words in ROBUSTNESS.items():
+            for setting in _reported(records / f"ranking_robustness_{window}.jsonl.gz", metric):
+                network = setting["label"].split(", ")[-1]
+                for arm in setting["arms"][1:]:
+                    seen = (arm["difference"], *arm["interval"])
+                    difference, low, high = (f"{100 * value:+.2f}" for value in seen)
+                    told = [f"{network} {window}", arm["arm"], words, f"{100 * arm['baseline_mean_of_pairs']:.2f}"]
+                    told += [difference, f"{low} to {high}", arm["verdict"], arm["pairs"]]
+                    lines.append(f"| {' | '.join(map(str, told))} |")
+    return "\n".join(lines)
+
+
+def _reported(file: Path, metric: str) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as out, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as told:
+        words = ["report", str(file), "--baseline", "max", "--metric", metric, "--out", out, "--formats", "svg"]
+        if poolab(words) != 0:
+            raise SystemExit(told.getvalue())
+        settings: list[dict[str, Any]] = json.loads((Path(out) / "results.json").read_text())["settings"]
+    return settings
 
 
 def rates(runs: Path, write: bool) -> None:

@@ -43,6 +43,16 @@ def test_the_claim_is_tested_as_declared(ranking, pytestconfig):  # noqa: F811
         ranking.claim(folder / "2x2")
 
 
+def test_the_table_of_robustness_comes_out_of_its_records(ranking, pytestconfig, tmp_path):  # noqa: F811
+    root = pytestconfig.rootpath
+    table = ranking.robustness(root / "benchmarks")
+    assert table in (root / "docs" / "ranking" / "README.md").read_text()
+    assert table.count("| better |") == 4, "the page names four"
+    assert "| worse |" not in table
+    with pytest.raises(SystemExit, match="ranking_robustness_2x2"):
+        ranking.robustness(tmp_path)
+
+
 def test_the_page_to_choose_by_has_the_numbers_of_the_report(pytestconfig):
     docs = pytestconfig.rootpath / "docs"
     text = " ".join((docs / "choose.md").read_text().split())
