@@ -90,6 +90,30 @@ class TestTwoHeads:
         ]
         assert net(torch.zeros(1, 3, 96, 64)).shape == (1, 3)
 
+    def test_all_of_two_branches(self):
+        class Twice(nn.Module):
+            def once(self, x):
+                mean = F.adaptive_avg_pool2d(x, 1)
+                return torch.cat([mean, F.adaptive_max_pool2d(x, 1)], 1)
+
+            def forward(self, a, b):
+                return self.once(a * 1) - self.once(b * 1)
+
+        net = Twice()
+        report = swap_pooling(net, "global_lse", slots="head", example_input=(X, X))
+        assert len(report.replaced) == 4
+        assert sum("pool the same map" in note for note in report.notes) == 2
+        assert net(X, X).abs().max() == 0
+
+    def test_three_of_one_map(self):
+        class Three(nn.Module):
+            def forward(self, x):
+                return x.mean((2, 3)) + x.amax((2, 3)) + F.adaptive_avg_pool2d(x, 1).flatten(1)
+
+        report = swap_pooling(Three(), "global_max", slots="head", example_input=X)
+        assert len(report.replaced) == 3
+        assert len(report.notes) == 1
+
     def test_one_of_them_can_be_named(self):
         report = swap_pooling(MeanAndMax("layers"), "global_gem", slots=["mean"], example_input=X)
         assert [place.name for place in report.replaced] == ["mean"]

@@ -279,11 +279,10 @@ def _tell_head(sites: list[Site]) -> None:
     """Mark the last pooling of a whole map as the head, unless a convolution works on a map after it."""
     whole = [site for site in sites if site.kind == "gate"]
     whole = [site for site in whole if site.call.dims == 2] or whole
-    if whole and whole[-1].call.is_last:
-        head = whole[-1]
-        for site in whole:
-            if site is head or _is_branch(site, head):
-                site.kind = "head"
+    heads = whole[-1:] if whole and whole[-1].call.is_last else []
+    for head in heads:  # grows meanwhile: each branch of a Siamese network may pool its map twice
+        head.kind = "head"
+        heads += [site for site in whole if _is_branch(site, head) and not any(site is one for one in heads)]
 
 
 def _is_branch(site: Site, head: Site) -> bool:
