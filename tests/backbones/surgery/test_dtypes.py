@@ -58,3 +58,15 @@ class TestDtypes:
             wanted.load_state_dict(net[1].state_dict())
             torch.testing.assert_close(net(images), wanted(net[0](images)))
         assert report.saved_bytes is not None
+
+    @pytest.mark.parametrize("again", [True, False])
+    def test_a_convolution_that_was_made_in_it_has_no_backward_to_count(self, again):
+        with torch.inference_mode():
+            images = torch.rand(2, 3, 16, 16)
+            net = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.MaxPool2d(2)).eval()
+        with torch.inference_mode(again):
+            wanted = nn.functional.max_pool2d(nn.functional.conv2d(images, *net[0].parameters()), 2)
+            report = swap_pooling(net, "max", slots=["0"], example_input=images)
+            torch.testing.assert_close(net[0](images), wanted)
+        assert report.saved_bytes is None
+        assert "saved for backward" not in str(report)
